@@ -1,0 +1,194 @@
+"""Configuration -> components and work order: which parts, and which operations on which lines of a plant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
+from typing import TYPE_CHECKING
+
+from catalog.content import Text, parsed
+from solver.configuration.check import answers
+from solver.configuration.problem import ConfigurationProblem, GroupId, Variant
+from solver.configuration.rules import Answers, holds, value
+from solver.scheduling.problem import (
+    FamilyId,
+    LineId,
+    MaterialId,
+    MaterialNeed,
+    Mode,
+    Operation,
+    OperationId,
+    PlantId,
+    Precedence,
+    Second,
+    WorkOrder,
+    WorkOrderId,
+)
+
+if TYPE_CHECKING:
+    from catalog.manufacturing import BomRow, ManufacturingContent, OperationContent
+
+
+@dataclass(frozen=True, slots=True)
+class LineFact:
+    """A line that can do a stage; at 80 % speed it takes 1.25 times the minutes."""
+
+    line: LineId
+    speed_percent: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class PlantFacts:
+    """What exploding asks of a plant: lines by stage, and the solver's name of each material it keeps."""
+
+    plant: PlantId
+    stages: Mapping[str, tuple[LineFact, ...]]
+    materials: Mapping[str, MaterialId]
+
+
+class NotMakeable(ValueError):
+    """The plant lacks a line of the operation's stage, or a material that the operation takes."""
+
+    def __init__(self, operation: str, plant: PlantId, lacks: str) -> None:
+        super().__init__(f"{plant} cannot make {operation}: it has no {lacks}.")
+        self.operation = operation
+        self.plant = plant
+        self.lacks = lacks
+
+
+class BadFormula(ValueError):
+    """A bill of materials or routing gives a quantity below 0 or a duration of 0 or less for this variant."""
+
+    def __init__(self, where: str, result: Fraction) -> None:
+        super().__init__(f"{where}: {result} is not possible.")
+        self.where = where
+        self.result = result
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """A part of one variant; `quantity` in whole units of the material."""
+
+    code: str
+    name: Text
+    material: str | None
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exploded:
+    """What it takes to make one variant in one plant."""
+
+    components: tuple[Component, ...]
+    work_order: WorkOrder
+
+
+def explode(
+    content: ManufacturingContent,
+    problem: ConfigurationProblem,
+    variant: Variant,
+    plant: PlantFacts,
+    *,
+    order_id: str,
+    release: Second,
+    due: Second,
+) -> Exploded:
+    """Components and work order of a complete, valid variant in `plant`.
+
+    Operation ids are `{order_id}/{operation}`. An operation that this variant does not need is bridged: what comes
+    after it waits for what came before it, with the longer of both waits. Raises NotMakeable or BadFormula.
+    """
+    asked = answers(problem, variant)
+    components = components_of(content, asked)
+    parts: dict[str, list[Component]] = {}
+    for component in components:
+        parts.setdefault(component.code, []).append(component)
+    operations: list[Operation] = []
+    before: dict[str, dict[str, int]] = {}  # operation -> what really precedes it -> seconds of wait
+    needed: set[str] = set()
+    for row in content.routing:
+        before[row.operation] = _bridged(row, before, needed)
+        if row.when is None or holds(parsed(row.when), asked):
+            needed.add(row.operation)
+            operations.append(_operation(row, before[row.operation], asked, variant, plant, parts, order_id))
+    return Exploded(components, WorkOrder(WorkOrderId(order_id), tuple(operations), release, due))
+
+
+def components_of(content: ManufacturingContent, asked: Answers) -> tuple[Component, ...]:
+    """The bill of materials of one variant: rows that hold, quantities rounded up to whole units, zeros left out."""
+    found = (_component(row, asked) for row in content.bom if row.when is None or holds(parsed(row.when), asked))
+    return tuple(component for component in found if component.quantity)
+
+
+def operation_id(order_id: str, operation: str) -> OperationId:
+    """The solver's name of an order's operation."""
+    return OperationId(f"{order_id}/{operation}")
+
+
+def _component(row: BomRow, asked: Answers) -> Component:
+    quantity = value(parsed(row.quantity), asked)
+    if quantity < 0:
+        raise BadFormula(row.component, quantity)
+    return Component(row.component, row.name, row.material, ceil(quantity))
+
+
+def _bridged(row: OperationContent, before: Mapping[str, Mapping[str, int]], needed: set[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for after in row.after:
+        wait = 60 * after.wait_minutes
+        direct = {after.operation: 0} if after.operation in needed else before[after.operation]
+        for operation, earlier in direct.items():
+            found[operation] = max(found.get(operation, 0), wait, earlier)
+    return found
+
+
+def _operation(
+    row: OperationContent,
+    before: Mapping[str, int],
+    asked: Answers,
+    variant: Variant,
+    plant: PlantFacts,
+    parts: Mapping[str, list[Component]],
+    order_id: str,
+) -> Operation:
+    return Operation(
+        id=operation_id(order_id, row.operation),
+        modes=_modes(row, asked, plant),
+        predecessors=tuple(Precedence(operation_id(order_id, name), wait) for name, wait in before.items()),
+        family=_family(row, variant),
+        interruptible=row.interruptible,
+        materials=_materials(row, parts, plant),
+    )
+
+
+def _modes(row: OperationContent, asked: Answers, plant: PlantFacts) -> tuple[Mode, ...]:
+    """One mode a line of the stage; seconds = minutes * 60 * 100 / speed, rounded up."""
+    lines = plant.stages.get(row.stage, ())
+    if not lines:
+        raise NotMakeable(row.operation, plant.plant, row.stage)
+    minutes = value(parsed(row.minutes), asked)
+    if minutes <= 0:
+        raise BadFormula(row.operation, minutes)
+    return tuple(Mode(fact.line, ceil(minutes * 60 * 100 / fact.speed_percent)) for fact in lines)
+
+
+def _family(row: OperationContent, variant: Variant) -> FamilyId | None:
+    if row.family_of is not None:
+        return FamilyId(next(iter(variant.chosen[GroupId(row.family_of)])))
+    return FamilyId(row.family) if row.family is not None else None
+
+
+def _materials(
+    row: OperationContent, parts: Mapping[str, list[Component]], plant: PlantFacts
+) -> tuple[MaterialNeed, ...]:
+    totals: dict[MaterialId, int] = {}
+    for component in (part for code in row.takes for part in parts.get(code, ())):
+        if component.material is None:
+            continue  # nobody counts it
+        material = plant.materials.get(component.material)
+        if material is None:
+            raise NotMakeable(row.operation, plant.plant, component.material)
+        totals[material] = totals.get(material, 0) + component.quantity
+    return tuple(MaterialNeed(material, quantity) for material, quantity in totals.items())

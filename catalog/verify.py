@@ -1,0 +1,708 @@
+"""What is wrong with contents that have the right shape: names that do not exist, rules that leave nothing to choose,
+parts that nobody takes, formulas that give nonsense. One function a subject; each yields everything it finds.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from fractions import Fraction
+from importlib.resources import files
+
+from babel.numbers import get_currency_precision, list_currencies
+
+from catalog.content import parsed
+from catalog.explode import LineFact, NotMakeable, PlantFacts, components_of, explode
+from catalog.factory import FactoryContent, LineContent, PlantContent
+from catalog.manufacturing import ManufacturingContent
+from catalog.price import PriceListContent, quote_price
+from catalog.problems import N_, Path, Sentence
+from catalog.products import GroupContent, ProductContent
+from catalog.shape import Finding
+from catalog.state import default_decisions, preset_decisions, state
+from solver.configuration.analyse import sample
+from solver.configuration.check import answers
+from solver.configuration.compile import CompiledProblem, OutOfTime, VoidProblem, compile_problem
+from solver.configuration.explain import Conflict
+from solver.configuration.problem import Choose, ConfigurationProblem, Decision, InvalidProblem, OptionGroup, Variant
+from solver.configuration.rules import Answers, DividedByZero, Expression, holds, names_in, texts_in, value
+from solver.configuration.session import open_session
+from solver.scheduling.problem import InvalidProblem as InvalidWorkOrder
+from solver.scheduling.problem import LineId, MaterialId, PlantId, Second
+
+SECONDS = 5.0  # for one question to the solver
+COMPILING = 30.0  # for the first one, whether anything is valid
+SAMPLE = 40  # valid variants whose price and work order are tried
+
+
+# --- names ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What rules and formulas of a product may name."""
+
+    groups: Mapping[str, GroupContent]
+    members: Mapping[str, frozenset[str]]  # options and numbers by group
+    parameters: frozenset[str]
+    texts: frozenset[str]
+
+    @classmethod
+    def of(cls, product: ProductContent) -> Names:
+        """The names of a product."""
+        return cls(
+            {group.id: group for group in product.groups},
+            {
+                group.id: frozenset(o.id for o in group.options) | {n for o in group.options for n in o.numbers}
+                for group in product.groups
+            },
+            frozenset(parameter.id for parameter in product.parameters),
+            frozenset(text.id for text in product.texts),
+        )
+
+    def problems(self, path: Path, formula: str | None, *, texts: bool = True) -> Iterator[Finding]:
+        """Every name in the formula that does not exist, or may not be used here."""
+        if formula is None:
+            return
+        expression = parsed(formula)
+        lengths = texts_in(expression)
+        for name in sorted(lengths - self.texts):
+            yield _unknown(path, name, self.texts, N_("length() of a text: %(known)s"))
+        if not texts and lengths & self.texts:
+            yield Finding(path, N_("a rule cannot depend on a text"), N_("groups and parameters only"))
+        for group, member in sorted(names_in(expression), key=str):
+            if member is None and group not in lengths:
+                yield from self._parameter(path, group)
+            elif member is not None:
+                yield from self.member(path, group, member)
+
+    def member(self, path: Path, group: str, member: str) -> Iterator[Finding]:
+        """What is wrong with `group.member`."""
+        if group not in self.groups:
+            yield _unknown(path, group, self.groups, N_("a group: %(known)s"))
+        elif member not in self.members[group]:
+            known = self.members[group]
+            yield _unknown(path, f"{group}.{member}", [f"{group}.{name}" for name in known], N_("one of: %(known)s"))
+
+    def _parameter(self, path: Path, name: str) -> Iterator[Finding]:
+        if name in self.groups:
+            wanted = N_("an option or number of the group: %(known)s")
+            yield _unknown(path, name, [f"{name}.{member}" for member in self.members[name]], wanted)
+        elif name in self.texts:
+            yield Finding(path, N_("%(name)s is a text"), N_("length(%(name)s)"), {"name": name})
+        elif name not in self.parameters:
+            known = [*self.parameters, *self.groups]
+            yield _unknown(path, name, known, N_("a parameter, or group.option: %(known)s"))
+
+
+def _unknown(path: Path, name: str, known: Iterable[str], wanted: str) -> Finding:
+    """A name that does not exist, and the nearest ones that do."""
+    return Finding(path, N_("%(name)s does not exist"), wanted, {"name": name, "known": _nearest(name, known)})
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    everything = sorted(set(known))
+    close = get_close_matches(name, everything, n=3, cutoff=0.5)
+    rest = [one for one in everything if one not in close][: 8 - len(close)]
+    return ", ".join([*close, *rest]) or "-"
+
+
+def _twice(path: Path, key: str, names: Iterable[str]) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for index, name in enumerate(names):
+        if name in seen:
+            yield Finding((*path, index, key), N_("%(name)s is given twice"), N_("each name once"), {"name": name})
+        seen.add(name)
+
+
+# --- product --------------------------------------------------------------------------------------------------------
+
+
+def product_problems(product: ProductContent) -> Iterator[Finding]:
+    """What contradicts inside a product, as far as it can be seen without solving."""
+    names = Names.of(product)
+    yield from _ids(product)
+    yield from _steps(product)
+    for index, group in enumerate(product.groups):
+        yield from _group(("groups", index), group)
+    yield from _parameters(product)
+    for index, text in enumerate(product.texts):
+        yield from names.problems(("texts", index, "requires"), text.requires, texts=False)
+    yield from _rules(product, names)
+    yield from _presets(product, names)
+
+
+def _ids(product: ProductContent) -> Iterator[Finding]:
+    yield from _twice(("steps",), "id", (step.id for step in product.steps))
+    yield from _twice(("rules",), "id", (rule.id for rule in product.rules))
+    yield from _twice(("presets",), "id", (preset.id for preset in product.presets))
+    owner: dict[str, str] = {}
+    for kind, ids in (
+        ("groups", [g.id for g in product.groups]),
+        ("parameters", [p.id for p in product.parameters]),
+        ("texts", [t.id for t in product.texts]),
+    ):
+        for index, name in enumerate(ids):
+            if name in owner:
+                message = N_("%(name)s is already the id of one of the %(kind)s")
+                yield Finding((kind, index, "id"), message, N_("another id"), {"name": name, "kind": owner[name]})
+            owner.setdefault(name, kind)
+
+
+def _steps(product: ProductContent) -> Iterator[Finding]:
+    known = {step.id for step in product.steps}
+    used: set[str] = set()
+    questions: tuple[tuple[str, Iterable[str]], ...] = (
+        ("groups", (g.step for g in product.groups)),
+        ("parameters", (p.step for p in product.parameters)),
+        ("texts", (t.step for t in product.texts)),
+    )
+    for kind, steps in questions:
+        for index, step in enumerate(steps):
+            used.add(step)
+            if step not in known:
+                yield _unknown((kind, index, "step"), step, known, N_("a step: %(known)s"))
+    for index, one in enumerate(product.steps):
+        if one.id not in used:
+            yield Finding(("steps", index, "id"), N_("the step asks nothing"), N_("a group, parameter or text in it"))
+
+
+def _group(path: Path, group: GroupContent) -> Iterator[Finding]:
+    options = [option.id for option in group.options]
+    yield from _twice((*path, "options"), "id", options)
+    if group.minimum > group.maximum:
+        message, wanted = N_("the minimum is above the maximum"), N_("at most %(most)s")
+        yield Finding((*path, "minimum"), message, wanted, {"most": group.maximum})
+    if group.maximum > len(options):
+        message, wanted = N_("the maximum is above the number of options"), N_("at most %(most)s")
+        yield Finding((*path, "maximum"), message, wanted, {"most": len(options)})
+    for index, option in enumerate(group.options):
+        for number in option.numbers:
+            if number in options:
+                yield Finding(
+                    (*path, "options", index, "numbers", number),
+                    N_("%(name)s is an option of this group"),
+                    N_("another name"),
+                    {"name": number},
+                )
+    if group.default is not None and group.default not in options:
+        yield _unknown((*path, "default"), group.default, options, N_("an option: %(known)s"))
+
+
+def _parameters(product: ProductContent) -> Iterator[Finding]:
+    for index, parameter in enumerate(product.parameters):
+        path: Path = ("parameters", index)
+        if parameter.minimum > parameter.maximum:
+            message, wanted = N_("the minimum is above the maximum"), N_("at most %(most)s")
+            yield Finding((*path, "minimum"), message, wanted, {"most": parameter.maximum})
+            continue
+        allowed = range(parameter.minimum, parameter.maximum + 1, parameter.step_size)
+        if parameter.default is not None and parameter.default not in allowed:
+            yield Finding(
+                (*path, "default"),
+                N_("%(found)s cannot be entered"),
+                N_("%(least)s to %(most)s in steps of %(step)s"),
+                {"found": parameter.default, "least": allowed[0], "most": allowed[-1], "step": parameter.step_size},
+            )
+
+
+def _rules(product: ProductContent, names: Names) -> Iterator[Finding]:
+    for index, rule in enumerate(product.rules):
+        path: Path = ("rules", index)
+        yield from names.problems((*path, "expression"), rule.expression, texts=False)
+        if rule.table is None:
+            continue
+        known = True
+        for column, group in enumerate(rule.table.groups):
+            at = (*path, "table", "groups", column)
+            if group not in names.groups:
+                known = False
+                yield _unknown(at, group, names.groups, N_("a group: %(known)s"))
+            elif not _exactly_one(names.groups[group]):
+                message, wanted = N_("%(name)s may have several answers, or none"), N_("a group of exactly one")
+                yield Finding(at, message, wanted, {"name": group})
+        if len(set(rule.table.groups)) < len(rule.table.groups):
+            yield Finding((*path, "table", "groups"), N_("a group is given twice"), N_("each group once"))
+        if known:
+            yield from _rows((*path, "table", "rows"), rule.table.groups, rule.table.rows, names)
+
+
+def _rows(path: Path, groups: tuple[str, ...], rows: tuple[tuple[str, ...], ...], names: Names) -> Iterator[Finding]:
+    for index, row in enumerate(rows):
+        if len(row) != len(groups):
+            message, wanted = N_("the row has %(count)s options"), N_("%(groups)s, one a group")
+            yield Finding((*path, index), message, wanted, {"count": len(row), "groups": len(groups)})
+            continue
+        for column, (group, option) in enumerate(zip(groups, row, strict=True)):
+            options = [o.id for o in names.groups[group].options]
+            if option not in options:
+                yield _unknown((*path, index, column), option, options, N_("an option: %(known)s"))
+
+
+def _presets(product: ProductContent, names: Names) -> Iterator[Finding]:
+    for index, preset in enumerate(product.presets):
+        for group, option in preset.choices.items():
+            path: Path = ("presets", index, "choices", group)
+            if group not in names.groups:
+                yield _unknown(path, group, names.groups, N_("a group: %(known)s"))
+            elif option not in (options := [o.id for o in names.groups[group].options]):
+                yield _unknown(path, option, options, N_("an option: %(known)s"))
+
+
+def _exactly_one(group: GroupContent | OptionGroup) -> bool:
+    return group.minimum == group.maximum == 1
+
+
+def solved_problems(product: ProductContent) -> tuple[CompiledProblem | None, tuple[Finding, ...]]:
+    """The compiled problem, and what only the solver sees: nothing is valid, a preset or the defaults conflict.
+
+    The product has no `product_problems`.
+    """
+    try:
+        compiled = compile_problem(state(product), seconds=COMPILING)
+    except VoidProblem as void:
+        message = N_("no configuration is valid under the rules: %(rules)s")
+        rules = ", ".join(sorted(void.rules)) or "-"
+        return None, (Finding(("rules",), message, N_("rules that can hold together"), {"rules": rules}),)
+    except OutOfTime:
+        message = N_("it was not found within %(seconds)s seconds whether anything is valid")
+        return None, (Finding(("rules",), message, N_("simpler rules"), {"seconds": round(COMPILING)}),)
+    except InvalidProblem as error:
+        return None, (Finding(("rules",), "%(said)s", N_("a rule that can be solved"), {"said": str(error)}),)
+    return compiled, (*_conflicts(product, compiled),)
+
+
+def _conflicts(product: ProductContent, compiled: CompiledProblem) -> Iterator[Finding]:
+    for index, preset in enumerate(product.presets):
+        yield from _conflict(compiled, ("presets", index, "choices"), preset_decisions(product, preset.id))
+    for index, group in enumerate(product.groups):
+        if group.default is not None:
+            choice = tuple(d for d in default_decisions(product) if isinstance(d, Choose) and d.group == group.id)
+            dead = (*_conflict(compiled, ("groups", index, "default"), choice),)
+            yield from dead
+            if dead:
+                return  # together they conflict for the same reason
+    yield from _conflict(compiled, ("groups",), default_decisions(product))
+
+
+def _conflict(compiled: CompiledProblem, path: Path, decisions: tuple[Decision, ...]) -> Iterator[Finding]:
+    try:
+        opened = open_session(compiled, decisions, seconds=SECONDS)
+    except OutOfTime:
+        return  # not known to conflict
+    if isinstance(opened, Conflict):
+        shown = ", ".join(sorted(_decision(decision) for decision in opened.decisions))
+        values = {"decisions": shown, "rules": ", ".join(sorted(opened.rules)) or "-"}
+        message = N_("%(decisions)s cannot be chosen together under the rules: %(rules)s")
+        yield Finding(path, message, N_("choices that are valid together"), values)
+
+
+def _decision(decision: Decision) -> str:
+    if isinstance(decision, Choose):
+        return f"{decision.group}.{decision.option}"
+    return f"{decision.parameter} = {decision.value}"
+
+
+# --- prices ---------------------------------------------------------------------------------------------------------
+
+
+def price_problems(prices: PriceListContent, product: ProductContent | None) -> Iterator[Finding]:
+    """What is wrong with a price list; against its product, if that is known."""
+    yield from _currency(prices)
+    for country in prices.tax:
+        if country not in COUNTRIES:
+            yield _no_country(("tax", country), country)
+    yield from _twice(("items",), "id", (item.id for item in prices.items))
+    if product is None:
+        return
+    names = Names.of(product)
+    for index, item in enumerate(prices.items):
+        path: Path = ("items", index)
+        yield from _constant((*path, "amount"), item.amount)
+        if item.chosen is not None:
+            group, option = item.chosen
+            if group in names.groups and option not in (o.id for o in names.groups[group].options):
+                options = [f"{group}.{o.id}" for o in names.groups[group].options]
+                yield _unknown((*path, "option"), f"{group}.{option}", options, N_("an option: %(known)s"))
+            elif group not in names.groups:
+                yield _unknown((*path, "option"), group, names.groups, N_("a group: %(known)s"))
+        yield from names.problems((*path, "amount"), item.amount)
+        yield from names.problems((*path, "cost"), item.cost)
+        yield from names.problems((*path, "when"), item.when)
+
+
+def _constant(path: Path, formula: str) -> Iterator[Finding]:
+    """An amount without names is reckoned once, for every variant."""
+    if not names_in(parsed(formula)):
+        try:
+            value(parsed(formula), _Nothing())
+        except DividedByZero:
+            yield Finding(path, N_("it divides by 0"), N_("a divisor that is never 0"))
+
+
+class _Nothing:
+    """Answers for a formula that asks nothing."""
+
+    def member(self, group: str, name: str) -> bool | int:
+        raise KeyError(group)
+
+    def parameter(self, name: str) -> int:
+        raise KeyError(name)
+
+    def text(self, name: str) -> str:
+        raise KeyError(name)
+
+
+def _currency(prices: PriceListContent) -> Iterator[Finding]:
+    if prices.currency not in list_currencies():
+        message, wanted = N_("%(name)s is not a currency"), N_("an ISO 4217 code, e.g. CNY or EUR")
+        yield Finding(("currency",), message, wanted, {"name": prices.currency})
+    elif prices.exponent != (digits := get_currency_precision(prices.currency)):
+        message, wanted = N_("%(name)s is not counted in such units"), N_("%(digits)s digits after the point")
+        yield Finding(("exponent",), message, wanted, {"name": prices.currency, "digits": digits})
+
+
+def _countries() -> frozenset[str]:
+    table = files("tzdata").joinpath("zoneinfo/iso3166.tab").read_text(encoding="utf-8")
+    return frozenset(line.split("\t")[0] for line in table.splitlines() if line and not line.startswith("#"))
+
+
+COUNTRIES = _countries()  # ISO 3166-1 alpha-2
+
+
+def _no_country(path: Path, country: str) -> Finding:
+    return Finding(path, N_("%(name)s is not a country"), N_("an ISO 3166 code, e.g. CN or DE"), {"name": country})
+
+
+# --- manufacturing --------------------------------------------------------------------------------------------------
+
+
+def manufacturing_problems(
+    content: ManufacturingContent, product: ProductContent | None, factory: FactoryContent | None
+) -> Iterator[Finding]:
+    """What is wrong with a bill of materials and routing; against product and factory, if those are known."""
+    yield from _routing(content)
+    if product is not None:
+        yield from _manufacturing_names(content, Names.of(product))
+    if factory is not None:
+        yield from _made_by(content, product, factory)
+
+
+def _routing(content: ManufacturingContent) -> Iterator[Finding]:
+    yield from _twice(("routing",), "operation", (row.operation for row in content.routing))
+    components = {row.component for row in content.bom}
+    taken = {component for row in content.routing for component in row.takes}
+    operations = {row.operation for row in content.routing}
+    earlier: set[str] = set()
+    for index, row in enumerate(content.routing):
+        path: Path = ("routing", index)
+        for column, after in enumerate(row.after):
+            at = (*path, "after", column, "operation")
+            if after.operation not in operations:
+                yield _unknown(at, after.operation, earlier, N_("an earlier operation: %(known)s"))
+            elif after.operation not in earlier:
+                values = {"name": after.operation, "known": _nearest(after.operation, earlier)}
+                yield Finding(at, N_("%(name)s comes later"), N_("an earlier operation: %(known)s"), values)
+        for column, component in enumerate(row.takes):
+            if component not in components:
+                wanted = N_("a component of the bill of materials: %(known)s")
+                yield _unknown((*path, "takes", column), component, components, wanted)
+        earlier.add(row.operation)
+    for index, part in enumerate(content.bom):
+        if part.material is not None and part.component not in taken:
+            message, wanted = N_("no operation takes it from stock"), N_("one operation whose takes names %(name)s")
+            yield Finding(("bom", index, "component"), message, wanted, {"name": part.component})
+
+
+def _manufacturing_names(content: ManufacturingContent, names: Names) -> Iterator[Finding]:
+    for index, part in enumerate(content.bom):
+        yield from names.problems(("bom", index, "when"), part.when)
+        yield from names.problems(("bom", index, "quantity"), part.quantity)
+    for index, row in enumerate(content.routing):
+        path: Path = ("routing", index)
+        yield from names.problems((*path, "when"), row.when)
+        yield from names.problems((*path, "minutes"), row.minutes)
+        if row.family_of is None:
+            continue
+        if row.family_of not in names.groups:
+            yield _unknown((*path, "family_of"), row.family_of, names.groups, N_("a group: %(known)s"))
+        elif not _exactly_one(names.groups[row.family_of]):
+            message, wanted = N_("%(name)s may have several answers, or none"), N_("a group of exactly one")
+            yield Finding((*path, "family_of"), message, wanted, {"name": row.family_of})
+
+
+def _made_by(
+    content: ManufacturingContent, product: ProductContent | None, factory: FactoryContent
+) -> Iterator[Finding]:
+    lines: dict[str, list[LineContent]] = {}
+    for plant in factory.plants:
+        for line in plant.lines:
+            lines.setdefault(line.stage, []).append(line)
+    kept = {material for plant in factory.plants for material in plant.materials}
+    matrices = {matrix.code: matrix for matrix in factory.setup_matrices}
+    groups = {group.id: group for group in product.groups} if product else {}
+    for index, part in enumerate(content.bom):
+        if part.material is not None and part.material not in kept:
+            yield _unknown(("bom", index, "material"), part.material, kept, N_("a material of a plant: %(known)s"))
+    for index, row in enumerate(content.routing):
+        path: Path = ("routing", index)
+        if row.stage not in lines:
+            yield _unknown((*path, "stage"), row.stage, lines, N_("the stage of a line: %(known)s"))
+        key = "family_of" if row.family_of is not None else "family"
+        group = groups.get(row.family_of or "")
+        families = {option.id for option in group.options} if group else {row.family} if row.family else set()
+        for code in sorted({line.setup_matrix for line in lines.get(row.stage, ()) if line.setup_matrix}):
+            missing = families - set(matrices[code].families) if code in matrices else set()
+            if missing:
+                message = N_("the setup matrix %(matrix)s does not know %(families)s")
+                values = {"matrix": code, "families": ", ".join(sorted(missing))}
+                yield Finding((*path, key), message, N_("a setup class for every family"), values)
+
+
+# --- factory --------------------------------------------------------------------------------------------------------
+
+
+def factory_problems(factory: FactoryContent, before: FactoryContent | None) -> Iterator[Finding]:
+    """What is wrong with a factory; against the one in force, whose schedule stands on its lines."""
+    yield from _twice(("calendars",), "code", (c.code for c in factory.calendars))
+    yield from _twice(("setup_matrices",), "code", (m.code for m in factory.setup_matrices))
+    yield from _twice(("materials",), "code", (m.code for m in factory.materials))
+    yield from _twice(("plants",), "code", (p.code for p in factory.plants))
+    for index, calendar in enumerate(factory.calendars):
+        if calendar.holidays is not None and calendar.holidays not in factory.holidays:
+            wanted = N_("a list of holidays: %(known)s")
+            yield _unknown(("calendars", index, "holidays"), calendar.holidays, factory.holidays, wanted)
+    for index, matrix in enumerate(factory.setup_matrices):
+        classes = set(matrix.families.values())
+        for one in (*matrix.minutes, *(after for row in matrix.minutes.values() for after in row)):
+            if one not in classes:
+                yield _unknown(("setup_matrices", index, "minutes"), one, classes, N_("a class: %(known)s"))
+                break
+    for index, plant in enumerate(factory.plants):
+        yield from _plant(("plants", index), plant, factory)
+    if before is not None:
+        yield from _kept(factory, before)
+
+
+def _plant(path: Path, plant: PlantContent, factory: FactoryContent) -> Iterator[Finding]:
+    calendars = [calendar.code for calendar in factory.calendars]
+    matrices = [matrix.code for matrix in factory.setup_matrices]
+    materials = [material.code for material in factory.materials]
+    if plant.country not in COUNTRIES:
+        yield _no_country((*path, "country"), plant.country)
+    yield from _twice((*path, "lines"), "code", (line.code for line in plant.lines))
+    yield from _twice((*path, "carriers"), "code", (carrier.code for carrier in plant.carriers))
+    for index, line in enumerate(plant.lines):
+        at: Path = (*path, "lines", index)
+        if line.calendar not in calendars:
+            yield _unknown((*at, "calendar"), line.calendar, calendars, N_("a calendar: %(known)s"))
+        if line.setup_matrix is not None and line.setup_matrix not in matrices:
+            yield _unknown((*at, "setup_matrix"), line.setup_matrix, matrices, N_("a setup matrix: %(known)s"))
+    for material, stock in plant.materials.items():
+        if material not in materials:
+            yield _unknown((*path, "materials", material), material, materials, N_("a material: %(known)s"))
+        if stock.stock + sum(supply.quantity * supply.times for supply in stock.supply) > 2_000_000_000:
+            wanted = N_("at most 2,000,000,000 of stock and supply together")
+            yield Finding((*path, "materials", material), N_("that is too much"), wanted)
+    for index, carrier in enumerate(plant.carriers):
+        for country in carrier.transit_days:
+            if country not in COUNTRIES:
+                yield _no_country((*path, "carriers", index, "transit_days", country), country)
+
+
+def _kept(factory: FactoryContent, before: FactoryContent) -> Iterator[Finding]:
+    """Plants, lines and materials in use stay: operations stand on them and take from them."""
+    now = {plant.code: (index, plant) for index, plant in enumerate(factory.plants)}
+    wanted = N_("everything that is there: orders may need it (close a line by a downtime)")
+    for plant in before.plants:
+        if plant.code not in now:
+            yield Finding(("plants",), N_("the plant %(name)s is missing"), wanted, {"name": plant.code})
+            continue
+        index, present = now[plant.code]
+        for code in sorted({line.code for line in plant.lines} - {line.code for line in present.lines}):
+            yield Finding(("plants", index, "lines"), N_("the line %(name)s is missing"), wanted, {"name": code})
+        for code in sorted(set(plant.materials) - set(present.materials)):
+            message = N_("the material %(name)s is missing")
+            yield Finding(("plants", index, "materials"), message, wanted, {"name": code})
+
+
+# --- all of them together -------------------------------------------------------------------------------------------
+
+
+def tried_problems(
+    compiled: CompiledProblem,
+    product: ProductContent,
+    prices: PriceListContent | None,
+    manufacturing: ManufacturingContent | None,
+    factory: FactoryContent | None,
+) -> Iterator[tuple[str, Finding]]:
+    """(section, finding): what price and work order of sampled valid variants give that cannot be.
+
+    Every text is tried empty and at full length. A sample proves nothing; it finds the slip that is in every variant.
+    """
+    problem = state(product)
+    full = {text.id: "x" * text.maximum_length for text in product.texts}
+    seen: set[tuple[str, Path]] = set()
+    try:
+        variants = sample(compiled, SAMPLE, 0)
+    except OutOfTime:
+        return  # what could be tried is missing, not wrong
+    for drawn in variants:
+        for texts in ({}, full) if full else ({},):
+            variant = Variant(drawn.chosen, drawn.numbers, texts)
+            for section, finding in _tried(problem, variant, prices, manufacturing, factory):
+                if (section, finding.path) not in seen:
+                    seen.add((section, finding.path))
+                    yield section, finding
+
+
+def _tried(
+    problem: ConfigurationProblem,
+    variant: Variant,
+    prices: PriceListContent | None,
+    manufacturing: ManufacturingContent | None,
+    factory: FactoryContent | None,
+) -> Iterator[tuple[str, Finding]]:
+    asked = answers(problem, variant)
+    if prices is not None:
+        found = (*_tried_prices(prices, problem, asked, variant),)
+        yield from (("prices", finding) for finding in found)
+    if manufacturing is not None:
+        found = (*_tried_formulas(manufacturing, asked, variant),)
+        if not found and factory is not None:
+            found = (*_tried_plants(manufacturing, problem, asked, variant, factory),)
+        yield from (("manufacturing", finding) for finding in found)
+
+
+def _tried_prices(
+    prices: PriceListContent, problem: ConfigurationProblem, asked: Answers, variant: Variant
+) -> Iterator[Finding]:
+    sound = True
+    for index, item in enumerate(prices.items):
+        if item.chosen is not None and item.chosen[1] not in variant.chosen[item.chosen[0]]:
+            continue
+        for key, formula in (("when", item.when), ("amount", item.amount), ("cost", item.cost)):
+            result = _value(formula, asked)
+            if result is None:
+                sound = False
+                yield _by_zero(("items", index, key), formula, variant)
+            elif key == "when" and not result:
+                break
+            elif abs(result) > 10**9:
+                sound = False
+                message, wanted = N_("it is %(result)s for %(variant)s"), N_("at most 1,000,000,000")
+                yield _nonsense(("items", index, key), formula, variant, message, wanted, result)
+    if sound:
+        total = quote_price(prices, problem, variant, country=next(iter(prices.tax))).gross
+        if total < 0:
+            message, wanted = N_("the price is below 0 for %(variant)s"), N_("0 or more")
+            yield Finding(("items",), message, wanted, {"variant": _shown(variant, None)})
+
+
+def _tried_formulas(content: ManufacturingContent, asked: Answers, variant: Variant) -> Iterator[Finding]:
+    rows: list[tuple[Path, str | None, str, str]] = [
+        *((("bom", index), part.when, "quantity", part.quantity) for index, part in enumerate(content.bom)),
+        *((("routing", index), row.when, "minutes", row.minutes) for index, row in enumerate(content.routing)),
+    ]
+    for path, when, key, formula in rows:
+        applies = _value(when, asked)
+        if applies is None:
+            yield _by_zero((*path, "when"), when, variant)
+            continue
+        if not applies:
+            continue
+        result = _value(formula, asked)
+        if result is None:
+            yield _by_zero((*path, key), formula, variant)
+        elif result < 0 or (key == "minutes" and result == 0) or result > 10**6:
+            wanted = N_("0 to 1,000,000") if key == "quantity" else N_("more than 0, at most 1,000,000")
+            yield _nonsense((*path, key), formula, variant, N_("it is %(result)s for %(variant)s"), wanted, result)
+
+
+def _tried_plants(
+    content: ManufacturingContent,
+    problem: ConfigurationProblem,
+    asked: Answers,
+    variant: Variant,
+    factory: FactoryContent,
+) -> Iterator[Finding]:
+    reasons: list[str] = []
+    for plant in factory.plants:
+        facts = facts_of(plant)
+        try:
+            explode(content, problem, variant, facts, order_id="x", release=Second(0), due=Second(0))
+        except NotMakeable as error:
+            reasons.append(str(error))
+            continue
+        except InvalidWorkOrder:
+            message, wanted = N_("%(variant)s needs no operation"), N_("at least one for every variant")
+            yield Finding(("routing",), message, wanted, {"variant": _shown(variant, None)})
+            return
+        yield from _taken(content, asked)
+        return
+    message, wanted = N_("no plant can make %(variant)s: %(reasons)s"), N_("a plant with every stage and material")
+    values = {"variant": _shown(variant, None), "reasons": " ".join(dict.fromkeys(reasons))}
+    yield Finding(("routing",), message, wanted, values)
+
+
+def _taken(content: ManufacturingContent, asked: Answers) -> Iterator[Finding]:
+    """Every counted part of a variant is taken by exactly one of the operations that it needs."""
+    needed = (row for row in content.routing if row.when is None or holds(parsed(row.when), asked))
+    times = Counter(component for row in needed for component in row.takes)
+    rows = {part.component: index for index, part in reversed((*enumerate(content.bom),))}
+    for part in components_of(content, asked):
+        if part.material is not None and times[part.code] != 1:
+            message = N_("%(count)s operations take it from stock in some variant")
+            wanted = N_("exactly one")
+            yield Finding(("bom", rows[part.code], "component"), message, wanted, {"count": times[part.code]})
+
+
+def facts_of(plant: PlantContent) -> PlantFacts:
+    """What exploding asks of a plant, as its file says it."""
+    stages: dict[str, list[LineFact]] = {}
+    for line in plant.lines:
+        stages.setdefault(line.stage, []).append(LineFact(LineId(f"{plant.code}/{line.code}"), line.speed_percent))
+    materials = {code: MaterialId(f"{plant.code}/{code}") for code in plant.materials}
+    return PlantFacts(PlantId(plant.code), {stage: tuple(facts) for stage, facts in stages.items()}, materials)
+
+
+def _value(formula: str | None, asked: Answers) -> Fraction | None:
+    """The value (1 where there is no formula), None where it divides by 0."""
+    if formula is None:
+        return Fraction(1)
+    try:
+        return value(parsed(formula), asked)
+    except DividedByZero:
+        return None
+
+
+def _by_zero(path: Path, formula: str | None, variant: Variant) -> Finding:
+    shown = _shown(variant, parsed(formula) if formula else None)
+    return Finding(path, N_("it divides by 0 for %(variant)s"), N_("a divisor that is never 0"), {"variant": shown})
+
+
+def _nonsense(
+    path: Path, formula: str | None, variant: Variant, message: str, wanted: str, result: Fraction
+) -> Finding:
+    shown = _shown(variant, parsed(formula) if formula else None)
+    return Finding(path, message, wanted, {"variant": shown, "result": _number(result)})
+
+
+def _number(result: Fraction) -> str:
+    return f"{float(result):g}" if abs(result) < 10**15 else f"{'-' if result < 0 else ''}10^15"
+
+
+def _shown(variant: Variant, expression: Expression | None) -> str | Sentence:
+    """The choices of a variant that an expression asks for (all, without one)."""
+    names = {name for name, _ in names_in(expression)} if expression is not None else None
+    chosen = [
+        f"{group}.{option}"
+        for group, options in variant.chosen.items()
+        if names is None or group in names
+        for option in sorted(options)
+    ]
+    numbers = [f"{name} = {number}" for name, number in variant.numbers.items() if names is None or name in names]
+    texts = [f"{name} = {text[:20]}" for name, text in variant.texts.items() if names is None or name in names]
+    return ", ".join([*chosen, *numbers, *texts]) or Sentence(N_("every variant"))

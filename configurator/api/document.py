@@ -1,0 +1,154 @@
+"""The OpenAPI document: what the models do not say by themselves - names in paths, refusals, examples, links."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pydantic import ValidationError
+
+from configurator.api.inputs import NAME as NAME_PATTERN
+from configurator.api.inputs import OrderHeaders
+from configurator.api.outputs import ErrorAnswer
+
+NAME = re.compile(NAME_PATTERN.removesuffix("$"))
+TOKEN = re.compile(r"[A-Za-z0-9_-]{16,64}")
+_HEADERS = {"idempotency_key": "Idempotency-Key"}
+
+_DECISIONS = [{"group": "gears", "option": "hub_8"}, {"group": "drive", "option": "belt"}]
+_VARIANT = {
+    "chosen": {
+        "size": ["m"], "colour": ["sky"], "gears": ["hub_8"], "drive": ["belt"], "brakes": ["disc_hydraulic"],
+        "fork": ["steel"], "tyres": ["t40"], "mudguards": ["full"], "rack": ["light"], "light": ["dynamo"],
+        "stand": ["side"], "child_seat": ["none"],
+    },
+    "numbers": {},
+    "texts": {},
+}
+_BUYER = {
+    "name": "李雷", "mail": "lilei@example.com", "phone": "", "street": "中山路 100 号", "postal_code": "200040",
+    "city": "上海", "country": "CN", "language": "zh",
+}
+
+
+def _examples(**values: Any) -> dict[str, Any]:
+    return {name: {"value": value} for name, value in values.items()}
+
+
+DECIDE_EXAMPLES = _examples(
+    nothing={"country": "CN"},
+    belt={"decisions": _DECISIONS, "texts": {"engraving": "LILEI 2026"}, "country": "CN"},
+    conflict={"decisions": [*_DECISIONS, {"group": "gears", "option": "derailleur_9"}]},
+)
+PROMISE_EXAMPLES = _examples(
+    decisions={"decisions": _DECISIONS, "country": "CN"}, variant={"variant": _VARIANT, "country": "CN"}
+)
+ORDER_EXAMPLES = _examples(order={
+    "product": "bicycle", "variant": _VARIANT, "buyer": _BUYER,
+    "shown": {"gross_minor": 626020, "currency": "CNY", "arrives_on": "2026-12-08"},
+})
+# What a promise says can be ordered as it is.
+PROMISE_LINKS = {
+    "order": {
+        "operationId": "placeOrder",
+        "requestBody": {
+            "product": "{$request.path.code}", "variant": "$response.body#/variant", "buyer": _BUYER,
+            "shown": {
+                "gross_minor": "$response.body#/price/gross_minor", "currency": "$response.body#/price/currency",
+                "arrives_on": "$response.body#/date/arrives_on",
+            },
+        },
+    },
+}
+ORDER_LINKS = {"track": {"operationId": "trackOrder", "parameters": {"token": "$response.body#/token"}}}
+
+_PATH_PARAMETERS = {
+    "code": {
+        "name": "code", "in": "path", "required": True, "schema": {"type": "string", "pattern": NAME_PATTERN},
+        "example": "bicycle",
+    },
+    "token": {
+        "name": "token", "in": "path", "required": True,
+        "schema": {"type": "string", "pattern": f"^{TOKEN.pattern}$"},
+    },
+}
+_ALWAYS = {"503": "Our records cannot be reached just now; nothing was lost."}
+_NAMED = {"404": "There is no such thing, or it is not yours to see."}
+_SENT = {
+    "400": "The body is not JSON.",
+    "409": "Well formed, but not possible now; the answer says what is true now.",
+    "413": "The body is too large.",
+    "415": "The body is not sent as application/json.",
+    "422": "Something is missing or wrong; every field is named.",
+}
+
+
+def finish(spec: Any) -> Any:
+    """The document as it is published: our paths only, every path parameter and every refusal described."""
+    spec["info"]["description"] = (
+        "Configure, price, date and order a product. Money is in integer minor units, instants are in UTC. "
+        "A refusal has a stable code; what was decided but cannot hold together is answered, not refused."
+    )
+    spec["paths"] = {path: item for path, item in spec["paths"].items() if path.startswith("/api/")}
+    schemas = spec.setdefault("components", {}).setdefault("schemas", {})
+    error = ErrorAnswer.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
+    schemas.update(error.pop("$defs"))
+    schemas["ErrorAnswer"] = error
+    for path, item in spec["paths"].items():
+        for operation in item.values():
+            if isinstance(operation, dict):
+                _finish_operation(path, operation)
+        item.pop("parameters", None)
+    return _short_names(spec)
+
+
+def _short_names(spec: dict[str, Any]) -> dict[str, Any]:
+    """`Words` once, in place of one `Words` for every answer that has it."""
+    schemas = spec["components"]["schemas"]
+    spec["components"]["schemas"] = {name.rpartition(".")[2]: schema for name, schema in schemas.items()}
+    renamed: dict[str, Any] = _with_short_references(spec)
+    return renamed
+
+
+def _with_short_references(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_short_references(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_short_references(inner) for inner in value]
+    if isinstance(value, str) and value.startswith("#/components/schemas/"):
+        return f"#/components/schemas/{value.rpartition('/')[2].rpartition('.')[2]}"
+    return value
+
+
+def _finish_operation(path: str, operation: dict[str, Any]) -> None:
+    named = [_PATH_PARAMETERS[name] for name in re.findall(r"{(\w+)}", path)]
+    others = [parameter for parameter in operation.get("parameters", []) if parameter.get("in") != "path"]
+    for parameter in others:
+        parameter["name"] = _HEADERS.get(parameter["name"].replace("-", "_"), parameter["name"])
+    operation["parameters"] = [*named, *others]
+    sent = "requestBody" in operation
+    if sent:
+        operation["requestBody"]["required"] = True
+    refusals = _ALWAYS | (_NAMED if named or sent else {}) | (_SENT if sent else {})
+    for status, description in sorted(refusals.items()):
+        operation["responses"][status] = {
+            "description": description,
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorAnswer"}}},
+        }
+
+
+def header_faults(key: str | None) -> list[dict[str, str]]:
+    """What is wrong with an order's Idempotency-Key, as the answer names it."""
+    try:
+        OrderHeaders.model_validate({} if key is None else {"idempotency_key": key})
+    except ValidationError as error:
+        return [{"field": _HEADERS["idempotency_key"], "message": fault["msg"]} for fault in error.errors()]
+    return []
+
+
+def field_name(location: str, path: str) -> str:
+    """The path of a refused input as the client wrote it."""
+    if location == "headers":
+        return _HEADERS.get(path, path)
+    path = re.sub(r"(\bdecisions\.\d+)\.(choice|entry)\b", r"\1", path)
+    return path.removesuffix(".[key]").replace("_schema", "body")

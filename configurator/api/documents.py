@@ -1,0 +1,314 @@
+"""Input models -> the engine's values, and the engine's answers -> output models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from catalog.content import Text
+from catalog.offer import Offer
+from catalog.price import Price
+from catalog.products import GroupContent, ParameterContent, TextContent
+from configurator.api.inputs import BuyerBody, Choice, Entry, ShownBody, VariantBody
+from configurator.api.outputs import (
+    AddressAnswer,
+    ChangeAnswer,
+    ChoiceAnswer,
+    ConflictAnswer,
+    DateAnswer,
+    DecisionAnswer,
+    DomainsAnswer,
+    EntryAnswer,
+    GroupAnswer,
+    MakingAnswer,
+    OperationAnswer,
+    OptionAnswer,
+    OrderAnswer,
+    ParameterAnswer,
+    PresetAnswer,
+    PriceAnswer,
+    PriceItemAnswer,
+    ProductAnswer,
+    ProductLine,
+    ProductsAnswer,
+    PromiseAnswer,
+    RangeAnswer,
+    ReadableAnswer,
+    RefusedText,
+    RepairAnswer,
+    Revisions,
+    RuleAnswer,
+    StepAnswer,
+    TextAnswer,
+    TrackedDates,
+    TrackedOrderAnswer,
+    UndecidedAnswer,
+    VariantAnswer,
+    Words,
+)
+from configurator.api.service import Decided, Promised
+from configurator.planning.progress import Progress
+from configurator.sales.orders import Buyer, OrderView, PlacedOrder, Shown
+from solver.configuration.explain import Conflict
+from solver.configuration.problem import Choose, Decision, Enter, GroupId, OptionId, ParameterId, Variant
+
+# --- in ---------------------------------------------------------------------------------------------------------------
+
+
+def decisions_of(bodies: Iterable[Choice | Entry]) -> tuple[Decision, ...]:
+    """The engine's decisions."""
+    return tuple(
+        Enter(ParameterId(body.parameter), body.value)
+        if isinstance(body, Entry)
+        else Choose(GroupId(body.group), OptionId(body.option), body.chosen)
+        for body in bodies
+    )
+
+
+def variant_of(body: VariantBody) -> Variant:
+    """The engine's variant; a text that is empty is no text."""
+    return Variant(
+        chosen={GroupId(group): frozenset(map(OptionId, options)) for group, options in body.chosen.items()},
+        numbers={ParameterId(name): number for name, number in body.numbers.items()},
+        texts={name: text for name, text in body.texts.items() if text},
+    )
+
+
+def choices_of(variant: Variant) -> tuple[Decision, ...]:
+    """The decisions that spell a variant."""
+    chosen = (Choose(group, option) for group, options in variant.chosen.items() for option in sorted(options))
+    return (*chosen, *(Enter(name, number) for name, number in variant.numbers.items()))
+
+
+def buyer_of(body: BuyerBody) -> Buyer:
+    """Sales' buyer."""
+    return Buyer(
+        name=body.name, mail=body.mail, phone=body.phone, street=body.street, postal_code=body.postal_code,
+        city=body.city, country=body.country, locale=body.language,
+    )
+
+
+def shown_of(body: ShownBody) -> Shown:
+    """What the buyer agreed to."""
+    return Shown(body.gross_minor, body.currency, body.arrives_on)
+
+
+# --- out --------------------------------------------------------------------------------------------------------------
+
+
+def products_answer(offers: Iterable[Offer]) -> ProductsAnswer:
+    """The list of products."""
+    lines = [
+        ProductLine(code=o.product.code, name=_words(o.product.name), description=_words(o.product.description))
+        for o in offers
+    ]
+    return ProductsAnswer(products=lines)
+
+
+def product_answer(offer: Offer) -> ProductAnswer:
+    """A product with its questions, texts and rules."""
+    product = offer.product
+    return ProductAnswer(
+        code=product.code, name=_words(product.name), description=_words(product.description),
+        revisions=revisions_answer(offer), goals=list(product.goals), currency=offer.prices.currency,
+        exponent=offer.prices.exponent, countries=sorted(offer.prices.tax),
+        steps=[StepAnswer(id=step.id, name=_words(step.name)) for step in product.steps],
+        groups=[_group(group) for group in product.groups],
+        parameters=[_parameter(parameter) for parameter in product.parameters],
+        texts=[_text(text) for text in product.texts],
+        rules=[RuleAnswer(id=rule.id, text=_words(rule.text)) for rule in product.rules],
+        presets=[
+            PresetAnswer(id=p.id, name=_words(p.name), benefit=_maybe(p.benefit), choices=dict(p.choices))
+            for p in product.presets
+        ],
+    )
+
+
+def _group(group: GroupContent) -> GroupAnswer:
+    options = [
+        OptionAnswer(
+            id=o.id, name=_words(o.name), benefit=_maybe(o.benefit), swatch=o.swatch, numbers=dict(o.numbers)
+        )
+        for o in group.options
+    ]
+    return GroupAnswer(
+        id=group.id, step=group.step, name=_words(group.name), help=_maybe(group.help), minimum=group.minimum,
+        maximum=group.maximum, default=group.default, options=options,
+    )
+
+
+def _parameter(parameter: ParameterContent) -> ParameterAnswer:
+    return ParameterAnswer(
+        id=parameter.id, step=parameter.step, name=_words(parameter.name), help=_maybe(parameter.help),
+        unit=parameter.unit, minimum=parameter.minimum, maximum=parameter.maximum, step_size=parameter.step_size,
+        default=parameter.default,
+    )
+
+
+def _text(text: TextContent) -> TextAnswer:
+    return TextAnswer(
+        id=text.id, step=text.step, name=_words(text.name), help=_maybe(text.help), maximum_length=text.maximum_length,
+        pattern=text.pattern, requires=text.requires,
+    )
+
+
+def decided_answer(offer: Offer, decided: Decided) -> DomainsAnswer:
+    """What every option still is."""
+    domains = decided.domains
+    return DomainsAnswer(
+        status="valid",
+        decisions=decisions_answer(decided.decisions),
+        options={
+            str(group): {str(option): state for option, state in states.items()}
+            for group, states in domains.options.items()
+        },
+        numbers={
+            parameter: [RangeAnswer(minimum=low, maximum=high, step_size=step) for low, high, step in ranges]
+            for parameter, ranges in domains.numbers.items()
+        },
+        undecided=[UndecidedAnswer(group=g, option=o) for g, o in sorted(domains.undecided)],
+        open_questions=[str(question) for question in domains.open_questions],
+        refused_texts=[RefusedText(text=name, message=message) for name, message in decided.refused_texts],
+        completion=variant_answer(decided.variant),
+        price=price_answer(decided.price) if decided.price else None,
+        revisions=revisions_answer(offer),
+    )
+
+
+def conflict_answer(offer: Offer, conflict: Conflict) -> ConflictAnswer:
+    """Why the decisions cannot hold together, and the ways out."""
+    return ConflictAnswer(
+        status="conflict",
+        decisions=decisions_answer(conflict.decisions),
+        rules=[RuleAnswer(id=rule, text=_words(offer.product.rule(rule).text)) for rule in conflict.rules],
+        repairs=[
+            RepairAnswer(
+                changes=[
+                    ChangeAnswer(old=_maybe_decision(change.old), new=_maybe_decision(change.new))
+                    for change in repair.changes
+                ],
+                decisions=decisions_answer(repair.decisions),
+            )
+            for repair in conflict.repairs
+        ],
+        revisions=revisions_answer(offer),
+    )
+
+
+def promise_answer(offer: Offer, promised: Promised) -> PromiseAnswer:
+    """Price and date."""
+    forecast = promised.forecast
+    return PromiseAnswer(
+        variant=variant_answer(promised.variant),
+        price=price_answer(promised.price),
+        date=DateAnswer(
+            arrives_on=forecast.arrives_on, zone=forecast.zone, completes_at=forecast.completes_at,
+            promise_at=forecast.promise_at, dispatch_at=forecast.dispatch_at, plant=_words(forecast.plant_name),
+            carrier=_words(forecast.carrier_name),
+        ),
+        revisions=revisions_answer(offer),
+    )
+
+
+def placed_answer(placed: PlacedOrder) -> OrderAnswer:
+    """The order that was placed."""
+    return OrderAnswer.model_validate(asdict(placed))
+
+
+def order_answer(view: OrderView) -> TrackedOrderAnswer:
+    """An order as its buyer may read it."""
+    return TrackedOrderAnswer(
+        number=view.number,
+        state=view.state.value,
+        placed_at=view.placed_at,
+        product=ProductLine(
+            code=view.product.code, name=_words(view.product.name), description=_words(view.product.description)
+        ),
+        choices=[
+            ReadableAnswer(
+                id=choice.id, question=_words(choice.question), answers=[_words(answer) for answer in choice.answers],
+                typed=choice.typed,
+            )
+            for choice in view.choices
+        ],
+        variant=variant_answer(view.variant),
+        price=price_answer(view.price),
+        buyer=AddressAnswer(
+            name=view.buyer.name, mail=view.buyer.mail, phone=view.buyer.phone, street=view.buyer.street,
+            postal_code=view.buyer.postal_code, city=view.buyer.city, country=view.buyer.country,
+        ),
+        promise=TrackedDates(
+            promise_at=view.promise_at, dispatch_at=view.dispatch_at, arrives_on=view.arrives_on, zone=view.zone
+        ),
+        making=_making(view.progress),
+    )
+
+
+def _making(progress: Progress) -> MakingAnswer:
+    return MakingAnswer(
+        state=progress.state.value,
+        operations=[
+            OperationAnswer(
+                name=_words(o.name), line=_words(o.line), plant=_words(o.plant), state=o.state.value,
+                starts_at=o.starts_at, ends_at=o.ends_at,
+            )
+            for o in progress.operations
+        ],
+        forecast_at=progress.forecast_at, forecast_arrives_on=progress.forecast_arrives_on,
+        actual_at=progress.actual_at, keeps_promise=progress.keeps_promise,
+    )
+
+
+def price_answer(price: Price) -> PriceAnswer:
+    """An itemised price."""
+    items = [
+        PriceItemAnswer(id=item.id, name=_words(item.name), amount_minor=item.amount_minor) for item in price.items
+    ]
+    return PriceAnswer(
+        items=items, net_minor=price.net, tax_minor=price.tax, gross_minor=price.gross, rate=price.rate,
+        tax_reason=price.tax_reason.value, basis=price.basis.value, currency=price.currency, exponent=price.exponent,
+    )
+
+
+def variant_answer(variant: Variant) -> VariantAnswer:
+    """A complete configuration, as it can be sent back."""
+    return VariantAnswer(
+        chosen={group: sorted(options) for group, options in variant.chosen.items()},
+        numbers={str(name): number for name, number in variant.numbers.items()},
+        texts=dict(variant.texts),
+    )
+
+
+def revisions_answer(offer: Offer) -> Revisions:
+    """The revisions of an offer."""
+    return Revisions(
+        product=offer.product_revision_id, price_list=offer.price_list_revision_id,
+        manufacturing=offer.manufacturing_revision_id,
+    )
+
+
+def decisions_answer(decisions: Iterable[Decision]) -> list[DecisionAnswer]:
+    """Decisions, as they can be sent back."""
+    return [_decision(decision) for decision in decisions]
+
+
+def _decision(decision: Decision) -> DecisionAnswer:
+    if isinstance(decision, Enter):
+        return EntryAnswer(parameter=decision.parameter, value=decision.value)
+    return ChoiceAnswer(group=decision.group, option=decision.option, chosen=decision.chosen)
+
+
+def _maybe_decision(decision: Decision | None) -> DecisionAnswer | None:
+    return None if decision is None else _decision(decision)
+
+
+def _words(text: Any) -> Words:
+    """Catalog texts and the mappings that documents keep of them."""
+    if isinstance(text, Mapping):
+        return Words(zh=text["zh"], en=text["en"])
+    return Words(zh=text.zh, en=text.en)
+
+
+def _maybe(text: Text | None) -> Words | None:
+    return None if text is None else _words(text)

@@ -1,0 +1,188 @@
+"""What a program may send: every field named, anything else refused, no value bent into another type."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+LIMIT = 10**9  # numbers of a configuration, as the solver takes them
+MINOR_LIMIT = 10**15  # money in minor units
+NAME = r"^[a-z][a-z0-9_]{0,39}$"
+PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"  # no control characters, as JSON Schema can say it
+VISIBLE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*[^\s\x00-\x1f\x7f-\x9f\u2028\u2029][^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
+# What an HTML mail field accepts, with a dot in the domain: such an address can stand in a mail's header as it is.
+MAIL = (r"^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
+        r"(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)+$")
+
+
+def _refused(message: str) -> PydanticCustomError:
+    return PydanticCustomError("refused", "{message}", {"message": message})
+
+
+def _printable(text: str) -> str:
+    """One line for pages, mails and labels; what was typed is kept as it is, code point for code point."""
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text):
+        raise _refused("Control characters are not allowed.")
+    return text
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise _refused("This must not be empty.")
+    return text
+
+
+def _whole(value: Any) -> Any:
+    """JSON knows one kind of number: 3.0 is the whole number 3."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _iso_date(value: Any) -> date:
+    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
+        raise _refused("Write the date as YYYY-MM-DD.")
+    try:
+        return date.fromisoformat(value)
+    except ValueError as error:
+        raise _refused("There is no such day.") from error
+
+
+def _line(maximum: int, minimum: int = 0) -> Any:
+    """One line of text of at most `maximum` characters (at least one visible one if `minimum`)."""
+    pattern = VISIBLE if minimum else PRINTABLE
+    schema: dict[str, Any] = {"type": "string", "maxLength": maximum, "pattern": pattern}
+    checks = [AfterValidator(_printable), AfterValidator(_not_blank)] if minimum else [AfterValidator(_printable)]
+    return Annotated[(str, Field(min_length=minimum, max_length=maximum), *checks, WithJsonSchema(schema))]
+
+
+Name = Annotated[str, Field(pattern=NAME)]
+Number = Annotated[int, Field(ge=-LIMIT, le=LIMIT), BeforeValidator(_whole)]
+Options = Annotated[tuple[Name, ...], Field(max_length=1000, strict=False)]
+Line = _line(1000)
+Day = Annotated[date, BeforeValidator(_iso_date), WithJsonSchema({"type": "string", "format": "date"})]
+CountryCode = Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2")]
+Mail = Annotated[str, Field(max_length=254, pattern=MAIL)]
+CLOSED: dict[str, Any] = {"additionalProperties": False}  # a map whose keys must be names
+
+
+class Body(BaseModel):
+    """Base of everything that is sent."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Choice(Body):
+    """This option is wanted (`chosen: false`: it is not)."""
+
+    group: Name
+    option: Name
+    chosen: bool = True
+
+
+class Entry(Body):
+    """This number is entered."""
+
+    parameter: Name
+    value: Number
+
+
+def _kind(data: Any) -> str:
+    if isinstance(data, dict):
+        return "entry" if "parameter" in data else "choice"
+    return "entry" if isinstance(data, Entry) else "choice"
+
+
+DecisionBody = Annotated[Annotated[Choice, Tag("choice")] | Annotated[Entry, Tag("entry")], Discriminator(_kind)]
+Decisions = Annotated[tuple[DecisionBody, ...], Field(max_length=200, strict=False)]
+Texts = Annotated[dict[Name, Line], Field(max_length=50, json_schema_extra=CLOSED)]  # type: ignore[valid-type]
+
+
+class DecideBody(Body):
+    """What has been decided so far."""
+
+    decisions: Decisions = ()
+    texts: Texts = {}
+    country: CountryCode | None = None
+
+
+class VariantBody(Body):
+    """A complete configuration: the options of every group, the number of every parameter, the texts."""
+
+    chosen: Annotated[dict[Name, Options], Field(max_length=500, json_schema_extra=CLOSED)]
+    numbers: Annotated[dict[Name, Number], Field(max_length=500, json_schema_extra=CLOSED)] = {}
+    texts: Texts = {}
+
+
+class PromiseBody(Body):
+    """What to price and date, and where it goes: a complete variant, or decisions (and texts) to be completed."""
+
+    model_config = ConfigDict(json_schema_extra={
+        "not": {"required": ["variant"], "anyOf": [{"required": ["decisions"]}, {"required": ["texts"]}]},
+    })
+
+    country: CountryCode
+    decisions: Decisions = ()
+    texts: Texts = {}
+    variant: VariantBody | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> PromiseBody:
+        if "variant" in self.model_fields_set and self.model_fields_set & {"decisions", "texts"}:
+            raise _refused("Send either a variant or decisions and texts.")
+        return self
+
+
+class BuyerBody(Body):
+    """Who orders, and where it goes."""
+
+    name: _line(200, 1)  # type: ignore[valid-type]
+    mail: Mail
+    phone: _line(40) = ""  # type: ignore[valid-type]
+    street: _line(300, 1)  # type: ignore[valid-type]
+    postal_code: _line(20) = ""  # type: ignore[valid-type]
+    city: _line(120, 1)  # type: ignore[valid-type]
+    country: CountryCode
+    language: Literal["zh", "en"] = "en"
+
+
+class ShownBody(Body):
+    """The price and the date that the buyer agreed to, as a promise gave them."""
+
+    gross_minor: Annotated[int, Field(ge=0, le=MINOR_LIMIT), BeforeValidator(_whole)]
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+    arrives_on: Day
+
+
+class OrderBody(Body):
+    """One order of one variant. Sent again with the same Idempotency-Key it stays one order."""
+
+    product: Name
+    variant: VariantBody
+    buyer: BuyerBody
+    shown: ShownBody
+
+
+class OrderHeaders(BaseModel):
+    """The header that makes an order safe to send again."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    idempotency_key: Annotated[str, Field(
+        min_length=8, max_length=100, pattern=r"^[A-Za-z0-9_.:-]+$",
+        # No example on purpose: whoever copies it gets the order of whoever copied it before.
+        description="A new random value for each order, for instance a UUID",
+    )]

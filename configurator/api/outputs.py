@@ -1,0 +1,388 @@
+"""What the API answers. Texts come in both languages; money in integer minor units; instants in UTC."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel
+
+from catalog.products import Goal
+from solver.configuration.session import OptionState
+
+
+class Answer(BaseModel):
+    """Base of every answer: nothing is sent that the document does not name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Words(Answer):
+    """Words for people."""
+
+    zh: str
+    en: str
+
+
+class ErrorField(Answer):
+    """One input that was refused."""
+
+    field: str
+    message: str
+
+
+class ErrorDetail(Answer):
+    """`code` is for programs and never changes, `message` is for people. More fields say what is true now."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    code: str
+    message: str
+    field: str | None
+    fields: list[ErrorField] = []
+
+
+class ErrorAnswer(Answer):
+    """What every refusal looks like."""
+
+    error: ErrorDetail
+
+
+# --- products ---------------------------------------------------------------------------------------------------------
+
+
+class ProductLine(Answer):
+    """A product in the list."""
+
+    code: str
+    name: Words
+    description: Words
+
+
+class ProductsAnswer(Answer):
+    """All products on offer."""
+
+    products: list[ProductLine]
+
+
+class Revisions(Answer):
+    """The three published revisions that an answer was made under."""
+
+    product: int
+    price_list: int
+    manufacturing: int
+
+
+class StepAnswer(Answer):
+    """A page of questions."""
+
+    id: str
+    name: Words
+
+
+class OptionAnswer(Answer):
+    """An answer to a question. `numbers` are what rules and formulas know of it."""
+
+    id: str
+    name: Words
+    benefit: Words | None
+    swatch: str | None
+    numbers: dict[str, int]
+
+
+class GroupAnswer(Answer):
+    """A question: between `minimum` and `maximum` of its options are chosen."""
+
+    id: str
+    step: str
+    name: Words
+    help: Words | None
+    minimum: int
+    maximum: int
+    default: str | None
+    options: list[OptionAnswer]
+
+
+class ParameterAnswer(Answer):
+    """A whole number to enter: minimum, minimum + step_size, … maximum, in `unit`."""
+
+    id: str
+    step: str
+    name: Words
+    help: Words | None
+    unit: str
+    minimum: int
+    maximum: int
+    step_size: int
+    default: int | None
+
+
+class TextAnswer(Answer):
+    """Words to type: at most `maximum_length` characters that match `pattern`; only where `requires` holds."""
+
+    id: str
+    step: str
+    name: Words
+    help: Words | None
+    maximum_length: int
+    pattern: str | None
+    requires: str | None
+
+
+class RuleAnswer(Answer):
+    """What must hold, as a sentence."""
+
+    id: str
+    text: Words
+
+
+class PresetAnswer(Answer):
+    """A named place to start from."""
+
+    id: str
+    name: Words
+    benefit: Words | None
+    choices: dict[str, str]
+
+
+class ProductAnswer(Answer):
+    """A product as it is offered now."""
+
+    code: str
+    name: Words
+    description: Words
+    revisions: Revisions
+    goals: list[Goal]
+    currency: str
+    exponent: int
+    countries: list[str]
+    steps: list[StepAnswer]
+    groups: list[GroupAnswer]
+    parameters: list[ParameterAnswer]
+    texts: list[TextAnswer]
+    rules: list[RuleAnswer]
+    presets: list[PresetAnswer]
+
+
+# --- deciding ---------------------------------------------------------------------------------------------------------
+
+
+class ChoiceAnswer(Answer):
+    """An option that is wanted, or not."""
+
+    group: str
+    option: str
+    chosen: bool
+
+
+class EntryAnswer(Answer):
+    """A number that is entered."""
+
+    parameter: str
+    value: int
+
+
+DecisionAnswer = ChoiceAnswer | EntryAnswer
+
+
+class RangeAnswer(Answer):
+    """minimum, minimum + step_size, … maximum."""
+
+    minimum: int
+    maximum: int
+    step_size: int
+
+
+class UndecidedAnswer(Answer):
+    """An option that time did not settle."""
+
+    group: str
+    option: str
+
+
+class VariantAnswer(Answer):
+    """A complete configuration; it can be sent back as it is."""
+
+    chosen: dict[str, list[str]]
+    numbers: dict[str, int]
+    texts: dict[str, str]
+
+
+class PriceItemAnswer(Answer):
+    """One line of the price."""
+
+    id: str
+    name: Words
+    amount_minor: int
+
+
+class PriceAnswer(Answer):
+    """The itemised price in minor units: net + tax = gross; the items are on `basis`. `rate` is in percent."""
+
+    items: list[PriceItemAnswer]
+    net_minor: int
+    tax_minor: int
+    gross_minor: int
+    rate: str
+    tax_reason: str
+    basis: Literal["net", "gross"]
+    currency: str
+    exponent: int
+
+
+class RefusedText(Answer):
+    """A text that this product or these choices do not take."""
+
+    text: str
+    message: str
+
+
+class DomainsAnswer(Answer):
+    """The decisions hold together; this is what every option still is.
+
+    `open` and `implied` options can be chosen beside the decisions (another one of the same question gives way),
+    `excluded` ones cannot: proved. What time did not settle is in `undecided` and is never called excluded. Texts that
+    cannot be made are in `refused_texts` and are neither part of `completion` nor priced.
+    """
+
+    status: Literal["valid"]
+    decisions: list[DecisionAnswer]
+    options: dict[str, dict[str, OptionState]]
+    numbers: dict[str, list[RangeAnswer]]
+    undecided: list[UndecidedAnswer]
+    open_questions: list[str]
+    refused_texts: list[RefusedText]
+    completion: VariantAnswer
+    price: PriceAnswer | None
+    revisions: Revisions
+
+
+class ChangeAnswer(Answer):
+    """One decision, before and after; null: it is dropped, or it is new."""
+
+    old: DecisionAnswer | None
+    new: DecisionAnswer | None
+
+
+class RepairAnswer(Answer):
+    """A way out: which decisions change from what to what, and all decisions afterwards."""
+
+    changes: list[ChangeAnswer]
+    decisions: list[DecisionAnswer]
+
+
+class ConflictAnswer(Answer):
+    """These decisions and rules cannot hold together; leaving any one of them out, the others can."""
+
+    status: Literal["conflict"]
+    decisions: list[DecisionAnswer]
+    rules: list[RuleAnswer]
+    repairs: Annotated[list[RepairAnswer], Field(min_length=1)]
+    revisions: Revisions
+
+
+class DecideAnswer(RootModel[Annotated[DomainsAnswer | ConflictAnswer, Field(discriminator="status")]]):
+    """The decisions hold together, or they do not."""
+
+
+# --- promise and order ------------------------------------------------------------------------------------------------
+
+
+class DateAnswer(Answer):
+    """When it would be there: today's forecast, held by nobody until it is ordered."""
+
+    arrives_on: date
+    zone: str
+    completes_at: datetime
+    promise_at: datetime
+    dispatch_at: datetime
+    plant: Words
+    carrier: Words
+
+
+class PromiseAnswer(Answer):
+    """Price and date of one variant."""
+
+    variant: VariantAnswer
+    price: PriceAnswer
+    date: DateAnswer
+    revisions: Revisions
+
+
+class OrderAnswer(Answer):
+    """The order that was placed. `token` opens its page; whoever has it can read it."""
+
+    number: str
+    token: str
+    gross_minor: int
+    currency: str
+    exponent: int
+    arrives_on: date
+    promise_at: datetime
+
+
+class ReadableAnswer(Answer):
+    """A question and what was chosen or typed."""
+
+    id: str
+    question: Words
+    answers: list[Words]
+    typed: str
+
+
+class AddressAnswer(Answer):
+    """Who ordered, and where it goes."""
+
+    name: str
+    mail: str
+    phone: str
+    street: str
+    postal_code: str
+    city: str
+    country: str
+
+
+class TrackedDates(Answer):
+    """What was promised: it is kept if the parcel is there on `arrives_on`, a date in `zone`."""
+
+    promise_at: datetime
+    dispatch_at: datetime
+    arrives_on: date
+    zone: str
+
+
+class OperationAnswer(Answer):
+    """A step of the making."""
+
+    name: Words
+    line: Words
+    plant: Words
+    state: Literal["planned", "started", "finished"]
+    starts_at: datetime
+    ends_at: datetime
+
+
+class MakingAnswer(Answer):
+    """How far it is: the present forecast, and what really was once it is made."""
+
+    state: Literal["planned", "started", "made"]
+    operations: list[OperationAnswer]
+    forecast_at: datetime
+    forecast_arrives_on: date
+    actual_at: datetime | None
+    keeps_promise: bool
+
+
+class TrackedOrderAnswer(Answer):
+    """An order as its buyer may read it."""
+
+    number: str
+    state: str
+    placed_at: datetime
+    product: ProductLine
+    choices: list[ReadableAnswer]
+    variant: VariantAnswer
+    price: PriceAnswer
+    buyer: AddressAnswer
+    promise: TrackedDates
+    making: MakingAnswer

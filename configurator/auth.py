@@ -1,0 +1,319 @@
+"""Who is asking and what may they do: server-side sessions, argon2, a login throttle, deny by default."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from flask import Flask, abort, g, redirect, request, url_for
+from flask_babel import lazy_gettext as _l
+from flask_login import AnonymousUserMixin, LoginManager, current_user
+from sqlalchemy import delete, func, or_
+from sqlmodel import Session, select
+
+from catalog.rows import Company, utc_now
+from configurator import db
+from configurator.admin.models import LoginAttempt, User, UserRole, WebSession
+from configurator.errors import DomainError
+from configurator.sales.parties import Party
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+# 19 MiB, 2 passes, 1 lane: OWASP's minimum for argon2id, 32 ms where the default takes 250.
+hasher = PasswordHasher(memory_cost=19456, time_cost=2, parallelism=1)
+THROTTLE_MINUTES = 15
+COOKIE = "configurator_session"
+
+
+class Role(StrEnum):
+    """What a person may be here; a user has any number of them."""
+
+    BUYER = "buyer"
+    SALES = "sales"
+    PLANNER = "planner"
+    OPERATOR = "operator"
+    MODELLER = "modeller"
+    ADMINISTRATOR = "administrator"
+
+
+ROLE_WORDS = {
+    Role.BUYER: _l("Buyer"),
+    Role.SALES: _l("Sales"),
+    Role.PLANNER: _l("Planner"),
+    Role.OPERATOR: _l("Operator"),
+    Role.MODELLER: _l("Modeller"),
+    Role.ADMINISTRATOR: _l("Administrator"),
+}
+
+
+def demo_logins() -> tuple[tuple[Role, str, str], ...]:
+    """Role, login and password of the demo's people. Only a demo house has them."""
+    return tuple((role, role.value, f"demo-{role.value}") for role in Role)
+
+
+class LoginRefused(DomainError):
+    """Name or password wrong, or the account is closed: which one is not told."""
+
+    code, status, words = "login_refused", 401, _l("Login and password do not match.")
+
+
+class TooManyTries(DomainError):
+    code, status, words = "too_many_tries", 429, _l("Too many failed logins. Please try again in %(minutes)s minutes.")
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The logged-in person, as Flask-Login's `current_user`. `id` is the user id."""
+
+    id: int
+    company_id: int
+    login: str
+    name: str
+    locale: str
+    roles: frozenset[Role]
+    is_authenticated: bool = True
+    is_active: bool = True
+    is_anonymous: bool = False
+
+    def get_id(self) -> str:
+        return str(self.id)
+
+    def may(self, *roles: Role) -> bool:
+        """Whether the person has one of these roles."""
+        return bool(self.roles & set(roles))
+
+
+class Anonymous(AnonymousUserMixin):
+    """Nobody in particular: a visitor of the storefront."""
+
+    id = None
+    roles: frozenset[Role] = frozenset()
+    locale = None
+
+    def may(self, *roles: Role) -> bool:
+        return False
+
+
+# --- which view is for whom -------------------------------------------------------------------------------------------
+
+
+def public(view: View) -> View:
+    """Everybody may call this view."""
+    view.allowed_roles = frozenset()  # type: ignore[attr-defined]
+    return view
+
+
+def requires(*roles: Role) -> Callable[[View], View]:
+    """Only people with one of these roles may call this view."""
+
+    def mark(view: View) -> View:
+        view.allowed_roles = frozenset(roles)  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def allowed_roles(app: Flask, endpoint: str) -> frozenset[Role] | None:
+    """The roles of an endpoint: empty = public, None = nobody has said (so nobody may)."""
+    if endpoint == "static" or endpoint.endswith(".static"):
+        return frozenset()
+    return getattr(app.view_functions[endpoint], "allowed_roles", None)
+
+
+def _guard() -> Any:
+    """Deny by default: a view that names no audience answers nobody."""
+    if request.endpoint is None:
+        return None
+    from flask import current_app
+
+    roles = allowed_roles(current_app, request.endpoint)
+    if roles is None:
+        abort(403)
+    if not roles or current_user.may(*roles):
+        return None
+    if current_user.is_authenticated or request.method != "GET" or request.path.startswith("/api/"):
+        abort(403)
+    return redirect(url_for("admin.login", next=request.full_path.rstrip("?")))
+
+
+# --- sessions ---------------------------------------------------------------------------------------------------------
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def start_session(session: Session, user: User, hours: int) -> str:
+    """A fresh session for the user; returns the token for the cookie (only its hash is stored)."""
+    token = secrets.token_urlsafe(32)
+    now = utc_now()
+    session.execute(delete(WebSession).where(WebSession.expires_at < now))  # type: ignore[arg-type]
+    session.add(
+        WebSession(
+            token_hash=_hash(token),
+            company_id=user.company_id,
+            user_id=db.id_of(user),
+            expires_at=now + timedelta(hours=hours),
+        )
+    )
+    return token
+
+
+def end_session(session: Session, token: str | None) -> None:
+    """Forget the session for good: a copied cookie is worth nothing from now on."""
+    if token:
+        session.execute(delete(WebSession).where(WebSession.token_hash == _hash(token)))  # type: ignore[arg-type]
+
+
+def principal(session: Session, token: str) -> Principal | None:
+    """The person behind a cookie, with the roles of this moment."""
+    row = session.exec(
+        select(WebSession, User, Party.name)
+        .join(User, User.id == WebSession.user_id)  # type: ignore[arg-type]
+        .join(Party, Party.id == User.party_id)  # type: ignore[arg-type]
+        .where(WebSession.token_hash == _hash(token), WebSession.expires_at > utc_now(), User.is_active)
+    ).one_or_none()
+    if row is None:
+        return None
+    _, user, name = row
+    roles = session.exec(select(UserRole.role).where(UserRole.user_id == user.id)).all()
+    return Principal(
+        id=user.id,  # type: ignore[arg-type]
+        company_id=user.company_id,
+        login=user.login,
+        name=name or user.login,
+        locale=user.locale,
+        roles=frozenset(Role(role) for role in roles),
+    )
+
+
+def _from_request(_request: Any) -> Principal | None:
+    token = request.cookies.get(COOKIE)
+    if not token or request.path.startswith("/api/"):  # the API reads no cookie, which is why it needs no CSRF token
+        return None
+    with db.reading() as session:
+        return principal(session, token)
+
+
+# --- logging in -------------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1)
+def _dummy_hash() -> str:
+    return hasher.hash(secrets.token_urlsafe(16))
+
+
+def _subject(secret: str, kind: str, value: str) -> str:
+    return hmac.new(secret.encode(), f"{kind}:{value}".encode(), hashlib.sha256).hexdigest()
+
+
+def log_in(company_id: int, login: str, password: str, address: str, *, secret: str, attempts: int) -> User:
+    """The user; raises LoginRefused or TooManyTries.
+
+    A try is written before the password is looked at, so that parallel tries across processes are all counted.
+    The pause is for the pair of account and address and for the address, so a victim can log in from elsewhere.
+    """
+    name = login.strip().lower()
+    pair = _subject(secret, "pair", f"{company_id}:{name}@{address}")
+    subjects = {pair: attempts, _subject(secret, "address", address): attempts * 5,
+                _subject(secret, "account", f"{company_id}:{name}"): attempts * 20}
+    with db.writing() as session:
+        mine = _count_try(session, subjects)
+    with db.reading() as session:
+        user = session.exec(select(User).where(User.company_id == company_id, User.login == name)).one_or_none()
+    good = _matches(user.password_hash if user else _dummy_hash(), password)
+    if user is None or not good or not user.is_active:
+        raise LoginRefused(field="password")
+    with db.writing() as session:
+        good_try = or_(LoginAttempt.subject == pair, LoginAttempt.id.in_(mine))  # type: ignore[union-attr,arg-type]
+        session.execute(delete(LoginAttempt).where(good_try))
+    return user
+
+
+def _matches(stored: str, password: str) -> bool:
+    try:
+        return hasher.verify(stored, password)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def _count_try(session: Session, subjects: dict[str, int]) -> list[int]:
+    since = utc_now() - timedelta(minutes=THROTTLE_MINUTES)
+    session.execute(delete(LoginAttempt).where(LoginAttempt.at < since))  # type: ignore[arg-type]
+    if not db.database().is_sqlite:  # SQLite's writing sessions are one at a time already
+        for subject in sorted(subjects):
+            session.execute(func.pg_advisory_xact_lock(int(subject[:15], 16)).select())
+    for subject, limit in subjects.items():
+        tries = session.exec(
+            select(func.count()).select_from(LoginAttempt).where(LoginAttempt.subject == subject)
+        ).one()
+        if tries >= limit:
+            raise TooManyTries(field="login", minutes=THROTTLE_MINUTES)
+    rows = [LoginAttempt(subject=subject) for subject in subjects]
+    session.add_all(rows)
+    session.flush()
+    return [row.id for row in rows if row.id is not None]
+
+
+def add_user(
+    session: Session, company_id: int, login: str, password: str, name: str, roles: set[Role], *, locale: str = "en"
+) -> User:
+    """A new login with its party row and roles."""
+    party = Party(company_id=company_id, name=name, locale=locale)
+    session.add(party)
+    session.flush()
+    user = User(
+        company_id=company_id, login=login.strip().lower(), party_id=db.id_of(party),
+        password_hash=hasher.hash(password), locale=locale,
+    )
+    session.add(user)
+    session.flush()
+    session.add_all(UserRole(company_id=company_id, user_id=db.id_of(user), role=role.value) for role in sorted(roles))
+    session.flush()
+    return user
+
+
+def company_id() -> int:
+    """The company of this request: the user's, or the house's only one."""
+    if current_user.is_authenticated:
+        return int(current_user.company_id)
+    if "company_id" not in g:
+        g.company_id = _default_company()
+    return int(g.company_id)
+
+
+_default: dict[str, int] = {}
+
+
+def _default_company() -> int:
+    url = db.database().url
+    if url not in _default:
+        with db.reading() as session:
+            _default[url] = session.exec(select(Company.id).order_by(Company.id)).first() or 0  # type: ignore[arg-type]
+    if not _default[url]:
+        _default.pop(url)
+        return 0
+    return _default[url]
+
+
+def forget_company() -> None:
+    """Forget which company is the house's only one: for processes that change their database."""
+    _default.clear()
+
+
+def init_auth(app: Flask) -> None:
+    """Put the session cookie and the guard before every view."""
+    manager = LoginManager(app)
+    manager.anonymous_user = Anonymous
+    manager.session_protection = None
+    manager.request_loader(_from_request)
+    app.before_request(_guard)

@@ -1,0 +1,274 @@
+"""The command `configurator`: serve, work, set up, and run everything at once for a first look."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from configurator import __version__
+from configurator.config import Settings, UnsafeSettings, load_settings
+
+# Whatever a command needs is imported inside it: `--help` is instant, and `serve` prepares its environment first.
+
+
+def _settings() -> Settings:
+    try:
+        return load_settings()
+    except UnsafeSettings as unsafe:
+        click.echo("These settings cannot be started with:", err=True)
+        for fault in str(unsafe).splitlines():
+            click.echo(f"  {fault}", err=True)
+        sys.exit(2)
+
+
+def _demo_settings() -> Settings:
+    """Settings where nothing said otherwise: a demo."""
+    os.environ.setdefault("CONFIGURATOR_MODE", "demo")
+    settings = _settings()
+    if not settings.demo:
+        raise click.ClickException("This is for demos only (CONFIGURATOR_MODE=demo).")
+    return settings
+
+
+def _connect(settings: Settings) -> None:
+    from configurator import db
+    from configurator.logs import configure_logs
+
+    configure_logs("console", "WARNING")
+    settings.folder.mkdir(parents=True, exist_ok=True)
+    db.connect(settings.database)
+
+
+def _migrated(settings: Settings) -> None:
+    """Connect to a database that must stand at the newest step."""
+    from configurator.migrate import newest, present
+
+    _connect(settings)
+    if present() != newest():
+        raise click.ClickException("The database is not up to date. Please run: configurator migrate")
+
+
+def _company_id() -> int:
+    from sqlmodel import col, select
+
+    from catalog.rows import Company
+    from configurator import db
+
+    with db.reading() as session:
+        company_id = session.exec(select(Company.id).order_by(col(Company.id))).first()
+    if company_id is None:
+        raise click.ClickException("There is no company yet. Please run: configurator init (or seed, for a demo)")
+    return company_id
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="configurator")
+def main() -> None:
+    """Mass customization order configurator. Settings come from the environment (CONFIGURATOR_…)."""
+
+
+@main.command()
+def serve() -> None:
+    """Serve the web pages and the API until told to stop."""
+    settings = _settings()
+    _migrated(settings)
+    from configurator.server import serve as serve_web
+
+    serve_web(settings)
+
+
+@main.command()
+def worker() -> None:
+    """Do background work: jobs, mails, the factory's clock."""
+    settings = _settings()
+    _migrated(settings)
+    from configurator.worker import run_worker
+
+    run_worker(settings, _stop_signal())
+
+
+def _stop_signal() -> threading.Event:
+    stop = threading.Event()
+
+    def ask(_number: int, _frame: object) -> None:
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, ask)
+    return stop
+
+
+@main.command()
+def migrate() -> None:
+    """Create the tables, or bring them to the newest version."""
+    from configurator.migrate import migrate as go
+
+    _connect(_settings())
+    click.echo("Brought up to date." if go() else "Already up to date.")
+
+
+@main.command()
+@click.option("--company", prompt="Name of the company", help="Name of the company")
+@click.option("--zone", prompt="Time zone (IANA name)", default="Asia/Shanghai", show_default=True,
+              help="Time zone of the company, IANA name")
+@click.option("--currency", prompt="Currency (ISO 4217)", default="EUR", show_default=True, help="Currency, ISO 4217")
+@click.option("--login", prompt="Login of the first administrator", help="Login of the first administrator")
+@click.option("--name", prompt="Name of the first administrator", help="Name of the first administrator")
+@click.password_option(help="Password of the first administrator")
+def init(company: str, zone: str, currency: str, login: str, name: str, password: str) -> None:
+    """Set up a real house: tables, the company, its first administrator. No demo data."""
+    from configurator.migrate import migrate as go
+    from configurator.setup import AlreadySetUp, BadValue, first_administrator
+
+    _connect(_settings())
+    go()
+    try:
+        first_administrator(company, zone, currency, login, name, password)
+    except (AlreadySetUp, BadValue) as refused:
+        raise click.ClickException(str(refused)) from refused
+    click.echo(f"{company} is set up; {login} can log in. Next: configurator catalog load FILE")
+
+
+@main.command()
+@click.option("--orders", default=300, show_default=True, help="How many open orders")
+@click.option("--seed", "number", default=2026, show_default=True, help="The same seed gives the same house")
+def seed(orders: int, number: int) -> None:
+    """Fill an empty demo with a factory, products, people and a book of orders."""
+    settings = _demo_settings()
+    _migrated(settings)
+    if not _seeded(settings, orders, number):
+        click.echo("There are data already; nothing was changed.")
+
+
+def _seeded(settings: Settings, orders: int, number: int) -> bool:
+    """Seed an empty database, showing progress; whether it was empty."""
+    from configurator.setup import is_set_up
+
+    if is_set_up():
+        return False
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from configurator.demo import seed as fill
+
+    with Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=_console()) as bar:
+        task = bar.add_task("Demo factory", total=None)
+
+        def show(what: str, done: int = 0, total: int | None = None) -> None:
+            bar.update(task, description=what, completed=done, total=total)
+
+        fill(settings, orders=orders, seed=number, progress=show)
+    return True
+
+
+@main.group()
+def catalog() -> None:
+    """Products, prices, routings and the factory, as files."""
+
+
+@catalog.command("load")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def load(files: tuple[Path, ...]) -> None:
+    """Publish what the FILES say; of a file with faults, nothing is stored and every fault is listed."""
+    from catalog.file import SECTIONS
+    from catalog.load import load_catalog
+    from catalog.problems import Refused
+    from catalog.rows import utc_now
+    from configurator import db
+
+    _migrated(_settings())
+    company_id = _company_id()
+    for file in files:
+        try:
+            with db.writing() as session:
+                loaded = load_catalog(session, company_id, file.read_bytes(), loaded_at=utc_now())
+        except Refused as refused:
+            for problem in refused.problems:
+                click.echo(f"{file}:{problem}", err=True)
+            raise click.ClickException(f"{file.name} was refused; nothing of it was stored.") from refused
+        for section in SECTIONS:
+            part = getattr(loaded, section)
+            if part is not None:
+                state = "published" if part.published else "unchanged"
+                click.echo(f"{file.name}: {section} {part.code}, revision {part.number} ({state})")
+
+
+@main.group()
+def user() -> None:
+    """People who may log in."""
+
+
+@user.command("add")
+@click.argument("login")
+@click.option("--name", prompt=True, help="The person's name")
+@click.option("--role", "roles", multiple=True, required=True,
+              type=click.Choice(["buyer", "sales", "planner", "operator", "modeller", "administrator"]),
+              help="May be given several times")
+@click.option("--locale", default="en", show_default=True, type=click.Choice(["zh", "en"]), help="Language")
+@click.password_option()
+def add(login: str, name: str, roles: tuple[str, ...], locale: str, password: str) -> None:
+    """Let LOGIN log in, with these roles."""
+    from configurator.admin.services import LoginTaken, new_account
+    from configurator.auth import Role
+    from configurator.setup import BadValue, checked_password
+
+    _migrated(_settings())
+    try:
+        new_account(_company_id(), login, name, checked_password(password), {Role(r) for r in roles}, locale, by=None)
+    except LoginTaken as taken:
+        raise click.ClickException(f"{login} is taken already.") from taken
+    except BadValue as bad:
+        raise click.ClickException(str(bad)) from bad
+    click.echo(f"{login} can log in.")
+
+
+@main.command()
+@click.option("--yes", is_flag=True, help="Do not ask")
+def reset(yes: bool) -> None:
+    """Throw a demo's data away; the next run begins anew."""
+    settings = _demo_settings()
+    from configurator.setup import throw_away
+
+    if not yes:
+        click.confirm(f"Throw away everything in {settings.folder} and its database?", abort=True)
+    throw_away(settings)
+    click.echo("The demo is empty again.")
+
+
+@main.command()
+@click.option("--orders", default=300, show_default=True, help="How many open orders an empty house begins with")
+def run(orders: int) -> None:
+    """A demo at once: tables, data, web server and worker; Ctrl-C ends all of it."""
+    settings = _demo_settings()
+    from configurator.launch import CannotStart, launch
+
+    def prepare() -> None:
+        from configurator.migrate import migrate as go
+
+        _connect(settings)
+        go()
+        _seeded(settings, orders, 2026)
+
+    try:
+        launch(settings, prepare, _say)
+    except CannotStart as cannot:
+        raise click.ClickException(str(cannot)) from cannot
+
+
+_say: Callable[[str], None] = click.echo
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,387 @@
+"""The demo house: a factory, its products, one person a role, and a book of orders that a seed decides.
+
+Orders are drawn from the catalog: wishes weighted by popularity, completed to valid variants, exploded, inserted into
+the plants' books. Then a painting line stands still for some hours, so that the planner has something to do, and the
+clock is rolled to the present. What is stored has passed the judges, or nothing is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from importlib.resources import files
+from random import Random
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import insert
+from sqlmodel import Session, select
+
+from catalog.factory import Downtime, Plant, plants_of
+from catalog.load import load_catalog
+from catalog.offer import Offer, current_offer
+from catalog.products import GroupContent, Product, ProductContent
+from catalog.rows import Company, utc_now
+from catalog.state import preset_decisions
+from configurator import db
+from configurator.auth import add_user, demo_logins
+from configurator.config import Settings
+from configurator.numbers import draw_number
+from configurator.planning.books import PlantBook, plant_book, read_rows
+from configurator.planning.clock import roll_locked
+from configurator.planning.models import ManufacturingOperation, ManufacturingOrder
+from configurator.planning.options import configure
+from configurator.planning.promise import (
+    ASKED,
+    Destination,
+    Forecast,
+    dated,
+    exploded,
+    manufacturing_order,
+    operation_rows,
+    zone_of,
+)
+from configurator.planning.records import instant, renamed, renamed_placements, second
+from configurator.planning.reports import apply_placements
+from configurator.sales.configurations import Configuration, decisions_to_json, judged, variant_to_json
+from configurator.sales.models import SalesOrder, SalesOrderItem
+from configurator.sales.parties import Party
+from configurator.sales.terms import margin_columns, price_columns, price_for, price_items, promise_columns
+from solver.configuration.complete import complete
+from solver.configuration.problem import Choose, Decision, GroupId, OptionId, Variant
+from solver.scheduling.book import Book, NoRoom
+from solver.scheduling.check import violations
+from solver.scheduling.problem import Placement, Second, WorkOrder
+from solver.scheduling.schedule import Schedule
+
+Show = Callable[..., None]  # what is being done, how much of it is done, of how much
+
+FAMILIES = ("factory", "bicycle")
+HISTORY = timedelta(hours=30)  # how long the factory has been at work when the demo opens
+SOON_DAYS = 2.2  # mean of the days that most buyers leave until their order is to be started
+MADE = 0.3  # orders that are made already when the demo opens, for each one that is open
+LATER = 0.14  # share of orders for one of the next three weeks
+STANDSTILL = timedelta(minutes=120)
+
+
+class SeedRefused(RuntimeError):
+    """A judge found something against the seeded house; nothing was stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """Somebody who orders in the demo."""
+
+    name: str
+    mail: str
+    street: str
+    postal_code: str
+    city: str
+    country: str
+    locale: str
+
+
+PEOPLE = {
+    "buyer": "王芳", "sales": "李娜", "planner": "陈伟", "operator": "赵强", "modeller": "Jonas Weber",
+    "administrator": "Anna Krause",
+}
+SURNAMES = "王李张刘陈杨赵黄周吴徐孙马朱胡郭何林罗高梁郑谢宋唐许韩冯邓曹彭曾"
+GIVEN = (
+    "伟", "芳", "娜", "敏", "静", "磊", "洋", "艳", "勇", "军", "杰", "涛", "明", "超", "秀英", "建国", "雨桐", "子涵",
+    "浩然", "思远", "晓燕", "志强", "文博", "佳怡", "梓轩", "若曦", "一诺", "天佑",
+)
+CITIES = (
+    ("无锡市滨湖区", "太湖大道", "214000"), ("上海市徐汇区", "衡山路", "200030"),
+    ("杭州市西湖区", "文三路", "310012"), ("成都市武侯区", "人民南路", "610041"),
+    ("北京市海淀区", "中关村大街", "100080"), ("深圳市南山区", "深南大道", "518052"),
+    ("南京市鼓楼区", "中山北路", "210003"), ("苏州市工业园区", "金鸡湖大道", "215021"),
+)
+GERMANS = (
+    "Lena Hoffmann", "Paul Schneider", "Mia Fischer", "Ben Wagner", "Clara Becker", "Emil Schulz", "Ida Koch",
+    "Felix Richter", "Greta Wolf", "Oskar Neumann",
+)
+GERMAN_CITIES = (
+    ("Freiburg", "Wiehrestraße", "79100"), ("Münster", "Hammer Straße", "48153"),
+    ("Leipzig", "Karl-Heine-Straße", "04229"), ("Bremen", "Humboldtstraße", "28203"),
+)
+ENGRAVINGS = (
+    "风驰", "Greta", "骑着去看海", "LUNA 2026", "周末见", "Emil & Ida", "小满", "No. 7", "慢慢来，比较快", "Rosinante",
+    "平安", "追光", "Lena", "山高水长", "Feierabend", "子涵的车",
+)
+
+
+def seed(
+    settings: Settings,
+    *,
+    orders: int = 300,
+    seed: int = 2026,
+    progress: Show = lambda *_: None,
+) -> None:
+    """Fill an empty database, in one transaction: the same seed and instant give the same house.
+
+    `orders`: about so many are open; some more are made already. `progress(what, done, total)` is told what is done.
+    Raises SeedRefused if a judge finds something against it.
+    """
+    configure(settings)
+    random = Random(seed)  # noqa: S311 - not for secrets
+    now = utc_now().replace(microsecond=0)
+    with db.writing() as session:
+        progress("Products and factory")
+        company_id = _company(session, now)
+        offers = _offers(session, company_id)
+        progress("People")
+        _people(session, company_id)
+        began = now - HISTORY
+        books = [
+            plant_book(session, read_rows(session, plant.id or 0, now=began), now.date())
+            for plant in plants_of(session, company_id)
+        ]
+        wanted = [_wanted(random, offers, began) for _ in range(round(orders * (1 + MADE)))]
+        drawn: list[Drawn] = []
+        for order in sorted(wanted, key=lambda order: order.placed_at):
+            drawn.append(_inserted(session, order, books))
+            progress("Orders", len(drawn), len(wanted))
+        progress("Writing")
+        _store(session, company_id, drawn, books)
+        for plant in plants_of(session, company_id):
+            progress("Judging")
+            _stand_still(session, plant, began, now)
+            _judge(session, plant, began)
+            roll_locked(session, plant, now, reports_itself=True)
+            _judge(session, plant, now)
+
+
+def _company(session: Session, now: datetime) -> int:
+    name = "清风自行车 Qingfeng Bicycles"
+    company = Company(code="demo", name=name, zone="Asia/Shanghai", currency="CNY", locale="zh")
+    session.add(company)
+    session.flush()
+    company_id = db.id_of(company)
+    for family in FAMILIES:
+        text = files("catalog").joinpath(f"families/{family}.yaml").read_bytes()
+        load_catalog(session, company_id, text, loaded_at=now)
+    return company_id
+
+
+def _offers(session: Session, company_id: int) -> list[Offer]:
+    codes = session.exec(select(Product.code).where(Product.company_id == company_id).order_by(Product.code)).all()
+    return [current_offer(session, company_id, code) for code in codes]
+
+
+def _people(session: Session, company_id: int) -> None:
+    for role, login, password in demo_logins():
+        # No language of their own: whoever tries the demo keeps the one that the pages have spoken so far.
+        add_user(session, company_id, login, password, PEOPLE[role.value], {role}, locale="")
+
+
+# --- what is ordered --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Somebody wants a variant, to be started on `release` or later."""
+
+    offer: Offer
+    variant: Variant
+    customer: Customer
+    placed_at: datetime
+    release: datetime
+    priority: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """An order with its slots and the promise that was told."""
+
+    wanted: Wanted
+    number: str
+    pegging_key: str
+    forecast: Forecast
+    order: WorkOrder
+    placements: tuple[Placement, ...]
+    plant: PlantBook
+
+
+def _wanted(random: Random, offers: Sequence[Offer], began: datetime) -> Wanted:
+    offer = random.choice(offers)
+    days = random.uniform(6, 19) if random.random() < LATER else min(18.0, random.expovariate(1 / SOON_DAYS))
+    release = began + timedelta(minutes=round(days * 24 * 60))
+    placed_at = min(release, began) - timedelta(minutes=random.randint(5, 9 * 24 * 60))
+    priority = 3 if random.random() < 0.1 else 1
+    return Wanted(offer, _variant(random, offer), _customer(random), placed_at, release, priority)
+
+
+def _variant(random: Random, offer: Offer) -> Variant:
+    """A valid variant near to wishes that popularity has weighted, a third of them beginning with a preset."""
+    content = offer.product
+    wishes: dict[GroupId, Decision] = {}
+    for group in content.groups:
+        if group.minimum == group.maximum == 1:
+            wishes[GroupId(group.id)] = Choose(GroupId(group.id), OptionId(_popular(random, group)))
+    if content.presets and random.random() < 0.33:
+        for decision in preset_decisions(content, random.choice(content.presets).id):
+            if isinstance(decision, Choose) and decision.group != GroupId(content.groups[1].id):
+                wishes[decision.group] = decision
+    variant = complete(offer.compiled, (), prefer=tuple(wishes.values()), seconds=5.0)
+    return judged(offer, replace(variant, texts=_texts(random, content)))
+
+
+def _popular(random: Random, group: GroupContent) -> str:
+    """An option: the default four times as often as the first after it, each further one a little less."""
+    options = [option.id for option in group.options]
+    weights = [4.0 if option == group.default else 1.6 / (1 + place / 4) for place, option in enumerate(options)]
+    return random.choices(options, weights)[0]
+
+
+def _texts(random: Random, content: ProductContent) -> dict[str, str]:
+    return {
+        text.id: random.choice([words for words in ENGRAVINGS if text.accepts(words)])
+        for text in content.texts if text.requires is None and random.random() < 0.3
+    }
+
+
+def _customer(random: Random) -> Customer:
+    number = random.randint(1, 188)
+    if random.random() < 0.12:
+        name = random.choice(GERMANS)
+        city, street, postal_code = random.choice(GERMAN_CITIES)
+        mail = f"{name.lower().replace(' ', '.')}{number}@example.com"
+        return Customer(name, mail, f"{street} {number}", postal_code, city, "DE", "en")
+    name = random.choice(SURNAMES) + random.choice(GIVEN)
+    city, street, postal_code = random.choice(CITIES)
+    mail = f"buyer{random.randint(1000, 9999)}@example.com"
+    return Customer(name, mail, f"{street} {number} 号", postal_code, city, "CN", "zh")
+
+
+# --- when it is made --------------------------------------------------------------------------------------------------
+
+
+def _inserted(session: Session, wanted: Wanted, books: Sequence[PlantBook]) -> Drawn:
+    """The best plant's earliest slots, committed to its book."""
+    to = Destination(wanted.customer.country, zone_of(wanted.customer.country))
+    found: list[tuple[Forecast, PlantBook]] = []
+    for plant in books:
+        order = exploded(wanted.offer, wanted.variant, plant)
+        if order is None:
+            continue
+        placements = plant.book.quote(order, not_before=Second(-(-second(wanted.release) // 60) * 60))
+        if not isinstance(placements, NoRoom) and (forecast := dated(plant, order, placements, to)) is not None:
+            found.append((forecast, plant))
+    if not found:
+        raise SeedRefused(f"No plant can make an order that is to start at {wanted.release}.")
+    forecast, plant = min(found, key=lambda pair: (pair[0].arrives_on, pair[0].completes_at, pair[0].plant_id))
+    company_id = wanted.offer.company_id
+    year = wanted.placed_at.astimezone(ZoneInfo("Asia/Shanghai")).year
+    number = draw_number(session, company_id, "MO", year)
+    order = replace(
+        renamed(forecast.work_order, number), release=second(wanted.release), due=second(forecast.promise_at),
+        promise=second(forecast.dispatch_at), weight=wanted.priority,
+    )
+    placements = renamed_placements(forecast.placements, ASKED, number)
+    plant.book.commit(order, placements)
+    return Drawn(
+        wanted, number, draw_number(session, company_id, "SO", year), forecast, order, placements, plant
+    )
+
+
+def _stand_still(session: Session, plant: Plant, began: datetime, now: datetime) -> None:
+    """The plant's first line with setups stands still for some working hours, beyond the frozen horizon.
+
+    What stood there makes room, so that some orders are late now. Promises stay as they were told.
+    """
+    rows = read_rows(session, plant.id or 0, now=began)
+    line = next((line for line in rows.problem.lines if line.setups is not None), None)
+    if line is None or plant != plants_of(session, plant.company_id)[-1]:
+        return
+    earliest = second(now + timedelta(minutes=plant.frozen_minutes + 30))
+    window = next(w for w in line.windows if w.end - max(w.start, earliest) >= STANDSTILL.total_seconds())
+    starts_at = instant(max(window.start, earliest))
+    session.add(Downtime(
+        company_id=plant.company_id, line_id=rows.line_ids[line.id], starts_at=starts_at,
+        ends_at=starts_at + STANDSTILL, reason="喷枪更换 · Spray gun replaced",
+    ))
+    session.flush()
+    rows = read_rows(session, plant.id or 0, now=began)
+    apply_placements(rows, Book(rows.problem, rows.placements).repair())
+    session.flush()
+
+
+def _judge(session: Session, plant: Plant, at: datetime) -> None:
+    rows = read_rows(session, plant.id or 0, now=at)
+    if faults := violations(rows.problem, Schedule(rows.placements)):
+        raise SeedRefused("; ".join(f"{v.kind} {v.subject}: {v.what}" for v in faults[:5]))
+
+
+# --- writing ----------------------------------------------------------------------------------------------------------
+
+
+def _store(session: Session, company_id: int, drawn: Sequence[Drawn], books: Sequence[PlantBook]) -> None:
+    """Manufacturing orders with their operations, parties, configurations, sales orders."""
+    made = [manufacturing_order(one.wanted.offer, one.order, one.forecast, one.pegging_key) for one in drawn]
+    for row, one in zip(made, drawn, strict=True):
+        row.created_at = one.wanted.placed_at
+    _add(session, made)
+    operations: list[dict[str, Any]] = []
+    for row, one in zip(made, drawn, strict=True):
+        operations += operation_rows(one.wanted.offer, one.order, one.placements, row, one.plant)
+    if operations:
+        session.execute(insert(ManufacturingOperation), operations)
+    _store_sales(session, company_id, drawn, made)
+    for book in books:
+        session.get_one(Plant, book.plant_id).schedule_version += 1
+    session.flush()
+
+
+def _store_sales(
+    session: Session, company_id: int, drawn: Sequence[Drawn], made: Sequence[ManufacturingOrder]
+) -> None:
+    parties = [_party(company_id, one.wanted.customer) for one in drawn]
+    configurations = [_configuration(company_id, one.wanted) for one in drawn]
+    _add(session, parties)
+    _add(session, configurations)
+    currency = session.get_one(Company, company_id).currency
+    prices = [price_for(one.wanted.offer, one.wanted.variant, one.wanted.customer.country) for one in drawn]
+    orders = [
+        SalesOrder(
+            company_id=company_id, number=one.pegging_key, customer_id=db.id_of(party), ship_to_id=db.id_of(party),
+            locale=one.wanted.customer.locale, placed_at=one.wanted.placed_at, **price_columns(price),
+            **margin_columns(one.wanted.offer, one.wanted.variant, currency), **promise_columns(one.forecast),
+        )
+        for one, party, price in zip(drawn, parties, prices, strict=True)
+    ]
+    _add(session, orders)
+    _add(session, [
+        SalesOrderItem(
+            company_id=company_id, sales_order_id=db.id_of(order), configuration_id=db.id_of(configuration),
+            price_items=price_items(price), pegging_key=order.number, manufacturing_order_id=db.id_of(row),
+        )
+        for order, configuration, price, row in zip(orders, configurations, prices, made, strict=True)
+    ])
+
+
+def _add(session: Session, rows: Sequence[Any]) -> None:
+    session.add_all(rows)
+    session.flush()
+
+
+def _party(company_id: int, customer: Customer) -> Party:
+    return Party(
+        company_id=company_id, name=customer.name, mail=customer.mail, street=customer.street,
+        postal_code=customer.postal_code, city=customer.city, country=customer.country,
+        zone=zone_of(customer.country), locale=customer.locale,
+    )
+
+
+def _configuration(company_id: int, wanted: Wanted) -> Configuration:
+    offer, variant = wanted.offer, wanted.variant
+    decisions = tuple(
+        Choose(group, option) for group, options in variant.chosen.items() for option in sorted(options)
+    )
+    return Configuration(
+        company_id=company_id, product_code=offer.product.code, product_revision_id=offer.product_revision_id,
+        price_list_revision_id=offer.price_list_revision_id,
+        manufacturing_revision_id=offer.manufacturing_revision_id, decisions=decisions_to_json(decisions),
+        texts=dict(variant.texts), variant=variant_to_json(variant), created_at=wanted.placed_at,
+    )
+

@@ -1,0 +1,42 @@
+"""Alembic's environment: the process's database, every table of the house, one transaction for all steps."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from alembic import context
+from sqlalchemy import text
+from sqlmodel.sql.sqltypes import AutoString
+
+from catalog.rows import UtcDateTime
+from configurator import db
+from configurator.config import load_settings
+from configurator.schema import tables
+
+ONE_AT_A_TIME = 4_820_071  # the advisory lock of migrations, on PostgreSQL
+
+
+def render_item(kind: str, item: Any, _autogen: Any) -> str | Literal[False]:
+    """Write plain SQLAlchemy types into new migrations, so that they do not depend on our code."""
+    if kind == "type" and isinstance(item, UtcDateTime):
+        return "sa.DateTime(timezone=True)"
+    if kind == "type" and isinstance(item, AutoString):
+        return f"sa.String(length={item.length})" if item.length else "sa.String()"
+    return False
+
+
+def run() -> None:
+    """Bring the process's database (or the one that the settings name) up to date."""
+    if not db.is_connected():
+        db.connect(load_settings().database)
+    with db.database().engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ONE_AT_A_TIME})
+        context.configure(
+            connection=connection, target_metadata=tables(), render_item=render_item, render_as_batch=True,
+            compare_type=True,
+        )
+        context.run_migrations()
+
+
+run()

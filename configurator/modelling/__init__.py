@@ -1,0 +1,1 @@
+"""Master data: what is published, and the catalog files that change it."""

@@ -1,0 +1,361 @@
+"""Each plant's book in the memory of this process: at which version it is, how it catches up, when it is read anew.
+
+A book follows the plant's events. It is read from the rows when it is too far behind, when an event says more than an
+order (a re-plan, something pushed aside), when the calendar day changes and when the factory itself was changed: a new
+version without an event. Nothing here cannot be thrown away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from threading import Lock
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import structlog
+from sqlalchemy import or_
+from sqlmodel import Session, col, select
+
+from catalog.explode import PlantFacts
+from catalog.factory import (
+    Carrier,
+    Line,
+    Plant,
+    line_key,
+    lines_of,
+    plant_facts,
+    scheduling_lines,
+)
+from catalog.rows import utc_now
+from configurator import db
+from configurator.planning.carriers import CarrierTerms
+from configurator.planning.models import (
+    EventKind,
+    ManufacturingOperation,
+    ManufacturingOrder,
+    OperationState,
+    OrderState,
+    ScheduleEvent,
+)
+from configurator.planning.options import options
+from configurator.planning.records import placements_from, second, work_order_from
+from solver.scheduling.book import Book, Occupied
+from solver.scheduling.problem import (
+    Fixing,
+    LineId,
+    OperationId,
+    Placement,
+    SchedulingProblem,
+    Second,
+    WorkOrder,
+)
+
+log = structlog.get_logger()
+Reservations = tuple["PlantBook", list[tuple[WorkOrder, tuple[Placement, ...]]]]
+MOST_EVENTS = 200  # more than this and reading the rows is quicker than replaying
+
+
+@dataclass(frozen=True, slots=True)
+class PlantBook:
+    """A plant as this process knows it: its book at `version`, and what promising asks of the plant."""
+
+    company_id: int
+    plant_id: int
+    code: str
+    name: dict[str, str]
+    zone: str
+    facts: PlantFacts
+    carriers: tuple[CarrierTerms, ...]
+    line_ids: dict[LineId, int]
+    version: int
+    day: date
+    generation: int  # another number means other facts
+    book: Book
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A plant as its rows have it: the problem with every open order, and where its operations stand."""
+
+    plant: Plant
+    problem: SchedulingProblem
+    placements: dict[OperationId, Placement]
+    orders: dict[str, ManufacturingOrder]
+    operations: dict[OperationId, ManufacturingOperation]
+    line_ids: dict[LineId, int]
+
+
+@dataclass(slots=True)
+class _Shelf:
+    """The books of one database. One lock a plant, so that one thread catches up and the others wait for it."""
+
+    books: dict[int, PlantBook] = field(default_factory=dict)
+    locks: dict[int, Lock] = field(default_factory=dict)
+    lock: Lock = field(default_factory=Lock)
+
+    def lock_of(self, plant_id: int) -> Lock:
+        with self.lock:
+            return self.locks.setdefault(plant_id, Lock())
+
+
+_shelves: WeakKeyDictionary[db.Database, _Shelf] = WeakKeyDictionary()
+_shelves_lock = Lock()
+_generations = 0
+
+
+def _shelf() -> _Shelf:
+    with _shelves_lock:
+        return _shelves.setdefault(db.database(), _Shelf())
+
+
+def forget_books() -> None:
+    """Throw every book away."""
+    with _shelves_lock:
+        _shelves.clear()
+
+
+def current_books(company_id: int) -> tuple[PlantBook, ...]:
+    """The company's plants, each at the version that its row has now or a later one."""
+    with db.reading() as session:
+        query = select(Plant.id, Plant.schedule_version).where(Plant.company_id == company_id).order_by(col(Plant.id))
+        versions = session.exec(query).all()
+    today = utc_now().date()
+    shelf = _shelf()
+    found = []
+    for plant_id, version in versions:
+        assert plant_id is not None
+        kept = shelf.books.get(plant_id)
+        if kept is None or kept.version < version or kept.day != today:
+            kept = _caught_up(shelf, plant_id, version, today)
+        found.append(kept)
+    return tuple(found)
+
+
+def book_under_lock(session: Session, plant: Plant) -> PlantBook:
+    """The book at exactly the version of the plant's row, which the caller has locked in this transaction.
+
+    What this transaction has itself reserved before is in it, and in no other transaction's book.
+    """
+    assert plant.id is not None
+    own: dict[int, Reservations] = session.info.get("reserved", {})
+    if plant.id in own:
+        base, orders = own[plant.id]
+        book = base.book.copy()
+        for order, placements in orders:
+            book.commit(order, placements)
+        return replace(base, book=book, version=plant.schedule_version)
+    shelf = _shelf()
+    kept = shelf.books.get(plant.id)
+    if kept is None or kept.version != plant.schedule_version or kept.day != utc_now().date():
+        kept = _caught_up(shelf, plant.id, plant.schedule_version, utc_now().date(), session)
+    return kept
+
+
+def remember_reserved(
+    session: Session, base: PlantBook, order: WorkOrder, placements: tuple[Placement, ...]
+) -> None:
+    """Keep in mind, for this transaction only, that the order has got these placements."""
+    session.info.setdefault("reserved", {}).setdefault(base.plant_id, (base, []))[1].append((order, placements))
+
+
+# --- catching up ------------------------------------------------------------------------------------------------------
+
+
+def _caught_up(
+    shelf: _Shelf, plant_id: int, version: int, today: date, session: Session | None = None
+) -> PlantBook:
+    with shelf.lock_of(plant_id):
+        kept = shelf.books.get(plant_id)
+        if kept is None or kept.day != today:
+            kept = _read_anew(plant_id, today, kept, session)
+        elif kept.version < version:
+            kept = _replayed(kept, _events_since(kept, session)) or _read_anew(plant_id, today, kept, session)
+        shelf.books[plant_id] = kept
+        return kept
+
+
+def _events_since(kept: PlantBook, session: Session | None) -> tuple[int, Sequence[ScheduleEvent]]:
+    """The plant's version and the events that led to it from the kept one."""
+    if session is None:
+        with db.reading() as reading:
+            return _events_since(kept, reading)
+    events = session.exec(
+        select(ScheduleEvent)
+        .where(ScheduleEvent.company_id == kept.company_id, ScheduleEvent.plant_id == kept.plant_id)
+        .where(ScheduleEvent.version > kept.version)
+        .order_by(col(ScheduleEvent.version))
+        .limit(MOST_EVENTS)
+    ).all()
+    version = session.exec(select(Plant.schedule_version).where(Plant.id == kept.plant_id)).one()
+    return version, [event for event in events if event.version <= version]
+
+
+def _replayed(kept: PlantBook, news: tuple[int, Sequence[ScheduleEvent]]) -> PlantBook | None:
+    """The book after the events; None if they do not tell everything."""
+    version, events = news
+    if [event.version for event in events] != list(range(kept.version + 1, version + 1)):
+        return None
+    book = kept.book.copy()
+    for event in events:
+        if event.kind == EventKind.RESERVED:
+            try:
+                book.commit(
+                    work_order_from(event.data["number"], event.data["work_order"]),
+                    placements_from(event.data["placements"]),
+                )
+            except Occupied:
+                log.warning("planning.book_differs", plant=kept.plant_id, version=event.version)
+                return None
+        elif event.kind == EventKind.PUBLISHED or event.data.get("moved"):
+            return None
+        # What the floor reports without moving anything happened where it was scheduled: the book has it there.
+    return replace(kept, book=book, version=version)
+
+
+def _read_anew(plant_id: int, today: date, kept: PlantBook | None, session: Session | None) -> PlantBook:
+    if session is not None:
+        return plant_book(session, read_rows(session, plant_id), today, kept)
+    with db.reading() as reading:
+        if not db.database().is_sqlite:  # one view of all rows, as SQLite gives by itself
+            reading.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+        return plant_book(reading, read_rows(reading, plant_id), today, kept)
+
+
+def plant_book(session: Session, rows: Rows, today: date, kept: PlantBook | None = None) -> PlantBook:
+    """The book of a plant that was just read."""
+    plant = rows.plant
+    facts = plant_facts(session, plant)
+    generation = kept.generation if kept is not None and kept.facts == facts else _next_generation()
+    return PlantBook(
+        company_id=plant.company_id, plant_id=db.id_of(plant), code=plant.code, name=plant.name, zone=plant.zone,
+        facts=facts, carriers=_carriers(session, plant), line_ids=rows.line_ids, version=plant.schedule_version,
+        day=today, generation=generation, book=Book(rows.problem, rows.placements),
+    )
+
+
+def _next_generation() -> int:
+    global _generations
+    _generations += 1
+    return _generations
+
+
+def _carriers(session: Session, plant: Plant) -> tuple[CarrierTerms, ...]:
+    query = select(Carrier).where(Carrier.company_id == plant.company_id, Carrier.plant_id == plant.id)
+    return tuple(
+        CarrierTerms(row.code, row.name, row.cutoff, tuple(row.working_days), row.transit_days)
+        for row in session.exec(query.order_by(col(Carrier.id))).all()
+    )
+
+
+# --- reading the rows -------------------------------------------------------------------------------------------------
+
+
+def read_rows(session: Session, plant_id: int, *, now: datetime | None = None) -> Rows:
+    """The plant's problem out of its rows: open orders, and the last thing that each line made (for its setup)."""
+    plant = session.get_one(Plant, plant_id, populate_existing=True)
+    lines = {line.id: line for line in lines_of(session, plant)}
+    keys = {line_id: line_key(plant, line) for line_id, line in lines.items()}
+    orders = _orders(session, plant, lines)
+    operations = _operations(session, plant, orders)
+    work_orders: list[WorkOrder] = []
+    placements: dict[OperationId, Placement] = {}
+    fixed: dict[OperationId, tuple[Fixing, Placement]] = {}
+    found: dict[OperationId, ManufacturingOperation] = {}
+    for order in orders:
+        mine = operations[order.id or 0]
+        work_orders.append(_without_what_was_taken(work_order_from(order.number, order.work_order), mine))
+        for name, row in mine.items():
+            operation = OperationId(f"{order.number}/{name}")
+            placement = Placement(operation, keys[row.line_id], second(row.starts_at), second(row.ends_at))
+            found[operation] = row
+            placements[operation] = placement
+            if (fixing := fixing_of(row)) != Fixing.FREE:
+                fixed[operation] = (fixing, placement)
+    at = now or utc_now()
+    start, end = _horizon(at, found.values())
+    offered = scheduling_lines(session, plant, start, end)
+    problem = SchedulingProblem(
+        offered.lines, tuple(work_orders), offered.setups, offered.materials, fixed, now=second(at)
+    )
+    ids = {key: line_id for line_id, key in keys.items() if line_id is not None}
+    return Rows(plant, problem, placements, {order.number: order for order in orders}, found, ids)
+
+
+def fixing_of(row: ManufacturingOperation) -> Fixing:
+    """Why this operation may not move."""
+    if row.state == OperationState.FINISHED:
+        return Fixing.FINISHED
+    if row.state == OperationState.STARTED:
+        return Fixing.STARTED
+    return Fixing.PINNED if row.pinned else Fixing.FREE
+
+
+def _orders(session: Session, plant: Plant, lines: dict[int | None, Line]) -> Sequence[ManufacturingOrder]:
+    """Open orders, and made ones that were the last on a line."""
+    last = set()
+    for line_id in lines:
+        query = (
+            select(ManufacturingOperation.order_id)
+            .where(ManufacturingOperation.company_id == plant.company_id, ManufacturingOperation.line_id == line_id)
+            .where(ManufacturingOperation.state == OperationState.FINISHED)
+            .order_by(col(ManufacturingOperation.ends_at).desc())
+            .limit(1)
+        )
+        last |= set(session.exec(query).all())
+    wanted = or_(
+        col(ManufacturingOrder.state) != OrderState.MADE.value, col(ManufacturingOrder.id).in_(sorted(last))
+    )
+    return session.exec(
+        select(ManufacturingOrder)
+        .where(ManufacturingOrder.company_id == plant.company_id, ManufacturingOrder.plant_id == plant.id, wanted)
+        .order_by(col(ManufacturingOrder.id))
+        .execution_options(populate_existing=True)
+    ).all()
+
+
+def _operations(
+    session: Session, plant: Plant, orders: Sequence[ManufacturingOrder]
+) -> dict[int, dict[str, ManufacturingOperation]]:
+    """Order id -> operation code -> row, in the order of the routing."""
+    found: dict[int, dict[str, ManufacturingOperation]] = {order.id or 0: {} for order in orders}
+    ids = sorted(found)
+    for first in range(0, len(ids), 500):
+        query = (
+            select(ManufacturingOperation)
+            .where(ManufacturingOperation.company_id == plant.company_id)
+            .where(col(ManufacturingOperation.order_id).in_(ids[first : first + 500]))
+            .order_by(col(ManufacturingOperation.order_id), col(ManufacturingOperation.position))
+            .execution_options(populate_existing=True)
+        )
+        for row in session.exec(query).all():
+            found[row.order_id][row.operation] = row
+    return found
+
+
+def _without_what_was_taken(order: WorkOrder, rows: dict[str, ManufacturingOperation]) -> WorkOrder:
+    """A started operation took its materials out of stock: it needs none any more."""
+    prefix = len(order.id) + 1
+    if all(row.state == OperationState.PLANNED for row in rows.values()):
+        return order
+    return replace(order, operations=tuple(
+        operation if rows[operation.id[prefix:]].state == OperationState.PLANNED else replace(operation, materials=())
+        for operation in order.operations
+    ))
+
+
+def _horizon(at: datetime, operations: Any) -> tuple[datetime, datetime]:
+    """From before the first operation that is still to be made until the horizon, or a month after the last one."""
+    first, last = at, at + timedelta(days=options().horizon_days)
+    for row in operations:
+        if row.state == OperationState.PLANNED:
+            first = min(first, row.starts_at)
+            last = max(last, row.ends_at + timedelta(days=30))
+    midnight = first.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
+    return midnight, last
+
+
+def engine_now(at: datetime | None = None) -> Second:
+    """The next full minute: nothing new starts earlier, and all of a minute's questions have one answer."""
+    return Second((second(at or utc_now()) // 60 + 1) * 60)

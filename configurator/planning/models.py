@@ -1,0 +1,216 @@
+"""Manufacturing orders and their operations, every change of a plant's schedule, proposals of better ones."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, Column, Index
+from sqlmodel import Field
+
+from catalog.rows import CompanyRow, UtcDateTime, company_keys, unique_in_company, utc_now
+from configurator.errors import StateRefused
+
+
+class OrderState(StrEnum):
+    """Where a manufacturing order stands; it follows its operations."""
+
+    PLANNED = "planned"
+    STARTED = "started"
+    MADE = "made"
+
+
+class OperationState(StrEnum):
+    """What the shop floor has reported of an operation."""
+
+    PLANNED = "planned"
+    STARTED = "started"
+    FINISHED = "finished"
+
+
+class ProposalState(StrEnum):
+    """What the planner did with a proposed schedule."""
+
+    PROPOSED = "proposed"
+    PUBLISHED = "published"
+    DISCARDED = "discarded"
+
+
+class EventKind(StrEnum):
+    """Why a plant's schedule has a new version."""
+
+    RESERVED = "reserved"  # a new order got its slots
+    REPORTED = "reported"  # the floor reported starts and finishes; what they push has moved
+    PUBLISHED = "published"  # a proposal took the place of the schedule; the event names it
+
+
+ORDER_TRANSITIONS: dict[StrEnum, frozenset[StrEnum]] = {
+    OrderState.PLANNED: frozenset({OrderState.STARTED}),
+    OrderState.STARTED: frozenset({OrderState.MADE}),
+    OrderState.MADE: frozenset(),
+}
+OPERATION_TRANSITIONS: dict[StrEnum, frozenset[StrEnum]] = {
+    OperationState.PLANNED: frozenset({OperationState.STARTED}),
+    OperationState.STARTED: frozenset({OperationState.FINISHED}),
+    OperationState.FINISHED: frozenset(),
+}
+PROPOSAL_TRANSITIONS: dict[StrEnum, frozenset[StrEnum]] = {
+    ProposalState.PROPOSED: frozenset({ProposalState.PUBLISHED, ProposalState.DISCARDED}),
+    ProposalState.PUBLISHED: frozenset(),
+    ProposalState.DISCARDED: frozenset(),
+}
+# A table each: members of two string enums that have the same value are the same key.
+TRANSITIONS: dict[type[StrEnum], dict[StrEnum, frozenset[StrEnum]]] = {
+    OrderState: ORDER_TRANSITIONS,
+    OperationState: OPERATION_TRANSITIONS,
+    ProposalState: PROPOSAL_TRANSITIONS,
+}
+
+
+class ManufacturingOrder(CompanyRow, table=True):
+    """One unit to make in one plant, with its four dates and the promise given for it.
+
+    `release_at`: nothing starts earlier. `due_at`: wanted by. `promise_at`: the completion told to the buyer; it is
+    kept if the parcel leaves by `dispatch_at`, which brings it on `arrives_on`. `completes_at`: forecast by the present
+    schedule. `finished_at`: actual. `work_order`: the operations as they were at release (`records.work_order_from`).
+    """
+
+    __tablename__ = "manufacturing_order"
+    __table_args__ = company_keys(
+        unique_in_company("number"),
+        CheckConstraint("state in ('planned','started','made')", name="manufacturing_order_state_known"),
+        CheckConstraint("(state = 'made') = (finished_at is not null)", name="made_has_instant"),
+        CheckConstraint("priority >= 1", name="priority_positive"),
+        CheckConstraint("promise_at <= dispatch_at", name="dispatched_after_promise"),
+        CheckConstraint("transit_days >= 0", name="transit_not_negative"),
+        Index("ix_manufacturing_order_plant_state", "company_id", "plant_id", "state"),
+        Index("ix_manufacturing_order_pegging", "company_id", "pegging_key"),
+        plant_id="plant",
+        manufacturing_revision_id="manufacturing_revision",
+    )
+
+    plant_id: int
+    number: str = Field(max_length=40)
+    pegging_key: str = Field(max_length=40)  # opaque: whoever ordered it knows what it means
+    product_name: dict[str, Any] = Field(sa_type=JSON)
+    manufacturing_revision_id: int
+    priority: int = 1  # weight of a second late
+    state: str = Field(default=OrderState.PLANNED, max_length=20)
+    release_at: datetime = Field(sa_type=UtcDateTime)
+    due_at: datetime = Field(sa_type=UtcDateTime)
+    promise_at: datetime = Field(sa_type=UtcDateTime)
+    dispatch_at: datetime = Field(sa_type=UtcDateTime)
+    arrives_on: date
+    carrier_code: str = Field(max_length=40)
+    carrier_name: dict[str, Any] = Field(sa_type=JSON)
+    carrier_cutoff: str = Field(max_length=5)  # local to the plant
+    carrier_days: list[str] = Field(sa_type=JSON)  # the carrier's working days as promised
+    transit_days: int
+    country: str = Field(max_length=2)
+    zone: str = Field(max_length=60)  # of the ship-to: the promised date is a date there
+    completes_at: datetime = Field(sa_type=UtcDateTime)
+    finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    work_order: dict[str, Any] = Field(sa_type=JSON)
+    created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
+class ManufacturingOperation(CompanyRow, table=True):
+    """One operation of an order on its line. `started_at`, `finished_at`: reported; `starts_at`, `ends_at`: scheduled.
+
+    Once it is started its materials have been taken from `material.stock`.
+    """
+
+    __tablename__ = "manufacturing_operation"
+    __table_args__ = company_keys(
+        unique_in_company("order_id", "operation"),
+        CheckConstraint("state in ('planned','started','finished')", name="operation_state_known"),
+        CheckConstraint("starts_at < ends_at", name="operation_starts_before_end"),
+        CheckConstraint("(state = 'planned') = (started_at is null)", name="started_has_instant"),
+        CheckConstraint("(state = 'finished') = (finished_at is not null)", name="finished_has_instant"),
+        Index("ix_manufacturing_operation_window", "company_id", "plant_id", "starts_at"),
+        Index("ix_manufacturing_operation_state", "company_id", "plant_id", "state", "starts_at"),
+        Index("ix_manufacturing_operation_line", "company_id", "line_id", "ends_at"),
+        order_id="manufacturing_order",
+        plant_id="plant",
+        line_id="line",
+    )
+
+    order_id: int
+    plant_id: int
+    line_id: int
+    position: int  # in the routing
+    operation: str = Field(max_length=40)
+    name: dict[str, Any] = Field(sa_type=JSON)
+    family: str | None = Field(default=None, max_length=40)
+    starts_at: datetime = Field(sa_type=UtcDateTime)
+    ends_at: datetime = Field(sa_type=UtcDateTime)
+    state: str = Field(default=OperationState.PLANNED, max_length=20)
+    pinned: bool = False
+    started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    needs: dict[str, int] = Field(default_factory=dict, sa_type=JSON)  # material code -> whole units
+
+
+class ScheduleEvent(CompanyRow, table=True):
+    """A change of a plant's slots: it made the schedule's `version`. Ids only; `actor_id` None: the system."""
+
+    __tablename__ = "schedule_event"
+    __table_args__ = company_keys(
+        unique_in_company("plant_id", "version"),
+        CheckConstraint("kind in ('reserved','reported','published')", name="schedule_event_kind_known"),
+        CheckConstraint("version >= 1", name="schedule_event_version_positive"),
+        plant_id="plant",
+    )
+
+    plant_id: int
+    version: int
+    kind: str = Field(max_length=20)
+    data: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+    actor_id: int | None = None
+
+
+class Proposal(CompanyRow, table=True):
+    """A judged schedule that the planner may publish. `before` and `after`: `records.evaluation_to_json`.
+
+    `placements`: operation -> [line, start, end], only those that differ from the schedule of `base_version`.
+    """
+
+    __table_args__ = company_keys(
+        CheckConstraint("state in ('proposed','published','discarded')", name="proposal_state_known"),
+        CheckConstraint("(state = 'proposed') = (decided_at is null)", name="decided_has_instant"),
+        CheckConstraint("base_version >= 0", name="base_version_not_negative"),
+        plant_id="plant",
+        job_id="job",
+    )
+
+    plant_id: int
+    job_id: int | None = None
+    base_version: int
+    placements: dict[str, list[Any]] = Field(sa_column=Column(JSON, nullable=False))
+    before: dict[str, Any] = Field(sa_type=JSON)
+    after: dict[str, Any] = Field(sa_type=JSON)
+    state: str = Field(default=ProposalState.PROPOSED, max_length=20)
+    created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+    created_by: int | None = None
+    decided_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    decided_by: int | None = None
+    published_version: int | None = None
+
+
+def move(
+    row: ManufacturingOrder | ManufacturingOperation | Proposal,
+    state: OrderState | OperationState | ProposalState,
+    at: datetime,
+) -> None:
+    """The only place that sets a state; raises StateRefused for a step that TRANSITIONS does not have."""
+    if state not in TRANSITIONS[type(state)][type(state)(row.state)]:
+        raise StateRefused(field="state")
+    row.state = state
+    if isinstance(row, Proposal):
+        row.decided_at = at
+    elif isinstance(row, ManufacturingOrder):
+        row.finished_at = at if state == OrderState.MADE else None
+    elif state == OperationState.STARTED:
+        row.started_at = at
+    else:
+        row.finished_at = at

@@ -1,0 +1,32 @@
+"""What planning takes from the settings; each process sets it once at its start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from configurator.config import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`buffer_minutes` lie between completion and promise; `reports_itself`: the demo factory needs no people."""
+
+    horizon_days: int = 120
+    buffer_minutes: int = 60
+    reports_itself: bool = False
+
+
+_options = Options()
+
+
+def configure(settings: Settings) -> None:
+    """Take the settings of this process."""
+    global _options
+    _options = Options(settings.horizon_days, settings.buffer_minutes, settings.demo)
+
+
+def options() -> Options:
+    """What this process was configured with."""
+    return _options

@@ -1,0 +1,120 @@
+"""How far is it? A manufacturing order's operations and its four dates: release, due, promise, forecast or actual."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import and_
+from sqlmodel import Session, col, select
+
+from catalog.factory import Line, Plant
+from configurator.errors import NotFound
+from configurator.planning.carriers import arrives_on, dispatch_at
+from configurator.planning.models import ManufacturingOperation, ManufacturingOrder, OperationState, OrderState
+
+Words = Mapping[str, str]  # {"zh": …, "en": …}
+
+
+@dataclass(frozen=True, slots=True)
+class OperationProgress:
+    """One operation: where, when by the present schedule (or as reported), and its state."""
+
+    id: int
+    code: str
+    name: Words
+    line_id: int
+    line: Words
+    plant: Words
+    starts_at: datetime
+    ends_at: datetime
+    state: OperationState
+    pinned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The four dates, never mixed. `forecast_…` by the present schedule; `actual_at` once it is made.
+
+    `lateness`: completion minus due, signed. `keeps_promise`: it arrives, or by the present schedule will arrive,
+    on the promised date or before.
+    """
+
+    manufacturing_order_id: int
+    number: str
+    pegging_key: str
+    product_name: Words
+    plant: Words
+    plant_zone: str
+    state: OrderState
+    operations: tuple[OperationProgress, ...]
+    release_at: datetime
+    due_at: datetime
+    promise_at: datetime
+    dispatch_at: datetime
+    arrives_on: date
+    forecast_at: datetime
+    forecast_arrives_on: date
+    actual_at: datetime | None
+    zone: str
+    carrier_name: Words
+
+    @property
+    def lateness(self) -> timedelta:
+        return (self.actual_at or self.forecast_at) - self.due_at
+
+    @property
+    def keeps_promise(self) -> bool:
+        return self.forecast_arrives_on <= self.arrives_on
+
+
+def progress(session: Session, company_id: int, manufacturing_order_id: int) -> Progress:
+    """The progress of one order; raises NotFound."""
+    found = session.exec(
+        select(ManufacturingOrder, Plant)
+        .join(Plant, and_(col(Plant.id) == ManufacturingOrder.plant_id, col(Plant.company_id) == company_id))
+        .where(ManufacturingOrder.company_id == company_id, ManufacturingOrder.id == manufacturing_order_id)
+    ).one_or_none()
+    if found is None:
+        raise NotFound(field="manufacturing_order")
+    order, plant = found
+    completes_at = order.finished_at or order.completes_at
+    return Progress(
+        manufacturing_order_id=manufacturing_order_id, number=order.number, pegging_key=order.pegging_key,
+        product_name=order.product_name, plant=plant.name, plant_zone=plant.zone, state=OrderState(order.state),
+        operations=_operations(session, order, plant), release_at=order.release_at, due_at=order.due_at,
+        promise_at=order.promise_at, dispatch_at=order.dispatch_at, arrives_on=order.arrives_on,
+        forecast_at=completes_at, forecast_arrives_on=arrival(order, plant.zone, completes_at),
+        actual_at=order.finished_at, zone=order.zone, carrier_name=order.carrier_name,
+    )
+
+
+def orders_of(session: Session, company_id: int, pegging_key: str) -> tuple[int, ...]:
+    """The manufacturing orders made for this key."""
+    query = select(ManufacturingOrder.id).where(
+        ManufacturingOrder.company_id == company_id, ManufacturingOrder.pegging_key == pegging_key
+    )
+    return tuple(order_id for order_id in session.exec(query.order_by(col(ManufacturingOrder.id))).all() if order_id)
+
+
+def arrival(order: ManufacturingOrder, plant_zone: str, completes_at: datetime) -> date:
+    """The date at the ship-to of a parcel that is ready at `completes_at`, by the carrier's terms as promised."""
+    leaves = dispatch_at(completes_at, order.carrier_cutoff, order.carrier_days, plant_zone)
+    return arrives_on(leaves, order.transit_days, order.carrier_days, order.zone)
+
+
+def _operations(session: Session, order: ManufacturingOrder, plant: Plant) -> tuple[OperationProgress, ...]:
+    query = (
+        select(ManufacturingOperation, Line.name)
+        .join(Line, and_(col(Line.id) == ManufacturingOperation.line_id, col(Line.company_id) == order.company_id))
+        .where(ManufacturingOperation.company_id == order.company_id, ManufacturingOperation.order_id == order.id)
+        .order_by(col(ManufacturingOperation.position))
+    )
+    return tuple(
+        OperationProgress(
+            id=row.id or 0, code=row.operation, name=row.name, line_id=row.line_id, line=line, plant=plant.name,
+            starts_at=row.starts_at, ends_at=row.ends_at, state=OperationState(row.state), pinned=row.pinned,
+        )
+        for row, line in session.exec(query).all()
+    )

@@ -1,0 +1,277 @@
+"""When would it be there? A forecast out of the books, and the reservation that turns it into a promise."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from threading import Lock
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import insert
+from sqlmodel import Session
+
+from catalog.explode import NotMakeable, explode
+from catalog.factory import Plant
+from catalog.offer import Offer
+from configurator import db
+from configurator.errors import DateLost, NoDate
+from configurator.planning.books import PlantBook, book_under_lock, current_books, engine_now, remember_reserved
+from configurator.planning.carriers import Delivery, deliver, zone_of
+from configurator.planning.models import (
+    EventKind,
+    ManufacturingOperation,
+    ManufacturingOrder,
+    OperationState,
+    ScheduleEvent,
+)
+from configurator.planning.options import options
+from configurator.planning.records import (
+    instant,
+    placements_to_json,
+    renamed,
+    renamed_placements,
+    work_order_to_json,
+)
+from solver.configuration.problem import Variant
+from solver.scheduling.book import NoRoom
+from solver.scheduling.problem import Placement, Second, WorkOrder
+
+__all__ = ["Destination", "Forecast", "Reserved", "forecast", "reserve", "zone_of"]
+
+ASKED = "?"  # the id of a work order that nobody has ordered yet
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where it is to arrive: country (ISO 3166-1 alpha-2) and IANA zone."""
+
+    country: str
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """The earliest date by the present schedule; nothing is held yet.
+
+    `completes_at`: end of the last operation. `promise_at`: with the buffer. `dispatch_at`: the carrier's first cut-off
+    at or after it. `arrives_on`: date at the ship-to, `carrier_days` counted in transit.
+    """
+
+    plant_id: int
+    plant_name: Mapping[str, str]
+    completes_at: datetime
+    promise_at: datetime
+    dispatch_at: datetime
+    arrives_on: date
+    carrier_code: str
+    carrier_name: Mapping[str, str]
+    carrier_cutoff: str
+    carrier_days: tuple[str, ...]
+    transit_days: int
+    country: str
+    zone: str
+    version: int
+    work_order: WorkOrder
+    placements: tuple[Placement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """A manufacturing order that has its slots, and the promise that was stored with it."""
+
+    manufacturing_order_id: int
+    forecast: Forecast
+
+
+def forecast(offer: Offer, variant: Variant, to: Destination, *, now: datetime | None = None) -> Forecast:
+    """The best of all plants: by arrival, then by completion. Raises NoDate."""
+    start = engine_now(now)
+    found = []
+    for plant in current_books(offer.company_id):
+        order = exploded(offer, variant, plant)
+        placements = _quoted(plant, order, start) if order is not None else None
+        if order is not None and placements is not None:
+            found.append(dated(plant, order, placements, to))
+    known = [f for f in found if f is not None]
+    if not known:
+        raise NoDate
+    return min(known, key=lambda f: (f.arrives_on, f.completes_at, f.plant_id))
+
+
+def reserve(
+    session: Session,
+    offer: Offer,
+    variant: Variant,
+    shown: Forecast,
+    *,
+    pegging_key: str,
+    number: str,
+    priority: int = 1,
+    actor_id: int | None = None,
+) -> Reserved:
+    """Give the order its slots, in the caller's writing transaction and under the plant's lock.
+
+    If the schedule has moved since `shown`, the order is inserted anew. Raises DateLost (with the new `arrives_on` in
+    its data) if it would arrive later than `shown.arrives_on`, NoDate if never.
+    """
+    plant = db.lock_row(session, Plant, shown.plant_id)
+    if plant is None or plant.company_id != offer.company_id:
+        raise NoDate
+    base = book_under_lock(session, plant)
+    found = _still(offer, variant, shown, base)
+    if found.arrives_on > shown.arrives_on:
+        raise DateLost(arrives_on=found.arrives_on)
+    found = replace(found, arrives_on=shown.arrives_on)  # what was shown is what is promised
+    order = replace(
+        renamed(found.work_order, number),
+        release=min(engine_now(), *(placement.start for placement in found.placements)),  # a search may pull it earlier
+        due=Second(int(found.promise_at.timestamp())),
+        promise=Second(int(found.dispatch_at.timestamp())),
+        weight=priority,
+    )
+    placements = renamed_placements(found.placements, ASKED, number)
+    row = manufacturing_order(offer, order, found, pegging_key)
+    session.add(row)
+    session.flush()
+    assert row.id is not None
+    session.execute(insert(ManufacturingOperation), operation_rows(offer, order, placements, row, base))
+    plant.schedule_version += 1
+    session.add(ScheduleEvent(
+        company_id=offer.company_id, plant_id=shown.plant_id, version=plant.schedule_version, kind=EventKind.RESERVED,
+        actor_id=actor_id,
+        data={"number": number, "work_order": row.work_order, "placements": placements_to_json(placements)},
+    ))
+    session.flush()
+    remember_reserved(session, base, order, placements)
+    return Reserved(row.id, replace(found, work_order=order, placements=placements, version=plant.schedule_version))
+
+
+def _still(offer: Offer, variant: Variant, shown: Forecast, plant: PlantBook) -> Forecast:
+    """What was shown, if nothing has changed; else the order inserted anew."""
+    start = engine_now()
+    if plant.version == shown.version and all(p.start >= start for p in shown.placements):
+        return shown
+    order = exploded(offer, variant, plant)
+    placements = plant.book.quote(order, not_before=start) if order is not None else None
+    if order is None or placements is None or isinstance(placements, NoRoom):
+        raise NoDate
+    found = dated(plant, order, placements, Destination(shown.country, shown.zone))
+    if found is None:
+        raise NoDate
+    return found
+
+
+def manufacturing_order(offer: Offer, order: WorkOrder, found: Forecast, pegging_key: str) -> ManufacturingOrder:
+    """The row of an order that has this forecast as its promise."""
+    return ManufacturingOrder(
+        company_id=offer.company_id, plant_id=found.plant_id, number=str(order.id), pegging_key=pegging_key,
+        product_name=offer.product.name.canonical(), manufacturing_revision_id=offer.manufacturing_revision_id,
+        priority=order.weight, release_at=instant(order.release), due_at=instant(order.due),
+        promise_at=found.promise_at, dispatch_at=found.dispatch_at, arrives_on=found.arrives_on,
+        carrier_code=found.carrier_code, carrier_name=dict(found.carrier_name), carrier_cutoff=found.carrier_cutoff,
+        carrier_days=list(found.carrier_days), transit_days=found.transit_days, country=found.country, zone=found.zone,
+        completes_at=found.completes_at, work_order=work_order_to_json(order),
+    )
+
+
+def operation_rows(
+    offer: Offer, order: WorkOrder, placements: tuple[Placement, ...], row: ManufacturingOrder, plant: PlantBook
+) -> list[dict[str, Any]]:
+    """The rows of an order's operations, for one bulk insert."""
+    names = {content.operation: content.name.canonical() for content in offer.manufacturing.routing}
+    at = {placement.operation: placement for placement in placements}
+    prefix = len(order.id) + 1
+    return [
+        {
+            "company_id": row.company_id, "order_id": row.id, "plant_id": row.plant_id,
+            "line_id": plant.line_ids[at[operation.id].line], "position": position,
+            "operation": operation.id[prefix:], "name": names[operation.id[prefix:]], "family": operation.family,
+            "starts_at": instant(at[operation.id].start), "ends_at": instant(at[operation.id].end),
+            "state": OperationState.PLANNED.value, "pinned": False,
+            "needs": {need.material.partition("/")[2]: need.quantity for need in operation.materials},
+        }
+        for position, operation in enumerate(order.operations)
+    ]
+
+
+def dated(
+    plant: PlantBook, order: WorkOrder, placements: tuple[Placement, ...], to: Destination
+) -> Forecast | None:
+    """Completion, buffer, carrier; None if no carrier goes there."""
+    completes_at = instant(max(placement.end for placement in placements))
+    promise_at = completes_at + timedelta(minutes=options().buffer_minutes)
+    delivery: Delivery | None = deliver(plant.carriers, promise_at, plant.zone, to.country, to.zone)
+    if delivery is None:
+        return None
+    carrier = delivery.carrier
+    return Forecast(
+        plant_id=plant.plant_id, plant_name=plant.name, completes_at=completes_at, promise_at=promise_at,
+        dispatch_at=delivery.dispatch_at, arrives_on=delivery.arrives_on, carrier_code=carrier.code,
+        carrier_name=carrier.name, carrier_cutoff=carrier.cutoff, carrier_days=carrier.working_days,
+        transit_days=carrier.transit_days[to.country], country=to.country, zone=to.zone, version=plant.version,
+        work_order=order, placements=placements,
+    )
+
+
+# --- memos ------------------------------------------------------------------------------------------------------------
+
+Value = TypeVar("Value")
+
+
+class _Memo(Generic[Value]):
+    """The answers last given, so many of them; kept in the process and thrown away with it."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._lock = Lock()
+        self._kept: OrderedDict[Any, Value] = OrderedDict()
+
+    def get(self, key: Any) -> Value | None:
+        with self._lock:
+            if (value := self._kept.get(key)) is not None:
+                self._kept.move_to_end(key)
+            return value
+
+    def put(self, key: Any, value: Value) -> Value:
+        with self._lock:
+            self._kept[key] = value
+            while len(self._kept) > self._size:
+                self._kept.popitem(last=False)
+            return value
+
+
+_NOT_MAKEABLE = "not makeable"
+_work_orders: _Memo[WorkOrder | str] = _Memo(4096)
+_quotes: _Memo[tuple[Placement, ...] | NoRoom] = _Memo(8192)
+
+
+def exploded(offer: Offer, variant: Variant, plant: PlantBook) -> WorkOrder | None:
+    """The variant's work order in this plant; None if the plant cannot make it."""
+    key = (
+        offer.company_id, offer.product_revision_id, offer.manufacturing_revision_id, plant.generation,
+        *(tuple(sorted(part.items())) for part in (variant.chosen, variant.numbers, variant.texts)),
+    )
+    kept = _work_orders.get(key)
+    if kept is None:
+        kept = _work_orders.put(key, _explode(offer, variant, plant))
+    return None if isinstance(kept, str) else kept
+
+
+def _explode(offer: Offer, variant: Variant, plant: PlantBook) -> WorkOrder | str:
+    try:
+        return explode(
+            offer.manufacturing, offer.problem, variant, plant.facts, order_id=ASKED, release=Second(0), due=Second(0)
+        ).work_order
+    except NotMakeable:
+        return _NOT_MAKEABLE
+
+
+def _quoted(plant: PlantBook, order: WorkOrder, start: Second) -> tuple[Placement, ...] | None:
+    """The earliest placements by this book; the same work order in the same minute is looked for once."""
+    key = (plant.generation, plant.version, plant.day, order, start)
+    kept = _quotes.get(key)
+    if kept is None:
+        kept = _quotes.put(key, plant.book.quote(order, not_before=start))
+    return None if isinstance(kept, NoRoom) else kept

@@ -1,0 +1,322 @@
+"""The planner's board, an order's path and four dates, and searching for a better schedule."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, abort, flash, jsonify, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from flask_login import current_user
+
+from catalog.rows import utc_now
+from configurator import db
+from configurator.auth import Role, company_id, requires
+from configurator.errors import DomainError
+from configurator.i18n import clock, number, text_of
+from configurator.jobs import JobState, request_cancel
+from configurator.planning import board, optimise, searches
+from configurator.planning.board import Lateness, PauseKind
+from configurator.planning.models import OperationState, OrderState
+from configurator.planning.options import options
+from configurator.planning.progress import progress
+
+bp = Blueprint("planning", __name__, url_prefix="/planning")
+
+OPERATION_BADGES = {
+    OperationState.PLANNED: ("neutral", "clock"),
+    OperationState.STARTED: ("info", "play"),
+    OperationState.FINISHED: ("success", "check"),
+}
+LATENESS_BADGES = {
+    Lateness.IN_TIME: ("success", "check"),
+    Lateness.AFTER_DUE: ("warning", "clock"),
+    Lateness.BREAKS_PROMISE: ("danger", "warning"),
+}
+SPANS = {"day": 1, "three": 3, "week": 7}  # days that the board shows at once
+
+
+def operation_word(state: OperationState) -> str:
+    """An operation's state in words."""
+    return {
+        OperationState.PLANNED: _("Planned"), OperationState.STARTED: _("Running"),
+        OperationState.FINISHED: _("Finished"),
+    }[state]
+
+
+def order_word(state: OrderState) -> str:
+    """A manufacturing order's state in words."""
+    return {OrderState.PLANNED: _("Planned"), OrderState.STARTED: _("In production"), OrderState.MADE: _("Made")}[state]
+
+
+def lateness_word(lateness: Lateness) -> str:
+    """How an order stands, in words."""
+    return {
+        Lateness.IN_TIME: _("On time"), Lateness.AFTER_DUE: _("Later than due"),
+        Lateness.BREAKS_PROMISE: _("Breaks its promise"),
+    }[lateness]
+
+
+def duration(span: timedelta) -> str:
+    """A span of time in its two largest units, without a sign."""
+    minutes = round(abs(span.total_seconds()) / 60)
+    days, hours, minutes = minutes // 1440, minutes % 1440 // 60, minutes % 60
+    if days and hours:
+        return ngettext("%(num)s day %(hours)s h", "%(num)s days %(hours)s h", days, hours=hours)
+    if days:
+        return ngettext("%(num)s day", "%(num)s days", days)
+    if hours and not minutes:
+        return _("%(hours)s h", hours=hours)
+    if hours:
+        return _("%(hours)s h %(minutes)s min", hours=hours, minutes=minutes)
+    return _("%(minutes)s min", minutes=minutes)
+
+
+@bp.app_context_processor
+def _planning_words() -> dict[str, Any]:
+    return {
+        "operation_word": operation_word, "order_word": order_word, "lateness_word": lateness_word,
+        "operation_badge": lambda state: OPERATION_BADGES[state],
+        "lateness_badge": lambda state: LATENESS_BADGES[state],
+        "duration": duration, "seconds": lambda span: duration(timedelta(seconds=span)), "figure": number,
+        "reports_itself": options().reports_itself, "board_url": _board_url, "day_of": _day_of,
+        "last_day": lambda ends_at: ends_at - timedelta(seconds=1), "local_iso": _local_iso, "offset": _offset,
+        "line_rows": _line_rows,
+    }
+
+
+def _board_url(**asked: Any) -> str:
+    """The board's address with these days."""
+    kept = {"proposal": request.args.get("proposal", type=int), "order": request.args.get("order", type=int)}
+    return url_for("planning.index", **{name: value for name, value in {**kept, **asked}.items() if value is not None})
+
+
+def _day_of(instant: datetime, zone: str, days: int = 0) -> str:
+    """The local day of an instant, or one some days later, for an address."""
+    return (instant.astimezone(ZoneInfo(zone)).date() + timedelta(days=days)).isoformat()
+
+
+def _local_iso(instant: datetime, zone: str) -> str:
+    return instant.astimezone(ZoneInfo(zone)).isoformat(timespec="seconds")
+
+
+def _offset(instant: datetime, zone: str) -> str:
+    """The zone's distance from UTC at an instant, `+08:00`."""
+    return _local_iso(instant, zone)[-6:]
+
+
+def _line_rows(lines: tuple[board.BoardLine, ...]) -> list[dict[str, Any]]:
+    """Plants with their lines, as the timeline takes them."""
+    plants: dict[int, dict[str, Any]] = {}
+    for line in lines:
+        plant = plants.setdefault(
+            line.plant_id, {"id": f"plant-{line.plant_id}", "title": text_of(line.plant), "children": []}
+        )
+        plant["children"].append({"id": str(line.id), "title": text_of(line.name)})
+    return list(plants.values())
+
+
+# --- the board --------------------------------------------------------------------------------------------------------
+
+
+@bp.get("/")
+@requires(Role.PLANNER)
+def index() -> ResponseReturnValue:
+    """Lines as rows, operations as bars, what is late at the side."""
+    company, now = company_id(), utc_now()
+    with db.reading() as session:
+        zone = board.house_zone(session, company)
+        starts_at, span = _asked_window(zone, now)
+        proposal_id = request.args.get("proposal", type=int)
+        plants = board.measures(session, company, now=now)
+        return render_template(
+            "planning/board.html", zone=zone, now=now, span=span, starts_at=starts_at,
+            ends_at=starts_at + timedelta(days=SPANS[span]), days=SPANS[span], measures=plants,
+            late=board.late_orders(session, company), lines=board.board_lines(session, company),
+            searches={m.plant_id: searches.running(session, company, m.plant_id) for m in plants},
+            proposal=searches.proposal(session, company, proposal_id) if proposal_id else None,
+        )
+
+
+@bp.get("/board.json")
+@requires(Role.PLANNER)
+def bars() -> ResponseReturnValue:
+    """Bars and pauses that touch [start, end), for the timeline."""
+    company, now = company_id(), utc_now()
+    starts_at, ends_at = _instant("start"), _instant("end")
+    if starts_at is None or ends_at is None or starts_at >= ends_at:
+        abort(400)
+    with db.reading() as session:
+        zone = ZoneInfo(board.house_zone(session, company))
+        found = board.window(
+            session, company, starts_at, ends_at, now=now, proposal_id=request.args.get("proposal", type=int)
+        )
+    return jsonify([_bar(bar, zone) for bar in found.bars] + [_pause(pause, zone) for pause in found.pauses])
+
+
+@bp.get("/operations")
+@requires(Role.PLANNER)
+def operations() -> ResponseReturnValue:
+    """The same bars as a table."""
+    company, now = company_id(), utc_now()
+    with db.reading() as session:
+        zone = board.house_zone(session, company)
+        starts_at, span = _asked_window(zone, now)
+        shown = board.window(session, company, starts_at, starts_at + timedelta(days=SPANS[span]), now=now)
+        lines = board.board_lines(session, company)
+    template = "planning/_operations.html" if request.headers.get("HX-Request") else "planning/operations.html"
+    return render_template(template, window=shown, lines=lines, zone=zone, span=span, starts_at=starts_at)
+
+
+def _asked_window(zone: str, now: datetime) -> tuple[datetime, str]:
+    """The day (local to the house) that the address asks for, today by default, and how many days from it."""
+    span = request.args.get("span", "three")
+    try:
+        day = datetime.fromisoformat(request.args.get("day", "")).date()
+    except ValueError:
+        day = now.astimezone(ZoneInfo(zone)).date()
+    day = min(max(day, now.date() - timedelta(days=3650)), now.date() + timedelta(days=3650))
+    local = datetime.combine(day, time(), tzinfo=ZoneInfo(zone))
+    return local.astimezone(UTC), span if span in SPANS else "three"
+
+
+def _instant(name: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(request.args.get(name, ""))
+    except ValueError:
+        return None
+    return found.astimezone(UTC) if found.tzinfo else None
+
+
+def _bar(bar: board.Bar, zone: ZoneInfo) -> dict[str, Any]:
+    classes = ["bar", f"is-{bar.state}", f"order-{bar.order_id}"]
+    if bar.lateness != Lateness.IN_TIME:
+        classes.append(f"is-{bar.lateness.replace('_', '-')}")
+    classes += ["is-pinned"] * bar.pinned + ["is-old"] * bar.is_old + ["is-new"] * bar.is_new
+    where = f"{clock(bar.starts_at, str(zone))}–{clock(bar.ends_at, str(zone))}"
+    words = [bar.number, text_of(bar.name), where, operation_word(bar.state)]
+    if bar.lateness != Lateness.IN_TIME:
+        words.append(lateness_word(bar.lateness))
+    return {
+        "id": f"{'new-' if bar.is_new else ''}{bar.operation_id}", "resourceIds": [str(bar.line_id)],
+        "start": bar.starts_at.astimezone(zone).isoformat(), "end": bar.ends_at.astimezone(zone).isoformat(),
+        "classNames": classes, "title": bar.number.rpartition("-")[2],
+        "extendedProps": {
+            "order": bar.order_id, "swatch": bar.swatch, "words": " · ".join(words),
+            "address": url_for("planning.order", order_id=bar.order_id),
+        },
+    }
+
+
+def _pause(pause: board.Pause, zone: ZoneInfo) -> dict[str, Any]:
+    words = {
+        PauseKind.CLOSED: _("Closed"), PauseKind.DOWNTIME: _("Downtime"), PauseKind.SETUP: _("Setup"),
+        PauseKind.FROZEN: _("Frozen"),
+    }[pause.kind]
+    return {
+        "id": f"{pause.kind}-{pause.line_id}-{int(pause.starts_at.timestamp())}", "resourceIds": [str(pause.line_id)],
+        "start": pause.starts_at.astimezone(zone).isoformat(), "end": pause.ends_at.astimezone(zone).isoformat(),
+        "classNames": ["pause", f"is-{pause.kind}"], "title": "", "display": "background",
+        "extendedProps": {"words": f"{words}: {pause.reason}" if pause.reason else words},
+    }
+
+
+# --- one order --------------------------------------------------------------------------------------------------------
+
+
+@bp.get("/orders/<int:order_id>")
+@requires(Role.PLANNER)
+def order(order_id: int) -> ResponseReturnValue:
+    """An order's whole path and its four dates: at the board's side, or as a page of its own."""
+    with db.reading() as session:
+        found = progress(session, company_id(), order_id)
+    partial = bool(request.headers.get("HX-Request"))
+    lateness = board.lateness_of(found.actual_at or found.forecast_at, found.due_at, found.dispatch_at)
+    template = "planning/_order.html" if partial else "planning/order.html"
+    return render_template(template, order=found, lateness=lateness)
+
+
+@bp.get("/find")
+@requires(Role.PLANNER)
+def find() -> ResponseReturnValue:
+    """The order of a number, or the board with a word about it."""
+    number = request.args.get("number", "")[:40]
+    with db.reading() as session:
+        order_id = board.find_order(session, company_id(), number)
+    if order_id is None:
+        flash(_("There is no single order with the number “%(number)s”.", number=number), "warning")
+        return redirect(url_for(".index"))
+    return redirect(url_for(".index", order=order_id))
+
+
+# --- a better schedule ------------------------------------------------------------------------------------------------
+
+
+@bp.post("/optimise")
+@requires(Role.PLANNER)
+def search() -> ResponseReturnValue:
+    """Start a search for one plant."""
+    plant_id = request.form.get("plant", type=int)
+    if plant_id is None:
+        abort(400)
+    job_id = optimise.request_optimise(company_id(), plant_id, actor_id=current_user.id)
+    if request.headers.get("HX-Request"):
+        return job(job_id)
+    return redirect(url_for(".index", _anchor=f"plant-{plant_id}"))
+
+
+@bp.get("/jobs/<int:job_id>")
+@requires(Role.PLANNER)
+def job(job_id: int) -> ResponseReturnValue:
+    """How far a search is; asks again by itself until it has ended."""
+    with db.reading() as session:
+        found = searches.search(session, company_id(), job_id)
+    return render_template("planning/_search.html", search=found, JobState=JobState)
+
+
+@bp.post("/jobs/<int:job_id>/cancel")
+@requires(Role.PLANNER)
+def cancel(job_id: int) -> ResponseReturnValue:
+    """End a search; the best that it has found so far is kept."""
+    with db.writing() as session:
+        request_cancel(session, company_id(), job_id)
+    if request.headers.get("HX-Request"):
+        return job(job_id)
+    return redirect(url_for(".index"))
+
+
+@bp.get("/proposals/<int:proposal_id>")
+@requires(Role.PLANNER)
+def proposal(proposal_id: int) -> ResponseReturnValue:
+    """A proposal beside the present schedule: figures, and every operation that would move."""
+    with db.reading() as session:
+        found = searches.proposal(session, company_id(), proposal_id)
+        zone = board.house_zone(session, company_id())
+    return render_template("planning/proposal.html", proposal=found, zone=zone)
+
+
+@bp.post("/proposals/<int:proposal_id>/publish")
+@requires(Role.PLANNER)
+def publish(proposal_id: int) -> ResponseReturnValue:
+    """Make it the schedule."""
+    try:
+        optimise.publish(company_id(), proposal_id, actor_id=current_user.id)
+    except DomainError as error:
+        if error.status == 404:
+            raise
+        flash(error.message(), "error")
+        return redirect(url_for(".proposal", proposal_id=proposal_id))
+    flash(_("The proposal is now the schedule."), "success")
+    return redirect(url_for(".index"))
+
+
+@bp.post("/proposals/<int:proposal_id>/discard")
+@requires(Role.PLANNER)
+def discard(proposal_id: int) -> ResponseReturnValue:
+    """Leave the schedule as it is."""
+    optimise.discard(company_id(), proposal_id, actor_id=current_user.id)
+    flash(_("The proposal was discarded. The schedule stays as it is."), "success")
+    return redirect(url_for(".index"))

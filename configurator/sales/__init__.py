@@ -1,0 +1,1 @@
+"""Parties, configurations that were saved, quotes and sales orders."""

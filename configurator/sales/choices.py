@@ -1,0 +1,51 @@
+"""What was chosen, in words: group by group, as people read it in both languages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from catalog.content import Text
+from catalog.products import ProductContent
+from solver.configuration.problem import GroupId, ParameterId, Variant
+
+
+@dataclass(frozen=True, slots=True)
+class ReadableChoice:
+    """One question and its answer. `typed` is what the buyer wrote and is the same in every language."""
+
+    id: str
+    question: Text
+    answers: tuple[Text, ...] = ()
+    typed: str = ""
+
+    def question_in(self, language: str) -> str:
+        """The question in `zh` or `en`."""
+        return str(getattr(self.question, language))
+
+    def answer_in(self, language: str) -> str:
+        """The answer in `zh` or `en`."""
+        if self.typed:
+            return self.typed
+        return ("、" if language == "zh" else ", ").join(getattr(answer, language) for answer in self.answers)
+
+
+def readable_choices(content: ProductContent, variant: Variant) -> tuple[ReadableChoice, ...]:
+    """A complete variant in the product's own order: options, numbers with their unit, typed texts."""
+    return tuple(_choices(content, variant))
+
+
+def _choices(content: ProductContent, variant: Variant) -> Iterator[ReadableChoice]:
+    for group in content.groups:
+        chosen = variant.chosen.get(GroupId(group.id), frozenset())
+        names = tuple(option.name for option in group.options if option.id in chosen)
+        if names:
+            yield ReadableChoice(group.id, group.name, names)
+    for parameter in content.parameters:
+        number = variant.numbers.get(ParameterId(parameter.id))
+        if number is not None:
+            yield ReadableChoice(parameter.id, parameter.name, typed=f"{number} {parameter.unit}")
+    for text in content.texts:
+        typed = variant.texts.get(text.id, "")
+        if typed:
+            yield ReadableChoice(text.id, text.name, typed=typed)

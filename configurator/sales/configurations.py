@@ -1,0 +1,212 @@
+"""What somebody chose: as decisions in an address, as a row with a token, as a complete and judged variant."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON
+from sqlmodel import Field, Session, select
+
+from catalog.content import parsed
+from catalog.offer import Offer
+from catalog.rows import CompanyRow, UtcDateTime, company_keys, unique_in_company, utc_now
+from configurator.errors import NotFound, NotValid
+from solver.configuration.check import answers, violations
+from solver.configuration.problem import (
+    Choose,
+    Decision,
+    Enter,
+    GroupId,
+    OptionGroup,
+    OptionId,
+    ParameterId,
+    Variant,
+)
+from solver.configuration.rules import holds
+
+TEXTS_TOKEN = "t"  # noqa: S105 - the name of the query parameter, not a secret
+
+
+class Configuration(CompanyRow, table=True):
+    """Decisions and texts under an unguessable token; `variant` is there once it is complete.
+
+    Never changed after it is written: a change makes a new row.
+    """
+
+    __table_args__ = company_keys(
+        unique_in_company("token"),
+        product_revision_id="product_revision",
+        price_list_revision_id="price_list_revision",
+        manufacturing_revision_id="manufacturing_revision",
+    )
+
+    token: str = Field(default_factory=lambda: secrets.token_urlsafe(16), max_length=40)
+    product_code: str = Field(max_length=60)
+    product_revision_id: int
+    price_list_revision_id: int
+    manufacturing_revision_id: int
+    decisions: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
+    texts: dict[str, str] = Field(default_factory=dict, sa_type=JSON)
+    variant: dict[str, Any] | None = Field(default=None, sa_type=JSON)
+    created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A buyer's own decisions and texts for one product."""
+
+    product: str
+    decisions: tuple[Decision, ...] = ()
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+
+def selection_from_query(
+    offer: Offer, query: Mapping[str, str], texts: Mapping[str, str]
+) -> tuple[Selection, tuple[str, ...]]:
+    """The selection that an address spells, and the names in it that this catalog revision does not have.
+
+    `colour=red` chooses one; `extras=bell,-lamp` wants the bell and not the lamp; `height=1200` enters a number.
+    """
+    groups = {str(group.id): group for group in offer.problem.groups}
+    parameters = {str(parameter.id) for parameter in offer.problem.parameters}
+    decisions: list[Decision] = []
+    unknown: list[str] = []
+    for name, value in query.items():
+        if name in groups:
+            _read_group(groups[name], value, decisions, unknown)
+        elif name in parameters:
+            number = _read_integer(value)
+            if number is None:
+                unknown.append(f"{name}={value}")
+            else:
+                decisions.append(Enter(ParameterId(name), number))
+    return Selection(offer.product.code, tuple(decisions), dict(texts)), tuple(unknown)
+
+
+def _read_group(group: OptionGroup, value: str, decisions: list[Decision], unknown: list[str]) -> None:
+    for part in value.split(","):
+        option = OptionId(part.removeprefix("-"))
+        if option in group.options:
+            decisions.append(Choose(group.id, option, chosen=not part.startswith("-")))
+        else:
+            unknown.append(f"{group.id}={part}")
+
+
+def _read_integer(value: str) -> int | None:
+    try:
+        number = int(value)
+    except ValueError:
+        return None
+    return number if abs(number) <= 10**9 else None
+
+
+def query_of(decisions: tuple[Decision, ...]) -> dict[str, str]:
+    """The address of decisions; `selection_from_query` reads it back."""
+    query: dict[str, str] = {}
+    for decision in decisions:
+        if isinstance(decision, Enter):
+            query[decision.parameter] = str(decision.value)
+            continue
+        part = decision.option if decision.chosen else f"-{decision.option}"
+        query[decision.group] = f"{query[decision.group]},{part}" if decision.group in query else part
+    return query
+
+
+def decisions_to_json(decisions: tuple[Decision, ...]) -> list[dict[str, Any]]:
+    """Decisions as plain data; `decisions_from_json` reads them back."""
+    return [
+        {"parameter": d.parameter, "value": d.value}
+        if isinstance(d, Enter)
+        else {"group": d.group, "option": d.option, "chosen": d.chosen}
+        for d in decisions
+    ]
+
+
+def decisions_from_json(rows: list[dict[str, Any]]) -> tuple[Decision, ...]:
+    """Decisions from plain data."""
+    return tuple(
+        Enter(ParameterId(row["parameter"]), int(row["value"]))
+        if "parameter" in row
+        else Choose(GroupId(row["group"]), OptionId(row["option"]), bool(row.get("chosen", True)))
+        for row in rows
+    )
+
+
+def variant_to_json(variant: Variant) -> dict[str, Any]:
+    """A variant as plain data; `variant_from_json` reads it back."""
+    return {
+        "chosen": {group: sorted(options) for group, options in variant.chosen.items()},
+        "numbers": dict(variant.numbers),
+        "texts": dict(variant.texts),
+    }
+
+
+def variant_from_json(data: Mapping[str, Any]) -> Variant:
+    """A variant from plain data."""
+    return Variant(
+        chosen={GroupId(g): frozenset(OptionId(o) for o in options) for g, options in data["chosen"].items()},
+        numbers={ParameterId(name): int(value) for name, value in data["numbers"].items()},
+        texts=dict(data["texts"]),
+    )
+
+
+def judged(offer: Offer, variant: Variant) -> Variant:
+    """The variant, after the judge has found nothing against it under the offer's revision; raises NotValid."""
+    found = violations(offer.problem, variant)
+    if found:
+        raise NotValid(field=str(found[0].id))
+    _judge_texts(offer, variant)
+    return variant
+
+
+def _judge_texts(offer: Offer, variant: Variant) -> None:
+    """Every typed text is one that the product asks for, is short enough, fits its pattern and may be used here."""
+    asked = {text.id: text for text in offer.product.texts}
+    for name, typed in variant.texts.items():
+        content = asked.get(name)
+        if content is None or not content.accepts(typed):
+            raise NotValid(field=name)
+        if typed and content.requires is not None and not holds(
+            parsed(content.requires), answers(offer.problem, variant)
+        ):
+            raise NotValid(field=name)
+
+
+def save_configuration(
+    session: Session, company_id: int, offer: Offer, selection: Selection, variant: Variant | None = None
+) -> Configuration:
+    """Write a configuration row; a complete one is judged first."""
+    if variant is not None:
+        judged(offer, variant)
+    return write_configuration(session, company_id, offer, selection, variant)
+
+
+def write_configuration(
+    session: Session, company_id: int, offer: Offer, selection: Selection, variant: Variant | None
+) -> Configuration:
+    """Write a configuration row whose variant the caller has had judged (outside of its transaction)."""
+    row = Configuration(
+        company_id=company_id,
+        product_code=selection.product,
+        product_revision_id=offer.product_revision_id,
+        price_list_revision_id=offer.price_list_revision_id,
+        manufacturing_revision_id=offer.manufacturing_revision_id,
+        decisions=decisions_to_json(selection.decisions),
+        texts=dict(selection.texts),
+        variant=variant_to_json(variant) if variant else None,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def configuration_by_token(session: Session, company_id: int, token: str) -> Configuration:
+    """The row of an unguessable token; raises NotFound."""
+    row = session.exec(
+        select(Configuration).where(Configuration.company_id == company_id, Configuration.token == token)
+    ).one_or_none()
+    if row is None:
+        raise NotFound(field="token")
+    return row

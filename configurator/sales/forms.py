@@ -1,0 +1,75 @@
+"""What a salesperson and a customer type about a quote."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from wtforms import EmailField, IntegerField, SelectField, StringField, TextAreaField
+from wtforms.validators import DataRequired, Email, InputRequired, Length, NumberRange, ValidationError
+
+from configurator.i18n import NAMES
+from configurator.sales.quotes import MAXIMUM_COMMENT, VALIDITY_DAYS, Customer
+
+NEEDED = _l("Please fill this in.")
+
+
+def one_line(_form: Any, field: Any) -> None:
+    """No control characters: names go to mails, documents and labels."""
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in field.data or ""):
+        raise ValidationError(_l("Please write one line of plain text."))
+
+
+def trimmed(value: str | None) -> str | None:
+    """Without the space around it."""
+    return value.strip() if value else value
+
+
+# As a mail header can say it; a domain may be in any script, what stands before it may not.
+is_mail_address = Email(_l("This is not an email address, such as name@example.com."), allow_smtputf8=False)
+
+
+class ReviseForm(FlaskForm):
+    """How long a new revision is valid."""
+
+    validity_days = IntegerField(
+        _l("Valid for (days)"),
+        [InputRequired(NEEDED), NumberRange(1, 365, _l("Choose from 1 to 365 days."))],
+        default=VALIDITY_DAYS,
+        description=_l("From the day on which you send it."),
+    )
+
+
+class QuoteForm(ReviseForm):
+    """For whom a new quote is."""
+
+    name = StringField(
+        _l("Customer"), [DataRequired(NEEDED), Length(max=200), one_line], filters=[trimmed],
+        description=_l("A person or a firm, as it stands on the quote."),
+    )
+    mail = EmailField(
+        _l("Email address"),
+        [DataRequired(NEEDED), Length(max=254), is_mail_address],
+        filters=[trimmed],
+        description=_l("The quote goes there when you send it."),
+    )
+    country = SelectField(_l("Delivery to"), description=_l("Decides tax and transit."))
+    language = SelectField(
+        _l("Language"), choices=list(NAMES.items()), description=_l("Of the mail and the PDF."),
+    )
+
+    def customer(self) -> Customer:
+        """The customer as typed."""
+        return Customer(self.name.data or "", self.mail.data or "", self.country.data, self.language.data)
+
+
+class DeclineForm(FlaskForm):
+    """Why the customer says no."""
+
+    comment = TextAreaField(
+        _l("What should be different?"),
+        [Length(max=MAXIMUM_COMMENT, message=_l("Please write at most %(max)d characters."))],
+        description=_l("We read it and may send you a better quote."),
+    )

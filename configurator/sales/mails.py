@@ -1,0 +1,145 @@
+"""Mails to customers: a row of the outbox becomes a message in the customer's language, and is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from email.headerregistry import Address
+from email.message import EmailMessage
+from functools import lru_cache
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import structlog
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from catalog.rows import Company, utc_now
+from configurator import db
+from configurator.config import Settings
+from configurator.outbox import OutboxMail, deliver, due_mails, settle
+from configurator.sales.documents import link_to, quote_pdf
+from configurator.sales.orders import order_by_id
+from configurator.sales.parties import Party
+from configurator.sales.quotes import revision_by_id
+from configurator.words import Words, language_of
+
+log = structlog.get_logger()
+TURN_SECONDS = 15.0  # after that the worker's other chores come first; the next turn goes on
+LEASE = timedelta(minutes=2)  # how long one worker has to send a mail before another one tries
+PACKAGE = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with a mail."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Letter:
+    """What a template is given, and what is attached."""
+
+    context: dict[str, Any]
+    attachments: tuple[Attachment, ...] = ()
+
+
+def send_due_mails(settings: Settings) -> int:
+    """Send what is due, each mail by itself; how many went out. A failed one is tried again later.
+
+    A server that hangs costs its time-out with every mail, so a turn ends after a while, with mails left over.
+    """
+    with db.reading() as session:
+        waiting = [mail.id for mail in due_mails(session)]
+    until, sent = monotonic() + TURN_SECONDS, 0
+    for mail_id in waiting:
+        if monotonic() >= until:
+            break
+        sent += mail_id is not None and _send(settings, mail_id)
+    return sent
+
+
+def _send(settings: Settings, mail_id: int) -> bool:
+    mail = _claim(mail_id)
+    if mail is None:
+        return False
+    try:
+        message = message_of(mail, settings)
+        if message is not None:  # None: the person was erased meanwhile
+            deliver(settings, message, f"{mail.id:06d}-{mail.template}")
+    except Exception as error:  # noqa: BLE001 - whatever stops one mail must not stop the others
+        log.warning("mail.failed", mail=mail_id, error=type(error).__name__)
+        settle(mail_id, type(error).__name__)  # never its words: they may carry an address
+        return False
+    settle(mail_id, None)
+    return True
+
+
+def _claim(mail_id: int) -> OutboxMail | None:
+    """The mail, if it is still to be sent and no other worker has it; it is ours for the time of the lease."""
+    now = utc_now()
+    with db.writing() as session:
+        mail = db.lock_row(session, OutboxMail, mail_id)
+        if mail is None or mail.sent_at is not None or mail.due_at > now:
+            return None
+        mail.due_at = now + LEASE
+        return mail
+
+
+def message_of(mail: OutboxMail, settings: Settings) -> EmailMessage | None:
+    """The message of an outbox row, None if its party has no address any more."""
+    with db.reading() as session:
+        party = session.get_one(Party, mail.party_id)
+        house = session.get_one(Company, mail.company_id).name
+    if not party.mail:
+        return None
+    words = Words(language_of(mail.locale))
+    letter = LETTERS[mail.template](mail, settings, words)
+    rendered = _templates().get_template(f"{mail.template}.txt").render(
+        _=words.gettext, words=words, name=party.name, house=house, **letter.context
+    )
+    subject, _, body = rendered.partition("\n\n")
+    message = EmailMessage()
+    message["Subject"] = " ".join(subject.split())
+    mailbox, _, domain = party.mail.rpartition("@")
+    message["To"] = Address(party.name, addr_spec=f"{mailbox}@{domain.encode('idna').decode()}")
+    message["Date"] = mail.created_at
+    message["Message-ID"] = f"<outbox-{mail.company_id}-{mail.id}@{settings.mail_from.rpartition('@')[2]}>"
+    message["Content-Language"] = words.language
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(body.strip() + "\n")
+    for attachment in letter.attachments:
+        message.add_attachment(attachment.content, maintype="application", subtype="pdf", filename=attachment.name)
+    return message
+
+
+@lru_cache(maxsize=1)
+def _templates() -> Environment:
+    """The texts of mails: plain text, so nothing is escaped; a name that is missing is an error."""
+    inside = PACKAGE / "templates"
+    folder = (inside if inside.is_dir() else PACKAGE.parent / "templates") / "mails"
+    return Environment(  # noqa: S701 - plain text, not HTML
+        loader=FileSystemLoader(folder), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+
+
+def _order_confirmation(mail: OutboxMail, settings: Settings, words: Words) -> _Letter:
+    order = order_by_id(mail.company_id, mail.data["order_id"])
+    link = link_to(settings, f"/orders/{order.token}?lang={words.language}")
+    return _Letter({"order": order, "link": link})
+
+
+def _quote(mail: OutboxMail, settings: Settings, words: Words) -> _Letter:
+    quote = revision_by_id(mail.data["revision_id"])
+    link = link_to(settings, f"/quotes/{quote.revision.token}?lang={words.language}")
+    pdf = quote_pdf(quote, settings, words.language)
+    return _Letter({"quote": quote, "link": link}, (Attachment(f"{quote.number}-{quote.revision.number}.pdf", pdf),))
+
+
+LETTERS: dict[str, Callable[[OutboxMail, Settings, Words], _Letter]] = {
+    "order_confirmation": _order_confirmation,
+    "quote": _quote,
+}

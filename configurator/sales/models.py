@@ -1,0 +1,273 @@
+"""Sales documents: orders that were placed, quotes and their revisions. Personal data stands in the party rows only."""
+
+import secrets
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, CheckConstraint, Index, event, text
+from sqlmodel import Field, SQLModel
+
+from catalog.rows import CompanyRow, UtcDateTime, company_keys, unique_in_company, utc_now
+from configurator.errors import StateRefused
+
+
+class OrderState(StrEnum):
+    """Where a sales order stands; how far its making is, the manufacturing order says."""
+
+    CONFIRMED = "confirmed"
+    CLOSED = "closed"
+    CANCELLED = "cancelled"
+
+
+ORDER_TRANSITIONS: dict[OrderState, frozenset[OrderState]] = {
+    OrderState.CONFIRMED: frozenset({OrderState.CLOSED, OrderState.CANCELLED}),
+    OrderState.CLOSED: frozenset(),
+    OrderState.CANCELLED: frozenset(),
+}
+
+
+class QuoteState(StrEnum):
+    """Where a revision of a quote stands; the quote stands where its newest revision does."""
+
+    DRAFT = "draft"
+    SENT = "sent"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    SUPERSEDED = "superseded"
+    EXPIRED = "expired"
+
+
+QUOTE_TRANSITIONS: dict[QuoteState, frozenset[QuoteState]] = {
+    QuoteState.DRAFT: frozenset({QuoteState.SENT}),
+    QuoteState.SENT: frozenset(
+        {QuoteState.ACCEPTED, QuoteState.DECLINED, QuoteState.SUPERSEDED, QuoteState.EXPIRED}
+    ),
+    QuoteState.ACCEPTED: frozenset(),
+    QuoteState.DECLINED: frozenset({QuoteState.SUPERSEDED}),
+    QuoteState.EXPIRED: frozenset({QuoteState.SUPERSEDED}),
+    QuoteState.SUPERSEDED: frozenset(),
+}
+
+
+def _one_of(column: str, states: type[StrEnum]) -> str:
+    return f"{column} in ({', '.join(repr(str(state)) for state in states)})"
+
+
+def _price_checks(name: str) -> tuple[CheckConstraint, ...]:
+    return (
+        CheckConstraint("net_minor + tax_minor = gross_minor", name=f"{name}_adds_up"),
+        CheckConstraint(
+            "gross_minor >= 0 and net_minor >= 0 and tax_minor >= 0 and cost_minor >= 0", name=f"{name}_not_negative"
+        ),
+        CheckConstraint("exponent between 0 and 4", name=f"{name}_exponent"),
+        CheckConstraint("length(currency) = 3", name=f"{name}_currency"),
+        CheckConstraint("basis in ('net', 'gross')", name=f"{name}_basis_known"),
+        CheckConstraint(
+            "tax_reason in ('standard', 'zero_rated', 'reverse_charge')", name=f"{name}_tax_reason_known"
+        ),
+    )
+
+
+def new_token() -> str:
+    """128 random bits for a public address that nobody can guess."""
+    return secrets.token_urlsafe(16)
+
+
+class PriceColumns(SQLModel):
+    """A price as a document keeps it: integer minor units, the rate as the price list wrote it, and why that rate.
+
+    `cost_minor`: what it costs the company, in the document's currency; never shown to a customer. `exchange_rate`:
+    units of the company's currency for one of the document's on that day, for the margin; None where it is not known.
+    """
+
+    currency: str = Field(max_length=3)  # ISO 4217
+    exponent: int
+    basis: str = Field(max_length=10)  # whether the items are before or after tax
+    net_minor: int = Field(sa_type=BigInteger)
+    tax_rate: str = Field(max_length=10)  # percent
+    tax_minor: int = Field(sa_type=BigInteger)
+    gross_minor: int = Field(sa_type=BigInteger)
+    tax_reason: str = Field(max_length=20)
+    cost_minor: int = Field(sa_type=BigInteger)
+    exchange_rate: str | None = Field(default=None, max_length=30)  # an exact decimal
+
+
+class PromiseColumns(SQLModel):
+    """A promise as it was told: whether it was kept is judged by `arrives_on` in `zone`."""
+
+    promise_at: datetime = Field(sa_type=UtcDateTime)
+    dispatch_at: datetime = Field(sa_type=UtcDateTime)  # the carrier's cut-off
+    carrier_code: str = Field(max_length=40)
+    carrier_days: list[str] = Field(sa_type=JSON)  # its working days
+    arrives_on: date
+    zone: str = Field(max_length=60)  # IANA name, the ship-to's
+
+
+class Quote(CompanyRow, table=True):
+    """An offer to one customer, through all its revisions. A draft has no number; the first sending draws it."""
+
+    __table_args__ = company_keys(
+        unique_in_company("number"),
+        CheckConstraint("validity_days between 1 and 365", name="validity_days_range"),
+        customer_id="party",
+        created_by="user_account",
+    )
+
+    number: str | None = Field(default=None, max_length=20)
+    customer_id: int
+    country: str = Field(max_length=2)  # ship-to, ISO 3166-1 alpha-2: decides tax and transit
+    locale: str = Field(max_length=20)
+    validity_days: int
+    created_by: int
+    created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
+class QuoteRevision(CompanyRow, PriceColumns, PromiseColumns, table=True):
+    """One state of a quote: a configuration, its price, its date. After it was sent only its state still moves.
+
+    `comment` is what the customer wrote when declining; it may be emptied when that person is to be forgotten.
+    """
+
+    __tablename__ = "quote_revision"
+    __table_args__ = company_keys(
+        unique_in_company("quote_id", "number"),
+        unique_in_company("token"),
+        CheckConstraint("number >= 1", name="quote_revision_number_positive"),
+        CheckConstraint(_one_of("state", QuoteState), name="quote_revision_state_known"),
+        CheckConstraint(
+            "(state = 'draft') = (sent_at is null) and (sent_at is null) = (valid_until is null)",
+            name="quote_revision_sent_has_instant",
+        ),
+        *_price_checks("quote_revision"),
+        # At most one revision of a quote can still be sent or accepted, or has been.
+        Index(
+            "uq_quote_revision_open", "company_id", "quote_id", unique=True,
+            sqlite_where=text("state in ('draft', 'sent', 'accepted')"),
+            postgresql_where=text("state in ('draft', 'sent', 'accepted')"),
+        ),
+        Index("ix_quote_revision_state_until", "state", "valid_until"),
+        quote_id="quote",
+        configuration_id="configuration",
+    )
+
+    quote_id: int
+    number: int
+    state: str = Field(default=QuoteState.DRAFT, max_length=20)
+    token: str = Field(default_factory=new_token, max_length=40)
+    configuration_id: int
+    price_items: list[dict[str, Any]] = Field(sa_type=JSON)
+    created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+    sent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    valid_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    comment: str = Field(default="", max_length=2000)
+
+
+class SalesOrder(CompanyRow, PriceColumns, PromiseColumns, table=True):
+    """What a customer ordered, at which price, for which date."""
+
+    __tablename__ = "sales_order"
+    __table_args__ = company_keys(
+        unique_in_company("number"),
+        unique_in_company("token"),
+        unique_in_company("quote_id"),  # a quote becomes one order
+        CheckConstraint(_one_of("state", OrderState), name="sales_order_state_known"),
+        *_price_checks("sales_order"),
+        Index("ix_sales_order_placed", "company_id", "placed_at"),
+        customer_id="party",
+        ship_to_id="party",
+        quote_id="quote",
+    )
+
+    number: str = Field(max_length=20)
+    token: str = Field(default_factory=new_token, max_length=40)
+    state: str = Field(default=OrderState.CONFIRMED, max_length=20)
+    customer_id: int
+    ship_to_id: int
+    quote_id: int | None = None
+    locale: str = Field(max_length=20)
+    placed_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
+class SalesOrderItem(CompanyRow, table=True):
+    """One variant of an order. The configuration names the three revisions; the key is pegged to what is made."""
+
+    __tablename__ = "sales_order_item"
+    __table_args__ = company_keys(
+        unique_in_company("sales_order_id", "number"),
+        unique_in_company("pegging_key"),
+        CheckConstraint("number >= 1", name="sales_order_item_number_positive"),
+        sales_order_id="sales_order",
+        configuration_id="configuration",
+        manufacturing_order_id="manufacturing_order",
+    )
+
+    sales_order_id: int
+    number: int = 1
+    configuration_id: int
+    price_items: list[dict[str, Any]] = Field(sa_type=JSON)
+    pegging_key: str = Field(max_length=40)
+    manufacturing_order_id: int
+
+
+def move_order(order: SalesOrder, state: OrderState) -> None:
+    """The only place that moves an order's state; raises StateRefused for a step that the table does not have."""
+    if state not in ORDER_TRANSITIONS[OrderState(order.state)]:
+        raise StateRefused(field="state")
+    order.state = state
+
+
+def move_quote(revision: QuoteRevision, state: QuoteState) -> None:
+    """The only place that moves a revision's state; raises StateRefused for a step that the table does not have."""
+    if state not in QUOTE_TRANSITIONS[QuoteState(revision.state)]:
+        raise StateRefused(field="state")
+    revision.state = state
+
+
+# What a revision never changes once it was sent.
+_FROZEN = (
+    "id", "company_id", "quote_id", "number", "token", "configuration_id", "price_items", "created_at", "sent_at",
+    "valid_until", *PriceColumns.model_fields, *PromiseColumns.model_fields,
+)
+_JSON_COLUMNS = {"price_items", "carrier_days"}
+
+
+def quote_triggers(dialect: str) -> list[str]:
+    """Statements that make sent quote revisions immutable in the database (`sqlite` or `postgresql`)."""
+    refuse = "quote_revision is immutable once sent"
+    if dialect == "sqlite":
+        changed = " OR ".join(f"NEW.{c} IS NOT OLD.{c}" for c in _FROZEN)
+        stop = f"BEGIN SELECT RAISE(ABORT, '{refuse}'); END"
+        return [
+            "CREATE TRIGGER quote_revision_no_update BEFORE UPDATE ON quote_revision"
+            f" WHEN OLD.state <> 'draft' AND (NEW.state = 'draft' OR {changed}) {stop}",
+            f"CREATE TRIGGER quote_revision_no_delete BEFORE DELETE ON quote_revision WHEN OLD.state <> 'draft' {stop}",
+        ]
+    if dialect == "postgresql":
+        cast = {c: f"{c}::text" if c in _JSON_COLUMNS else c for c in _FROZEN}
+        changed = " OR ".join(f"NEW.{cast[c]} IS DISTINCT FROM OLD.{cast[c]}" for c in _FROZEN)
+        return [
+            f"""CREATE OR REPLACE FUNCTION quote_revision_immutable() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF OLD.state <> 'draft' THEN
+    IF TG_OP = 'DELETE' THEN
+      RAISE EXCEPTION '{refuse}';
+    ELSIF NEW.state = 'draft' OR {changed} THEN
+      RAISE EXCEPTION '{refuse}';
+    END IF;
+  END IF;
+  IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
+  RETURN NEW;
+END $$""",
+            "CREATE TRIGGER quote_revision_immutable BEFORE UPDATE OR DELETE ON quote_revision"
+            " FOR EACH ROW EXECUTE FUNCTION quote_revision_immutable()",
+        ]
+    raise ValueError(f"No triggers for {dialect}.")
+
+
+def _create_triggers(table: Any, connection: Any, **_: Any) -> None:
+    for statement in quote_triggers(connection.dialect.name):
+        connection.exec_driver_sql(statement.replace("%", "%%"))
+
+
+event.listen(QuoteRevision.__table__, "after_create", _create_triggers)  # type: ignore[attr-defined]

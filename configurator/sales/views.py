@@ -1,0 +1,257 @@
+"""Quotes and orders at the desk, and the page behind a customer's quote link."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_login import current_user
+from markupsafe import Markup
+
+from configurator.app import settings
+from configurator.auth import Role, company_id, public, requires
+from configurator.errors import DomainError, NotFound
+from configurator.i18n import language
+from configurator.sales import orders, quotes
+from configurator.sales.configurations import TEXTS_TOKEN, query_of
+from configurator.sales.documents import country_name, quote_pdf
+from configurator.sales.forms import DeclineForm, QuoteForm, ReviseForm
+from configurator.sales.models import OrderState, QuoteState
+from configurator.sales.quotes import Deed, QuoteView
+from configurator.storefront import service as storefront
+from configurator.storefront.address import REVISED_QUOTE, SHIP_TO, read_address
+from configurator.storefront.drawings import draw
+
+bp = Blueprint("sales", __name__)
+
+BADGES = {
+    QuoteState.DRAFT: ("neutral", "file"),
+    QuoteState.SENT: ("info", "mail"),
+    QuoteState.ACCEPTED: ("success", "check"),
+    QuoteState.DECLINED: ("danger", "cross"),
+    QuoteState.SUPERSEDED: ("neutral", "dot"),
+    QuoteState.EXPIRED: ("warning", "clock"),
+    OrderState.CONFIRMED: ("info", "box"),
+    OrderState.CLOSED: ("success", "check"),
+    OrderState.CANCELLED: ("danger", "cross"),
+}
+
+
+def state_word(state: QuoteState | OrderState) -> str:
+    """A document's state in words."""
+    return {
+        QuoteState.DRAFT: _("Draft"),
+        QuoteState.SENT: _("Sent"),
+        QuoteState.ACCEPTED: _("Accepted"),
+        QuoteState.DECLINED: _("Declined"),
+        QuoteState.SUPERSEDED: _("Replaced"),
+        QuoteState.EXPIRED: _("Expired"),
+        OrderState.CONFIRMED: _("Confirmed"),
+        OrderState.CLOSED: _("Completed"),
+        OrderState.CANCELLED: _("Cancelled"),
+    }[state]
+
+
+@bp.app_context_processor
+def _document_words() -> dict[str, Any]:
+    return {"state_word": state_word, "state_badge": lambda state: BADGES[state], "country_name": _country}
+
+
+def _country(code: str) -> str:
+    return country_name(code, language())
+
+
+# --- the desk ---------------------------------------------------------------------------------------------------------
+
+
+@bp.get("/sales/")
+@requires(Role.SALES)
+def index() -> ResponseReturnValue:
+    """The quotes."""
+    search, state = request.args.get("q", ""), request.args.get("state", "")
+    page = quotes.quotes_page(company_id(), search=search, state=state, page=_page_number())
+    return render_template(
+        "sales/quotes.html", page=page, search=search, state=state, states=list(QuoteState),
+        zone=quotes.house_zone(company_id()),
+    )
+
+
+@bp.get("/sales/orders")
+@requires(Role.SALES)
+def order_list() -> ResponseReturnValue:
+    search = request.args.get("q", "")
+    page = orders.orders_page(company_id(), search=search, page=_page_number())
+    return render_template("sales/orders.html", page=page, search=search, zone=quotes.house_zone(company_id()))
+
+
+@bp.get("/sales/orders/<int:order_id>")
+@requires(Role.SALES)
+def order(order_id: int) -> ResponseReturnValue:
+    view = orders.order_by_id(company_id(), order_id)
+    return render_template(
+        "sales/order.html", order=view, zone=quotes.house_zone(company_id()),
+        drawing=draw(view.product, view.variant, language()),
+    )
+
+
+@bp.route("/sales/quotes/new/<product>", methods=["GET", "POST"])
+@requires(Role.SALES)
+def new_quote(product: str) -> ResponseReturnValue:
+    """The configuration of the address, saved as a quote (or as the next revision of `quote-id`)."""
+    offer = storefront.offer_for(company_id(), product)
+    countries = storefront.countries(offer)
+    reading = read_address(offer, request.args, countries=countries, country=countries[0])
+    address = reading.address
+    texts = storefront.typed_texts(company_id(), address.token)
+    answered = storefront.click(offer, reading.decisions, country=address.country, texts=texts)
+    if answered.refusal is not None:
+        return redirect(f"/products/{product}?{address.query()}")
+    revised = quotes.quote_by_id(company_id(), int(address.quote_id)) if address.quote_id else None
+    form = _quote_form(revised, countries, address.country)
+    status = 200
+    # The button of the configuring page sends no field of ours: it asks for the form.
+    if request.method == "POST" and "validity_days" in request.form:
+        if form.validate_on_submit():
+            try:
+                return redirect(_save(form, revised, answered))
+            except DomainError as error:
+                flash(error.message(), "error")
+                status = error.status
+        else:
+            status = 422
+    return render_template(
+        "sales/new_quote.html", form=form, answered=answered, revised=revised,
+        back=f"/products/{product}?{address.query()}",
+        choices=quotes.readable_choices(offer.product, answered.standing), action=request.full_path.rstrip("?"),
+    ), status
+
+
+def _quote_form(revised: QuoteView | None, countries: tuple[str, ...], country: str) -> ReviseForm:
+    if revised is not None:
+        return ReviseForm(validity_days=revised.validity_days)
+    form = QuoteForm(country=country, language=language())
+    form.country.choices = [(code, _country(code)) for code in countries]
+    return form
+
+
+def _save(form: ReviseForm, revised: QuoteView | None, answered: storefront.Click) -> str:
+    choice = (answered.offer, answered.selection, answered.standing)
+    days = form.validity_days.data or quotes.VALIDITY_DAYS
+    if revised is not None:
+        quotes.revise_quote(company_id(), revised.id, *choice, validity_days=days, by=current_user.id)
+        return url_for(".quote", quote_id=revised.id)
+    assert isinstance(form, QuoteForm)
+    saved = quotes.save_quote(company_id(), *choice, form.customer(), validity_days=days, by=current_user.id)
+    return url_for(".quote", quote_id=saved)
+
+
+@bp.get("/sales/quotes/<int:quote_id>")
+@requires(Role.SALES)
+def quote(quote_id: int) -> ResponseReturnValue:
+    view = quotes.quote_by_id(company_id(), quote_id, request.args.get("revision", type=int))
+    deeds = quotes.history(company_id(), quote_id)
+    return render_template(
+        "sales/quote.html", quote=view, history=[(deed, sentence(deed)) for deed in deeds], change=_change_link(view),
+        drawing=_drawing(view),
+    )
+
+
+def _change_link(view: QuoteView) -> str:
+    """The configuring page with this revision's choices."""
+    revision = view.revision
+    pairs = query_of(revision.decisions) | {SHIP_TO: view.customer.country, REVISED_QUOTE: str(view.id)}
+    if revision.texts:
+        pairs[TEXTS_TOKEN] = revision.configuration_token
+    return f"/products/{revision.product.code}?{urlencode(pairs)}"
+
+
+@bp.post("/sales/quotes/<int:quote_id>/send")
+@requires(Role.SALES)
+def send(quote_id: int) -> ResponseReturnValue:
+    number = quotes.send_quote(company_id(), quote_id, by=current_user.id)
+    flash(_("%(number)s is on its way to the customer.", number=number), "success")
+    return redirect(url_for(".quote", quote_id=quote_id))
+
+
+@bp.post("/sales/quotes/<int:quote_id>/revise")
+@requires(Role.SALES)
+def revise(quote_id: int) -> ResponseReturnValue:
+    number = quotes.copy_revision(company_id(), quote_id, by=current_user.id)
+    flash(_("Revision %(number)s has today's price and date. Send it when it is right.", number=number), "success")
+    return redirect(url_for(".quote", quote_id=quote_id))
+
+
+@bp.get("/sales/quotes/<int:quote_id>/pdf")
+@requires(Role.SALES)
+def quote_document(quote_id: int) -> ResponseReturnValue:
+    return _pdf(quotes.quote_by_id(company_id(), quote_id, request.args.get("revision", type=int)))
+
+
+# --- the customer's link ----------------------------------------------------------------------------------------------
+
+
+@bp.get("/quotes/<token>")
+@public
+def public_quote(token: str) -> ResponseReturnValue:
+    view = quotes.quote_by_token(company_id(), token)
+    return render_template("sales/public_quote.html", quote=view, form=DeclineForm(), drawing=_drawing(view))
+
+
+@bp.get("/quotes/<token>/pdf")
+@public
+def public_document(token: str) -> ResponseReturnValue:
+    return _pdf(quotes.quote_by_token(company_id(), token))
+
+
+@bp.post("/quotes/<token>/decline")
+@public
+def decline(token: str) -> ResponseReturnValue:
+    form = DeclineForm()
+    if not form.validate_on_submit():
+        view = quotes.quote_by_token(company_id(), token)
+        return render_template("sales/public_quote.html", quote=view, form=form, drawing=_drawing(view)), 422
+    quotes.decline_quote(company_id(), token, form.comment.data or "")
+    flash(_("Thank you for telling us. This quote is closed."), "success")
+    return redirect(url_for(".public_quote", token=token))
+
+
+# --- parts ------------------------------------------------------------------------------------------------------------
+
+
+def _page_number() -> int:
+    return request.args.get("page", 1, type=int)
+
+
+def _drawing(view: QuoteView) -> Markup:
+    return draw(view.revision.product, view.revision.variant, language())
+
+
+def _pdf(view: QuoteView) -> Response:
+    if view.revision.sent_at is None:
+        raise NotFound(field="revision")
+    response = Response(quote_pdf(view, settings(), language()), mimetype="application/pdf")
+    response.headers["Content-Disposition"] = f'inline; filename="{view.number}-{view.revision.number}.pdf"'
+    return response
+
+
+def sentence(deed: Deed) -> str:
+    """A deed as history tells it."""
+    who, number = deed.actor, deed.data.get("revision", "")
+    match deed.action:
+        case "quote.saved":
+            return _("%(who)s saved revision %(number)s.", who=who, number=number)
+        case "quote.revised":
+            return _("%(who)s made revision %(number)s.", who=who, number=number)
+        case "quote.sent":
+            return _("%(who)s sent revision %(number)s.", who=who, number=number)
+        case "quote.accepted":
+            return _("The customer accepted revision %(number)s: order %(order)s.", number=number,
+                     order=deed.data.get("order", ""))
+        case "quote.declined":
+            return _("The customer declined revision %(number)s.", number=number)
+        case "quote.expired":
+            return _("Revision %(number)s expired.", number=number)
+    return abort(500)

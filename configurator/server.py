@@ -1,0 +1,91 @@
+"""The web server: gunicorn over the application, loaded once before the workers are forked."""
+
+from __future__ import annotations
+
+import gc
+import os
+import shutil
+import sys
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+
+from configurator.config import Settings
+
+
+def metrics_folder(settings: Settings) -> str:
+    """Where the web processes of one server leave their counters; emptied at its start."""
+    folder = settings.folder / "metrics" / str(settings.port)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return str(folder)
+
+
+class Server(BaseApplication):  # type: ignore[misc]
+    """Gunicorn with our settings and no file of its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        s = self.settings
+        options = {
+            "bind": f"[{s.host}]:{s.port}" if ":" in s.host else f"{s.host}:{s.port}",
+            "workers": s.web_processes,
+            "threads": s.web_threads,
+            "worker_class": "gthread",
+            "preload_app": True,
+            "control_socket_disable": True,
+            "loglevel": s.log_level.lower(),
+            "timeout": 60,
+            "graceful_timeout": 10,
+            "keepalive": 5,
+            "proc_name": "configurator",
+            "worker_tmp_dir": "/dev/shm" if os.access("/dev/shm", os.W_OK) else None,  # noqa: S108 - heartbeat only
+            "forwarded_allow_ips": "",  # which proxies are believed is a setting of ours (`proxies`)
+            "post_fork": _post_fork,
+            "worker_exit": _worker_exit,
+            "child_exit": _child_exit,
+        }
+        for name, value in options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        from configurator import db
+        from configurator.app import create_app, warm
+
+        app = create_app(self.settings)
+        warm(app)
+        db.database().close()  # a connection is not carried over a fork
+        # What is loaded by now stays for good: the collector need not look at it again (a full round took 200 ms of
+        # everybody's click), and forked processes keep sharing its pages.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(10_000, 20, 500)  # the caches that a process fills are old and alive: seldom look at them all
+        return app
+
+
+def _post_fork(_server: Any, _worker: Any) -> None:
+    from configurator import db
+
+    db.database().forget_connections()
+
+
+def _worker_exit(_server: Any, _worker: Any) -> None:
+    """All requests are answered by now. Python would take its memory apart page by page; the kernel is quicker."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _child_exit(_server: Any, worker: Any) -> None:
+    from prometheus_client import multiprocess
+
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+def serve(settings: Settings) -> None:
+    """Serve until told to stop."""
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics_folder(settings)  # before prometheus_client is imported
+    Server(settings).run()

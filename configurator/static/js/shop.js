@@ -1,0 +1,111 @@
+// The configuring page: clicks swap a part instead of the page. Without this file every link still works.
+(() => {
+  "use strict";
+
+  // A click asks for the part of the page only. A click made before the last answer came builds on that click.
+  let asked = null;
+  document.addEventListener("htmx:config:request", (event) => {
+    const ctx = event.detail.ctx;
+    const root = document.getElementById("configure");
+    if (!ctx || !root || !root.contains(ctx.sourceElement) || ctx.request.method !== "GET") return;
+    const url = new URL(ctx.request.action, location.href);
+    for (const [name, value] of ctx.request.body) url.searchParams.set(name, value);
+    for (const name of [...ctx.request.body.keys()]) ctx.request.body.delete(name);
+    const [kind, group] = ctx.sourceElement.id.split("-");
+    if (asked && kind === "o") {
+      const wanted = url.searchParams.get(group);
+      const merged = new URL(asked);
+      merged.searchParams.delete(group);
+      if (wanted) merged.searchParams.set(group, wanted);
+      merged.searchParams.set("step-back", url.searchParams.get("step-back") || "");
+      url.search = merged.search;
+    }
+    asked = url.href;
+    if (!url.pathname.endsWith("/choose")) url.pathname += "/choose";
+    ctx.request.action = url.pathname + url.search;
+  });
+
+  const shown = new Map();
+  const remember = () => {
+    for (const element of document.querySelectorAll("[data-watch]")) shown.set(element.id, element.textContent);
+  };
+
+  const settle = () => {
+    asked = null;
+    for (const element of document.querySelectorAll("[data-watch]")) {
+      if (shown.has(element.id) && shown.get(element.id) !== element.textContent) {
+        element.classList.remove("moved");
+        void element.offsetWidth; // so that the highlight starts anew
+        element.classList.add("moved");
+      }
+    }
+    remember();
+    openRefusal();
+  };
+
+  const openRefusal = () => {
+    const dialog = document.getElementById("refusal");
+    if (!dialog || (dialog.open && dialog.matches(":modal"))) return;
+    if (dialog.open) dialog.close();
+    dialog.showModal();
+    const first = dialog.querySelector("#repair-1, #keep");
+    if (first) first.focus();
+  };
+
+  document.addEventListener("htmx:before:swap", () => {
+    const dialog = document.getElementById("refusal");
+    if (dialog && dialog.matches(":modal")) dialog.close(); // gives the focus back to the option
+    const trouble = document.getElementById("trouble");
+    if (trouble) trouble.replaceChildren();
+  });
+  document.addEventListener("htmx:after:swap", settle);
+  document.addEventListener("htmx:error", (event) => {
+    const error = event.detail && event.detail.error;
+    if (error && error.name === "AbortError") return;
+    asked = null;
+    const trouble = document.getElementById("trouble");
+    if (!trouble || !trouble.dataset.offline) return;
+    const note = document.createElement("div");
+    note.className = "note danger";
+    note.textContent = trouble.dataset.offline;
+    trouble.replaceChildren(note);
+  });
+
+  document.addEventListener("click", (event) => {
+    const close = event.target.closest && event.target.closest("[data-close]");
+    if (!close) return;
+    const dialog = close.closest("dialog");
+    if (!dialog || !dialog.matches(":modal")) return;
+    event.preventDefault();
+    event.stopPropagation();
+    dialog.close();
+  }, true);
+
+  document.addEventListener("change", (event) => {
+    if (event.target.matches && event.target.matches("[data-submit]")) event.target.form.requestSubmit();
+  });
+
+  document.addEventListener("DOMContentLoaded", () => {
+    remember();
+    openRefusal();
+    // On a small screen one step is open at a time, to begin with.
+    if (window.matchMedia("(max-width: 56rem)").matches && !location.hash) {
+      for (const step of document.querySelectorAll("details.step:not(:first-of-type)")) step.open = false;
+    }
+    const reach = () => {
+      const target = location.hash && document.getElementById(location.hash.slice(1));
+      const step = target && target.closest("details.step");
+      if (step) step.open = true;
+    };
+    window.addEventListener("hashchange", reach);
+    reach();
+  });
+
+  // A link to a step or an open question opens its step first.
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest && event.target.closest('a[href^="#"]');
+    const target = link && document.getElementById(link.hash.slice(1));
+    const step = target && target.closest("details.step");
+    if (step) step.open = true;
+  });
+})();

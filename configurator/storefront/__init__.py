@@ -1,0 +1,1 @@
+"""Choose, see price and date, check out, track: what a buyer does."""

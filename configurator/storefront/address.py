@@ -1,0 +1,163 @@
+"""The address of a configuration: own decisions in their order, where it goes, what one step back would be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from urllib.parse import quote
+
+from catalog.offer import Offer
+from configurator.sales.configurations import TEXTS_TOKEN, query_of, selection_from_query
+from solver.configuration.problem import Decision
+
+# Names with a hyphen can never be the code of a group, a parameter or a text.
+SHIP_TO = "ship-to"
+STEP_BACK = "step-back"
+REVISED_QUOTE = "quote-id"
+_NOT_CHOICES = frozenset({TEXTS_TOKEN, "lang"})
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """What one address of the configuring page says.
+
+    Attributes
+    ----------
+    choices: what each group or parameter is given, as `sales.configurations.query_of` writes it, oldest first
+    before: what the last step changed: name -> what was there before ("" if nothing)
+    """
+
+    product: str
+    choices: Mapping[str, str] = field(default_factory=dict)
+    country: str = ""
+    token: str = ""
+    before: tuple[tuple[str, str], ...] = ()
+    quote_id: str = ""
+
+    def choose(self, group: str, option: str) -> Address:
+        """The address after this option was chosen in a group of exactly one."""
+        return self._set(group, option)
+
+    def toggle(self, group: str, option: str) -> Address:
+        """The address after this option was added to, or taken from, a group of several."""
+        parts = [part for part in self.choices.get(group, "").split(",") if part]
+        if option in parts:
+            parts.remove(option)
+        else:
+            parts = [part for part in parts if part != f"-{option}"] + [option]
+        return self._set(group, ",".join(parts))
+
+    def clear(self, name: str) -> Address:
+        """The address after the decision on a group or parameter was taken back."""
+        return self._set(name, "")
+
+    def with_choices(self, choices: Mapping[str, str]) -> Address:
+        """The address with other choices, one step back being the present ones."""
+        names = [*self.choices, *(name for name in choices if name not in self.choices)]
+        changed = tuple(
+            (name, self.choices.get(name, "")) for name in names if self.choices.get(name) != choices.get(name)
+        )
+        return replace(self, choices=dict(choices), before=changed)
+
+    def with_token(self, token: str) -> Address:
+        """The address with other typed texts."""
+        return replace(self, token=token, before=((TEXTS_TOKEN, self.token),))
+
+    def with_decisions(self, decisions: Iterable[Decision]) -> Address:
+        """The address with other decisions, one step back being the present ones."""
+        return self.with_choices(query_of(tuple(decisions)))
+
+    def back(self) -> Address:
+        """The address one step earlier: what the last step changed is put back, else the newest choice goes."""
+        choices, token = dict(self.choices), self.token
+        if self.before:
+            for name, value in self.before:
+                if name == TEXTS_TOKEN:
+                    token = value
+                    continue
+                choices.pop(name, None)
+                if value:
+                    choices[name] = value
+        elif choices:
+            choices.popitem()
+        return replace(self, choices=choices, token=token, before=())
+
+    @property
+    def can_go_back(self) -> bool:
+        """Whether there is a step to undo."""
+        return bool(self.before or self.choices)
+
+    def restarted(self) -> Address:
+        """The address with nothing chosen; texts stay out of it too."""
+        empty = self.with_choices({})
+        typed = ((TEXTS_TOKEN, self.token),) if self.token else ()
+        return replace(empty, token="", before=(*empty.before, *typed))
+
+    def query(self) -> str:
+        """The query, ready for an `href` once `&` is escaped."""
+        pairs = [*self.choices.items(), *self.rest()]
+        return "&".join(f"{name}={quote(value, safe=',:;')}" for name, value in pairs)
+
+    def rest(self) -> list[tuple[str, str]]:
+        """What the query says beside the choices."""
+        pairs = []
+        if self.country:
+            pairs.append((SHIP_TO, self.country))
+        if self.token:
+            pairs.append((TEXTS_TOKEN, self.token))
+        if self.quote_id:
+            pairs.append((REVISED_QUOTE, self.quote_id))
+        if self.before:
+            pairs.append((STEP_BACK, step_back(self.before)))
+        return pairs
+
+    def _set(self, name: str, value: str) -> Address:
+        choices = {other: kept for other, kept in self.choices.items() if other != name}
+        if value:
+            choices[name] = value
+        return replace(self, choices=choices, before=((name, self.choices.get(name, "")),))
+
+
+def step_back(before: Iterable[tuple[str, str]]) -> str:
+    """What the last step changed, as one value of the address: `gears:hub_8;drive:`."""
+    return ";".join(f"{name}:{value}" for name, value in before)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What an address says under an offer. `gone`: names that this catalog does not have (any more)."""
+
+    address: Address
+    decisions: tuple[Decision, ...]
+    gone: tuple[str, ...] = ()
+
+
+def read_address(offer: Offer, query: Mapping[str, str], *, countries: tuple[str, ...], country: str) -> Reading:
+    """The address that a query spells; `country` where the query names none that is served."""
+    selection, unknown = selection_from_query(offer, query, {})
+    known = {str(group.id) for group in offer.problem.groups} | {str(p.id) for p in offer.problem.parameters}
+    gone = [*unknown, *(name for name in query if name not in known and "-" not in name and name not in _NOT_CHOICES)]
+    wanted = query.get(SHIP_TO, "")
+    address = Address(
+        product=offer.product.code,
+        choices=query_of(selection.decisions),
+        country=wanted if wanted in countries else country,
+        token=query.get(TEXTS_TOKEN, "")[:40],
+        before=_read_step_back(offer, query.get(STEP_BACK, "")),
+        quote_id=quote_id if (quote_id := query.get(REVISED_QUOTE, "")).isdigit() else "",
+    )
+    return Reading(address, selection.decisions, tuple(name[:60] for name in gone[:5]))
+
+
+def _read_step_back(offer: Offer, text: str) -> tuple[tuple[str, str], ...]:
+    pairs = dict(part.split(":", 1) for part in text.split(";") if ":" in part)
+    if not pairs:
+        return ()
+    known = {str(group.id) for group in offer.problem.groups} | {str(p.id) for p in offer.problem.parameters}
+    filled = {name: value for name, value in pairs.items() if value and name in known}
+    good = query_of(selection_from_query(offer, filled, {})[0].decisions)
+    return tuple(
+        (name, value[:40] if name == TEXTS_TOKEN else good.get(name, ""))
+        for name, value in pairs.items()
+        if name in known or name == TEXTS_TOKEN
+    )

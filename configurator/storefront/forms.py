@@ -1,0 +1,78 @@
+"""What a buyer types to order."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Any, ClassVar
+
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from wtforms import EmailField, HiddenField, SelectField, StringField, TelField
+from wtforms.validators import InputRequired, Length, ValidationError
+
+from configurator.sales.forms import NEEDED, is_mail_address, one_line, trimmed
+from configurator.sales.orders import Buyer, Shown
+
+# Countries that have no postal codes; everywhere else a parcel without one goes astray.
+WITHOUT_POSTAL_CODE = frozenset({"AE", "AO", "BS", "BW", "FJ", "HK", "MO", "QA"})
+
+
+class PostalCode:
+    """Needed wherever the country has such codes."""
+
+    field_flags: ClassVar[dict[str, bool]] = {"required": True}
+
+    def __call__(self, form: Any, field: Any) -> None:
+        if not field.data and form.country.data not in WITHOUT_POSTAL_CODE:
+            raise ValidationError(NEEDED)
+
+
+class CheckoutForm(FlaskForm):
+    """Who orders, where it goes, and what the page showed when the button was pressed."""
+
+    name = StringField(_l("Name"), [InputRequired(NEEDED), Length(max=200), one_line], filters=[trimmed])
+    mail = EmailField(
+        _l("Email address"),
+        [InputRequired(NEEDED), Length(max=254), is_mail_address],
+        filters=[trimmed],
+        description=_l("For the confirmation and the link to follow your order."),
+    )
+    phone = TelField(
+        _l("Phone"), [Length(max=40), one_line], filters=[trimmed], description=_l("Only for the carrier.")
+    )
+    street = StringField(_l("Street and number"), [InputRequired(NEEDED), Length(max=300), one_line], filters=[trimmed])
+    postal_code = StringField(_l("Postal code"), [PostalCode(), Length(max=20), one_line], filters=[trimmed])
+    city = StringField(_l("City"), [InputRequired(NEEDED), Length(max=120), one_line], filters=[trimmed])
+    country = SelectField(_l("Country"))
+    key = HiddenField(validators=[InputRequired(), Length(min=16, max=64)])
+    shown_gross = HiddenField(validators=[InputRequired()])
+    shown_currency = HiddenField(validators=[InputRequired(), Length(min=3, max=3)])
+    shown_date = HiddenField(validators=[InputRequired()])
+
+    def validate_phone(self, field: Any) -> None:
+        if field.data and not re.fullmatch(r"[0-9+()/. \-]{4,40}", field.data):
+            raise ValidationError(_l("Digits, spaces and + ( ) / - . only, for example +86 10 1234 5678."))
+
+    def validate_shown_gross(self, field: Any) -> None:
+        if not re.fullmatch(r"\d{1,15}", field.data or ""):
+            raise ValidationError(_l("Please open the page again."))
+
+    def validate_shown_date(self, field: Any) -> None:
+        try:
+            date.fromisoformat(field.data or "")
+        except ValueError as error:
+            raise ValidationError(_l("Please open the page again.")) from error
+
+    def buyer(self, locale: str) -> Buyer:
+        """The buyer as typed."""
+        return Buyer(
+            name=self.name.data or "", mail=self.mail.data or "", phone=self.phone.data or "",
+            street=self.street.data or "", postal_code=self.postal_code.data or "", city=self.city.data or "",
+            country=self.country.data, locale=locale,
+        )
+
+    def shown(self) -> Shown:
+        """What the page showed."""
+        gross, currency, arrives_on = self.shown_gross.data, self.shown_currency.data, self.shown_date.data
+        return Shown(int(gross or 0), currency or "", date.fromisoformat(arrives_on or ""))

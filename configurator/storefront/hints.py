@@ -1,0 +1,419 @@
+"""What each option card says beside its name: what it would add to the price, and which decision speaks against it.
+
+Both are read off the rules alone, without a solver, for every option at once; where that is not certain, nothing
+is said. Which options can be had is never decided here: that is `solver.configuration.session`.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import product
+from threading import Lock
+
+from catalog.offer import Offer
+from catalog.price import Price, additive_costs, amount_of_item, gross_of, groups_priced
+from solver.configuration.check import answers, rule_holds
+from solver.configuration.problem import (
+    Choose,
+    Decision,
+    GroupId,
+    OptionId,
+    ParameterId,
+    Rule,
+    TableRule,
+    Variant,
+)
+from solver.configuration.rules import names_in
+
+Pair = tuple[GroupId, OptionId]
+Domains = dict[GroupId, frozenset[OptionId]]
+TABLE_ROWS = 20_000  # a rule over more combinations than this gives no reasons
+KEPT = 4_000  # answers of each kind that are remembered for an offer
+SEARCH_STEPS = 300  # combinations that one option's difference may look at
+
+
+@dataclass(slots=True)
+class RuleIndex:
+    """An offer's rules by group, with what they said of the combinations asked so far."""
+
+    offer: Offer
+    exactly_one: frozenset[GroupId]
+    options: Mapping[GroupId, tuple[OptionId, ...]]
+    rules: tuple[Rule, ...]
+    groups_of: tuple[tuple[GroupId, ...], ...]
+    parameters_of: tuple[tuple[ParameterId, ...], ...]
+    rules_of: Mapping[GroupId, tuple[int, ...]]
+    costs: Mapping[Pair | ParameterId, int]
+    single: Mapping[Pair, frozenset[OptionId]]
+    tables: Mapping[int, tuple[tuple[OptionId, ...], ...]]
+    allowed: Mapping[int, frozenset[tuple[OptionId, ...]]]
+    simple: Mapping[Pair, int]
+    formulas_of: Mapping[GroupId, tuple[int, ...]]
+    priced_by: tuple[frozenset[str], ...]
+    _held: list[dict[tuple[object, ...], bool]]
+    _closures: dict[frozenset[Pair], Domains] = field(default_factory=dict)
+    _amounts: dict[tuple[object, ...], int] = field(default_factory=dict)
+
+    def holds(
+        self, rule: int, chosen: Mapping[GroupId, frozenset[OptionId]], numbers: Mapping[ParameterId, int]
+    ) -> bool:
+        """Whether this rule holds for what is chosen and entered."""
+        key = (*[chosen[g] for g in self.groups_of[rule]], *[numbers[p] for p in self.parameters_of[rule]])
+        known = self._held[rule]
+        held = known.get(key)
+        if held is None:
+            held = self._ask(rule, chosen, numbers)
+            if len(known) < TABLE_ROWS:
+                known[key] = held
+        return held
+
+    def _ask(
+        self, rule: int, chosen: Mapping[GroupId, frozenset[OptionId]], numbers: Mapping[ParameterId, int]
+    ) -> bool:
+        part = Variant(
+            {g: chosen[g] for g in self.groups_of[rule]}, {p: numbers[p] for p in self.parameters_of[rule]}
+        )
+        return rule_holds(self.rules[rule], answers(self.offer.problem, part), part)
+
+    def charged_more(self, standing: Variant, changes: tuple[Pair, ...]) -> int:
+        """What the price items come to beyond those of a variant, once these options are in it, in minor units."""
+        more = 0
+        formulas: set[int] = set()
+        for group, option in changes:
+            (old,) = standing.chosen[group]
+            more += self.simple.get((group, option), 0) - self.simple.get((group, old), 0)
+            formulas.update(self.formulas_of.get(group, ()))
+        if formulas:
+            chosen = {**standing.chosen, **{group: self.single[group, option] for group, option in changes}}
+            for position in formulas:
+                more += self._amount(position, standing, chosen) - self._amount(position, standing, standing.chosen)
+        return more
+
+    def _amount(self, position: int, standing: Variant, chosen: Mapping[GroupId, frozenset[OptionId]]) -> int:
+        names = self.priced_by[position]
+        part = {group: options for group, options in chosen.items() if group in names}
+        numbers = {name: number for name, number in standing.numbers.items() if name in names}
+        texts = {name: typed for name, typed in standing.texts.items() if name in names}
+        key = (position, *part.items(), *numbers.items(), *texts.items())
+        known = self._amounts.get(key)
+        if known is None:
+            offer = self.offer
+            known = amount_of_item(offer.prices, offer.problem, position, Variant(part, numbers, texts))
+            if len(self._amounts) < KEPT:
+                self._amounts[key] = known
+        return known
+
+    def closure(self, pairs: frozenset[Pair]) -> Domains:
+        """The options that remain beside these, rule by rule until nothing more falls out (or a group is empty)."""
+        known = self._closures.get(pairs)
+        if known is None:
+            known = self._propagate(pairs)
+            if len(self._closures) < KEPT:
+                self._closures[pairs] = known
+        return known
+
+    def narrowed(self, domains: Domains, group: GroupId, option: OptionId) -> Domains:
+        """What remains of closed domains beside one more option."""
+        if domains[group] == self.single[group, option]:
+            return domains
+        narrowed = domains | {group: domains[group] & {option}}
+        return self._settled(narrowed, {rule for rule in self.rules_of[group] if rule in self.tables})
+
+    def _propagate(self, pairs: frozenset[Pair]) -> Domains:
+        domains: Domains = {group: frozenset(options) for group, options in self.options.items()}
+        for group, option in pairs:
+            domains[group] = domains[group] & {option}
+        return self._settled(domains, set(self.tables))
+
+    def _settled(self, domains: Domains, waiting: set[int]) -> Domains:
+        """Drop from the domains what these rules exclude, and what follows from that."""
+        while waiting:
+            rule = waiting.pop()
+            groups = self.groups_of[rule]
+            now = [domains[group] for group in groups]
+            rows = [row for row in self.tables[rule] if all(map(frozenset.__contains__, now, row))]
+            for column, group in enumerate(groups):
+                left = domains[group] & {row[column] for row in rows}
+                if left != domains[group]:
+                    domains[group] = left
+                    if not left:
+                        return domains
+                    waiting.update(r for r in self.rules_of[group] if r in self.tables and r != rule)
+        return domains
+
+
+def _build(offer: Offer) -> RuleIndex:
+    problem = offer.problem
+    exactly_one = frozenset(g.id for g in problem.groups if (g.minimum, g.maximum) == (1, 1))
+    options = {g.id: g.options for g in problem.groups if g.id in exactly_one}
+    groups_of: list[tuple[GroupId, ...]] = []
+    parameters_of: list[tuple[ParameterId, ...]] = []
+    order = {g.id: position for position, g in enumerate(problem.groups)}
+    for rule in problem.rules:
+        if isinstance(rule, TableRule):
+            groups_of.append(rule.groups)
+            parameters_of.append(())
+            continue
+        names = names_in(rule.expression)
+        named = {GroupId(group) for group, member in names if member is not None}
+        groups_of.append(tuple(sorted(named, key=order.__getitem__)))
+        parameters_of.append(tuple(sorted(ParameterId(g) for g, member in names if member is None)))
+    simple, formulas_of = _price_index(offer)
+    rules_of: dict[GroupId, list[int]] = {g.id: [] for g in problem.groups}
+    for number, groups in enumerate(groups_of):
+        for group in groups:
+            rules_of[group].append(number)
+    index = RuleIndex(
+        offer=offer,
+        exactly_one=exactly_one,
+        options=options,
+        rules=problem.rules,
+        groups_of=tuple(groups_of),
+        parameters_of=tuple(parameters_of),
+        rules_of={group: tuple(numbers) for group, numbers in rules_of.items()},
+        costs=additive_costs(offer.prices, problem),
+        single={(group, option): frozenset((option,)) for group, members in options.items() for option in members},
+        tables={},
+        allowed={},
+        simple=simple,
+        formulas_of=formulas_of,
+        priced_by=groups_priced(offer.prices),
+        _held=[{} for _rule in problem.rules],
+    )
+    index.tables = {number: rows for number in range(len(problem.rules)) if (rows := _rows(index, number)) is not None}
+    index.allowed = {number: frozenset(rows) for number, rows in index.tables.items()}
+    return index
+
+
+def _price_index(offer: Offer) -> tuple[dict[Pair, int], dict[GroupId, tuple[int, ...]]]:
+    """Price items with a constant amount for one option, summed by option; the positions of all others, by group."""
+    simple: dict[Pair, int] = {}
+    formulas: dict[GroupId, list[int]] = {}
+    for position, (prepared, names) in enumerate(zip(offer.prices.prepared, groups_priced(offer.prices), strict=True)):
+        if prepared.chosen is not None and prepared.constant is not None and prepared.when is None:
+            simple[prepared.chosen] = simple.get(prepared.chosen, 0) + prepared.constant
+            continue
+        for name in names:
+            formulas.setdefault(GroupId(name), []).append(position)
+    return simple, {group: tuple(positions) for group, positions in formulas.items()}
+
+
+def _rows(index: RuleIndex, rule: int) -> tuple[tuple[OptionId, ...], ...] | None:
+    """The combinations that a rule allows; None if it speaks of numbers, of groups of several, or of too many."""
+    groups = index.groups_of[rule]
+    if index.parameters_of[rule] or not index.exactly_one.issuperset(groups):
+        return None
+    size = 1
+    for group in groups:
+        size *= len(index.options[group])
+    if size > TABLE_ROWS:
+        return None
+    return tuple(
+        row
+        for row in product(*(index.options[group] for group in groups))
+        if index.holds(rule, {g: index.single[g, o] for g, o in zip(groups, row, strict=True)}, {})
+    )
+
+
+# --- reasons ----------------------------------------------------------------------------------------------------------
+
+
+def _pairs(index: RuleIndex, decisions: Iterable[Decision]) -> tuple[Pair, ...]:
+    """The decisions that name one option of a group of exactly one, the newest first."""
+    chosen = [
+        (d.group, d.option) for d in decisions if isinstance(d, Choose) and d.chosen and d.group in index.exactly_one
+    ]
+    return tuple(reversed(chosen))
+
+
+def why_excluded(
+    index: RuleIndex, decisions: tuple[Decision, ...], group: GroupId, option: OptionId
+) -> tuple[Pair, ...]:
+    """A smallest set of decisions beside which the option cannot be; () if the rules one by one do not tell."""
+    return _fewest(index, _pairs(index, decisions), group, lambda left: option not in left)
+
+
+def why_implied(
+    index: RuleIndex, decisions: tuple[Decision, ...], group: GroupId, option: OptionId
+) -> tuple[Pair, ...]:
+    """A smallest set of decisions that leave only this option; () if the rules one by one do not tell."""
+    return _fewest(index, _pairs(index, decisions), group, lambda left: left == frozenset((option,)))
+
+
+def _fewest(
+    index: RuleIndex, pairs: tuple[Pair, ...], group: GroupId,
+    tells: Callable[[frozenset[OptionId]], bool],
+) -> tuple[Pair, ...]:
+    if group not in index.exactly_one:
+        return ()
+    others = tuple(pair for pair in pairs if pair[0] != group)
+    for pair in others:
+        if tells(index.closure(frozenset((pair,)))[group]):
+            return (pair,)
+    kept = list(others)
+    if not tells(index.closure(frozenset(kept))[group]):
+        return ()
+    for pair in others:
+        without = [other for other in kept if other != pair]
+        if tells(index.closure(frozenset(without))[group]):
+            kept = without
+    return tuple(kept)
+
+
+# --- differences ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What choosing an option would change. `also`: the other groups that would get another option."""
+
+    gross_minor: int
+    also: tuple[Pair, ...] = ()
+
+
+def differences(
+    offer: Offer,
+    decisions: tuple[Decision, ...],
+    prefer: tuple[Decision, ...],
+    standing: Variant,
+    price: Price,
+    country: str,
+    wanted: Iterable[Pair],
+) -> Mapping[Pair, Difference]:
+    """For each wanted option of a group of exactly one: the price of its completion, minus that of the standing one.
+
+    The completion is the one that `solver.configuration.complete` gives: fewest of `prefer` broken, then cheapest.
+    An option for which that would take long is left out.
+    """
+    index = index_of(offer)
+    own = {d.group: d.option for d in decisions if isinstance(d, Choose) and d.chosen and d.group in index.exactly_one}
+    unwanted = frozenset((d.group, d.option) for d in decisions if isinstance(d, Choose) and not d.chosen)
+    defaults = {d.group: d.option for d in prefer if isinstance(d, Choose) and d.chosen}
+    gross, total = price.gross, sum(item.amount_minor for item in price.items)
+    search = _Completions(index, own, unwanted, defaults, standing)
+    found: dict[Pair, Difference] = {}
+    priced: dict[int, int] = {}
+    for group, option in wanted:
+        chosen = search.nearest(group, option) if group in index.exactly_one else None
+        if chosen is None:
+            continue
+        changes = tuple(pair for pair in chosen.items() if pair[1] not in standing.chosen[pair[0]])
+        more = index.charged_more(standing, changes)
+        if more not in priced:
+            priced[more] = gross_of(offer.prices, total + more, country=country) - gross
+        found[group, option] = Difference(priced[more], tuple(pair for pair in changes if pair[0] != group))
+    return found
+
+
+class _Completions:
+    """Completions of one set of decisions with one more option each. Numbers and groups of several stay as they are."""
+
+    def __init__(
+        self, index: RuleIndex, own: Mapping[GroupId, OptionId], unwanted: frozenset[Pair],
+        defaults: Mapping[GroupId, OptionId], standing: Variant,
+    ) -> None:
+        self.index = index
+        self.own = own
+        self.unwanted = unwanted
+        self.defaults = defaults
+        self.standing = standing
+
+    def nearest(self, group: GroupId, option: OptionId) -> dict[GroupId, OptionId] | None:
+        """Of the valid completions with this option, one that breaks fewest defaults, and of these the cheapest."""
+        index = self.index
+        fixed = {**self.own, group: option}
+        others = frozenset(pair for pair in self.own.items() if pair[0] != group)
+        left = index.narrowed(index.closure(others), group, option)
+        answers_of: dict[GroupId, tuple[OptionId, ...]] = {}
+        must: list[GroupId] = []
+        for other, options in left.items():
+            if other in fixed:
+                answers_of[other] = (fixed[other],)
+                continue
+            default = self.defaults.get(other)
+            if default in options and (other, default) not in self.unwanted:
+                answers_of[other] = (default,)
+            else:
+                answers_of[other] = self._cheapest_first(other, options)
+                must.append(other)
+        steps = [SEARCH_STEPS]
+        best = self._cheapest(answers_of, must, steps)
+        if best is not None:
+            return best
+        # One default more has to go: which one, is a question of cost.
+        found: list[dict[GroupId, OptionId]] = []
+        for other, options in left.items():
+            if other in fixed or other in must or len(options) < 2:
+                continue
+            rest = self._cheapest_first(other, options - {answers_of[other][0]})
+            good = self._cheapest(answers_of | {other: rest}, [*must, other], steps)
+            if steps[0] < 0:
+                return None
+            if good is not None:
+                found.append(good)
+        return min(found, key=self._cost) if found else None
+
+    def _cheapest_first(self, group: GroupId, options: frozenset[OptionId]) -> tuple[OptionId, ...]:
+        order = [o for o in self.index.options[group] if o in options and (group, o) not in self.unwanted]
+        return tuple(sorted(order, key=lambda o: self.index.costs.get((group, o), 0)))
+
+    def _cheapest(
+        self, answers_of: Mapping[GroupId, tuple[OptionId, ...]], free: list[GroupId], steps: list[int]
+    ) -> dict[GroupId, OptionId] | None:
+        """The cheapest valid combination of the free groups' answers, all other groups being settled."""
+        chosen = {group: options[0] for group, options in answers_of.items() if options}
+        if len(chosen) < len(answers_of):
+            return None
+        rows = list(product(*(answers_of[group] for group in free))) if len(free) < 5 else []
+        if len(rows) > SEARCH_STEPS:
+            return None
+        costs = self.index.costs
+        rows.sort(key=lambda row: sum(costs.get(pair, 0) for pair in zip(free, row, strict=True)))
+        for row in rows:
+            steps[0] -= 1
+            if steps[0] < 0:
+                return None
+            chosen.update(zip(free, row, strict=True))
+            if self._valid(chosen):
+                return chosen
+        return None
+
+    def _valid(self, chosen: Mapping[GroupId, OptionId]) -> bool:
+        index, standing = self.index, self.standing
+        for rule, groups in enumerate(index.groups_of):
+            table = index.allowed.get(rule)
+            if table is not None:
+                if tuple([chosen[group] for group in groups]) not in table:
+                    return False
+            else:
+                part = {g: index.single[g, chosen[g]] if g in chosen else standing.chosen[g] for g in groups}
+                if not index.holds(rule, part, standing.numbers):
+                    return False
+        return True
+
+    def _cost(self, chosen: Mapping[GroupId, OptionId]) -> int:
+        return sum(self.index.costs.get(pair, 0) for pair in chosen.items())
+
+
+# --- kept in the process ----------------------------------------------------------------------------------------------
+
+_lock = Lock()
+_indexes: OrderedDict[tuple[int, int, int, int], RuleIndex] = OrderedDict()
+
+
+def index_of(offer: Offer) -> RuleIndex:
+    """The index of an offer's rules, built once. Revisions never change, so it is never out of date."""
+    key = (offer.company_id, offer.product_revision_id, offer.price_list_revision_id, offer.manufacturing_revision_id)
+    with _lock:
+        known = _indexes.get(key)
+        if known is not None and known.offer is offer:
+            _indexes.move_to_end(key)
+            return known
+    built = _build(offer)
+    with _lock:
+        _indexes[key] = built
+        while len(_indexes) > 64:
+            _indexes.popitem(last=False)
+    return built

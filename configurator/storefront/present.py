@@ -1,0 +1,554 @@
+"""An answer in words: what the configuring page and its part show, ready for the template, in one language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+from urllib.parse import quote
+
+from babel import Locale
+from babel.numbers import format_currency
+from flask_babel import get_locale, ngettext
+from flask_babel import gettext as _
+from markupsafe import Markup
+
+from catalog.content import Text
+from catalog.offer import Offer
+from catalog.products import GroupContent, ParameterContent, TextContent
+from catalog.state import preset_decisions
+from configurator.i18n import day, language, money, number
+from configurator.sales.configurations import query_of
+from configurator.storefront.address import SHIP_TO, STEP_BACK, Address
+from configurator.storefront.drawings import draw
+from configurator.storefront.hints import Pair
+from configurator.storefront.service import Click, Hints, RepairOffer, countries, hints, preset_price, text_allowed
+from solver.configuration.problem import Choose, Decision, Enter, GroupId, OptionId, ParameterId, Variant
+from solver.configuration.session import OptionState
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """An option as a card. `state`: chosen, implied, suggested, open, excluded, unwanted or unknown."""
+
+    id: str
+    href: Markup
+    state: str
+    name: str
+    benefit: str
+    swatch: str
+    price: str
+    note: str
+    also: str
+    spoken: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """An option group with its cards. `answer`: the name of what is chosen or suggested."""
+
+    kind: str
+    id: str
+    name: str
+    help: str
+    open: bool
+    answer: str
+    benefit: str
+    cards: tuple[Card, ...]
+    swatches: bool
+    clear: Markup | None
+
+
+@dataclass(frozen=True, slots=True)
+class NumberQuestion:
+    """A parameter with its field. `allowed`: what may be entered now, in words."""
+
+    kind: str
+    id: str
+    name: str
+    help: str
+    open: bool
+    answer: str
+    value: str
+    minimum: int
+    maximum: int
+    step: int
+    unit: str
+    allowed: str
+    steps: tuple[tuple[str, Markup], ...]
+    clear: Markup | None
+
+
+@dataclass(frozen=True, slots=True)
+class TextQuestion:
+    """Words to type. `error`: what is wrong with what was typed, and what is allowed."""
+
+    kind: str
+    id: str
+    name: str
+    help: str
+    open: bool
+    answer: str
+    value: str
+    maximum_length: int
+    error: str
+    missing: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """A named step with its questions."""
+
+    id: str
+    name: str
+    questions: tuple[Question | NumberQuestion | TextQuestion, ...]
+    left: int
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class PresetView:
+    """A place to start from, with the price it leads to."""
+
+    name: str
+    benefit: str
+    href: Markup
+    price: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RepairView:
+    """A way out of a conflict: what changes (question, old, new), and the price and date it leads to."""
+
+    href: Markup
+    changes: tuple[tuple[str, str, str], ...]
+    also: tuple[tuple[str, str, str], ...]
+    price: str
+    price_difference: str
+    date: str
+    date_difference: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalView:
+    """A "no": the rule's sentences, what was asked, the decisions that speak against it, the ways out."""
+
+    asked: str
+    sentences: tuple[str, ...]
+    decisions: tuple[tuple[str, str], ...]
+    repairs: tuple[RepairView, ...]
+    keep: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Everything on the configuring page that changes with a click."""
+
+    path: str
+    product: str
+    description: str
+    drawing: Markup
+    steps: tuple[StepView, ...]
+    presets: tuple[PresetView, ...]
+    price: str
+    items: tuple[tuple[str, str], ...]
+    totals: tuple[tuple[str, str], ...]
+    tax: str
+    country: str
+    countries: tuple[tuple[str, str], ...]
+    hidden: tuple[tuple[str, str], ...]
+    date: str
+    has_date: bool
+    left: int
+    left_words: str
+    first_open: str
+    undo: Markup | None
+    reset: Markup | None
+    refusal: RefusalView | None
+    gone: tuple[str, ...]
+    left_out: tuple[str, ...]
+    query: str
+    spoken: str
+
+
+def page_of(
+    answered: Click,
+    address: Address,
+    path: str,
+    *,
+    gone: tuple[str, ...] = (),
+    typed: Mapping[str, str] | None = None,
+    faults: Mapping[str, str] | None = None,
+) -> Page:
+    """The page of an answer.
+
+    Parameters
+    ----------
+    address: of the answer itself: its choices hold together
+    path: of the configuring page
+    typed, faults: texts as they were typed, and what is wrong with them, where a form comes back
+    """
+    offer, lang = answered.offer, language()
+    price, product = answered.price, offer.product
+    words = _Words(answered, address, path, hints(answered), lang, typed or answered.standing.texts, faults or {})
+    steps = tuple(words.steps())
+    left = sum(step.left for step in steps)
+    total = _money(price.gross, price.currency, price.exponent)
+    arrives = day(answered.date.arrives_on) if answered.date else _("No date can be given")
+    left_words = (
+        ngettext("%(num)s question left", "%(num)s questions left", left) if left else _("Everything is answered")
+    )
+    return Page(
+        path=path,
+        product=getattr(product.name, lang),
+        description=getattr(product.description, lang),
+        drawing=draw(product, answered.standing, lang),
+        steps=steps,
+        presets=_presets(answered, address, path, lang),
+        price=total,
+        items=tuple(
+            (getattr(item.name, lang), _money(item.amount_minor, price.currency, price.exponent))
+            for item in price.items
+        ),
+        totals=(
+            (_("Net"), _money(price.net, price.currency, price.exponent)),
+            (_("Tax %(rate)s %%", rate=price.rate), _money(price.tax, price.currency, price.exponent)),
+            (_("Total"), total),
+        ),
+        tax=_("incl. %(rate)s %% tax", rate=price.rate) if price.tax else _("no tax"),
+        country=answered.country,
+        countries=tuple((code, country_name(code)) for code in countries(offer)),
+        hidden=tuple((name, value) for name, value in _pairs(address) if name != SHIP_TO),
+        date=arrives,
+        has_date=answered.date is not None,
+        left=left,
+        left_words=left_words,
+        first_open=next((q.id for step in steps for q in step.questions if q.open), ""),
+        undo=href(path, address.back()) if address.can_go_back else None,
+        reset=href(path, address.restarted()) if address.choices or address.token else None,
+        refusal=_refusal(answered, address, path, lang),
+        gone=gone,
+        left_out=tuple(": ".join(said(offer, d, lang)) for d in answered.left_out) if not answered.refusal else (),
+        query=address.query(),
+        spoken=". ".join((_("Total %(price)s", price=total), _("Delivery %(date)s", date=arrives), left_words)),
+    )
+
+
+# --- words ------------------------------------------------------------------------------------------------------------
+
+
+def href(path: str, address: Address) -> Markup:
+    """The link to an address."""
+    return Markup(f"{path}?{address.query()}".replace("&", "&amp;"))  # noqa: S704 - codes and quoted values only
+
+
+@lru_cache(maxsize=512)
+def _country_name(code: str, locale: str) -> str:
+    return str(Locale.parse(locale).territories.get(code, code))
+
+
+def country_name(code: str) -> str:
+    """A country in the request's language."""
+    return _country_name(code, str(get_locale() or "en"))
+
+
+@lru_cache(maxsize=4096)
+def _difference(minor: int, currency: str, exponent: int, locale: str) -> str:
+    amount = abs(Decimal(minor).scaleb(-exponent))
+    if amount == amount.to_integral_value():
+        text = format_currency(amount.to_integral_value(), currency, "¤#,##0", locale=locale, currency_digits=False)
+    else:
+        text = format_currency(amount, currency, locale=locale)
+    return f"{'−' if minor < 0 else '+'} {text}"
+
+
+@lru_cache(maxsize=4096)
+def _amount(minor: int, currency: str, exponent: int, _locale: str) -> str:
+    return money(minor, currency, exponent)
+
+
+def _money(minor: int, currency: str, exponent: int) -> str:
+    """An amount as `i18n.money` writes it; kept, because the same amounts come with every click."""
+    return _amount(minor, currency, exponent, str(get_locale() or "en"))
+
+
+def price_difference(minor: int, currency: str, exponent: int) -> str:
+    """`+ ¥180` or `− ¥90.40`; empty where there is none."""
+    return _difference(minor, currency, exponent, str(get_locale() or "en")) if minor else ""
+
+
+def date_difference(new: date, old: date) -> str:
+    """`2 days later`, `1 day earlier`, or that it is the same day."""
+    days = (new - old).days
+    if days > 0:
+        return ngettext("%(num)s day later", "%(num)s days later", days)
+    if days < 0:
+        return ngettext("%(num)s day earlier", "%(num)s days earlier", -days)
+    return _("same day")
+
+
+def said(offer: Offer, decision: Decision, lang: str) -> tuple[str, str]:
+    """A decision in words: the question and the answer."""
+    product = offer.product
+    if isinstance(decision, Enter):
+        parameter = next(p for p in product.parameters if p.id == decision.parameter)
+        return getattr(parameter.name, lang), f"{number(decision.value)} {parameter.unit}"
+    group = product.group(decision.group)
+    name = getattr(product.option(decision.group, decision.option).name, lang)
+    return getattr(group.name, lang), name if decision.chosen else _("not %(option)s", option=name)
+
+
+def _pairs(address: Address) -> list[tuple[str, str]]:
+    return [*address.choices.items(), *address.rest()]
+
+
+def _list(names: Iterable[str], lang: str) -> str:
+    return ("、" if lang == "zh" else ", ").join(names)
+
+
+# --- the steps --------------------------------------------------------------------------------------------------------
+
+
+class _Words:
+    """Writes the questions of one answer."""
+
+    def __init__(
+        self, answered: Click, address: Address, path: str, hinted: Hints, lang: str, typed: Mapping[str, str],
+        faults: Mapping[str, str],
+    ) -> None:
+        self.answered = answered
+        self.offer = answered.offer
+        self.address = address
+        self.path = path
+        self.hinted = hinted
+        self.lang = lang
+        self.typed = typed
+        self.faults = faults
+        self.open_questions = frozenset(answered.domains.open_questions)
+        self.state_words = {
+            "chosen": _("chosen"), "implied": _("follows from your choices"), "suggested": _("suggested"),
+            "open": "", "excluded": _("needs another change"), "unwanted": _("not wanted"),
+            "unknown": _("still being checked"),
+        }
+        self.locale = str(get_locale() or "en")
+        self.rest = "".join(
+            f"&amp;{name}={quote(value, safe='')}" for name, value in address.rest() if name != STEP_BACK
+        )
+
+    def text(self, text: Text | None) -> str:
+        return getattr(text, self.lang) if text is not None else ""
+
+    def steps(self) -> Iterable[StepView]:
+        product = self.offer.product
+        by_step: dict[str, list[Question | NumberQuestion | TextQuestion]] = {step.id: [] for step in product.steps}
+        for group in product.groups:
+            by_step[group.step].append(self.question(group))
+        for parameter in product.parameters:
+            by_step[parameter.step].append(self.number(parameter))
+        for content in product.texts:
+            by_step[content.step].append(self.typed_text(content))
+        for step in product.steps:
+            questions = tuple(by_step[step.id])
+            yield StepView(
+                step.id, self.text(step.name), questions, sum(q.open for q in questions),
+                _list((q.answer for q in questions if q.answer), self.lang),
+            )
+
+    def option_name(self, pair: Pair) -> str:
+        return self.text(self.offer.product.option(*pair).name)
+
+    def question(self, group: GroupContent) -> Question:
+        group_id = GroupId(group.id)
+        states = self.answered.domains.options[group_id]
+        standing = self.answered.standing.chosen[group_id]
+        exactly_one = (group.minimum, group.maximum) == (1, 1)
+        prefix = self._prefix(group.id)
+        before = self.address.choices.get(group.id, "")
+        suffix = f"{self.rest}&amp;{STEP_BACK}={group.id}:{before}"
+        cards = tuple(
+            self.card(group, option, states[OptionId(option.id)], standing, exactly_one, prefix, suffix)
+            for option in group.options
+        )
+        swatches = all(option.swatch for option in group.options)
+        taken = [card for card in cards if card.state in ("chosen", "implied", "suggested")]
+        answer = _list((card.name for card in taken), self.lang)
+        # A group of several is never settled by the rules alone: it is answered once the buyer has touched it.
+        left_open = group_id in self.open_questions and (
+            exactly_one or (group.minimum > 0 and group.id not in self.address.choices)
+        )
+        return Question(
+            "options", group.id, self.text(group.name), self.text(group.help), left_open, answer,
+            taken[0].benefit if swatches and len(taken) == 1 else "", cards, swatches,
+            href(self.path, self.address.clear(group.id)) if group.id in self.address.choices else None,
+        )
+
+    def _prefix(self, name: str) -> str:
+        kept = "".join(f"{other}={value}&amp;" for other, value in self.address.choices.items() if other != name)
+        return f"{self.path}?{kept}"
+
+    def card(self, group, option, state, standing, exactly_one, prefix, suffix) -> Card:  # type: ignore[no-untyped-def]
+        pair = (group.id, option.id)
+        if exactly_one:
+            link = Markup(f"{prefix}{group.id}={option.id}{suffix}")  # noqa: S704 - codes only
+        else:
+            link = href(self.path, self.address.toggle(group.id, option.id))
+        shown, note, also, price = state.value, "", "", ""
+        if state is OptionState.OPEN:
+            if pair in self.answered.domains.undecided:
+                shown = "unknown"
+            elif option.id in standing:
+                shown = "suggested"
+            difference = self.hinted.differences.get(pair)  # type: ignore[call-overload]
+            if difference is not None:
+                total = self.answered.price
+                if difference.gross_minor:
+                    price = _difference(difference.gross_minor, total.currency, total.exponent, self.locale)
+                if difference.also:
+                    also = _("with %(options)s", options=_list(map(self.option_name, difference.also), self.lang))
+        elif state is OptionState.EXCLUDED:
+            names = _list(map(self.option_name, self.hinted.excluded.get(pair, ())), self.lang)  # type: ignore[call-overload]
+            note = _("not with %(options)s", options=names) if names else _("not with your other choices")
+        elif state is OptionState.IMPLIED:
+            names = _list(map(self.option_name, self.hinted.implied.get(pair, ())), self.lang)  # type: ignore[call-overload]
+            note = _("because of %(options)s", options=names) if names else self.state_words["implied"]
+        return Card(
+            f"o-{group.id}-{option.id}", link, shown, self.text(option.name), self.text(option.benefit),
+            option.swatch or "", price, note, also, self.state_words.get(shown, ""),
+        )
+
+    def number(self, parameter: ParameterContent) -> NumberQuestion:
+        parameter_id = ParameterId(parameter.id)
+        entered = self.address.choices.get(parameter.id)
+        standing = self.answered.standing.numbers[parameter_id]
+        spans = self.answered.domains.numbers[parameter_id]
+        value = int(entered) if entered is not None else standing
+        said_spans = _list((_span(*span) for span in spans), self.lang)
+        steps = []
+        for target in (_below(spans, value), _above(spans, value)):
+            if target is not None:
+                link = href(self.path, self.address.choose(parameter.id, str(target)))
+                steps.append((f"{number(target)} {parameter.unit}", link))
+        return NumberQuestion(
+            "number", parameter.id, self.text(parameter.name), self.text(parameter.help),
+            parameter_id in self.open_questions, f"{number(value)} {parameter.unit}", str(value),
+            spans[0][0] if spans else parameter.minimum, spans[-1][1] if spans else parameter.maximum,
+            parameter.step_size, parameter.unit,
+            _("%(spans)s %(unit)s, in steps of %(step)s", spans=said_spans, unit=parameter.unit,
+              step=number(parameter.step_size)),
+            tuple(steps), href(self.path, self.address.clear(parameter.id)) if entered is not None else None,
+        )
+
+    def typed_text(self, content: TextContent) -> TextQuestion:
+        value = self.typed.get(content.id, "")
+        allowed = text_allowed(self.offer, content, self.answered.standing)
+        return TextQuestion(
+            "text", content.id, self.text(content.name), self.text(content.help), False,
+            f"“{value}”" if value and content.id not in self.faults else "", value, content.maximum_length,
+            self.faults.get(content.id, ""),
+            "" if allowed else _("Your present choices leave no room for it."),
+        )
+
+
+def _span(low: int, high: int, _step: int) -> str:
+    return number(low) if low == high else _("%(low)s to %(high)s", low=number(low), high=number(high))
+
+
+def _below(spans: Iterable[tuple[int, int, int]], value: int) -> int | None:
+    """The largest valid number below a value."""
+    best = None
+    for low, high, step in spans:
+        if low < value:
+            best = high if high < value else low + (value - 1 - low) // step * step
+    return best
+
+
+def _above(spans: Iterable[tuple[int, int, int]], value: int) -> int | None:
+    """The smallest valid number above a value."""
+    for low, high, step in spans:
+        if high > value:
+            return low if low > value else low + ((value - low) // step + 1) * step
+    return None
+
+
+# --- presets ----------------------------------------------------------------------------------------------------------
+
+
+def _presets(answered: Click, address: Address, path: str, lang: str) -> tuple[PresetView, ...]:
+    offer, found = answered.offer, []
+    for preset in offer.product.presets:
+        choices = query_of(preset_decisions(offer.product, preset.id))
+        kept = {name: value for name, value in address.choices.items() if name not in choices}
+        price = preset_price(offer, preset.id, answered.country)
+        found.append(
+            PresetView(
+                getattr(preset.name, lang), getattr(preset.benefit, lang) if preset.benefit else "",
+                href(path, address.with_choices(choices | kept)),
+                _money(price.gross, price.currency, price.exponent) if price else "",
+                all(address.choices.get(name) == value for name, value in choices.items()),
+            )
+        )
+    return tuple(found)
+
+
+# --- a "no" -----------------------------------------------------------------------------------------------------------
+
+
+def _refusal(answered: Click, address: Address, path: str, lang: str) -> RefusalView | None:
+    refusal = answered.refusal
+    if refusal is None:
+        return None
+    offer = answered.offer
+    sentences = tuple(getattr(offer.product.rule(rule).text, lang) for rule in refusal.conflict.rules)
+    speaks = tuple(said(offer, d, lang) for d in refusal.conflict.decisions if d != refusal.asked)
+    return RefusalView(
+        asked=said(offer, refusal.asked, lang)[1],
+        sentences=sentences or (_("This does not go with your other choices."),),
+        decisions=speaks,
+        repairs=tuple(_repair(answered, repair, address, path, lang) for repair in refusal.repairs),
+        keep=href(path, address),
+    )
+
+
+def _repair(answered: Click, offered: RepairOffer, address: Address, path: str, lang: str) -> RepairView:
+    offer, total = answered.offer, offered.price
+    changes = []
+    for change in offered.repair.changes:
+        question, old = said(offer, change.old, lang)
+        changes.append((question, old, said(offer, change.new, lang)[1] if change.new else _("left open")))
+    named = {_name(change.old) for change in offered.repair.changes}
+    if answered.refusal is not None:
+        named.add(_name(answered.refusal.asked))
+    later, now = offered.date, answered.date
+    return RepairView(
+        href=href(path, address.with_decisions(offered.repair.decisions)),
+        changes=tuple(changes),
+        also=tuple(_also(offer, answered.standing, offered.standing, named, lang)),
+        price=_money(total.gross, total.currency, total.exponent),
+        price_difference=price_difference(total.gross - answered.price.gross, total.currency, total.exponent)
+        or _("same price"),
+        date=day(later.arrives_on) if later else _("No date can be given"),
+        date_difference=date_difference(later.arrives_on, now.arrives_on) if later and now else "",
+    )
+
+
+def _name(decision: Decision) -> str:
+    return str(decision.group if isinstance(decision, Choose) else decision.parameter)
+
+
+def _also(
+    offer: Offer, old: Variant, new: Variant, named: set[str], lang: str
+) -> Iterable[tuple[str, str, str]]:
+    """What else the completion gets: questions that the buyer has not decided and that get another answer."""
+    for group in offer.product.groups:
+        group_id = GroupId(group.id)
+        if group.id in named or old.chosen[group_id] == new.chosen[group_id]:
+            continue
+        names = {option.id: getattr(option.name, lang) for option in group.options}
+        yield (
+            getattr(group.name, lang),
+            _list((names[o] for o in names if o in old.chosen[group_id]), lang),
+            _list((names[o] for o in names if o in new.chosen[group_id]), lang),
+        )

@@ -1,0 +1,389 @@
+"""The click: decisions in, what can still be had, what it costs and when it would be there out. Nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import lru_cache
+
+from flask_babel import lazy_gettext as _l
+from sqlmodel import col, select
+
+from catalog.offer import NotOffered, Offer, current_offer
+from catalog.price import Price, quote_price
+from catalog.products import Product, TextContent
+from catalog.state import default_decisions, preset_decisions
+from configurator import db
+from configurator.errors import DomainError, InvalidInput, NoDate, NotFound
+from configurator.planning.promise import Destination, Forecast, forecast, zone_of
+from configurator.sales.configurations import (
+    Selection,
+    configuration_by_token,
+    decisions_from_json,
+    judged,
+    save_configuration,
+    variant_from_json,
+)
+from configurator.sales.quotes import acceptable_quote
+from configurator.sales.terms import price_for
+from configurator.storefront.hints import Difference, Pair, differences, index_of, why_excluded, why_implied
+from solver.configuration.check import answers
+from solver.configuration.compile import OutOfTime
+from solver.configuration.complete import complete
+from solver.configuration.explain import Conflict, Conflicting, Repair
+from solver.configuration.problem import Decision, Variant
+from solver.configuration.rules import holds, parse
+from solver.configuration.session import OptionState, Session, ValidDomains, valid_domains
+
+
+class TooManyQuestions(DomainError):
+    """The time limit ended before a complete configuration was found."""
+
+    code, status, words = "out_of_time", 503, _l("This takes longer than usual. Please try again in a moment.")
+
+
+@dataclass(frozen=True, slots=True)
+class Click:
+    """The answer to a click.
+
+    Attributes
+    ----------
+    decisions: the buyer's own, which hold together
+    refusal: what the last of the decisions asked for could not be, and how it could
+    left_out: decisions that do not hold together with the others and are not part of the answer
+    standing: the decisions, completed by the product's defaults and then as cheaply as can be
+    date: the earliest by the present schedule; None if the factory has no room within its horizon
+    """
+
+    offer: Offer
+    decisions: tuple[Decision, ...]
+    domains: ValidDomains
+    standing: Variant
+    price: Price
+    date: Forecast | None
+    country: str
+    refusal: Refusal | None = None
+    left_out: tuple[Decision, ...] = ()
+
+    @property
+    def selection(self) -> Selection:
+        return Selection(self.offer.product.code, self.decisions, self.standing.texts)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a decision cannot be made beside the others, and what could be changed so that it can."""
+
+    asked: Decision
+    conflict: Conflict
+    repairs: tuple[RepairOffer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RepairOffer:
+    """A repair with its consequences: the standing completion, price and date that it leads to."""
+
+    repair: Repair
+    standing: Variant
+    price: Price
+    date: Forecast | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What the option cards say: price differences, and the decisions that exclude or imply an option."""
+
+    differences: Mapping[Pair, Difference]
+    excluded: Mapping[Pair, tuple[Pair, ...]]
+    implied: Mapping[Pair, tuple[Pair, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """A product as the front page shows it: its cheapest variant's price and earliest date."""
+
+    offer: Offer
+    standing: Variant
+    from_price: Price
+    date: Forecast | None
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """What is about to be ordered, at today's terms (or a quote's)."""
+
+    token: str
+    offer: Offer
+    selection: Selection
+    variant: Variant
+    price: Price
+    date: Forecast | None
+    country: str
+    quote_token: str | None = None
+
+
+# --- offers -----------------------------------------------------------------------------------------------------------
+
+
+def offer_for(company_id: int, product_code: str) -> Offer:
+    """What is offered of a product today; raises NotFound."""
+    with db.reading() as session:
+        try:
+            return current_offer(session, company_id, product_code)
+        except NotOffered as error:
+            raise NotFound(field="product") from error
+
+
+def offers(company_id: int) -> tuple[Offer, ...]:
+    """Everything that is offered today, in the order in which the products were loaded."""
+    with db.reading() as session:
+        products = select(Product.code).where(Product.company_id == company_id).order_by(col(Product.id))
+        codes = session.exec(products).all()
+        found = []
+        for code in codes:
+            try:
+                found.append(current_offer(session, company_id, code))
+            except NotOffered:
+                continue  # drafts, withdrawn products, products without a price
+    return tuple(found)
+
+
+def countries(offer: Offer) -> tuple[str, ...]:
+    """Where the offer is sold to, the price list's first country first."""
+    return tuple(offer.prices.tax)
+
+
+def shelf(company_id: int, country: str, *, now: datetime | None = None) -> tuple[Shelf, ...]:
+    """The products on offer, each with its cheapest variant's price and the date of its standard variant."""
+    found = []
+    for offer in offers(company_id):
+        to = country if country in offer.prices.tax else countries(offer)[0]
+        cheapest = complete(offer.compiled, (), costs=_costs(offer))
+        standing = complete(offer.compiled, (), prefer=default_decisions(offer.product), costs=_costs(offer))
+        price = quote_price(offer.prices, offer.problem, cheapest, country=to)
+        found.append(Shelf(offer, standing, price, date_of(offer, standing, to, now=now)))
+    return tuple(found)
+
+
+def _costs(offer: Offer) -> Mapping:  # type: ignore[type-arg]
+    return index_of(offer).costs
+
+
+# --- the click --------------------------------------------------------------------------------------------------------
+
+
+def click(
+    offer: Offer,
+    decisions: tuple[Decision, ...],
+    *,
+    country: str,
+    texts: Mapping[str, str] | None = None,
+    before: tuple[Decision, ...] | None = None,
+    seconds: float = 1.0,
+    now: datetime | None = None,
+) -> Click:
+    """Answer the decisions of an address.
+
+    Decisions that do not hold together are answered with a refusal of the newest one; the rest of the answer is then
+    for `before` (the decisions one step earlier), or for as many of the decisions as hold together, oldest first.
+
+    Raises NotFound for a country that is not served.
+    """
+    if country not in offer.prices.tax:
+        raise NotFound(field="country")
+    texts = texts or {}
+    session = Session(offer.compiled, decisions, seconds=seconds)
+    domains = valid_domains(offer.compiled, session.decisions, seconds=seconds)
+    if domains is not None:
+        return _answer(offer, session.decisions, domains, country, texts, now)
+    session, asked, conflict, left_out = _what_holds(offer, decisions, before, seconds)
+    answered = _answer(offer, session.decisions, session.domains(), country, texts, now)
+    refusal = Refusal(asked, conflict, tuple(_offered(offer, r, country, texts, now) for r in conflict.repairs))
+    return replace(answered, refusal=refusal, left_out=left_out)
+
+
+def _what_holds(
+    offer: Offer, decisions: tuple[Decision, ...], before: tuple[Decision, ...] | None, seconds: float
+) -> tuple[Session, Decision, Conflict, tuple[Decision, ...]]:
+    """The session that goes on, the decision that is refused and why, and all decisions that are left out."""
+    for earlier in (before, decisions[:-1]):
+        if earlier is None:
+            continue
+        session = Session(offer.compiled, earlier, seconds=seconds)
+        if valid_domains(offer.compiled, session.decisions, seconds=seconds) is not None:
+            new = tuple(d for d in decisions if d not in session.decisions)
+            found = session.decide(*new)
+            if isinstance(found, Conflict):
+                return session, new[-1], found, new
+    session = Session(offer.compiled, (), seconds=seconds)
+    refused = tuple(decision for decision in decisions if isinstance(session.decide(decision), Conflict))
+    asked = refused[-1] if refused else decisions[-1]
+    found = session.decide(asked)  # once more, beside everything that holds
+    return session, asked, found if isinstance(found, Conflict) else Conflict((), (), ()), refused
+
+
+def _answer(
+    offer: Offer,
+    decisions: tuple[Decision, ...],
+    domains: ValidDomains,
+    country: str,
+    texts: Mapping[str, str],
+    now: datetime | None,
+) -> Click:
+    standing = standing_completion(offer, decisions, texts)
+    price = quote_price(offer.prices, offer.problem, standing, country=country)
+    return Click(offer, decisions, domains, standing, price, date_of(offer, standing, country, now=now), country)
+
+
+def _offered(
+    offer: Offer, repair: Repair, country: str, texts: Mapping[str, str], now: datetime | None
+) -> RepairOffer:
+    standing = standing_completion(offer, repair.decisions, texts)
+    price = quote_price(offer.prices, offer.problem, standing, country=country)
+    return RepairOffer(repair, standing, price, date_of(offer, standing, country, now=now))
+
+
+def standing_completion(offer: Offer, decisions: tuple[Decision, ...], texts: Mapping[str, str]) -> Variant:
+    """The decisions completed by the product's defaults, then as cheaply as can be, with the texts it may carry."""
+    try:
+        variant = complete(offer.compiled, decisions, prefer=default_decisions(offer.product), costs=_costs(offer))
+    except OutOfTime as error:
+        raise TooManyQuestions from error
+    return replace(variant, texts=usable_texts(offer, variant, texts)) if texts else variant
+
+
+def date_of(offer: Offer, variant: Variant, country: str, *, now: datetime | None = None) -> Forecast | None:
+    """The earliest date by the present schedule, None if there is none."""
+    try:
+        return forecast(offer, variant, Destination(country, zone_of(country)), now=now)
+    except NoDate:
+        return None
+
+
+def preset_price(offer: Offer, preset_id: str, country: str) -> Price | None:
+    """What a preset costs, completed as the standing completion is; None where its choices do not hold together."""
+    try:
+        variant = standing_completion(offer, preset_decisions(offer.product, preset_id), {})
+    except Conflicting:
+        return None
+    return quote_price(offer.prices, offer.problem, variant, country=country)
+
+
+# --- the cards --------------------------------------------------------------------------------------------------------
+
+
+def hints(answered: Click) -> Hints:
+    """What each option of the answer would cost, and which decisions exclude or imply it."""
+    offer, index = answered.offer, index_of(answered.offer)
+    wanted: list[Pair] = []
+    excluded: dict[Pair, tuple[Pair, ...]] = {}
+    implied: dict[Pair, tuple[Pair, ...]] = {}
+    for group, states in answered.domains.options.items():
+        for option, state in states.items():
+            if state is OptionState.EXCLUDED:
+                excluded[group, option] = why_excluded(index, answered.decisions, group, option)
+            elif state is OptionState.IMPLIED:
+                implied[group, option] = why_implied(index, answered.decisions, group, option)
+            elif state is OptionState.OPEN and option not in answered.standing.chosen[group]:
+                wanted.append((group, option))
+    prefer = default_decisions(offer.product)
+    found = differences(
+        offer, answered.decisions, prefer, answered.standing, answered.price, answered.country, wanted
+    )
+    return Hints(found, excluded, implied)
+
+
+# --- texts ------------------------------------------------------------------------------------------------------------
+
+
+def typed_texts(company_id: int, token: str) -> dict[str, str]:
+    """The texts kept under a token; none for an unknown token."""
+    if not token:
+        return {}
+    with db.reading() as session:
+        try:
+            return dict(configuration_by_token(session, company_id, token).texts)
+        except NotFound:
+            return {}
+
+
+def keep_texts(company_id: int, offer: Offer, decisions: tuple[Decision, ...], texts: Mapping[str, str]) -> str:
+    """Write the texts and give the token of their row. Raises InvalidInput (`field`: the text's id)."""
+    known = {text.id: text for text in offer.product.texts}
+    kept = {}
+    for name, value in texts.items():
+        content = known.get(name)
+        if content is None:
+            continue
+        fault = text_fault(content, value)
+        if fault:
+            raise InvalidInput(field=name, what=fault)
+        if value:
+            kept[name] = value
+    if not kept:
+        return ""
+    with db.writing() as session:
+        return save_configuration(session, company_id, offer, Selection(offer.product.code, decisions, kept)).token
+
+
+def text_fault(content: TextContent, value: str) -> str:
+    """The code of what is wrong with a typed text ("" if nothing): `too_long` or `pattern`."""
+    if content.accepts(value):
+        return ""
+    return "too_long" if len(value) > content.maximum_length else "pattern"
+
+
+def usable_texts(offer: Offer, variant: Variant, texts: Mapping[str, str]) -> dict[str, str]:
+    """The typed texts that this variant can carry."""
+    return {
+        content.id: texts[content.id]
+        for content in offer.product.texts
+        if texts.get(content.id) and content.accepts(texts[content.id]) and text_allowed(offer, content, variant)
+    }
+
+
+def text_allowed(offer: Offer, content: TextContent, variant: Variant) -> bool:
+    """Whether what is chosen leaves room for this text."""
+    return content.requires is None or holds(_parsed(content.requires), answers(offer.problem, variant))
+
+
+@lru_cache(maxsize=256)
+def _parsed(formula: str):  # type: ignore[no-untyped-def]
+    return parse(formula)
+
+
+# --- towards an order -------------------------------------------------------------------------------------------------
+
+
+def keep_variant(company_id: int, answered: Click) -> str:
+    """Write the complete, judged variant of an answer; the token of its row. Raises NotValid."""
+    variant = judged(answered.offer, answered.standing)
+    with db.writing() as session:
+        return save_configuration(session, company_id, answered.offer, answered.selection, variant).token
+
+
+def checkout(
+    company_id: int, token: str, country: str, *, quote_token: str | None = None, now: datetime | None = None
+) -> Checkout:
+    """The variant behind a token, under today's revisions and terms, or under those of a quote.
+
+    Raises NotFound, NotValid (the catalog has changed), QuoteNotOpen, InvalidInput for a country that is not served.
+    """
+    with db.reading() as session:
+        row = configuration_by_token(session, company_id, token)
+        if row.variant is None:
+            raise NotFound(field="token")
+        if quote_token:
+            quote = acceptable_quote(session, company_id, quote_token)
+            offer, country = quote.offer, country or quote.customer.country
+        else:
+            try:
+                offer = current_offer(session, company_id, row.product_code)
+            except NotOffered as error:
+                raise NotFound(field="product") from error
+    variant = judged(offer, variant_from_json(row.variant))
+    selection = Selection(row.product_code, decisions_from_json(row.decisions), dict(row.texts))
+    to = country if country else countries(offer)[0]
+    price = price_for(offer, variant, to)
+    return Checkout(token, offer, selection, variant, price, date_of(offer, variant, to, now=now), to, quote_token)

@@ -1,0 +1,259 @@
+"""The shop: products, configuring, checkout, tracking. Open to everybody."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import replace
+
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_login import current_user
+
+from catalog.offer import Offer
+from configurator.app import settings
+from configurator.auth import company_id, public
+from configurator.errors import DateLost, DomainError, InvalidInput, NoDate, PriceChanged, QuoteNotOpen
+from configurator.i18n import language
+from configurator.sales.choices import readable_choices
+from configurator.sales.configurations import query_of, selection_from_query
+from configurator.sales.orders import earlier_order, order_by_token, place_order
+from configurator.sales.quotes import quote_by_token
+from configurator.storefront import service
+from configurator.storefront.address import SHIP_TO, Reading, read_address
+from configurator.storefront.drawings import draw
+from configurator.storefront.forms import CheckoutForm
+from configurator.storefront.present import country_name, page_of
+from configurator.storefront.service import Checkout, Click
+
+bp = Blueprint("storefront", __name__)
+
+
+@bp.get("/")
+@public
+def index() -> ResponseReturnValue:
+    """The products on offer."""
+    wanted = request.args.get(SHIP_TO, "")
+    shelves = service.shelf(company_id(), wanted)
+    return render_template(
+        "storefront/index.html", shelves=shelves, country=wanted, draw=draw, lang=language(), ship_to=SHIP_TO
+    )
+
+
+# --- configuring ------------------------------------------------------------------------------------------------------
+
+
+@bp.get("/products/<product>")
+@public
+def configure(product: str) -> ResponseReturnValue:
+    """The configuring page: every decision is in its address."""
+    offer, reading = _read(product)
+    answered = _click(offer, reading)
+    return render_template("storefront/configure.html", page=_page(answered, reading), offer=offer)
+
+
+@bp.get("/products/<product>/choose")
+@public
+def choose(product: str) -> ResponseReturnValue:
+    """The part of the configuring page that a click changes."""
+    offer, reading = _read(product)
+    return _part(_click(offer, reading), reading)
+
+
+@bp.post("/products/<product>/texts")
+@public
+def texts(product: str) -> ResponseReturnValue:
+    """Keep what was typed under a token, and go on with it in the address."""
+    offer, reading = _read(product)
+    typed = {content.id: request.form.get(content.id, "").strip() for content in offer.product.texts}
+    try:
+        token = service.keep_texts(company_id(), offer, reading.decisions, typed)
+    except InvalidInput as error:
+        return _texts_again(offer, reading, typed, error)
+    changed = replace(reading, address=reading.address.with_token(token))
+    if request.headers.get("HX-Request"):
+        return _part(_click(offer, changed), changed)
+    return redirect(f"{url_for('.configure', product=product)}?{changed.address.query()}", 303)
+
+
+@bp.post("/products/<product>/order")
+@public
+def order(product: str) -> ResponseReturnValue:
+    """Keep the complete configuration and go to checkout."""
+    offer, reading = _read(product)
+    answered = _click(offer, reading)
+    if answered.refusal is not None:
+        return redirect(f"{url_for('.configure', product=product)}?{reading.address.query()}", 303)
+    if answered.date is None:
+        raise NoDate
+    token = service.keep_variant(company_id(), answered)
+    return redirect(f"{url_for('.checkout', token=token)}?{SHIP_TO}={answered.country}", 303)
+
+
+def _read(product: str) -> tuple[Offer, Reading]:
+    offer = service.offer_for(company_id(), product)
+    served = service.countries(offer)
+    return offer, read_address(offer, request.args, countries=served, country=_home(served))
+
+
+def _home(served: tuple[str, ...]) -> str:
+    """The country that the browser's language speaks of, if it is served; else the price list's first."""
+    for wanted, _quality in request.accept_languages:
+        region = wanted.rpartition("-")[2].upper()
+        if region in served:
+            return region
+    return served[0]
+
+
+def _click(offer: Offer, reading: Reading) -> Click:
+    address = reading.address
+    before = None
+    if address.before:
+        before = selection_from_query(offer, address.back().choices, {})[0].decisions
+    return service.click(
+        offer, reading.decisions, country=address.country, texts=service.typed_texts(company_id(), address.token),
+        before=before, seconds=settings().click_seconds,
+    )
+
+
+def _page(
+    answered: Click, reading: Reading, *, typed: Mapping[str, str] | None = None,
+    faults: Mapping[str, str] | None = None,
+):  # type: ignore[no-untyped-def]
+    address = reading.address
+    if answered.refusal is not None:
+        address = replace(address, choices=query_of(answered.decisions), before=())
+    path = url_for(".configure", product=answered.offer.product.code)
+    return page_of(answered, address, path, gone=reading.gone, typed=typed, faults=faults)
+
+
+def _part(answered: Click, reading: Reading) -> Response:
+    page = _page(answered, reading)
+    response = make_response(render_template("storefront/_configure.html", page=page))
+    response.headers["HX-Push-Url"] = "false" if answered.refusal else f"{page.path}?{page.query}"
+    return response
+
+
+def _texts_again(
+    offer: Offer, reading: Reading, typed: Mapping[str, str], error: InvalidInput
+) -> ResponseReturnValue:
+    answered = _click(offer, reading)
+    content = next(text for text in offer.product.texts if text.id == error.field)
+    allowed = _("At most %(number)s characters; this has %(length)s.", number=content.maximum_length,
+                length=len(typed[content.id]))
+    fault = allowed if error.data["what"] == "too_long" else _("Some of these characters cannot be made.")
+    page = _page(answered, reading, typed=typed, faults={content.id: fault})
+    name = "storefront/_configure.html" if request.headers.get("HX-Request") else "storefront/configure.html"
+    return render_template(name, page=page, offer=offer), 422
+
+
+# --- checkout ---------------------------------------------------------------------------------------------------------
+
+
+@bp.get("/checkout/<token>")
+@public
+def checkout(token: str) -> ResponseReturnValue:
+    """What is about to be ordered, and the form."""
+    asked = _checkout(token, request.args.get(SHIP_TO, ""))
+    form = _form(asked)
+    if asked.quote_token:
+        customer = quote_by_token(company_id(), asked.quote_token).customer
+        form.name.data, form.mail.data = customer.name, customer.mail
+    return _checkout_page(asked, form)
+
+
+@bp.get("/checkout/<token>/terms")
+@public
+def terms(token: str) -> ResponseReturnValue:
+    """Price and date for another country: the part of the checkout that it changes."""
+    asked = _checkout(token, request.args.get("country", ""))
+    return render_template("storefront/_terms.html", asked=asked, form=_form(asked), price=asked.price)
+
+
+@bp.post("/checkout/<token>")
+@public
+def place(token: str) -> ResponseReturnValue:
+    """Place the order: one for one key, however often it is sent."""
+    scope, sent = f"checkout:{token}", request.form.to_dict() | {"quote": request.args.get("quote", "")}
+    sent.pop("csrf_token", None)
+    earlier = earlier_order(company_id(), scope, sent.get("key", ""), sent)
+    if earlier is not None:
+        return redirect(url_for(".track", token=earlier.token), 303)
+    try:
+        asked = _checkout(token, request.form.get("country", ""))
+    except QuoteNotOpen:  # a twin of this very click may have accepted it a moment ago
+        earlier = earlier_order(company_id(), scope, sent.get("key", ""), sent)
+        if earlier is None:
+            raise
+        return redirect(url_for(".track", token=earlier.token), 303)
+    form = _form(asked)
+    if not form.validate_on_submit():
+        return _checkout_page(_with_terms(asked, form), form), 422
+    if asked.date is None:
+        raise NoDate
+    try:
+        placed = place_order(
+            company_id(), asked.offer, asked.selection, asked.variant, form.buyer(language()), form.shown(),
+            scope=scope, key=form.key.data or "", quote_token=asked.quote_token,
+            actor_id=current_user.id if current_user.is_authenticated else None, request=sent,
+        )
+    except (PriceChanged, DateLost) as changed:
+        again = _checkout(token, form.country.data)
+        return _checkout_page(_with_terms(again, form), form, changed=changed), changed.status
+    return redirect(url_for(".track", token=placed.token), 303)
+
+
+def _checkout(token: str, country: str) -> Checkout:
+    """The configuration of a token; a country that nobody serves is answered with the first that is."""
+    quote_token = request.args.get("quote") or None
+    if quote_token and not country:
+        country = quote_by_token(company_id(), quote_token).customer.country
+    asked = service.checkout(company_id(), token, "", quote_token=quote_token)
+    if country and country != asked.country and country in service.countries(asked.offer):
+        asked = service.checkout(company_id(), token, country, quote_token=quote_token)
+    return asked
+
+
+def _form(asked: Checkout) -> CheckoutForm:
+    form = CheckoutForm(key=secrets.token_urlsafe(24), country=asked.country)
+    form.country.choices = [(code, country_name(code)) for code in service.countries(asked.offer)]
+    if request.method == "GET":
+        _show_terms(asked, form)
+    return form
+
+
+def _with_terms(asked: Checkout, form: CheckoutForm) -> Checkout:
+    _show_terms(asked, form)
+    return asked
+
+
+def _show_terms(asked: Checkout, form: CheckoutForm) -> None:
+    """What the page shows is what the next press of the button says."""
+    form.shown_gross.data = str(asked.price.gross)
+    form.shown_currency.data = asked.price.currency
+    form.shown_date.data = asked.date.arrives_on.isoformat() if asked.date else ""
+
+
+def _checkout_page(asked: Checkout, form: CheckoutForm, *, changed: DomainError | None = None) -> str:
+    lang = language()
+    return render_template(
+        "storefront/checkout.html", asked=asked, form=form, price=asked.price, changed=changed,
+        drawing=draw(asked.offer.product, asked.variant, lang),
+        choices=readable_choices(asked.offer.product, asked.variant), lang=lang,
+    )
+
+
+# --- after the order --------------------------------------------------------------------------------------------------
+
+
+@bp.get("/orders/<token>")
+@public
+def track(token: str) -> ResponseReturnValue:
+    """How far an order is, for everybody who has its unguessable address."""
+    view = order_by_token(company_id(), token)
+    lang = language()
+    return render_template(
+        "storefront/order.html", order=view, drawing=draw(view.product, view.variant, lang), lang=lang,
+        country=country_name(view.buyer.country),
+    )

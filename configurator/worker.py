@@ -1,0 +1,33 @@
+"""The job worker of this house: which chores it does and how often, beside the jobs."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from typing import NoReturn
+
+from configurator.app import create_app
+from configurator.config import Settings
+from configurator.jobs import Chore, work
+
+
+def chores(settings: Settings) -> list[Chore]:
+    """What is done again and again while the house is open."""
+    from configurator.planning.clock import roll
+    from configurator.sales.mails import send_due_mails
+    from configurator.sales.quotes import expire
+
+    return [
+        Chore("factory clock", 60, partial(roll, settings)),
+        Chore("mails", 5, partial(send_due_mails, settings)),
+        Chore("expired quotes", 60, expire),
+    ]
+
+
+def run_worker(settings: Settings, stop: threading.Event) -> NoReturn:
+    """Work until `stop`. The application gives chores and jobs their words, templates and addresses."""
+    app = create_app(settings)
+    from configurator.planning import optimise  # noqa: F401 - its job announces itself
+
+    with app.app_context():
+        work(settings, chores(settings), stop)

@@ -1,0 +1,1 @@
+"""Tests mirror the rooms; `journeys` walk through a real browser, `benchmarks` measure."""

@@ -1,0 +1,118 @@
+"""Suite `click`: one more choice on the configuring page, over HTTP - domains, price, date and the rendered part."""
+
+import json
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from urllib.parse import urlencode
+
+from tests.benchmarks.checkout import Buyer
+from tests.benchmarks.house import seeded_folder, serving
+from tests.benchmarks.load import Client, Load, Step, run_load, timed
+from tests.benchmarks.report import Row
+
+PRODUCT = "bicycle"
+CLIENTS = 8
+CHECKOUTS_PER_SECOND = 10
+PARTIAL = {"HX-Request": "true", "Accept-Language": "en"}
+
+
+class Shopper:
+    """Somebody who chooses at random, one option after the other, and now and then starts over."""
+
+    def __init__(self, groups: dict[str, list[str]]) -> None:
+        self._groups = groups
+        self._chosen: dict[str, str] = {}
+
+    def click(self, client: Client) -> tuple[float, str | None]:
+        """One click; a refused one is taken back, as with *Keep my choice*."""
+        if len(self._chosen) == len(self._groups) or client.random.random() < 0.03:
+            self._chosen = {}
+        group = client.random.choice(sorted(self._groups))
+        wanted = self._chosen | {group: client.random.choice(self._groups[group])}
+        wanted = {name: wanted[name] for name in wanted if name != group} | {group: wanted[group]}
+        path = f"/products/{PRODUCT}/choose?{urlencode(wanted)}"
+        milliseconds, (status, headers, body) = timed(client, "GET", path, headers=PARTIAL)
+        if status != 200 or b"<" not in body:
+            return milliseconds, f"{status} {path}"
+        if headers.get("hx-push-url") != "false":
+            self._chosen = wanted
+        return milliseconds, None
+
+
+def shoppers(groups: dict[str, list[str]]) -> Step:
+    """A step that gives every client a shopper of its own."""
+    mine = threading.local()
+
+    def step(client: Client) -> tuple[float, str | None]:
+        if not hasattr(mine, "shopper"):
+            mine.shopper = Shopper(groups)
+        return mine.shopper.click(client)  # type: ignore[no-any-return]
+
+    return step
+
+
+def groups_of(port: int) -> dict[str, list[str]]:
+    """Option ids by group, as the API tells them."""
+    status, _, body = Client("127.0.0.1", port, 0).request("GET", f"/api/v1/products/{PRODUCT}")
+    if status != 200:
+        raise RuntimeError(f"no product: {status}")
+    return {group["id"]: [option["id"] for option in group["options"]] for group in json.loads(body)["groups"]}
+
+
+def healthy(client: Client) -> tuple[float, str | None]:
+    """The cheapest answer that this server gives: the bound of every other."""
+    milliseconds, (status, _, _) = timed(client, "GET", "/healthz")
+    return milliseconds, None if status == 200 else str(status)
+
+
+def figures(suite: str, instance: str, engine: str, load: Load) -> Iterator[Row]:
+    """The rows of one load."""
+    share = f"load generator {load.own_share:.0%} of the machine"
+    yield Row(suite, instance, engine, "per_second", load.per_second, "1/s", share)
+    yield Row(suite, instance, engine, "p50_ms", load.percentile(50), "ms")
+    yield Row(suite, instance, engine, "p99_ms", load.percentile(99), "ms")
+    yield Row(suite, instance, engine, "errors", len(load.errors), "count", "; ".join(sorted(set(load.errors))[:3]))
+
+
+def run(*, full: bool) -> Iterator[Row]:
+    """Clicks alone, clicks beside 10 checkouts a second, and the cheapest answer of the same server."""
+    seconds = 120 if full else 25
+    with seeded_folder() as folder, serving(folder) as port:
+        groups = groups_of(port)
+        run_load(port, shoppers(groups), clients=2, seconds=2, seed=99)  # both processes have read book and catalog
+        alone = run_load(port, shoppers(groups), clients=CLIENTS, seconds=seconds)
+        yield from figures("click", PRODUCT, "ours", alone)
+        beside, placed = _beside_checkouts(port, groups, seconds)
+        instance = f"{PRODUCT} with checkouts"
+        yield from figures("click", instance, "ours", beside)
+        ratio = beside.percentile(99) / alone.percentile(99)
+        note = f"{placed / seconds:.1f} checkouts a second beside it"
+        yield Row("click", instance, "ours", "p99_ratio", ratio, "", note)
+        yield from figures("click", PRODUCT, "bound: /healthz", run_load(port, healthy, clients=CLIENTS, seconds=5))
+
+
+def _beside_checkouts(port: int, groups: dict[str, list[str]], seconds: float) -> tuple[Load, int]:
+    """Clicks while one more client orders at a fixed rate; the load, and how many orders were placed."""
+    over = threading.Event()
+    placed: list[str] = []
+
+    def keep_ordering(number: int) -> None:
+        client, buyer = Client("127.0.0.1", port, 7000 + number), Buyer()
+        due = time.perf_counter()
+        while not over.is_set():
+            _, wrong = buyer.order(client)
+            if wrong is None:
+                placed.append(uuid.uuid4().hex)
+            due += 2 / CHECKOUTS_PER_SECOND
+            over.wait(max(0.0, due - time.perf_counter()))
+
+    threads = [threading.Thread(target=keep_ordering, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    load = run_load(port, shoppers(groups), clients=CLIENTS, seconds=seconds, seed=2)
+    over.set()
+    for thread in threads:
+        thread.join()
+    return load, len(placed)

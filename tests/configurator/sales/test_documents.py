@@ -1,0 +1,127 @@
+"""A quote on paper: the same bytes every time, every script as it was typed, nothing typed ever read as markup."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from pypdfium2 import PdfDocument
+
+from configurator.sales import documents, quotes
+from configurator.sales.configurations import Selection
+from configurator.sales.quotes import Customer
+
+INJECTIONS = (
+    '#panic("read as code")',
+    '"); #panic("read as code")',
+    "#{panic()}",
+    '#read("/etc/passwd")',
+    '$ sum_(i=1)^n $ *bold* _it_ `raw` = head @ref <label> \\ "',
+    '{"data": 1}, \\u0000',
+)
+SCRIPTS = ("李雷与韩梅梅", "שלום עולם", "مرحبا", "Привет", "Ελλάδα", "日本語ひらがな", "Zoë Ünïcøde", "🚲 ❤️")
+
+
+@pytest.fixture
+def database_kind() -> str:
+    """Paper looks the same from either database."""
+    return "sqlite"
+
+
+@pytest.fixture
+def sent(shop, seller):
+    """`sent(name, engraving)`: a sent quote for this name with this engraving."""
+
+    def make(name: str = "韩梅梅", engraving: str = "致梅梅 🚲") -> quotes.QuoteView:
+        quote_id = quotes.save_quote(
+            shop.company_id, shop.offer, Selection("bicycle"), shop.variant(engraving=engraving),
+            Customer(name, "han@example.com", "CN", "zh"), by=seller,
+        )
+        quotes.send_quote(shop.company_id, quote_id, by=seller)
+        return quotes.quote_by_id(shop.company_id, quote_id)
+
+    return make
+
+
+def text_of(pdf: bytes) -> str:
+    """The words of a PDF as a reader copies them out of it."""
+    return "\n".join(page.get_textpage().get_text_range() for page in PdfDocument(pdf))
+
+
+def test_the_same_revision_gives_the_same_bytes_in_every_process(sent, settings) -> None:
+    view = sent()
+    first = documents.quote_pdf(view, settings, "zh")
+    documents._compiler.cache_clear()
+    assert documents.quote_pdf(quotes.revision_by_id(view.revision.id), settings, "zh") == first
+    assert documents.quote_pdf(view, settings, "en") != first
+    assert first.startswith(b"%PDF-1.7")
+
+
+def test_the_document_says_what_the_quote_says(sent, settings) -> None:
+    view = sent()
+    english = text_of(documents.quote_pdf(view, settings, "en"))
+    for words in (view.number, "韩梅梅", "Commuter bicycle", "Test House", "Sky blue", "Engraving", "致梅梅",
+                  f"/quotes/{view.revision.token}", "Valid until"):
+        assert words in english
+    assert f"{view.revision.price.gross / 100:,.2f}" in english
+    chinese = text_of(documents.quote_pdf(view, settings, "zh"))
+    assert "通勤自行车" in chinese and "天空蓝" in chinese
+
+
+def test_every_script_comes_out_as_it_was_typed(sent, settings) -> None:
+    pdf_words = {}
+    for script in SCRIPTS:
+        view = sent(name=script, engraving=script)
+        data = documents.quote_data(view, settings, "en")
+        assert data["customer"] == script
+        assert {c["question"]: c["answer"] for c in data["choices"]}["Engraving"] == script
+        pdf_words[script] = "".join(text_of(documents.quote_pdf(view, settings, "en")).split())
+    for script, found in pdf_words.items():
+        if script in ("שלום עולם", "مرحبا"):
+            continue  # a PDF keeps right-to-left words in visual order; see below
+        assert "".join(script.split()) in found, script
+
+
+def test_right_to_left_letters_are_all_in_the_document(sent, settings) -> None:
+    for script in ("שלום", "مرحبا"):
+        found = text_of(documents.quote_pdf(sent(name=script, engraving=""), settings, "en"))
+        assert set(script) <= set(found), script
+
+
+def test_what_is_typed_is_never_read_as_markup(sent, settings) -> None:
+    for attack in INJECTIONS:
+        view = sent(name=attack, engraving=attack[:24])
+        found = text_of(documents.quote_pdf(view, settings, "en"))
+        assert "".join(attack.split()) in "".join(found.split()), attack
+        assert "root:" not in found
+
+
+def test_read_as_markup_the_attack_would_succeed(tmp_path) -> None:
+    """The negative control of the test above: the same attack, pasted into the source instead of passed as data."""
+    import typst
+
+    source = tmp_path / "pasted.typ"
+    source.write_text(f"Quote for {INJECTIONS[0]}")
+    with pytest.raises(typst.TypstError, match="read as code"):
+        typst.compile(str(source))
+
+
+def test_a_long_list_of_choices_goes_on_to_the_next_page(sent, settings) -> None:
+    view = sent()
+    many = replace(view, revision=replace(view.revision, price=replace(
+        view.revision.price, items=view.revision.price.items * 8)))
+    assert "3/3" in "".join(text_of(documents.quote_pdf(many, settings, "en")).split())
+
+
+def test_a_draft_has_no_document(shop, seller, settings) -> None:
+    quote_id = quotes.save_quote(
+        shop.company_id, shop.offer, Selection("bicycle"), shop.variant(),
+        Customer("韩梅梅", "han@example.com", "CN", "zh"), by=seller,
+    )
+    with pytest.raises(ValueError, match="draft"):
+        documents.quote_pdf(quotes.quote_by_id(shop.company_id, quote_id), settings, "en")
+
+
+def test_links_start_with_the_public_address(settings) -> None:
+    assert documents.link_to(settings, "/x") == f"http://{settings.host}:{settings.port}/x"
+    assert documents.link_to(replace(settings, public_url="https://shop.example.com/"), "/x") == "https://shop.example.com/x"

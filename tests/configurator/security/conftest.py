@@ -1,0 +1,73 @@
+"""A house with one of everything in it, everybody who could ask, and fingerprints of every row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+from sqlmodel import select
+
+from catalog.factory import Line, Plant
+from catalog.offer import current_offer
+from catalog.rows import utc_now
+from configurator import db, outbox
+from configurator.auth import Role, add_user
+from configurator.jobs import Job
+from configurator.planning.models import ManufacturingOperation, Proposal
+from configurator.sales.configurations import Selection, save_configuration
+from configurator.sales.models import QuoteRevision, SalesOrder
+from configurator.sales.quotes import Customer, save_quote, send_quote
+from configurator.storefront.service import standing_completion
+from tests.configurator.security.house import NOBODY, VISITOR, Documents, buyer, order_for
+
+
+@pytest.fixture
+def documents(factory: int) -> Documents:
+    """Two orders of two people, a sent quote and a draft, a job that failed, a proposal."""
+    order = order_for(factory, buyer("Alice Alpha", "alice@alpha.example", phone="+49 111 222"), "alice")
+    other = order_for(factory, buyer("Bob Beta", "bob@beta.example", phone="+49 333 444"), "bob")
+    with db.reading() as session:
+        offer = current_offer(session, factory, "bicycle")
+    variant = standing_completion(offer, (), {})
+    with db.writing() as session:
+        seller = add_user(session, factory, "seller", "a long password", "Sam Seller", {Role.SALES}).id
+        saved = save_configuration(session, factory, offer, Selection("bicycle"), variant)
+        configuration_token = saved.token
+    assert seller is not None
+    customer = Customer("Carol Gamma", "carol@gamma.example", "CN", "en")
+    quotes = [save_quote(factory, offer, Selection("bicycle"), variant, customer, by=seller) for _ in range(2)]
+    send_quote(factory, quotes[0], by=seller)
+    with db.writing() as session:
+        quote_token = session.exec(select(QuoteRevision.token).where(QuoteRevision.quote_id == quotes[0])).one()
+        plant = session.exec(select(Plant.id).order_by(Plant.id)).first()  # type: ignore[arg-type]
+        job = Job(
+            company_id=factory, kind="optimise", state="failed", arguments={"plant_id": plant}, ended_at=utc_now()
+        )
+        session.add(job)
+        session.flush()
+        same = {"broken": 0, "over": 0, "late": [], "tardiness": 0, "setup": 0, "makespan": 0}
+        proposal = Proposal(
+            company_id=factory, plant_id=plant, job_id=job.id, base_version=0, placements={}, before=same, after=same
+        )
+        session.add(proposal)
+        session.flush()
+        ids = {
+            "code": "bicycle", "product": "bicycle", "configuration_token": configuration_token, "quote_id": quotes[1],
+            "sent_quote_id": quotes[0],
+            "user_id": seller, "job_id": job.id, "plant_id": plant, "proposal_id": proposal.id,
+            "order_id": session.exec(select(SalesOrder.id)).first(),
+            "mail_id": session.exec(select(outbox.OutboxMail.id)).first(),
+            "line_id": session.exec(select(Line.id)).first(),
+            "operation_id": session.exec(select(ManufacturingOperation.id)).first(),
+        }
+    return Documents(order, other, quote_token, ids)
+
+
+@pytest.fixture
+def who(app: APIFlask, login: Callable[..., FlaskClient]) -> Callable[[str], FlaskClient]:
+    """`who("planner")`: the client of a principal."""
+    return lambda name: app.test_client() if name == VISITOR else login() if name == NOBODY else login(name)
+
+

@@ -1,0 +1,174 @@
+"""Input sets only what the form shows: every column of every table, added to every form and body, changes nothing."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from flask import request
+from flask.testing import FlaskClient
+from sqlalchemy import Boolean, Date, DateTime, Integer
+from sqlmodel import select
+from werkzeug.datastructures import MultiDict
+
+from configurator import db
+from configurator.admin.models import User, UserRole
+from configurator.auth import public
+from configurator.sales.models import SalesOrder
+from configurator.sales.parties import Party
+from configurator.schema import tables
+from tests.configurator.security.house import VISITOR, Documents, fingerprint, rules
+
+pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+Who = Callable[[str], FlaskClient]
+
+NUMBER, WORD, DAY = 987654321, "hostile-value", "2001-02-03"
+MARKS = (str(NUMBER), WORD, DAY, "2001, 2, 3")
+ADDRESS = {
+    "name": "Dora Delta", "mail": "dora@delta.example", "phone": "+86 10 1234", "street": "Ring 1",
+    "postal_code": "200040", "city": "Shanghai", "country": "CN",
+}
+
+
+def _hostile_columns() -> dict[str, str]:
+    """Every column of every table, with a value of its kind that nobody else would write."""
+    values: dict[str, str] = {}
+    for table in tables().sorted_tables:
+        for column in table.columns:
+            kind = column.type
+            is_day = isinstance(kind, (Date, DateTime)) or column.name.endswith("_at")
+            values[column.name] = (
+                "false" if isinstance(kind, Boolean) else str(NUMBER) if isinstance(kind, Integer)
+                else DAY if is_day else WORD
+            )
+    return values | {"roles": "administrator", "role": "administrator", "is_admin": "1"}
+
+
+def _forms(documents: Documents) -> list[tuple[str, str, dict[str, Any]]]:
+    """(principal, address, what the form shows, filled in) of every form that writes something of its input."""
+    ids = documents.ids
+    return [
+        (VISITOR, "/products/bicycle/texts?colour=sky", {"engraving": "DORA"}),
+        (VISITOR, "/products/bicycle/order?colour=sky", {}),
+        (VISITOR, f"/checkout/{ids['configuration_token']}", ADDRESS),  # completed from the page by _filled
+        (VISITOR, f"/quotes/{documents.quote_token}/decline", {"comment": "too late"}),
+        ("sales", "/sales/quotes/new/bicycle?colour=sky", {
+            "validity_days": "14", "name": "Dora Delta", "mail": "dora@delta.example", "country": "CN",
+            "language": "en",
+        }),
+        ("sales", f"/sales/quotes/{ids['quote_id']}/send", {}),
+        ("sales", f"/sales/quotes/{ids['quote_id']}/revise", {}),
+        ("administrator", "/admin/users/new", {
+            "login": "dora", "name": "Dora Delta", "password": "a long password", "roles": "sales", "locale": "en",
+        }),
+        ("administrator", f"/admin/users/{ids['user_id']}", {"roles": "sales", "is_active": "y"}),
+        ("administrator", f"/admin/users/{ids['user_id']}/password", {"password": "another long password"}),
+    ]
+
+
+def _filled(client: FlaskClient, address: str, shown: dict[str, Any]) -> dict[str, Any]:
+    """The checkout's hidden fields, as its page shows them."""
+    if not address.startswith("/checkout/"):
+        return dict(shown)
+    import re
+
+    page = client.get(address).text
+    hidden = {
+        name: re.search(rf'<input[^>]*name="{name}"[^>]*value="([^"]*)"', page)
+        for name in ("key", "shown_gross", "shown_currency", "shown_date")
+    }
+    assert all(hidden.values()), hidden
+    return shown | {name: found[1] for name, found in hidden.items() if found}
+
+
+def _marked_rows() -> list[str]:
+    """Every row that holds a hostile value."""
+    found = []
+    with db.reading() as session:
+        for table in tables().sorted_tables:
+            rows = session.execute(table.select()).all()
+            found += [f"{table.name}: {row}" for row in rows if any(mark in repr(row) for mark in MARKS)]
+    return found
+
+
+def test_columns_added_to_every_form_change_nothing(app: APIFlask, who: Who, documents: Documents) -> None:
+    hostile = _hostile_columns()
+    assert len(hostile) > 100
+    with db.reading() as session:
+        roles = set(session.exec(select(UserRole.user_id, UserRole.role)).all())
+    for name, address, shown in _forms(documents):
+        client = who(name)
+        data = _filled(client, address, shown)
+        extra = {column: value for column, value in hostile.items() if column not in data and column != "csrf_token"}
+        before = fingerprint()
+        answer = client.post(address, data=MultiDict([*data.items(), *extra.items()]))
+        assert answer.status_code in (200, 302, 303), f"{address}: {answer.status_code} {answer.text[:2000]}"
+        if "texts" not in address:
+            assert fingerprint() != before, f"{address} wrote nothing, so nothing was tried"
+        assert _marked_rows() == [], address
+    with db.reading() as session:
+        added = set(session.exec(select(UserRole.user_id, UserRole.role)).all()) - roles
+        logins = {user.id: user.login for user in session.exec(select(User)).all()}
+    given = {(logins[user_id].partition("-")[0], role) for user_id, role in added}
+    assert given == {("sales", "sales"), ("administrator", "administrator"), ("dora", "sales")}
+
+
+def test_every_form_of_the_house_is_tried_or_takes_no_input(app: APIFlask, documents: Documents) -> None:
+    """A form that is added later must be added to the attack (or to what takes no input of its own)."""
+    tried = {address.partition("?")[0] for _, address, _ in _forms(documents)}
+    without_input = {
+        "admin.do_login", "admin.logout", "admin.retry_job", "admin.retry_mail",  # nothing of the body is stored
+        "modelling.load",  # a file, judged field by field: tests/catalog
+    }
+    for rule in rules(app):
+        if "POST" in (rule.methods or ()) and not rule.rule.startswith("/api/"):
+            known = rule.endpoint in without_input or documents.address(rule) in tried
+            assert known or rule.endpoint.startswith(("planning.", "floor.")), rule.endpoint
+
+
+@pytest.mark.parametrize("level", ["", "buyer", "shown", "variant"])
+def test_columns_added_to_a_body_of_the_api_are_refused_by_name(app: APIFlask, factory: int, level: str) -> None:
+    client = app.test_client()
+    asked = client.post("/api/v1/products/bicycle/promise", json={"country": "CN"}).get_json()
+    body = {
+        "product": "bicycle", "variant": asked["variant"], "buyer": ADDRESS | {"language": "en"},
+        "shown": {
+            "gross_minor": asked["price"]["gross_minor"], "currency": asked["price"]["currency"],
+            "arrives_on": asked["date"]["arrives_on"],
+        },
+    }
+    target = body[level] if level else body
+    extra = {column: value for column, value in _hostile_columns().items() if column not in target}
+    target |= extra
+    before = fingerprint()
+    refused = client.post("/api/v1/orders", json=body, headers={"Idempotency-Key": uuid.uuid4().hex})
+    assert refused.status_code == 422
+    prefix = f"{level}." if level else ""
+    assert {fault["field"] for fault in refused.get_json()["error"]["fields"]} == {prefix + name for name in extra}
+    assert fingerprint() == before
+    for name in extra:
+        del target[name]
+    assert client.post("/api/v1/orders", json=body, headers={"Idempotency-Key": uuid.uuid4().hex}).status_code == 201
+    with db.reading() as session:
+        assert session.exec(select(SalesOrder.placed_at)).one().date() >= date(2026, 1, 1)
+
+
+def test_a_view_that_takes_everything_would_be_found(app: APIFlask, documents: Documents) -> None:
+    """Negative control: one view that copies its form into a row, as a careless one would."""
+
+    def careless() -> str:
+        with db.writing() as session:
+            party = session.exec(select(Party)).first()
+            assert party is not None
+            for name, value in request.form.items():
+                if name in ("name", "city", "tax_number"):
+                    setattr(party, name, value)
+        return "ok"
+
+    app.add_url_rule("/careless", "careless", public(careless), methods=["POST"])
+    assert app.test_client().post("/careless", data=_hostile_columns()).status_code == 200
+    assert [row.partition(":")[0] for row in _marked_rows()] == ["party"]

