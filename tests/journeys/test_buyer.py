@@ -190,8 +190,16 @@ def test_price_and_date_are_said_once(visit: Visit) -> None:
 
 
 def fits(page: Page) -> bool:
-    """Whether nothing makes the page wider than the screen."""
-    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
+    """Whether nothing makes the page wider than the screen, and nothing of the fixed bar is outside of it."""
+    return bool(page.evaluate("""() => document.documentElement.scrollWidth <= window.innerWidth
+        && [...document.querySelectorAll(".bar *")]
+            .every((part) => part.getBoundingClientRect().right <= window.innerWidth)"""))
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("query", ["", "?size=l&colour=copper&drive=belt"])
+def test_the_whole_bar_is_on_a_phones_screen(visit: Visit, lang: str, query: str) -> None:
+    assert fits(visit(f"/products/bicycle{query}", width=390, lang=lang))
 
 
 @pytest.mark.parametrize("width", [1280, 390])
