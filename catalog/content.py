@@ -10,14 +10,11 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 
 from catalog.problems import N_, Sentence
-from solver.configuration.rules import Expression, RuleSyntaxError, parse
-
-# Words of the rule language; an option called `not` could never be named in a rule.
-RESERVED = frozenset({"and", "or", "not", "in", "when", "then", "else", "min", "max", "ceil", "floor", "length"})
+from solver.configuration.rules import RESERVED, Expression, RuleSyntaxError, parse
 
 
 class Content(BaseModel):
@@ -31,7 +28,7 @@ class Content(BaseModel):
         return cls.model_validate_json(json.dumps(data))
 
     def canonical(self) -> dict[str, Any]:
-        """The content as plain JSON data."""
+        """The content as plain JSON data. Fields made `Later` are in it only where they say something."""
         return self.model_dump(mode="json")
 
     def sha256(self) -> str:
@@ -47,9 +44,20 @@ def refusal(message: str, expected: str, **values: object) -> PydanticCustomErro
 
 
 def _not_reserved(name: str) -> str:
+    """An option called `not` could never be named in a rule."""
     if name in RESERVED:
         raise refusal(N_("%(name)s is a word of the rule language"), N_("another name"), name=name)
     return name
+
+
+def _nothing(value: Any) -> bool:
+    """Whether a field says no more than a file that does not have it."""
+    return value is None or (not isinstance(value, bool) and value in (0, "", (), {}))
+
+
+# Fields that came after the first files were published: unset they are no part of the canonical form, so that what is
+# published keeps its hash.
+Later = Field(exclude_if=_nothing)
 
 
 def _printable(text: str) -> str:
@@ -59,7 +67,7 @@ def _printable(text: str) -> str:
     return text
 
 
-def _number_as_text(value: Any) -> Any:
+def number_as_text(value: Any) -> Any:
     """A file may write the formula `19` as a number."""
     return str(value) if type(value) is int else value
 
@@ -84,10 +92,11 @@ def parsed(formula: str) -> Expression:
     return parse(formula)
 
 
+MAXIMUM_CODE = 40  # characters
 Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$"), AfterValidator(_not_reserved)]
 PlaceCode = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]  # plants and lines: never named in a rule
 Words = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_printable)]
-Formula = Annotated[str, BeforeValidator(_number_as_text), AfterValidator(_parses)]  # source text of the rule language
+Formula = Annotated[str, BeforeValidator(number_as_text), AfterValidator(_parses)]  # source text of the rule language
 
 
 class Text(Content):
@@ -95,6 +104,16 @@ class Text(Content):
 
     zh: Words
     en: Words
+
+
+def _kind_of_unit(value: Any) -> str:
+    return "[text]" if isinstance(value, dict | Text) else "[words]"
+
+
+# A unit is the same in both languages (mm), or words in each (drawers).
+Unit = Annotated[
+    Annotated[str, Field(max_length=20), Tag("[words]")] | Annotated[Text, Tag("[text]")], Discriminator(_kind_of_unit)
+]
 
 
 def as_fraction(text: str) -> Fraction:

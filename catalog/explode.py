@@ -8,7 +8,8 @@ from fractions import Fraction
 from math import ceil
 from typing import TYPE_CHECKING
 
-from catalog.content import Text, parsed
+from catalog.content import Text
+from catalog.state import formula_of
 from solver.configuration.check import answers
 from solver.configuration.problem import ConfigurationProblem, GroupId, Variant
 from solver.configuration.rules import Answers, holds, value
@@ -101,7 +102,7 @@ def explode(
     after it waits for what came before it, with the longer of both waits. Raises NotMakeable or BadFormula.
     """
     asked = answers(problem, variant)
-    components = components_of(content, asked)
+    components = components_of(content, problem, asked)
     parts: dict[str, list[Component]] = {}
     for component in components:
         parts.setdefault(component.code, []).append(component)
@@ -110,15 +111,19 @@ def explode(
     needed: set[str] = set()
     for row in content.routing:
         before[row.operation] = _bridged(row, before, needed)
-        if row.when is None or holds(parsed(row.when), asked):
+        if row.when is None or holds(formula_of(problem, row.when), asked):
             needed.add(row.operation)
-            operations.append(_operation(row, before[row.operation], asked, variant, plant, parts, order_id))
+            minutes = value(formula_of(problem, row.minutes), asked)
+            operations.append(_operation(row, before[row.operation], minutes, variant, plant, parts, order_id))
     return Exploded(components, WorkOrder(WorkOrderId(order_id), tuple(operations), release, due))
 
 
-def components_of(content: ManufacturingContent, asked: Answers) -> tuple[Component, ...]:
+def components_of(
+    content: ManufacturingContent, problem: ConfigurationProblem, asked: Answers
+) -> tuple[Component, ...]:
     """The bill of materials of one variant: rows that hold, quantities rounded up to whole units, zeros left out."""
-    found = (_component(row, asked) for row in content.bom if row.when is None or holds(parsed(row.when), asked))
+    rows = (row for row in content.bom if row.when is None or holds(formula_of(problem, row.when), asked))
+    found = (_component(row, value(formula_of(problem, row.quantity), asked)) for row in rows)
     return tuple(component for component in found if component.quantity)
 
 
@@ -127,8 +132,7 @@ def operation_id(order_id: str, operation: str) -> OperationId:
     return OperationId(f"{order_id}/{operation}")
 
 
-def _component(row: BomRow, asked: Answers) -> Component:
-    quantity = value(parsed(row.quantity), asked)
+def _component(row: BomRow, quantity: Fraction) -> Component:
     if quantity < 0:
         raise BadFormula(row.component, quantity)
     return Component(row.component, row.name, row.material, ceil(quantity))
@@ -147,7 +151,7 @@ def _bridged(row: OperationContent, before: Mapping[str, Mapping[str, int]], nee
 def _operation(
     row: OperationContent,
     before: Mapping[str, int],
-    asked: Answers,
+    minutes: Fraction,
     variant: Variant,
     plant: PlantFacts,
     parts: Mapping[str, list[Component]],
@@ -155,7 +159,7 @@ def _operation(
 ) -> Operation:
     return Operation(
         id=operation_id(order_id, row.operation),
-        modes=_modes(row, asked, plant),
+        modes=_modes(row, minutes, plant),
         predecessors=tuple(Precedence(operation_id(order_id, name), wait) for name, wait in before.items()),
         family=_family(row, variant),
         interruptible=row.interruptible,
@@ -163,12 +167,11 @@ def _operation(
     )
 
 
-def _modes(row: OperationContent, asked: Answers, plant: PlantFacts) -> tuple[Mode, ...]:
+def _modes(row: OperationContent, minutes: Fraction, plant: PlantFacts) -> tuple[Mode, ...]:
     """One mode a line of the stage; seconds = minutes * 60 * 100 / speed, rounded up."""
     lines = plant.stages.get(row.stage, ())
     if not lines:
         raise NotMakeable(row.operation, plant.plant, row.stage)
-    minutes = value(parsed(row.minutes), asked)
     if minutes <= 0:
         raise BadFormula(row.operation, minutes)
     return tuple(Mode(fact.line, ceil(minutes * 60 * 100 / fact.speed_percent)) for fact in lines)

@@ -11,6 +11,7 @@ from catalog.factory import FactoryContent
 from catalog.manufacturing import ManufacturingContent
 from catalog.price import PriceListContent
 from catalog.products import ProductContent
+from solver.configuration.compile import CompiledProblem
 
 FORMAT = 1
 SECTIONS = ("product", "prices", "manufacturing", "factory")
@@ -25,6 +26,7 @@ class CatalogFile:
     prices: PriceListContent | None = None
     manufacturing: ManufacturingContent | None = None
     factory: FactoryContent | None = None
+    compiled: CompiledProblem | None = None  # of the product
 
 
 @dataclass(frozen=True, slots=True)

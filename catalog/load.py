@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 from typing import Any, TypeVar
@@ -29,10 +29,12 @@ from catalog.factory import (
     local_instant,
 )
 from catalog.file import FORMAT, SECTIONS, Around, CatalogFile
+from catalog.keep import to_row
 from catalog.manufacturing import ManufacturingContent, ManufacturingRevision
 from catalog.price import PriceList, PriceListContent, PriceListRevision
 from catalog.problems import N_, Path, Problem, Refused, Sentence
 from catalog.products import Product, ProductContent, ProductRevision, RevisionStatus
+from catalog.review import review
 from catalog.rows import Company, CompanyRow
 from catalog.shape import Finding, field_of, shaped
 from catalog.verify import (
@@ -43,8 +45,10 @@ from catalog.verify import (
     solved_problems,
     tried_problems,
 )
+from solver.configuration.compile import CompiledProblem
 
 MOST = 500  # problems told at once
+REVIEW = 2.0  # seconds in which variants that cannot be priced or made are looked for; the analysis takes longer
 
 _KINDS: Mapping[str, type[Content]] = {
     "product": ProductContent,
@@ -105,9 +109,9 @@ def read_file(text: str | bytes, around: Around | None = None) -> CatalogFile:
     found = _Findings(document)
     sections = _sections(document, found)
     file = CatalogFile(document, **sections)
-    _verify(file, around or Around(), found)
+    compiled = _verify(file, around or Around(), found)
     found.refuse()
-    return file
+    return replace(file, compiled=compiled)
 
 
 @dataclass(slots=True)
@@ -165,8 +169,11 @@ def _sections(document: Document, found: _Findings) -> dict[str, Any]:
     return sections
 
 
-def _verify(file: CatalogFile, around: Around, found: _Findings) -> None:
-    """Every section by itself, then what hangs together: what is published stands for sections that are missing."""
+def _verify(file: CatalogFile, around: Around, found: _Findings) -> CompiledProblem | None:
+    """Every section by itself, then what hangs together: what is published stands for sections that are missing.
+
+    The product, compiled, if there is one.
+    """
     broken = {name for name in SECTIONS if name in (file.document.data or ()) and getattr(file, name) is None}
     factory = file.factory or (None if "factory" in broken else around.factory)
     if file.factory is not None and not found.take("factory", factory_problems(file.factory, around.factory)):
@@ -180,12 +187,16 @@ def _verify(file: CatalogFile, around: Around, found: _Findings) -> None:
     _verify_manufacturing(file, around, found, "product" in broken, factory)
     _verify_published(file, around, found, factory)
     if compiled is None or file.product is None or found.problems:
-        return
+        return compiled
     code = file.product.code
     prices = file.prices if file.prices and file.prices.product == code else None
     manufacturing = file.manufacturing if file.manufacturing and file.manufacturing.product == code else None
     for section, finding in tried_problems(compiled, file.product, prices, manufacturing, factory):
         found.take(section, (finding,))
+    if not found.problems:  # what no sample met, the solver may find
+        for fault in review(file.product, prices, manufacturing, factory, seconds=REVIEW).faults:
+            found.take(fault.section, (fault.finding,))
+    return compiled
 
 
 def _product_of(code: str, file: CatalogFile, around: Around) -> ProductContent | None:
@@ -334,7 +345,7 @@ def publish(session: Session, company_id: int, file: CatalogFile, *, loaded_at: 
     session.exec(select(Company).where(Company.id == company_id).with_for_update(key_share=True)).one()
     return Loaded(
         factory=_publish_factory(session, company_id, file.factory, loaded_at) if file.factory else None,
-        product=_publish_product(session, company_id, file.product, loaded_at) if file.product else None,
+        product=_publish_product(session, company_id, file, loaded_at) if file.product else None,
         prices=_publish_prices(session, company_id, file.prices, loaded_at) if file.prices else None,
         manufacturing=_publish_routing(session, company_id, file.manufacturing, loaded_at)
         if file.manufacturing
@@ -342,13 +353,22 @@ def publish(session: Session, company_id: int, file: CatalogFile, *, loaded_at: 
     )
 
 
-def _publish_product(session: Session, company_id: int, content: ProductContent, at: datetime) -> LoadedPart:
+def _publish_product(session: Session, company_id: int, file: CatalogFile, at: datetime) -> LoadedPart:
+    """The revision, and beside it what clicks are answered from."""
+    content = file.product
+    assert content is not None
     product = session.exec(
         select(Product).where(Product.company_id == company_id, Product.code == content.code)
     ).one_or_none()
     if product is None:
         product = _added(session, Product(company_id=company_id, code=content.code))
-    return _publish_revision(session, ProductRevision, company_id, content, content.code, at, product_id=product.id)
+    part = _publish_revision(session, ProductRevision, company_id, content, content.code, at, product_id=product.id)
+    if part.published and file.compiled is not None:
+        mine = (ProductRevision.company_id == company_id, ProductRevision.product_id == product.id)
+        revision = session.exec(select(ProductRevision.id).where(*mine, ProductRevision.number == part.number)).one()
+        session.add(to_row(company_id, revision or 0, file.compiled))
+        session.flush()
+    return part
 
 
 def _publish_prices(session: Session, company_id: int, content: PriceListContent, at: datetime) -> LoadedPart:

@@ -3,18 +3,21 @@
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from sqlalchemy import ScalarSelect
 from sqlmodel import Session, col, select
 
+from catalog.components import AskedContent, written_out
+from catalog.keep import Keeping
 from catalog.manufacturing import ManufacturingContent, ManufacturingRevision
 from catalog.price import PriceList, PriceListContent, PriceListRevision
 from catalog.products import Product, ProductContent, ProductRevision, RevisionStatus
 from catalog.rows import utc_now
 from catalog.state import state
-from solver.configuration.compile import CompiledProblem, compile_problem
+from solver.configuration.compile import CompiledProblem
 from solver.configuration.problem import ConfigurationProblem
 
 OfferKey = tuple[int, int, int, int]  # company, product revision, price list revision, manufacturing revision
@@ -31,18 +34,22 @@ class NotOffered(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """Three published revisions of one product. Asked again for the same revisions, it is the same object."""
+    """Three published revisions of one product. Asked again for the same revisions, it is the same object.
+
+    `product` is written out: every question of every instance of a component is one of its questions.
+    """
 
     company_id: int
     product_id: int
     product_revision_id: int
     price_list_revision_id: int
     manufacturing_revision_id: int
-    product: ProductContent
+    product: AskedContent
     prices: PriceListContent
     manufacturing: ManufacturingContent
     problem: ConfigurationProblem
     compiled: CompiledProblem
+    size: int = 0  # bytes of the compiled form
 
 
 def current_offer(session: Session, company_id: int, product_code: str, *, today: date | None = None) -> Offer:
@@ -131,28 +138,32 @@ def _read(session: Session, key: OfferKey) -> Offer:
         raise NotOffered(str(key), "common product")
     content = ProductContent.from_data(product.content)
     problem = state(content)
+    kept = _keeping.get(session, company_id, product_revision_id, problem)
     return Offer(
         company_id=company_id,
         product_id=product.product_id,
         product_revision_id=product_revision_id,
         price_list_revision_id=price_list_revision_id,
         manufacturing_revision_id=manufacturing_revision_id,
-        product=content,
+        product=written_out(content),
         prices=PriceListContent.from_data(prices.content),
         manufacturing=ManufacturingContent.from_data(manufacturing.content),
         problem=problem,
-        compiled=compile_problem(problem),
+        compiled=kept.compiled,
+        size=kept.size,
     )
 
 
 class _OfferCache:
     """The most recently used offers. Published revisions never change, so an entry is never out of date.
 
-    Two threads may compile the same offer at once; the first one kept is the one both use.
+    At most `size` of them, whose compiled forms have at most `largest` bytes together (but one at least). Two threads
+    may compile the same offer at once; the first one kept is the one both use.
     """
 
-    def __init__(self, size: int) -> None:
-        self._size = size
+    def __init__(self, size: int, largest: int) -> None:
+        self.size = size
+        self.largest = largest
         self._lock = Lock()
         self._offers: OrderedDict[OfferKey, Offer] = OrderedDict()
 
@@ -165,8 +176,9 @@ class _OfferCache:
     def put(self, key: OfferKey, offer: Offer) -> Offer:
         with self._lock:
             kept = self._offers.setdefault(key, offer)
-            while len(self._offers) > self._size:
-                self._offers.popitem(last=False)
+            bytes_ = sum(one.size for one in self._offers.values())
+            while len(self._offers) > 1 and (len(self._offers) > self.size or bytes_ > self.largest):
+                bytes_ -= self._offers.popitem(last=False)[1].size
             return kept
 
     def clear(self) -> None:
@@ -174,7 +186,15 @@ class _OfferCache:
             self._offers.clear()
 
 
-_cache = _OfferCache(size=64)
+_cache = _OfferCache(size=64, largest=512 * 2**20)
+_keeping = Keeping()
+
+
+def keep_offers(folder: Path | None, *, offers: int, megabytes: int) -> None:
+    """Where this process keeps compiled revisions, how many it holds ready, and how large they may be together."""
+    global _keeping
+    _keeping = Keeping(folder)
+    _cache.size, _cache.largest = offers, megabytes * 2**20
 
 
 def forget_offers() -> None:

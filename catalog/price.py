@@ -1,7 +1,7 @@
 """Configuration -> itemised price and cost in integer minor units; price lists and their tax."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from fractions import Fraction
@@ -15,9 +15,10 @@ from sqlmodel import Field
 from catalog.content import Code, Content, Formula, Text, as_fraction, parsed
 from catalog.products import RevisionStatus
 from catalog.rows import CompanyRow, UtcDateTime, company_keys, revision_checks, unique_in_company
+from catalog.state import formula_of, names_asked
 from solver.configuration.check import answers
 from solver.configuration.problem import ConfigurationProblem, GroupId, OptionId, ParameterId, Variant
-from solver.configuration.rules import Answers, Expression, holds, names_in, value
+from solver.configuration.rules import Answers, DividedByZero, Each, Expression, holds, names_in, value, walk
 
 Percent = Annotated[str, Bound(pattern=r"^\d{1,2}(\.\d{1,4})?$")]
 Country = Annotated[str, Bound(pattern=r"^[A-Z]{2}$")]  # ISO 3166-1 alpha-2
@@ -155,7 +156,7 @@ def quote_price(content: PriceListContent, problem: ConfigurationProblem, varian
     rate_text = content.tax.get(country)
     if rate_text is None:
         raise CountryNotServed(country)
-    items = tuple(_charged(content, answers(problem, variant), variant))
+    items = tuple(_charged(_prepared(content, problem), answers(problem, variant), variant, content.exponent))
     net, tax, gross = _with_tax(sum(item.amount_minor for item in items), as_fraction(rate_text), content.basis)
     reason = TaxReason.STANDARD if as_fraction(rate_text) else TaxReason.ZERO_RATED
     return Price(items, net, tax, gross, rate_text, reason, content.basis, content.currency, content.exponent)
@@ -169,17 +170,9 @@ def gross_of(content: PriceListContent, total: int, *, country: str) -> int:
     return _with_tax(total, as_fraction(rate_text), content.basis)[2]
 
 
-def groups_priced(content: PriceListContent) -> tuple[frozenset[str], ...]:
+def groups_priced(content: PriceListContent, problem: ConfigurationProblem) -> tuple[frozenset[str], ...]:
     """For each price item, the groups, parameters and texts that decide whether it is charged and how much it is."""
-    found = []
-    for prepared in content.prepared:
-        names = {name for name, _member in names_in(prepared.amount)}
-        if prepared.when is not None:
-            names |= {name for name, _member in names_in(prepared.when)}
-        if prepared.chosen is not None:
-            names.add(prepared.chosen[0])
-        found.append(frozenset(names))
-    return tuple(found)
+    return tuple(_subjects(prepared, problem) for prepared in _prepared(content, problem))
 
 
 def amount_of_item(content: PriceListContent, problem: ConfigurationProblem, position: int, variant: Variant) -> int:
@@ -187,14 +180,15 @@ def amount_of_item(content: PriceListContent, problem: ConfigurationProblem, pos
 
     Only what `groups_priced` names for the item has to be in the variant.
     """
-    return _amount(content.prepared[position], answers(problem, variant), variant, content.exponent) or 0
+    prepared = _prepared_item(content.prepared[position], problem)
+    return _amount(prepared, answers(problem, variant), variant, content.exponent) or 0
 
 
 def quote_cost(content: PriceListContent, problem: ConfigurationProblem, variant: Variant) -> int:
     """What the variant costs the company, in minor units, each item rounded once; items without a cost count 0."""
     asked = answers(problem, variant)
-    charged = (p.item for p in content.prepared if _applies(p, asked, variant) and p.item.cost is not None)
-    return sum(round_half_up(_minor(parsed(str(item.cost)), asked, content.exponent)) for item in charged)
+    charged = (p.item for p in _prepared(content, problem) if _applies(p, asked, variant) and p.item.cost is not None)
+    return sum(round_half_up(_minor(formula_of(problem, str(i.cost)), asked, content.exponent)) for i in charged)
 
 
 def additive_costs(
@@ -202,11 +196,11 @@ def additive_costs(
 ) -> Mapping[tuple[GroupId, OptionId] | ParameterId, int]:
     """What an option, or one more of a parameter, adds to the price by itself, in minor units.
 
-    Exact where every item depends on one group of exactly one option, on one option of any group, or linearly on one
+    Exact where every item depends on one group of at most one option, on one option of any group, or linearly on one
     parameter; items that depend on more are left out, and there it is the start for a search of the cheapest.
     """
     costs: dict[tuple[GroupId, OptionId] | ParameterId, int] = {}
-    for prepared in content.prepared:
+    for prepared in _prepared(content, problem):
         for key, added in _alone(prepared, problem, content.exponent):
             if added:
                 costs[key] = costs.get(key, 0) + added
@@ -217,36 +211,49 @@ def _alone(
     prepared: "_Prepared", problem: ConfigurationProblem, exponent: int
 ) -> Iterable[tuple[tuple[GroupId, OptionId] | ParameterId, int]]:
     """What the item adds for each option of the one group that it depends on, or for one more of its parameter."""
-    names = names_in(prepared.amount) | (names_in(prepared.when) if prepared.when is not None else frozenset())
-    subjects = {name for name, _ in names} | ({str(prepared.chosen[0])} if prepared.chosen is not None else set())
+    subjects = _subjects(prepared, problem)
     if len(subjects) != 1:
         return
     subject = next(iter(subjects))
     group = problem.group_by_id.get(GroupId(subject))
+    parameter = problem.parameter_by_id.get(ParameterId(subject))
     if group is not None and group.minimum == group.maximum == 1:
+        nothing = _charge(prepared, problem, Variant({group.id: frozenset()}), exponent) if group.when else 0
         for option in group.options:
-            variant = Variant({group.id: frozenset((option,))})
-            asked = answers(problem, variant)
-            if _applies(prepared, asked, variant):
-                yield (group.id, option), round_half_up(_minor(prepared.amount, asked, exponent))
+            charge = _charge(prepared, problem, Variant({group.id: frozenset((option,))}), exponent)
+            yield (group.id, option), round_half_up(charge - nothing)
     elif group is not None and prepared.chosen is not None and prepared.constant is not None and prepared.when is None:
         yield prepared.chosen, prepared.constant
-    elif ParameterId(subject) in problem.parameter_by_id and prepared.when is None:
-        at = [_minor(prepared.amount, _Alone(number), exponent) for number in (0, 1)]
-        yield ParameterId(subject), round_half_up(at[1] - at[0])
+    elif parameter is not None and prepared.when is None and len(parameter.asked) > 1:
+        ends = parameter.asked[0], parameter.asked[-1]
+        low, high = (_charge(prepared, problem, Variant({}, {parameter.id: end}), exponent) for end in ends)
+        yield parameter.id, round_half_up((high - low) / (ends[1] - ends[0]))
+
+
+def _charge(prepared: "_Prepared", problem: ConfigurationProblem, variant: Variant, exponent: int) -> Fraction:
+    """What the item charges, not rounded; 0 if it does not apply, or cannot be said."""
+    asked = answers(problem, variant)
+    try:
+        return _minor(prepared.amount, asked, exponent) if _applies(prepared, asked, variant) else Fraction(0)
+    except DividedByZero:
+        return Fraction(0)
+
+
+def _subjects(prepared: "_Prepared", problem: ConfigurationProblem) -> frozenset[str]:
+    """The groups, parameters and texts that the item depends on."""
+    found = names_asked(problem, prepared.amount, *(() if prepared.when is None else (prepared.when,)))
+    return found if prepared.chosen is None else found | {str(prepared.chosen[0])}
 
 
 @dataclass(frozen=True, slots=True)
-class _Alone:
-    """Answers in which the only parameter has this value and nothing else is asked."""
-
-    number: int = 0
+class _Nothing:
+    """Answers for what asks nothing."""
 
     def member(self, group: str, name: str) -> bool | int:
         raise KeyError(group)
 
     def parameter(self, name: str) -> int:
-        return self.number
+        raise KeyError(name)
 
     def text(self, name: str) -> str:
         return ""
@@ -254,8 +261,26 @@ class _Alone:
 
 def _prepare(item: PriceItemContent, exponent: int) -> _Prepared:
     amount = parsed(item.amount)
-    constant = None if names_in(amount) else round_half_up(_minor(amount, _Alone(), exponent))
+    constant = None if not _asks_nothing(amount) else round_half_up(_minor(amount, _Nothing(), exponent))
     return _Prepared(item, item.chosen, parsed(item.when) if item.when else None, amount, constant)
+
+
+def _asks_nothing(formula: Expression) -> bool:
+    return not names_in(formula) and not any(isinstance(part, Each) for part in walk(formula))
+
+
+def _prepared(content: PriceListContent, problem: ConfigurationProblem) -> Iterable[_Prepared]:
+    """The items as this problem's product means them: what asks a component asks all its instances."""
+    return (_prepared_item(one, problem) for one in content.prepared)
+
+
+def _prepared_item(prepared: _Prepared, problem: ConfigurationProblem) -> _Prepared:
+    item = prepared.item
+    amount = formula_of(problem, item.amount)
+    when = None if not item.when else formula_of(problem, item.when)
+    if amount is prepared.amount and when is prepared.when:
+        return prepared
+    return replace(prepared, amount=amount, when=when)
 
 
 def _minor(amount: Expression, asked: Answers, exponent: int) -> Fraction:
@@ -270,9 +295,11 @@ def _applies(prepared: _Prepared, asked: Answers, variant: Variant) -> bool:
     return prepared.when is None or holds(prepared.when, asked)
 
 
-def _charged(content: PriceListContent, asked: Answers, variant: Variant) -> Iterable[PriceItem]:
-    for prepared in content.prepared:
-        amount = _amount(prepared, asked, variant, content.exponent)
+def _charged(
+    items: Iterable[_Prepared], asked: Answers, variant: Variant, exponent: int
+) -> Iterable[PriceItem]:
+    for prepared in items:
+        amount = _amount(prepared, asked, variant, exponent)
         if amount is not None:
             yield PriceItem(prepared.item.id, prepared.item.name, amount)
 

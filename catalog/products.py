@@ -1,16 +1,17 @@
-"""What can be sold: products and their immutable published revisions - option groups, options, rules, texts."""
+"""What can be sold: products and their immutable published revisions - questions, quantities, rules, texts."""
 
 import re
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, model_validator
+from pydantic import AfterValidator, BeforeValidator, model_validator
 from pydantic import Field as Bound
 from sqlalchemy import JSON
 from sqlmodel import Field
 
-from catalog.content import Code, Content, Formula, Text, refusal
+from catalog.content import Code, Content, Formula, Later, Text, Unit, number_as_text, refusal
 from catalog.problems import N_
 from catalog.rows import CompanyRow, UtcDateTime, company_keys, revision_checks, unique_in_company
 
@@ -30,6 +31,8 @@ class Goal(StrEnum):
     SOONEST = "soonest"
 
 
+MAXIMUM_OPTIONS = 10_000  # of a group
+MAXIMUM_INSTANCES = 200  # of a component
 MAXIMUM_TEXT = 1000  # code points of what is typed
 MAXIMUM_TRIES = 1_000_000  # ways in which a pattern may try to match one text: some milliseconds
 
@@ -69,6 +72,10 @@ def _tries(parts: Any) -> int:
     return tries
 
 
+def _cell_as_text(value: Any) -> Any:
+    return "*" if value is None else number_as_text(value)
+
+
 Whole = Annotated[int, Bound(ge=-1_000_000_000, le=1_000_000_000)]  # what the solver's integers take
 
 
@@ -92,7 +99,8 @@ class OptionContent(Content):
 class GroupContent(Content):
     """A question: between `minimum` and `maximum` of its options are chosen.
 
-    `default` is what the standing completion takes where nothing speaks against it.
+    `when`: it is asked only where this holds; elsewhere nothing is chosen. `default` is what the standing completion
+    takes where nothing speaks against it.
     """
 
     id: Code
@@ -101,26 +109,63 @@ class GroupContent(Content):
     help: Text | None = None
     minimum: Annotated[int, Bound(ge=0)] = 1
     maximum: Annotated[int, Bound(ge=1)] = 1
-    options: Annotated[tuple[OptionContent, ...], Bound(min_length=1, max_length=1000)]
+    options: Annotated[tuple[OptionContent, ...], Bound(min_length=1, max_length=MAXIMUM_OPTIONS)]
     default: Code | None = None
+    when: Annotated[Formula | None, Later] = None
 
 
 class ParameterContent(Content):
-    """A whole number to enter, in `unit`: minimum, minimum + step_size, ... up to maximum."""
+    """A whole number to enter, in `unit`: minimum, minimum + step_size, ... up to maximum.
+
+    `when`: it is asked for only where this holds; elsewhere it is `otherwise`.
+    """
 
     id: Code
     step: Code
     name: Text
     help: Text | None = None
-    unit: Annotated[str, Bound(max_length=20)]
+    unit: Unit
     minimum: Whole
     maximum: Whole
     step_size: Annotated[int, Bound(ge=1, le=1_000_000_000)] = 1
     default: Whole | None = None
+    when: Annotated[Formula | None, Later] = None
+    otherwise: Annotated[Whole, Later] = 0
+
+
+class PatternContent(Content):
+    """Other limits of a text where `when` holds: each one that is given takes the place of the text's own."""
+
+    when: Formula
+    minimum_length: Annotated[int, Bound(ge=0, le=MAXIMUM_TEXT)] | None = None
+    maximum_length: Annotated[int, Bound(ge=1, le=MAXIMUM_TEXT)] | None = None
+    pattern: Annotated[str, Bound(max_length=200), AfterValidator(_compiles)] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TextLimits:
+    """What may be typed: so many code points, all of them as `pattern` says. Nothing typed is always accepted."""
+
+    minimum_length: int
+    maximum_length: int
+    pattern: str | None
+
+    def fault(self, value: str) -> str:
+        """The code of what is wrong with a value ("" if nothing): `too_long`, `too_short` or `pattern`."""
+        if not value:
+            return ""
+        if len(value) > self.maximum_length:
+            return "too_long"
+        if len(value) < self.minimum_length:
+            return "too_short"
+        return "" if self.pattern is None or re.fullmatch(self.pattern, value) is not None else "pattern"
 
 
 class TextContent(Content):
-    """Words to type, e.g. an engraving. `requires`: what must be chosen before the text may be used."""
+    """Words to type, e.g. an engraving. `requires`: what must be chosen before the text may be used.
+
+    `patterns`: limits that depend on other answers; the first whose `when` holds counts.
+    """
 
     id: Code
     step: Code
@@ -129,20 +174,52 @@ class TextContent(Content):
     maximum_length: Annotated[int, Bound(ge=1, le=MAXIMUM_TEXT)]
     pattern: Annotated[str, Bound(max_length=200), AfterValidator(_compiles)] | None = None
     requires: Formula | None = None
+    minimum_length: Annotated[int, Bound(ge=0, le=MAXIMUM_TEXT), Later] = 0
+    patterns: Annotated[tuple[PatternContent, ...], Bound(max_length=100), Later] = ()
+
+    @property
+    def limits(self) -> tuple[TextLimits, ...]:
+        """The limits of each of the `patterns`, then the text's own."""
+        found = []
+        for one in (*self.patterns, None):
+            least = one.minimum_length if one and one.minimum_length is not None else self.minimum_length
+            most = one.maximum_length if one and one.maximum_length is not None else self.maximum_length
+            found.append(TextLimits(least, most, one.pattern if one and one.pattern is not None else self.pattern))
+        return tuple(found)
 
     def accepts(self, value: str) -> bool:
-        """Whether the value is short enough (code points) and matches the whole pattern; empty is always accepted."""
-        if len(value) > self.maximum_length:
-            return False
-        return not value or self.pattern is None or re.fullmatch(self.pattern, value) is not None
+        """Whether some answers to the other questions leave room for the value; empty is always accepted."""
+        return any(not limits.fault(value) for limits in self.limits)
+
+
+# A cell of a table: an option of the column's group, a number, an interval of numbers, or `*` for whatever is there.
+Cell = Annotated[str, Bound(max_length=200), BeforeValidator(_cell_as_text)]
 
 
 class TableContent(Content):
-    """The rows of a table rule: the options of `groups` that go together (or do not, if not `allowed`)."""
+    """The rows of a table rule: what goes together (or does not, if not `allowed`).
 
-    groups: Annotated[tuple[Code, ...], Bound(min_length=2)]
-    rows: Annotated[tuple[tuple[Code, ...], ...], Bound(min_length=1, max_length=10_000)]
+    Either `groups`, and the rows are their options; or `columns`: groups, parameters and quantities, and the rows are
+    options, numbers, intervals (`0..1200`, `..5`, `1201..`, ends included) or `*`.
+    """
+
+    groups: Annotated[tuple[Code, ...], Later] = ()
+    columns: Annotated[tuple[Code, ...], Later] = ()
+    rows: Annotated[tuple[tuple[Cell, ...], ...], Bound(min_length=1, max_length=10_000)]
     allowed: bool = True
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "TableContent":
+        if bool(self.groups) == bool(self.columns):
+            raise refusal(N_("a table has one kind of columns"), N_("either groups or columns"))
+        if 0 < len(self.groups) < 2:
+            raise refusal(N_("there is one group"), N_("at least two"))
+        return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the columns are about."""
+        return self.groups or self.columns
 
 
 class RuleContent(Content):
@@ -158,6 +235,83 @@ class RuleContent(Content):
         if (self.expression is None) == (self.table is None):
             raise refusal(N_("a rule is one of two kinds"), N_("either expression or table"))
         return self
+
+
+class QuantityContent(Content):
+    """A quantity that follows from the answers, e.g. a weight: rules, prices, parts and operations may name it."""
+
+    id: Code
+    name: Text | None = None
+    unit: Unit | None = None
+    formula: Formula
+
+
+class LookupContent(Content):
+    """A quantity that is looked up: the last cell of the first row whose other cells fit, else `otherwise`.
+
+    Without `otherwise` what no row covers is not offered, and `text` is the sentence that says so to a buyer.
+    """
+
+    id: Code
+    name: Text | None = None
+    unit: Unit | None = None
+    text: Text | None = None
+    columns: Annotated[tuple[Code, ...], Bound(min_length=1)]
+    rows: Annotated[tuple[tuple[Cell, ...], ...], Bound(min_length=1, max_length=10_000)]
+    otherwise: Formula | None = None
+
+    @model_validator(mode="after")
+    def _says_so(self) -> "LookupContent":
+        if (self.otherwise is None) == (self.text is None):
+            raise refusal(
+                N_("it must be said what holds where no row fits"),
+                N_("either otherwise (a value), or text (the sentence why it is not offered)"),
+            )
+        return self
+
+
+class ComponentContent(Content):
+    """Something that is in the product several times, each time with answers of its own (drawers).
+
+    `count`: how many, as a number or as the id of one of the product's own parameters; then instance k is there where
+    the parameter is at least k, and what is asked of the others is not asked. `maximum`: how many there can be (by
+    default what the parameter can be). Instance 2 of the question `front` of the component `drawer` is the question
+    `drawer_2_front`. Inside the component its own ids are written as they are, and `number` is 2; outside,
+    `sum(drawer, front.width)`, `count`, `all`, `any`, `min` and `max` ask all instances that are there. Components are
+    not nested.
+    """
+
+    id: Code
+    name: Text
+    count: Annotated[str, BeforeValidator(number_as_text), Bound(pattern=r"^([a-z][a-z0-9_]{0,39}|[1-9]\d{0,2})$")]
+    maximum: Annotated[int, Bound(ge=1, le=MAXIMUM_INSTANCES)] | None = None
+    groups: tuple[GroupContent, ...] = ()
+    parameters: tuple[ParameterContent, ...] = ()
+    quantities: tuple[QuantityContent, ...] = ()
+    lookups: tuple[LookupContent, ...] = ()
+    rules: tuple[RuleContent, ...] = ()
+
+    @property
+    def number(self) -> int | None:
+        """How many there are in every variant; None if a parameter says so."""
+        return int(self.count) if self.count.isdigit() else None
+
+    @property
+    def own_ids(self) -> tuple[str, ...]:
+        """The ids of its groups, parameters, quantities and lookups: the names of its own."""
+        kinds: tuple[tuple[Any, ...], ...] = (self.groups, self.parameters, self.quantities, self.lookups)
+        return tuple(one.id for kind in kinds for one in kind)
+
+
+class PreferenceContent(Content):
+    """What the standing completion takes where it can, among the variants in which `when` holds; never a rule.
+
+    `choose`: an option by group, a number by parameter. The greater the weight, the later it is given up.
+    """
+
+    when: Formula | None = None
+    choose: Annotated[dict[Code, Cell], Bound(min_length=1)]
+    weight: Annotated[int, Bound(ge=1, le=1000)] = 1
 
 
 class PresetContent(Content):
@@ -183,6 +337,10 @@ class ProductContent(Content):
     texts: tuple[TextContent, ...] = ()
     rules: tuple[RuleContent, ...] = ()
     presets: tuple[PresetContent, ...] = ()
+    quantities: Annotated[tuple[QuantityContent, ...], Later] = ()
+    lookups: Annotated[tuple[LookupContent, ...], Later] = ()
+    components: Annotated[tuple[ComponentContent, ...], Later] = ()
+    preferences: Annotated[tuple[PreferenceContent, ...], Later] = ()
 
     def group(self, group_id: str) -> GroupContent:
         """The group of this id; raises KeyError."""
@@ -192,6 +350,10 @@ class ProductContent(Content):
         """The option of this id; raises KeyError."""
         options = self.group(group_id).options
         return next((o for o in options if o.id == option_id), None) or _missing(f"{group_id}.{option_id}")
+
+    def parameter(self, parameter_id: str) -> ParameterContent:
+        """The parameter of this id; raises KeyError."""
+        return next((p for p in self.parameters if p.id == parameter_id), None) or _missing(parameter_id)
 
     def rule(self, rule_id: str) -> RuleContent:
         """The rule of this id; raises KeyError."""

@@ -50,6 +50,7 @@ _PATTERNS = {
     r"^[a-z][a-z0-9_]{0,39}$": N_("a code: a small letter, then small letters, digits and _, at most 40"),
     r"^[a-z][a-z0-9_-]{0,39}$": N_("a code: a small letter, then small letters, digits, - and _, at most 40"),
     r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$": N_("a group, a dot and an option, e.g. colour.red"),
+    r"^([a-z][a-z0-9_]{0,39}|[1-9]\d{0,2})$": N_("a number from 1 to 200, or the id of a parameter"),
     r"^#[0-9a-f]{6}$": N_("a colour, e.g. #8fbfe0"),
     r"^([01]\d|2[0-3]):[0-5]\d$": N_("a time in quotes, 00:00 to 23:59"),
     r"^[A-Z]{2}$": N_("a country in two capital letters, e.g. CN"),
@@ -81,7 +82,8 @@ _WORDS = {
 
 
 def _finding(kind: type[Content], error: Any) -> Finding:
-    path = tuple(step for step in error["loc"] if step != "[key]")
+    # What pydantic calls `[key]`, and the tags of a choice between kinds, are no steps of the file.
+    path = tuple(step for step in error["loc"] if not (isinstance(step, str) and step.startswith("[")))
     context: dict[str, Any] = dict(error.get("ctx", {}))
     name = error["type"]
     if name == "refused":

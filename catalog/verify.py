@@ -4,8 +4,9 @@ parts that nobody takes, formulas that give nonsense. One function a subject; ea
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fractions import Fraction
@@ -13,27 +14,55 @@ from importlib.resources import files
 
 from babel.numbers import get_currency_precision, list_currencies
 
-from catalog.content import parsed
+from catalog.cells import ANYTHING, BadCell, interval
+from catalog.components import NUMBER, instance_id, most_of
+from catalog.content import MAXIMUM_CODE, parsed
 from catalog.explode import LineFact, NotMakeable, PlantFacts, components_of, explode
 from catalog.factory import FactoryContent, LineContent, PlantContent
 from catalog.manufacturing import ManufacturingContent
 from catalog.price import PriceListContent, quote_price
 from catalog.problems import N_, Path, Sentence
-from catalog.products import GroupContent, ProductContent
+from catalog.products import (
+    MAXIMUM_INSTANCES,
+    ComponentContent,
+    GroupContent,
+    LookupContent,
+    ParameterContent,
+    ProductContent,
+    QuantityContent,
+    RuleContent,
+)
 from catalog.shape import Finding
-from catalog.state import default_decisions, preset_decisions, state
-from solver.configuration.analyse import sample
+from catalog.state import default_decisions, formula_of, names_asked, preset_decisions, state, text_limits
 from solver.configuration.check import answers
-from solver.configuration.compile import CompiledProblem, OutOfTime, VoidProblem, compile_problem
-from solver.configuration.explain import Conflict
-from solver.configuration.problem import Choose, ConfigurationProblem, Decision, InvalidProblem, OptionGroup, Variant
-from solver.configuration.rules import Answers, DividedByZero, Expression, holds, names_in, texts_in, value
-from solver.configuration.session import open_session
+from solver.configuration.compile import CompiledProblem, VoidProblem, compile_problem
+from solver.configuration.complete import complete
+from solver.configuration.explain import Conflicting
+from solver.configuration.problem import Choose, ConfigurationProblem, Decision, OptionGroup, Variant
+from solver.configuration.question import OutOfTime
+from solver.configuration.rules import (
+    Answers,
+    DividedByZero,
+    Each,
+    Expression,
+    Length,
+    Max,
+    Member,
+    Min,
+    Parameter,
+    RuleSyntaxError,
+    holds,
+    names_in,
+    value,
+    walk,
+)
+from solver.configuration.samples import sample
 from solver.scheduling.problem import InvalidProblem as InvalidWorkOrder
 from solver.scheduling.problem import LineId, MaterialId, PlantId, Second
 
 SECONDS = 5.0  # for one question to the solver
 COMPILING = 30.0  # for the first one, whether anything is valid
+MAXIMUM_WRITTEN_OUT = 100_000  # options, rules and rows of all instances of all components
 SAMPLE = 40  # valid variants whose price and work order are tried
 
 
@@ -42,41 +71,74 @@ SAMPLE = 40  # valid variants whose price and work order are tried
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What rules and formulas of a product may name."""
+    """What rules and formulas of a product may name; `inside`: what each component may, its own names as it says them.
+
+    `groups` and `parameters` (quantities too) have every instance of every component under its id in the product.
+    """
 
     groups: Mapping[str, GroupContent]
     members: Mapping[str, frozenset[str]]  # options and numbers by group
     parameters: frozenset[str]
     texts: frozenset[str]
+    components: frozenset[str]
+    inside: Mapping[str, Names]
 
     @classmethod
     def of(cls, product: ProductContent) -> Names:
         """The names of a product."""
-        return cls(
-            {group.id: group for group in product.groups},
-            {
-                group.id: frozenset(o.id for o in group.options) | {n for o in group.options for n in o.numbers}
-                for group in product.groups
-            },
-            frozenset(parameter.id for parameter in product.parameters),
-            frozenset(text.id for text in product.texts),
-        )
+        groups = {group.id: group for group in product.groups}
+        numbers = {*_ids_of(product.parameters), *_ids_of(product.quantities), *_ids_of(product.lookups)}
+        for component in product.components:
+            for number in range(1, _instances(component, product) + 1):
+                groups |= {instance_id(component.id, number, group.id): group for group in component.groups}
+                numbers |= {instance_id(component.id, number, name) for name in _numbers_of(component)}
+        members = {name: _members(group) for name, group in groups.items()}
+        texts = frozenset(text.id for text in product.texts)
+        components = frozenset(component.id for component in product.components)
+        inside: dict[str, Names] = {}
+        for component in product.components:
+            own_groups = {group.id: group for group in component.groups}
+            inside[component.id] = cls(
+                groups | own_groups,
+                members | {name: _members(group) for name, group in own_groups.items()},
+                frozenset((numbers | _numbers_of(component)) - own_groups.keys()),
+                texts,
+                components,
+                inside,
+            )
+        return cls(groups, members, frozenset(numbers), texts, components, inside)
+
+    def is_group(self, name: str) -> bool:
+        """Whether it is a group (and no number)."""
+        return name in self.groups
 
     def problems(self, path: Path, formula: str | None, *, texts: bool = True) -> Iterator[Finding]:
         """Every name in the formula that does not exist, or may not be used here."""
         if formula is None:
             return
-        expression = parsed(formula)
-        lengths = texts_in(expression)
+        lengths: set[str] = set()
+        found: set[tuple[str, str | None, str]] = set()
+        for part, where in _scoped(parsed(formula), self.components):
+            match part:
+                case Length(name=name):
+                    lengths.add(name)
+                case Member(group=group, name=member):
+                    found.add((group, member, where))
+                case Parameter(name=name):
+                    found.add((name, None, where))
+                case Each(component=component):
+                    if component not in self.components:
+                        yield _unknown(path, component, self.components, N_("a component: %(known)s"))
         for name in sorted(lengths - self.texts):
             yield _unknown(path, name, self.texts, N_("length() of a text: %(known)s"))
         if not texts and lengths & self.texts:
             yield Finding(path, N_("a rule cannot depend on a text"), N_("groups and parameters only"))
-        for group, member in sorted(names_in(expression), key=str):
-            if member is None and group not in lengths:
-                yield from self._parameter(path, group)
-            elif member is not None:
-                yield from self.member(path, group, member)
+        for name, asked, where in sorted(found, key=str):
+            names = self.inside.get(where, self)
+            if asked is None:
+                yield from names._parameter(path, name)
+            else:
+                yield from names.member(path, name, asked)
 
     def member(self, path: Path, group: str, member: str) -> Iterator[Finding]:
         """What is wrong with `group.member`."""
@@ -86,15 +148,74 @@ class Names:
             known = self.members[group]
             yield _unknown(path, f"{group}.{member}", [f"{group}.{name}" for name in known], N_("one of: %(known)s"))
 
+    def answer(self, path: Path, name: str, answer: str) -> Iterator[Finding]:
+        """What is wrong with an option of a group, or a number of a parameter, that is to be chosen."""
+        if name in self.groups:
+            options = [option.id for option in self.groups[name].options]
+            if answer not in options:
+                yield _unknown(path, answer, options, N_("an option: %(known)s"))
+        elif name not in self.parameters:
+            yield _unknown(path, name, [*self.groups, *self.parameters], N_("a group or parameter: %(known)s"))
+        elif not _WHOLE.fullmatch(answer):
+            yield Finding(path, N_("%(found)s cannot be entered"), N_("a whole number"), {"found": answer})
+
     def _parameter(self, path: Path, name: str) -> Iterator[Finding]:
+        if name in self.parameters:
+            return
         if name in self.groups:
             wanted = N_("an option or number of the group: %(known)s")
             yield _unknown(path, name, [f"{name}.{member}" for member in self.members[name]], wanted)
         elif name in self.texts:
             yield Finding(path, N_("%(name)s is a text"), N_("length(%(name)s)"), {"name": name})
-        elif name not in self.parameters:
+        elif name in self.components:
+            wanted = N_("sum(%(name)s, ...), count, all, any, min or max")
+            yield Finding(path, N_("%(name)s is a component"), wanted, {"name": name})
+        else:
             known = [*self.parameters, *self.groups]
             yield _unknown(path, name, known, N_("a parameter, or group.option: %(known)s"))
+
+
+_WHOLE = re.compile(r"-?\d{1,10}")
+
+
+def _ids_of(
+    named: Iterable[ParameterContent] | Iterable[QuantityContent] | Iterable[LookupContent],
+) -> Iterator[str]:
+    return (one.id for one in named)
+
+
+def _numbers_of(component: ComponentContent) -> set[str]:
+    return {*_ids_of(component.parameters), *_ids_of(component.quantities), *_ids_of(component.lookups), NUMBER}
+
+
+def _members(group: GroupContent) -> frozenset[str]:
+    return frozenset(o.id for o in group.options) | {n for o in group.options for n in o.numbers}
+
+
+def _instances(component: ComponentContent, product: ProductContent) -> int:
+    """How many instances there can be; 1 where that is not known, so that the rest can still be judged."""
+    try:
+        return min(most_of(component, product), MAXIMUM_INSTANCES)
+    except KeyError:
+        return min(component.maximum or 1, MAXIMUM_INSTANCES)
+
+
+def _scoped(expression: Expression, components: Container[str], where: str = "") -> Iterator[tuple[Expression, str]]:
+    """Every part of an expression with the component in whose names it speaks ("": the product's own)."""
+    waiting = [(expression, where)]
+    while waiting:
+        part, inside = waiting.pop()
+        match part:
+            case Each(component=component):
+                yield part, inside
+                waiting.append((part.body, component))
+            case Min(operands=(Parameter(name=name), body)) | Max(operands=(Parameter(name=name), body)) if (
+                name in components
+            ):
+                waiting.append((body, name))
+            case _:
+                yield part, inside
+                waiting += [(child, inside) for child in part.children()]
 
 
 def _unknown(path: Path, name: str, known: Iterable[str], wanted: str) -> Finding:
@@ -127,46 +248,264 @@ def product_problems(product: ProductContent) -> Iterator[Finding]:
     yield from _steps(product)
     for index, group in enumerate(product.groups):
         yield from _group(("groups", index), group)
-    yield from _parameters(product)
-    for index, text in enumerate(product.texts):
-        yield from names.problems(("texts", index, "requires"), text.requires, texts=False)
-    yield from _rules(product, names)
+    yield from _parameters((), product.parameters)
+    yield from _asked((), product.groups, product.parameters, names)
+    yield from _texts(product, names)
+    yield from _reckoned((), product.quantities, product.lookups, names)
+    yield from _rules((), product.rules, names)
+    yield from _components(product, names)
+    yield from _circles(product)
     yield from _presets(product, names)
+    yield from _preferences(product, names)
 
 
 def _ids(product: ProductContent) -> Iterator[Finding]:
     yield from _twice(("steps",), "id", (step.id for step in product.steps))
-    yield from _twice(("rules",), "id", (rule.id for rule in product.rules))
     yield from _twice(("presets",), "id", (preset.id for preset in product.presets))
-    owner: dict[str, str] = {}
-    for kind, ids in (
-        ("groups", [g.id for g in product.groups]),
-        ("parameters", [p.id for p in product.parameters]),
-        ("texts", [t.id for t in product.texts]),
-    ):
-        for index, name in enumerate(ids):
-            if name in owner:
-                message = N_("%(name)s is already the id of one of the %(kind)s")
-                yield Finding((kind, index, "id"), message, N_("another id"), {"name": name, "kind": owner[name]})
-            owner.setdefault(name, kind)
+    yield from _twice(("rules",), "id", (rule.id for rule in product.rules))
+    owner = dict.fromkeys((rule.id for rule in product.rules), "rules")
+    yield from _written_out_ids(product, "rules", owner)
+    owner = {}
+    for kind in (*_NAMED, "texts", "components"):
+        yield from _own_ids((), kind, [one.id for one in getattr(product, kind)], owner)
+    for index, component in enumerate(product.components):
+        inner = {**owner, NUMBER: "quantities"}  # a name of the product would be out of reach inside
+        for kind in _NAMED:
+            yield from _own_ids(("components", index), kind, [one.id for one in getattr(component, kind)], inner)
+    for kind in _NAMED:
+        yield from _written_out_ids(product, kind, owner)
+
+
+_NAMED = ("groups", "parameters", "quantities", "lookups")  # what rules and formulas name
+
+
+def _own_ids(path: Path, kind: str, ids: Iterable[str], owner: dict[str, str]) -> Iterator[Finding]:
+    for index, name in enumerate(ids):
+        if name in owner:
+            message = N_("%(name)s is already the id of one of the %(kind)s")
+            values = {"name": name, "kind": owner[name]}
+            yield Finding((*path, kind, index, "id"), message, N_("another id"), values)
+        owner.setdefault(name, kind)
+
+
+def _written_out_ids(product: ProductContent, kind: str, owner: Mapping[str, str]) -> Iterator[Finding]:
+    """The id of every instance is a code of its own."""
+    for place, component in enumerate(product.components):
+        for index, one in enumerate(getattr(component, kind)):
+            path: Path = ("components", place, kind, index, "id")
+            for number in range(1, _instances(component, product) + 1):
+                name = instance_id(component.id, number, one.id)
+                if len(name) > MAXIMUM_CODE:
+                    wanted = N_("at most %(most)s characters with its component")
+                    values = {"name": name, "most": MAXIMUM_CODE}
+                    yield Finding(path, N_("the id becomes %(name)s"), wanted, values)
+                    break
+                if name in owner:
+                    message = N_("%(name)s is already the id of one of the %(kind)s")
+                    yield Finding(path, message, N_("another id"), {"name": name, "kind": owner[name]})
+                    break
 
 
 def _steps(product: ProductContent) -> Iterator[Finding]:
     known = {step.id for step in product.steps}
     used: set[str] = set()
-    questions: tuple[tuple[str, Iterable[str]], ...] = (
-        ("groups", (g.step for g in product.groups)),
-        ("parameters", (p.step for p in product.parameters)),
-        ("texts", (t.step for t in product.texts)),
-    )
-    for kind, steps in questions:
-        for index, step in enumerate(steps):
-            used.add(step)
-            if step not in known:
-                yield _unknown((kind, index, "step"), step, known, N_("a step: %(known)s"))
+    for kind in ("groups", "parameters", "texts"):
+        yield from _in_steps((kind,), (one.step for one in getattr(product, kind)), known, used)
+    for place, component in enumerate(product.components):
+        for kind in ("groups", "parameters"):
+            path: Path = ("components", place, kind)
+            yield from _in_steps(path, (one.step for one in getattr(component, kind)), known, used)
     for index, one in enumerate(product.steps):
         if one.id not in used:
             yield Finding(("steps", index, "id"), N_("the step asks nothing"), N_("a group, parameter or text in it"))
+
+
+def _in_steps(path: Path, steps: Iterable[str], known: set[str], used: set[str]) -> Iterator[Finding]:
+    for index, step in enumerate(steps):
+        used.add(step)
+        if step not in known:
+            yield _unknown((*path, index, "step"), step, known, N_("a step: %(known)s"))
+
+
+def _asked(
+    path: Path, groups: Iterable[GroupContent], parameters: Iterable[ParameterContent], names: Names
+) -> Iterator[Finding]:
+    for index, group in enumerate(groups):
+        yield from names.problems((*path, "groups", index, "when"), group.when, texts=False)
+    for index, parameter in enumerate(parameters):
+        yield from names.problems((*path, "parameters", index, "when"), parameter.when, texts=False)
+        if parameter.when is None and parameter.otherwise:
+            at = (*path, "parameters", index, "otherwise")
+            yield Finding(at, N_("the parameter is always asked for"), N_("otherwise only beside when"))
+
+
+def _texts(product: ProductContent, names: Names) -> Iterator[Finding]:
+    for index, text in enumerate(product.texts):
+        path: Path = ("texts", index)
+        yield from names.problems((*path, "requires"), text.requires, texts=False)
+        for place, pattern in enumerate(text.patterns):
+            yield from names.problems((*path, "patterns", place, "when"), pattern.when, texts=False)
+        for place, limits in enumerate(text.limits):
+            if limits.minimum_length > limits.maximum_length:
+                at = path if place == len(text.patterns) else (*path, "patterns", place)
+                message, wanted = N_("the minimum is above the maximum"), N_("at most %(most)s")
+                yield Finding((*at, "minimum_length"), message, wanted, {"most": limits.maximum_length})
+
+
+def _reckoned(
+    path: Path, quantities: Iterable[QuantityContent], lookups: Iterable[LookupContent], names: Names
+) -> Iterator[Finding]:
+    for index, quantity in enumerate(quantities):
+        yield from names.problems((*path, "quantities", index, "formula"), quantity.formula, texts=False)
+    for index, lookup in enumerate(lookups):
+        at: Path = (*path, "lookups", index)
+        yield from names.problems((*at, "otherwise"), lookup.otherwise, texts=False)
+        good = True
+        for finding in _columns((*at, "columns"), lookup.columns, names):
+            good = False
+            yield finding
+        seen: dict[tuple[str, ...], int] = {}
+        for number, row in enumerate(lookup.rows):
+            where: Path = (*at, "rows", number)
+            if len(row) != len(lookup.columns) + 1:
+                message, wanted = N_("the row has %(count)s cells"), N_("%(columns)s: one a column, and the value")
+                yield Finding(where, message, wanted, {"count": len(row), "columns": len(lookup.columns) + 1})
+                continue
+            if good:
+                yield from _cells(where, lookup.columns, row[:-1], names)
+            if (first := seen.setdefault(row[:-1], number)) != number:
+                message = N_("row %(first)s has the same cells")
+                yield Finding(where, message, N_("each combination once"), {"first": first + 1})
+            try:
+                yield from names.problems((*where, len(row) - 1), row[-1], texts=False)
+            except RuleSyntaxError as error:
+                values = {"column": error.column, "found": error.found, "wanted": error.expected}
+                yield Finding((*where, len(row) - 1), N_("column %(column)s: found %(found)s"), "%(wanted)s", values)
+
+
+def _components(product: ProductContent, names: Names) -> Iterator[Finding]:
+    size = 0
+    for index, component in enumerate(product.components):
+        path: Path = ("components", index)
+        yield from _count(path, component, product)
+        inside = names.inside[component.id]
+        for place, group in enumerate(component.groups):
+            yield from _group((*path, "groups", place), group)
+        yield from _parameters(path, component.parameters)
+        yield from _asked(path, component.groups, component.parameters, inside)
+        yield from _reckoned(path, component.quantities, component.lookups, inside)
+        yield from _twice((*path, "rules"), "id", (rule.id for rule in component.rules))
+        yield from _rules(path, component.rules, inside)
+        if not component.groups and not component.parameters:
+            yield Finding(path, N_("the component asks nothing"), N_("at least one group or parameter"))
+        parts = 1 + len(component.rules) + sum(len(group.options) for group in component.groups)
+        parts += sum(len(lookup.rows) for lookup in component.lookups)
+        parts += sum(len(rule.table.rows) for rule in component.rules if rule.table is not None)
+        size += parts * _instances(component, product)
+    if size > MAXIMUM_WRITTEN_OUT:
+        message = N_("with every instance there are %(count)s options, rules and rows")
+        wanted = N_("at most %(most)s")
+        yield Finding(("components",), message, wanted, {"count": size, "most": MAXIMUM_WRITTEN_OUT})
+
+
+def _count(path: Path, component: ComponentContent, product: ProductContent) -> Iterator[Finding]:
+    if component.number is not None:
+        if component.number > MAXIMUM_INSTANCES:
+            yield _too_many((*path, "count"), component.number)
+        if component.maximum is not None and component.maximum != component.number:
+            wanted = N_("no maximum, where the count is a number")
+            yield Finding((*path, "maximum"), N_("the count is always the same"), wanted)
+        return
+    parameter = next((one for one in product.parameters if one.id == component.count), None)
+    if parameter is None:
+        # A parameter inside a component cannot count: components would need each other in a circle.
+        known = [one.id for one in product.parameters]
+        wanted = N_("a number, or a parameter of the product itself: %(known)s")
+        yield _unknown((*path, "count"), component.count, known, wanted)
+        return
+    if component.maximum is not None and component.maximum < parameter.maximum:
+        message = N_("%(name)s can be more than that")
+        values = {"name": parameter.id, "most": parameter.maximum}
+        yield Finding((*path, "maximum"), message, N_("at least %(most)s"), values)
+    elif component.maximum is None and not 1 <= parameter.maximum <= MAXIMUM_INSTANCES:
+        yield _too_many((*path, "count"), parameter.maximum)
+
+
+def _too_many(path: Path, count: int) -> Finding:
+    values = {"count": count, "most": MAXIMUM_INSTANCES}
+    return Finding(path, N_("there could be %(count)s of it"), N_("1 to %(most)s"), values)
+
+
+def _circles(product: ProductContent) -> Iterator[Finding]:
+    """Quantities that need each other; one of a component stands for those of all its instances."""
+    places, needs = _needs(product)
+    done: set[str] = set()
+    for start in needs:
+        path: dict[str, Iterator[str]] = {} if start in done else {start: iter(sorted(needs[start]))}
+        while path:
+            last = next(reversed(path))
+            following = next(path[last], None)
+            if following is None:
+                del path[last]
+                done.add(last)
+            elif following in path:
+                circle = [*list(path)[list(path).index(following) :], following]
+                message = N_("it needs itself: %(circle)s")
+                wanted = N_("quantities that do not need each other in a circle")
+                values = {"circle": " → ".join(name.removeprefix(".") for name in circle)}
+                yield Finding(places[following], message, wanted, values)
+                return
+            elif following not in done:
+                path[following] = iter(sorted(needs[following]))
+
+
+def _needs(product: ProductContent) -> tuple[dict[str, Path], dict[str, set[str]]]:
+    """Where each quantity stands, and which others it names; `drawer.weight`: of the component drawer."""
+    components = {component.id for component in product.components}
+    places: dict[str, Path] = {}
+    formulas: dict[str, tuple[str, list[str]]] = {}
+    known: dict[str, str] = {}  # what formulas say, `inside.` a component or not -> quantity
+    owners: list[tuple[str, Path, ProductContent | ComponentContent]] = [("", (), product)]
+    owners += [(one.id, ("components", index), one) for index, one in enumerate(product.components)]
+    for where, path, owner in owners:
+        for index, quantity in enumerate(owner.quantities):
+            name = f"{where}.{quantity.id}"
+            places[name] = (*path, "quantities", index, "formula")
+            formulas[name] = (where, [quantity.formula])
+        for index, lookup in enumerate(owner.lookups):
+            name = f"{where}.{lookup.id}"
+            places[name] = (*path, "lookups", index, "rows")
+            formulas[name] = (where, _formulas_of(lookup))
+        for own in (*_ids_of(owner.quantities), *_ids_of(owner.lookups)):
+            known[f"{where}.{own}"] = f"{where}.{own}"
+            if isinstance(owner, ComponentContent):
+                for number in range(1, _instances(owner, product) + 1):
+                    known[f".{instance_id(where, number, own)}"] = f"{where}.{own}"
+    needs: dict[str, set[str]] = {name: set() for name in formulas}
+    for name, (where, texts) in formulas.items():
+        for text in texts:
+            try:
+                tree = parsed(text)
+            except RuleSyntaxError:
+                continue  # is told where it stands
+            for part, inside in _scoped(tree, components, where):
+                if isinstance(part, Parameter):
+                    asked = known.get(f"{inside}.{part.name}") or known.get(f".{part.name}")
+                    if asked is not None:
+                        needs[name].add(asked)
+    return places, needs
+
+
+def _formulas_of(lookup: LookupContent) -> list[str]:
+    values = dict.fromkeys(row[-1] for row in lookup.rows)
+    return [*lookup.columns, *values, *([lookup.otherwise] if lookup.otherwise is not None else [])]
+
+
+def _preferences(product: ProductContent, names: Names) -> Iterator[Finding]:
+    for index, preference in enumerate(product.preferences):
+        yield from names.problems(("preferences", index, "when"), preference.when, texts=False)
+        for name, answer in preference.choose.items():
+            yield from names.answer(("preferences", index, "choose", name), name, answer)
 
 
 def _group(path: Path, group: GroupContent) -> Iterator[Finding]:
@@ -191,9 +530,9 @@ def _group(path: Path, group: GroupContent) -> Iterator[Finding]:
         yield _unknown((*path, "default"), group.default, options, N_("an option: %(known)s"))
 
 
-def _parameters(product: ProductContent) -> Iterator[Finding]:
-    for index, parameter in enumerate(product.parameters):
-        path: Path = ("parameters", index)
+def _parameters(above: Path, parameters: Iterable[ParameterContent]) -> Iterator[Finding]:
+    for index, parameter in enumerate(parameters):
+        path: Path = (*above, "parameters", index)
         if parameter.minimum > parameter.maximum:
             message, wanted = N_("the minimum is above the maximum"), N_("at most %(most)s")
             yield Finding((*path, "minimum"), message, wanted, {"most": parameter.maximum})
@@ -208,37 +547,64 @@ def _parameters(product: ProductContent) -> Iterator[Finding]:
             )
 
 
-def _rules(product: ProductContent, names: Names) -> Iterator[Finding]:
-    for index, rule in enumerate(product.rules):
-        path: Path = ("rules", index)
+def _rules(above: Path, rules: Iterable[RuleContent], names: Names) -> Iterator[Finding]:
+    for index, rule in enumerate(rules):
+        path: Path = (*above, "rules", index)
         yield from names.problems((*path, "expression"), rule.expression, texts=False)
-        if rule.table is None:
+        table = rule.table
+        if table is None:
             continue
-        known = True
-        for column, group in enumerate(rule.table.groups):
-            at = (*path, "table", "groups", column)
-            if group not in names.groups:
-                known = False
-                yield _unknown(at, group, names.groups, N_("a group: %(known)s"))
-            elif not _exactly_one(names.groups[group]):
+        key = "groups" if table.groups else "columns"
+        good = True
+        for finding in _columns((*path, "table", key), table.names, names, groups_only=bool(table.groups)):
+            good = False
+            yield finding
+        if good:
+            yield from _rows((*path, "table", "rows"), table.names, table.rows, names)
+
+
+def _columns(path: Path, columns: tuple[str, ...], names: Names, *, groups_only: bool = False) -> Iterator[Finding]:
+    for index, name in enumerate(columns):
+        if name in names.groups:
+            if names.groups[name].maximum != 1 or (groups_only and not _exactly_one(names.groups[name])):
                 message, wanted = N_("%(name)s may have several answers, or none"), N_("a group of exactly one")
-                yield Finding(at, message, wanted, {"name": group})
-        if len(set(rule.table.groups)) < len(rule.table.groups):
-            yield Finding((*path, "table", "groups"), N_("a group is given twice"), N_("each group once"))
-        if known:
-            yield from _rows((*path, "table", "rows"), rule.table.groups, rule.table.rows, names)
+                yield Finding((*path, index), message, wanted, {"name": name})
+        elif groups_only:
+            yield _unknown((*path, index), name, names.groups, N_("a group: %(known)s"))
+        elif name not in names.parameters:
+            known = [*names.groups, *names.parameters]
+            yield _unknown((*path, index), name, known, N_("a group, parameter or quantity: %(known)s"))
+    if len(set(columns)) < len(columns):
+        message = N_("a group is given twice") if groups_only else N_("a column is given twice")
+        yield Finding(path, message, N_("each group once") if groups_only else N_("each column once"))
 
 
-def _rows(path: Path, groups: tuple[str, ...], rows: tuple[tuple[str, ...], ...], names: Names) -> Iterator[Finding]:
+def _rows(path: Path, columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...], names: Names) -> Iterator[Finding]:
     for index, row in enumerate(rows):
-        if len(row) != len(groups):
-            message, wanted = N_("the row has %(count)s options"), N_("%(groups)s, one a group")
-            yield Finding((*path, index), message, wanted, {"count": len(row), "groups": len(groups)})
+        if len(row) != len(columns):
+            if all(name in names.groups for name in columns):
+                message, wanted = N_("the row has %(count)s options"), N_("%(groups)s, one a group")
+            else:
+                message, wanted = N_("the row has %(count)s cells"), N_("%(groups)s, one a column")
+            yield Finding((*path, index), message, wanted, {"count": len(row), "groups": len(columns)})
             continue
-        for column, (group, option) in enumerate(zip(groups, row, strict=True)):
-            options = [o.id for o in names.groups[group].options]
-            if option not in options:
-                yield _unknown((*path, index, column), option, options, N_("an option: %(known)s"))
+        yield from _cells((*path, index), columns, row, names)
+
+
+def _cells(path: Path, columns: tuple[str, ...], row: tuple[str, ...], names: Names) -> Iterator[Finding]:
+    for column, (name, text) in enumerate(zip(columns, row, strict=True)):
+        if text == ANYTHING:
+            continue
+        if name in names.groups:
+            options = [o.id for o in names.groups[name].options]
+            if text not in options:
+                yield _unknown((*path, column), text, options, N_("an option: %(known)s"))
+            continue
+        try:
+            interval(text)
+        except BadCell:
+            wanted = N_("a number, an interval (0..1200, ..5, 1201..) or *")
+            yield Finding((*path, column), N_("%(found)s is no interval"), wanted, {"found": text[:60]})
 
 
 def _presets(product: ProductContent, names: Names) -> Iterator[Finding]:
@@ -252,7 +618,7 @@ def _presets(product: ProductContent, names: Names) -> Iterator[Finding]:
 
 
 def _exactly_one(group: GroupContent | OptionGroup) -> bool:
-    return group.minimum == group.maximum == 1
+    return group.minimum == group.maximum == 1 and group.when is None
 
 
 def solved_problems(product: ProductContent) -> tuple[CompiledProblem | None, tuple[Finding, ...]]:
@@ -269,9 +635,26 @@ def solved_problems(product: ProductContent) -> tuple[CompiledProblem | None, tu
     except OutOfTime:
         message = N_("it was not found within %(seconds)s seconds whether anything is valid")
         return None, (Finding(("rules",), message, N_("simpler rules"), {"seconds": round(COMPILING)}),)
-    except InvalidProblem as error:
-        return None, (Finding(("rules",), "%(said)s", N_("a rule that can be solved"), {"said": str(error)}),)
+    except ValueError as error:  # InvalidProblem, or an expression that becomes too large with every instance
+        path = _path_of(product, str(error).partition(":")[0])
+        return None, (Finding(path, "%(said)s", N_("a rule that can be solved"), {"said": str(error)}),)
     return compiled, (*_conflicts(product, compiled),)
+
+
+def _path_of(product: ProductContent, name: str) -> Path:
+    """Where the file says what the problem calls by this id; else the rules."""
+    name = name.removesuffix(":when").removesuffix(":row")
+    kinds = ("rules", *_NAMED)
+    for kind in kinds:
+        for index, one in enumerate(getattr(product, kind)):
+            if one.id == name:
+                return (kind, index)
+    for place, component in enumerate(product.components):
+        for kind in kinds:
+            for index, one in enumerate(getattr(component, kind)):
+                if re.fullmatch(rf"{component.id}_\d+_{one.id}", name):
+                    return ("components", place, kind, index)
+    return ("rules",)
 
 
 def _conflicts(product: ProductContent, compiled: CompiledProblem) -> Iterator[Finding]:
@@ -284,17 +667,25 @@ def _conflicts(product: ProductContent, compiled: CompiledProblem) -> Iterator[F
             yield from dead
             if dead:
                 return  # together they conflict for the same reason
-    yield from _conflict(compiled, ("groups",), default_decisions(product))
+    unconditional = {group.id for group in product.groups if group.when is None}
+    unconditional |= {parameter.id for parameter in product.parameters if parameter.when is None}
+    together = tuple(
+        decision
+        for decision in default_decisions(product)
+        if (decision.group if isinstance(decision, Choose) else decision.parameter) in unconditional
+    )
+    yield from _conflict(compiled, ("groups",), together)
 
 
 def _conflict(compiled: CompiledProblem, path: Path, decisions: tuple[Decision, ...]) -> Iterator[Finding]:
     try:
-        opened = open_session(compiled, decisions, seconds=SECONDS)
+        complete(compiled, decisions, seconds=SECONDS)
     except OutOfTime:
         return  # not known to conflict
-    if isinstance(opened, Conflict):
-        shown = ", ".join(sorted(_decision(decision) for decision in opened.decisions))
-        values = {"decisions": shown, "rules": ", ".join(sorted(opened.rules)) or "-"}
+    except Conflicting as error:
+        conflict = error.conflict
+        shown = ", ".join(sorted(_decision(decision) for decision in conflict.decisions))
+        values = {"decisions": shown, "rules": ", ".join(sorted(conflict.rules)) or "-"}
         message = N_("%(decisions)s cannot be chosen together under the rules: %(rules)s")
         yield Finding(path, message, N_("choices that are valid together"), values)
 
@@ -335,7 +726,7 @@ def price_problems(prices: PriceListContent, product: ProductContent | None) -> 
 
 def _constant(path: Path, formula: str) -> Iterator[Finding]:
     """An amount without names is reckoned once, for every variant."""
-    if not names_in(parsed(formula)):
+    if not names_in(parsed(formula)) and not any(isinstance(part, Each) for part in walk(parsed(formula))):
         try:
             value(parsed(formula), _Nothing())
         except DividedByZero:
@@ -543,34 +934,35 @@ def tried_problems(
     Every text is tried empty and at full length. A sample proves nothing; it finds the slip that is in every variant.
     """
     problem = state(product)
-    full = {text.id: "x" * text.maximum_length for text in product.texts}
     seen: set[tuple[str, Path]] = set()
     try:
         variants = sample(compiled, SAMPLE, 0)
     except OutOfTime:
         return  # what could be tried is missing, not wrong
     for drawn in variants:
+        full = {text.id: "x" * text_limits(problem, text, drawn).maximum_length for text in product.texts}
         for texts in ({}, full) if full else ({},):
             variant = Variant(drawn.chosen, drawn.numbers, texts)
-            for section, finding in _tried(problem, variant, prices, manufacturing, factory):
+            for section, finding in faults_of(problem, variant, prices, manufacturing, factory):
                 if (section, finding.path) not in seen:
                     seen.add((section, finding.path))
                     yield section, finding
 
 
-def _tried(
+def faults_of(
     problem: ConfigurationProblem,
     variant: Variant,
     prices: PriceListContent | None,
     manufacturing: ManufacturingContent | None,
     factory: FactoryContent | None,
 ) -> Iterator[tuple[str, Finding]]:
+    """(section, finding): what price and work order of one valid variant give that cannot be."""
     asked = answers(problem, variant)
     if prices is not None:
         found = (*_tried_prices(prices, problem, asked, variant),)
         yield from (("prices", finding) for finding in found)
     if manufacturing is not None:
-        found = (*_tried_formulas(manufacturing, asked, variant),)
+        found = (*_tried_formulas(manufacturing, problem, asked, variant),)
         if not found and factory is not None:
             found = (*_tried_plants(manufacturing, problem, asked, variant, factory),)
         yield from (("manufacturing", finding) for finding in found)
@@ -584,41 +976,44 @@ def _tried_prices(
         if item.chosen is not None and item.chosen[1] not in variant.chosen[item.chosen[0]]:
             continue
         for key, formula in (("when", item.when), ("amount", item.amount), ("cost", item.cost)):
-            result = _value(formula, asked)
+            result = _value(formula, problem, asked)
             if result is None:
                 sound = False
-                yield _by_zero(("items", index, key), formula, variant)
+                yield _by_zero(("items", index, key), formula, problem, variant)
             elif key == "when" and not result:
                 break
             elif abs(result) > 10**9:
                 sound = False
                 message, wanted = N_("it is %(result)s for %(variant)s"), N_("at most 1,000,000,000")
-                yield _nonsense(("items", index, key), formula, variant, message, wanted, result)
+                yield _nonsense(("items", index, key), formula, problem, variant, message, wanted, result)
     if sound:
         total = quote_price(prices, problem, variant, country=next(iter(prices.tax))).gross
         if total < 0:
             message, wanted = N_("the price is below 0 for %(variant)s"), N_("0 or more")
-            yield Finding(("items",), message, wanted, {"variant": _shown(variant, None)})
+            yield Finding(("items",), message, wanted, {"variant": _shown(variant, problem, None)})
 
 
-def _tried_formulas(content: ManufacturingContent, asked: Answers, variant: Variant) -> Iterator[Finding]:
+def _tried_formulas(
+    content: ManufacturingContent, problem: ConfigurationProblem, asked: Answers, variant: Variant
+) -> Iterator[Finding]:
     rows: list[tuple[Path, str | None, str, str]] = [
         *((("bom", index), part.when, "quantity", part.quantity) for index, part in enumerate(content.bom)),
         *((("routing", index), row.when, "minutes", row.minutes) for index, row in enumerate(content.routing)),
     ]
     for path, when, key, formula in rows:
-        applies = _value(when, asked)
+        applies = _value(when, problem, asked)
         if applies is None:
-            yield _by_zero((*path, "when"), when, variant)
+            yield _by_zero((*path, "when"), when, problem, variant)
             continue
         if not applies:
             continue
-        result = _value(formula, asked)
+        result = _value(formula, problem, asked)
         if result is None:
-            yield _by_zero((*path, key), formula, variant)
+            yield _by_zero((*path, key), formula, problem, variant)
         elif result < 0 or (key == "minutes" and result == 0) or result > 10**6:
             wanted = N_("0 to 1,000,000") if key == "quantity" else N_("more than 0, at most 1,000,000")
-            yield _nonsense((*path, key), formula, variant, N_("it is %(result)s for %(variant)s"), wanted, result)
+            message = N_("it is %(result)s for %(variant)s")
+            yield _nonsense((*path, key), formula, problem, variant, message, wanted, result)
 
 
 def _tried_plants(
@@ -638,21 +1033,21 @@ def _tried_plants(
             continue
         except InvalidWorkOrder:
             message, wanted = N_("%(variant)s needs no operation"), N_("at least one for every variant")
-            yield Finding(("routing",), message, wanted, {"variant": _shown(variant, None)})
+            yield Finding(("routing",), message, wanted, {"variant": _shown(variant, problem, None)})
             return
-        yield from _taken(content, asked)
+        yield from _taken(content, problem, asked)
         return
     message, wanted = N_("no plant can make %(variant)s: %(reasons)s"), N_("a plant with every stage and material")
-    values = {"variant": _shown(variant, None), "reasons": " ".join(dict.fromkeys(reasons))}
+    values = {"variant": _shown(variant, problem, None), "reasons": " ".join(dict.fromkeys(reasons))}
     yield Finding(("routing",), message, wanted, values)
 
 
-def _taken(content: ManufacturingContent, asked: Answers) -> Iterator[Finding]:
+def _taken(content: ManufacturingContent, problem: ConfigurationProblem, asked: Answers) -> Iterator[Finding]:
     """Every counted part of a variant is taken by exactly one of the operations that it needs."""
-    needed = (row for row in content.routing if row.when is None or holds(parsed(row.when), asked))
+    needed = (row for row in content.routing if row.when is None or holds(formula_of(problem, row.when), asked))
     times = Counter(component for row in needed for component in row.takes)
     rows = {part.component: index for index, part in reversed((*enumerate(content.bom),))}
-    for part in components_of(content, asked):
+    for part in components_of(content, problem, asked):
         if part.material is not None and times[part.code] != 1:
             message = N_("%(count)s operations take it from stock in some variant")
             wanted = N_("exactly one")
@@ -668,35 +1063,41 @@ def facts_of(plant: PlantContent) -> PlantFacts:
     return PlantFacts(PlantId(plant.code), {stage: tuple(facts) for stage, facts in stages.items()}, materials)
 
 
-def _value(formula: str | None, asked: Answers) -> Fraction | None:
+def _value(formula: str | None, problem: ConfigurationProblem, asked: Answers) -> Fraction | None:
     """The value (1 where there is no formula), None where it divides by 0."""
     if formula is None:
         return Fraction(1)
     try:
-        return value(parsed(formula), asked)
+        return value(formula_of(problem, formula), asked)
     except DividedByZero:
         return None
 
 
-def _by_zero(path: Path, formula: str | None, variant: Variant) -> Finding:
-    shown = _shown(variant, parsed(formula) if formula else None)
-    return Finding(path, N_("it divides by 0 for %(variant)s"), N_("a divisor that is never 0"), {"variant": shown})
+def _by_zero(path: Path, formula: str | None, problem: ConfigurationProblem, variant: Variant) -> Finding:
+    values = {"variant": _shown(variant, problem, formula)}
+    return Finding(path, N_("it divides by 0 for %(variant)s"), N_("a divisor that is never 0"), values)
 
 
 def _nonsense(
-    path: Path, formula: str | None, variant: Variant, message: str, wanted: str, result: Fraction
+    path: Path,
+    formula: str | None,
+    problem: ConfigurationProblem,
+    variant: Variant,
+    message: str,
+    wanted: str,
+    result: Fraction,
 ) -> Finding:
-    shown = _shown(variant, parsed(formula) if formula else None)
-    return Finding(path, message, wanted, {"variant": shown, "result": _number(result)})
+    values = {"variant": _shown(variant, problem, formula), "result": _number(result)}
+    return Finding(path, message, wanted, values)
 
 
 def _number(result: Fraction) -> str:
     return f"{float(result):g}" if abs(result) < 10**15 else f"{'-' if result < 0 else ''}10^15"
 
 
-def _shown(variant: Variant, expression: Expression | None) -> str | Sentence:
-    """The choices of a variant that an expression asks for (all, without one)."""
-    names = {name for name, _ in names_in(expression)} if expression is not None else None
+def _shown(variant: Variant, problem: ConfigurationProblem, formula: str | None) -> str | Sentence:
+    """The choices of a variant that a formula asks for (all, without one)."""
+    names = names_asked(problem, formula_of(problem, formula)) if formula else None
     chosen = [
         f"{group}.{option}"
         for group, options in variant.chosen.items()

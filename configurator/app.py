@@ -32,6 +32,7 @@ from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter, Map
 
+from catalog.offer import keep_offers
 from catalog.products import Product
 from configurator import db
 from configurator.auth import ROLE_WORDS, Role, init_auth
@@ -52,6 +53,9 @@ def create_app(settings: Settings) -> APIFlask:
     """The application over the database that the settings name."""
     configure_logs(settings.log_format, settings.log_level)
     configure_planning(settings)
+    keep_offers(
+        settings.folder / "compiled", offers=settings.offers_kept, megabytes=settings.offers_megabytes
+    )
     db.connect(settings.database)
     app = APIFlask(
         "configurator", title="Configurator", version="1", json_errors=False, docs_path=None,

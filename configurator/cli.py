@@ -46,6 +46,13 @@ def _connect(settings: Settings) -> None:
     db.connect(settings.database)
 
 
+def _keep_compiled(settings: Settings) -> None:
+    """What a command compiles is there for the web processes too."""
+    from catalog.offer import keep_offers
+
+    keep_offers(settings.folder / "compiled", offers=settings.offers_kept, megabytes=settings.offers_megabytes)
+
+
 def _migrated(settings: Settings) -> None:
     """Connect to a database that must stand at the newest step."""
     from configurator.migrate import newest, present
@@ -163,6 +170,8 @@ def _seeded(settings: Settings, orders: int, number: int) -> bool:
 
     from configurator.demo import seed as fill
 
+    _keep_compiled(settings)
+
     with Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=_console()) as bar:
         task = bar.add_task("Demo factory", total=None)
 
@@ -203,6 +212,102 @@ def load(files: tuple[Path, ...]) -> None:
             if part is not None:
                 state = "published" if part.published else "unchanged"
                 click.echo(f"{file.name}: {section} {part.code}, revision {part.number} ({state})")
+
+
+@catalog.command("analyse")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--seconds", default=60.0, show_default=True, type=click.FloatRange(1, 3600), help="Time limit")
+@click.option("--json", "as_json", is_flag=True, help="The whole report as JSON")
+def analyse(file: Path, seconds: float, as_json: bool) -> None:
+    """Say what the rules of FILE leave, what cannot be priced or made, and what it would change. Nothing is stored.
+
+    Ends with 1 if the file cannot be published as it is.
+    """
+    import json
+
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from configurator.modelling.analyses import analysed
+    from configurator.modelling.printed import lines_of
+
+    _migrated(_settings())
+    company_id = _company_id()
+    with Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=_console()) as bar:
+        task = bar.add_task("read", total=1.0)
+        report = analysed(
+            company_id, file.read_bytes(), seconds=seconds,
+            told=lambda step, share: bar.update(task, description=step, completed=share),
+        )
+    if as_json:
+        click.echo(json.dumps(report, ensure_ascii=False, indent=2))
+    else:
+        for line in lines_of(report, file.name):
+            click.echo(line)
+    if report["refused"]:
+        sys.exit(1)
+
+
+@catalog.command("export-uvl")
+@click.argument("code")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="File to write; otherwise it is printed")
+def export_uvl(code: str, out: Path | None) -> None:
+    """Write the newest published options and rules of the product CODE as UVL, which other tools read.
+
+    Ends with 1 if there are rules that UVL cannot say; they are listed.
+    """
+    from catalog import uvl_export
+    from catalog.load import surroundings
+    from catalog.rows import utc_now
+    from configurator import db
+
+    _migrated(_settings())
+    company_id = _company_id()
+    with db.reading() as session:
+        products = surroundings(session, company_id, utc_now().date()).products
+    if code not in products:
+        raise click.ClickException(f"There is no published product {code}; there are {', '.join(sorted(products))}.")
+    export = uvl_export.export_uvl(products[code])
+    if out is None:
+        click.echo(export.text, nl=False)
+    else:
+        out.write_text(export.text, encoding="utf-8")
+        click.echo(f"{out}: {len(export.model.features)} features, {len(export.model.constraints)} constraints")
+    for rule, why in export.left_out:
+        click.echo(f"Left out, UVL cannot say it: rule {rule}: {why}", err=True)
+    if export.left_out:
+        sys.exit(1)
+
+
+@catalog.command("check-uvl")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def check_uvl(file: Path) -> None:
+    """Read a UVL or FeatureIDE FILE and say what it holds and, by line, what is wrong or not supported.
+
+    Ends with 1 if anything is.
+    """
+    from catalog.feature_file import read_feature_file
+    from catalog.feature_model import ModelSyntaxError
+    from catalog.feature_problem import problem_of
+    from solver.configuration.problem import InvalidProblem
+
+    try:
+        stated = problem_of(read_feature_file(file.read_bytes(), lenient=True))
+    except ModelSyntaxError as refused:
+        for fault in refused.faults:
+            click.echo(f"{file}:{fault}", err=True)
+        raise click.ClickException(f"{file.name} is no feature model.") from refused
+    except InvalidProblem as invalid:
+        raise click.ClickException(f"{file.name} cannot be solved: {invalid}") from invalid
+    model = stated.model
+    click.echo(
+        f"{file.name}: {len(model.features)} features, {len(model.groups)} groups, {len(model.constraints)} constraints"
+    )
+    for note in stated.notes:
+        click.echo(f"{file}:{note}")
+    for one in model.left_out:
+        click.echo(f"{file}:{one.line}: not supported: {one.construct}: {one.text}", err=True)
+    if model.left_out:
+        raise click.ClickException(f"{file.name} is not supported as a whole: {len(model.left_out)} left out.")
 
 
 @main.group()

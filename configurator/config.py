@@ -62,6 +62,11 @@ class Settings:
     click_seconds: Annotated[
         float, "time limit of one answer while configuring; what it did not settle is shown as unknown"
     ] = 1.0
+    analysis_seconds: Annotated[
+        float, "time limit of the analysis of a catalog file before it is published"
+    ] = 60.0
+    offers_kept: Annotated[int, "published revisions that a process keeps ready for clicks"] = 64
+    offers_megabytes: Annotated[int, "how large they may be together, before the least used are given up"] = 512
     horizon_days: Annotated[int, "how far ahead the calendars are opened for promises"] = 120
     buffer_minutes: Annotated[int, "minutes between the planned completion and the promise"] = 60
     log_format: Annotated[str, "`json` or `console`"] = "json"
@@ -160,7 +165,8 @@ _ALLOWED = {
 _BETWEEN = {
     "port": (1, 65535), "proxies": (0, 10), "web_processes": (1, 256), "web_threads": (1, 256),
     "session_hours": (1, 720), "login_attempts": (1, 1000), "horizon_days": (7, 730), "buffer_minutes": (0, 100_000),
-    "click_seconds": (0.05, 60.0),
+    "click_seconds": (0.05, 60.0), "analysis_seconds": (1.0, 3600.0), "offers_kept": (1, 10_000),
+    "offers_megabytes": (16, 100_000),
 }
 
 

@@ -13,6 +13,7 @@ from catalog.rows import immutable_triggers
 TABLES = (
     "catalog.rows",
     "catalog.products",
+    "catalog.compiled",
     "catalog.price",
     "catalog.manufacturing",
     "catalog.factory",
@@ -22,6 +23,7 @@ TABLES = (
     "configurator.jobs",
     "configurator.numbers",
     "configurator.outbox",
+    "configurator.modelling.models",
     "configurator.sales.parties",
     "configurator.sales.configurations",
     "configurator.sales.models",

@@ -13,6 +13,7 @@ from configurator.jobs import Chore, work
 
 def chores(settings: Settings) -> list[Chore]:
     """What is done again and again while the house is open."""
+    from configurator.modelling.compiling import rebuild_missing
     from configurator.planning.clock import roll
     from configurator.sales.mails import send_due_mails
     from configurator.sales.quotes import expire
@@ -21,12 +22,14 @@ def chores(settings: Settings) -> list[Chore]:
         Chore("factory clock", 60, partial(roll, settings)),
         Chore("mails", 5, partial(send_due_mails, settings)),
         Chore("expired quotes", 60, expire),
+        Chore("compiled revisions", 3600, rebuild_missing),
     ]
 
 
 def run_worker(settings: Settings, stop: threading.Event) -> NoReturn:
     """Work until `stop`. The application gives chores and jobs their words, templates and addresses."""
     app = create_app(settings)
+    from configurator.modelling import submissions  # noqa: F401 - its job announces itself
     from configurator.planning import optimise  # noqa: F401 - its job announces itself
 
     with app.app_context():

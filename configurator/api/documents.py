@@ -13,6 +13,7 @@ from catalog.products import GroupContent, ParameterContent, TextContent
 from configurator.api.inputs import BuyerBody, Choice, Entry, ShownBody, VariantBody
 from configurator.api.outputs import (
     AddressAnswer,
+    AnalysisAnswer,
     ChangeAnswer,
     ChoiceAnswer,
     ConflictAnswer,
@@ -21,11 +22,13 @@ from configurator.api.outputs import (
     DomainsAnswer,
     EntryAnswer,
     GroupAnswer,
+    InstanceAnswer,
     MakingAnswer,
     OperationAnswer,
     OptionAnswer,
     OrderAnswer,
     ParameterAnswer,
+    PatternAnswer,
     PresetAnswer,
     PriceAnswer,
     PriceItemAnswer,
@@ -48,8 +51,11 @@ from configurator.api.outputs import (
     Words,
 )
 from configurator.api.service import Decided, Promised
+from configurator.modelling.report import sentence_from, translated
+from configurator.modelling.submissions import SubmissionView
 from configurator.planning.progress import Progress
 from configurator.sales.orders import Buyer, OrderView, PlacedOrder, Shown
+from configurator.storefront.service import as_asked
 from solver.configuration.explain import Conflict
 from solver.configuration.problem import Choose, Decision, Enter, GroupId, OptionId, ParameterId, Variant
 
@@ -117,6 +123,13 @@ def product_answer(offer: Offer) -> ProductAnswer:
         groups=[_group(group) for group in product.groups],
         parameters=[_parameter(parameter) for parameter in product.parameters],
         texts=[_text(text) for text in product.texts],
+        components=[
+            InstanceAnswer(
+                id=place.id, component=place.component, number=place.number, name=_words(place.name),
+                questions={name: _words(text) for name, text in place.questions.items()},
+            )
+            for place in product.places
+        ],
         rules=[RuleAnswer(id=rule.id, text=_words(rule.text)) for rule in product.rules],
         presets=[
             PresetAnswer(id=p.id, name=_words(p.name), benefit=_maybe(p.benefit), choices=dict(p.choices))
@@ -134,22 +147,24 @@ def _group(group: GroupContent) -> GroupAnswer:
     ]
     return GroupAnswer(
         id=group.id, step=group.step, name=_words(group.name), help=_maybe(group.help), minimum=group.minimum,
-        maximum=group.maximum, default=group.default, options=options,
+        maximum=group.maximum, default=group.default, options=options, when=group.when,
     )
 
 
 def _parameter(parameter: ParameterContent) -> ParameterAnswer:
     return ParameterAnswer(
         id=parameter.id, step=parameter.step, name=_words(parameter.name), help=_maybe(parameter.help),
-        unit=parameter.unit, minimum=parameter.minimum, maximum=parameter.maximum, step_size=parameter.step_size,
-        default=parameter.default,
+        unit=parameter.unit if isinstance(parameter.unit, str) else _words(parameter.unit),
+        minimum=parameter.minimum, maximum=parameter.maximum, step_size=parameter.step_size,
+        default=parameter.default, when=parameter.when, otherwise=parameter.otherwise,
     )
 
 
 def _text(text: TextContent) -> TextAnswer:
     return TextAnswer(
         id=text.id, step=text.step, name=_words(text.name), help=_maybe(text.help), maximum_length=text.maximum_length,
-        pattern=text.pattern, requires=text.requires,
+        pattern=text.pattern, requires=text.requires, minimum_length=text.minimum_length,
+        patterns=[PatternAnswer(**pattern.model_dump()) for pattern in text.patterns],
     )
 
 
@@ -164,7 +179,11 @@ def decided_answer(offer: Offer, decided: Decided) -> DomainsAnswer:
             for group, states in domains.options.items()
         },
         numbers={
-            parameter: [RangeAnswer(minimum=low, maximum=high, step_size=step) for low, high, step in ranges]
+            parameter: [
+                RangeAnswer(minimum=low, maximum=high, step_size=step)
+                for low, high, step in ranges
+                if low in offer.problem.parameter_by_id[parameter].asked
+            ]
             for parameter, ranges in domains.numbers.items()
         },
         undecided=[UndecidedAnswer(group=g, option=o) for g, o in sorted(domains.undecided)],
@@ -190,7 +209,7 @@ def conflict_answer(offer: Offer, conflict: Conflict) -> ConflictAnswer:
                 ],
                 decisions=decisions_answer(repair.decisions),
             )
-            for repair in conflict.repairs
+            for repair in (as_asked(offer.problem, one) for one in conflict.repairs)
         ],
         revisions=revisions_answer(offer),
     )
@@ -312,3 +331,23 @@ def _words(text: Any) -> Words:
 
 def _maybe(text: Text | None) -> Words | None:
     return None if text is None else _words(text)
+
+
+# --- analyses ---------------------------------------------------------------------------------------------------------
+
+
+def analysis_answer(found: SubmissionView) -> AnalysisAnswer:
+    """A file that was handed in, with its report in the language of the request."""
+    return AnalysisAnswer(
+        filename=found.filename, analysis=found.job_state.value, step=found.step, share=found.share,
+        decision=found.state.value, report=None if found.report is None else _worded(found.report),
+    )
+
+
+def _worded(value: Any) -> Any:
+    """Plain data whose sentences are put into words."""
+    if isinstance(value, dict):
+        if value.keys() == {"template", "values"}:
+            return translated(sentence_from(value))
+        return {key: _worded(inner) for key, inner in value.items()}
+    return [_worded(inner) for inner in value] if isinstance(value, list) else value

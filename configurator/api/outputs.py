@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
@@ -91,7 +91,7 @@ class OptionAnswer(Answer):
 
 
 class GroupAnswer(Answer):
-    """A question: between `minimum` and `maximum` of its options are chosen."""
+    """A question: between `minimum` and `maximum` of its options are chosen, where `when` holds; elsewhere none is."""
 
     id: str
     step: str
@@ -101,24 +101,42 @@ class GroupAnswer(Answer):
     maximum: int
     default: str | None
     options: list[OptionAnswer]
+    when: str | None
 
 
 class ParameterAnswer(Answer):
-    """A whole number to enter: minimum, minimum + step_size, … maximum, in `unit`."""
+    """A whole number to enter, where `when` holds: minimum, minimum + step_size, … maximum, in `unit`.
+
+    Elsewhere it is `otherwise` and is not entered.
+    """
 
     id: str
     step: str
     name: Words
     help: Words | None
-    unit: str
+    unit: str | Words
     minimum: int
     maximum: int
     step_size: int
     default: int | None
+    when: str | None
+    otherwise: int
+
+
+class PatternAnswer(Answer):
+    """Other limits of a text where `when` holds; null: the text's own."""
+
+    when: str
+    minimum_length: int | None
+    maximum_length: int | None
+    pattern: str | None
 
 
 class TextAnswer(Answer):
-    """Words to type: at most `maximum_length` characters that match `pattern`; only where `requires` holds."""
+    """Words to type: `minimum_length` to `maximum_length` characters that match `pattern`; only where `requires` holds.
+
+    The first of `patterns` whose condition holds takes the place of these limits.
+    """
 
     id: str
     step: str
@@ -127,6 +145,8 @@ class TextAnswer(Answer):
     maximum_length: int
     pattern: str | None
     requires: str | None
+    minimum_length: int
+    patterns: list[PatternAnswer]
 
 
 class RuleAnswer(Answer):
@@ -145,6 +165,16 @@ class PresetAnswer(Answer):
     choices: dict[str, str]
 
 
+class InstanceAnswer(Answer):
+    """One of several like parts of the product, e.g. a drawer. `questions`: its ids and their names inside it."""
+
+    id: str
+    component: str
+    number: int
+    name: Words
+    questions: dict[str, Words]
+
+
 class ProductAnswer(Answer):
     """A product as it is offered now."""
 
@@ -160,6 +190,7 @@ class ProductAnswer(Answer):
     groups: list[GroupAnswer]
     parameters: list[ParameterAnswer]
     texts: list[TextAnswer]
+    components: list[InstanceAnswer]
     rules: list[RuleAnswer]
     presets: list[PresetAnswer]
 
@@ -386,3 +417,18 @@ class TrackedOrderAnswer(Answer):
     buyer: AddressAnswer
     promise: TrackedDates
     making: MakingAnswer
+
+
+class AnalysisAnswer(Answer):
+    """A catalog file that was handed in: how far its analysis is, and what it says. `share`: from 0 to 1.
+
+    `decision`: whether it was published. `report` is null until the analysis has ended; its sentences are in the
+    language of the request, names and rules in both.
+    """
+
+    filename: str
+    analysis: Literal["queued", "running", "done", "failed", "cancelled"]
+    step: str
+    share: float
+    decision: Literal["open", "published", "discarded"]
+    report: dict[str, Any] | None

@@ -11,10 +11,11 @@ from flask_babel import lazy_gettext as _l
 
 from catalog.offer import Offer
 from catalog.price import CountryNotServed, Price, quote_price
+from catalog.state import text_limits
 from configurator.errors import DomainError
 from configurator.planning.promise import Destination, Forecast, forecast, zone_of
 from configurator.sales.configurations import judged
-from configurator.storefront.service import standing_completion, text_allowed, text_fault
+from configurator.storefront.service import standing_completion, text_allowed
 from solver.configuration.check import is_valid
 from solver.configuration.explain import Conflict
 from solver.configuration.problem import ConfigurationProblem, Decision, Enter, Variant
@@ -127,9 +128,12 @@ def text_faults(offer: Offer, variant: Variant, prefix: str = "") -> Iterator[Fa
     """Every text of the variant that cannot be made, with the reason."""
     for content in offer.product.texts:
         typed = variant.texts.get(content.id, "")
-        fault = text_fault(content, typed) if typed else ""
+        limits = text_limits(offer.problem, content, variant)
+        fault = limits.fault(typed)
         if fault == "too_long":
-            yield prefix + content.id, _("At most %(count)s characters.", count=content.maximum_length)
+            yield prefix + content.id, _("At most %(count)s characters.", count=limits.maximum_length)
+        elif fault == "too_short":
+            yield prefix + content.id, _("At least %(count)s characters.", count=limits.minimum_length)
         elif fault:
             yield prefix + content.id, _("Some of these characters cannot be made.")
         elif typed and not text_allowed(offer, content, variant):

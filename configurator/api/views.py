@@ -16,6 +16,7 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from configurator.api import document, service
 from configurator.api.documents import (
+    analysis_answer,
     buyer_of,
     choices_of,
     conflict_answer,
@@ -31,6 +32,7 @@ from configurator.api.documents import (
 )
 from configurator.api.inputs import DecideBody, OrderBody, OrderHeaders, PromiseBody
 from configurator.api.outputs import (
+    AnalysisAnswer,
     DecideAnswer,
     OrderAnswer,
     ProductAnswer,
@@ -41,6 +43,7 @@ from configurator.api.outputs import (
 from configurator.app import problem, settings
 from configurator.auth import company_id, public
 from configurator.errors import DomainError, InvalidInput, NotValid
+from configurator.modelling.submissions import submission_by_token
 from configurator.sales.configurations import Selection
 from configurator.sales.orders import order_by_token, place_order
 from configurator.storefront.service import offer_for, offers
@@ -150,6 +153,23 @@ def track(token: str) -> TrackedOrderAnswer:
     if not document.TOKEN.fullmatch(token):
         abort(404)
     return order_answer(order_by_token(company_id(), token))
+
+
+# --- catalogs ---------------------------------------------------------------------------------------------------------
+
+
+@bp.get("/analyses/<token>")
+@bp.output(AnalysisAnswer)
+@bp.doc(operation_id="showAnalysis")
+@public
+def analysis(token: str) -> AnalysisAnswer:
+    """What the analysis of a catalog file says; its token is on the file's page.
+
+    It is handed in by page or by command, and decided there: a program can only read.
+    """
+    if not document.TOKEN.fullmatch(token):
+        abort(404)
+    return analysis_answer(submission_by_token(company_id(), token))
 
 
 def _name(code: str) -> str:

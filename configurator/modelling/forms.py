@@ -13,4 +13,5 @@ class FileForm(FlaskForm):
         _l("Catalog file"), [FileRequired(_l("Please choose a file."))],
         description=_l("YAML, at most 2 MiB: a product, its prices, how it is made, the factory, or several of them."),
     )
-    submit = SubmitField(_l("Check and publish"))
+    analyse = SubmitField(_l("Check and analyse"))
+    submit = SubmitField(_l("Check and publish at once"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -102,11 +102,14 @@ def published(company_id: int) -> Published:
         )
 
 
-def load_file(company_id: int, text: bytes, *, actor_id: int | None) -> Loaded:
+def load_file(
+    company_id: int, text: bytes, *, actor_id: int | None, also: Callable[[Session], None] | None = None
+) -> Loaded:
     """Publish what is new in a catalog file; raises catalog.problems.Refused.
 
     It is read, checked and compiled outside any transaction, then written in a short one, provided that nothing was
-    published meanwhile; otherwise it is checked again, and raises Outdated in the end.
+    published meanwhile; otherwise it is checked again, and raises Outdated in the end. `also` is done in that
+    transaction.
     """
     for _ in range(TRIES):
         loaded_at = utc_now()
@@ -119,6 +122,8 @@ def load_file(company_id: int, text: bytes, *, actor_id: int | None) -> Loaded:
                 continue
             loaded = publish(session, company_id, file, loaded_at=loaded_at)
             _audit(session, company_id, loaded, actor_id)
+            if also is not None:
+                also(session)
             return loaded
     raise Outdated(field="file")
 

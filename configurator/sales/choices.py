@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from catalog.content import Text
-from catalog.products import ProductContent
+from catalog.products import ParameterContent, ProductContent
 from solver.configuration.problem import GroupId, ParameterId, Variant
 
 
@@ -43,9 +43,20 @@ def _choices(content: ProductContent, variant: Variant) -> Iterator[ReadableChoi
             yield ReadableChoice(group.id, group.name, names)
     for parameter in content.parameters:
         number = variant.numbers.get(ParameterId(parameter.id))
-        if number is not None:
+        if number is None or not _entered(parameter, number):
+            continue
+        if isinstance(parameter.unit, Text):
+            unit = parameter.unit
+            answer = Text.model_construct(zh=f"{number} {unit.zh}", en=f"{number} {unit.en}")
+            yield ReadableChoice(parameter.id, parameter.name, (answer,))
+        else:
             yield ReadableChoice(parameter.id, parameter.name, typed=f"{number} {parameter.unit}")
     for text in content.texts:
         typed = variant.texts.get(text.id, "")
         if typed:
             yield ReadableChoice(text.id, text.name, typed=typed)
+
+
+def _entered(parameter: ParameterContent, number: int) -> bool:
+    """Whether the number answers the question: where it is not asked for, the variant has another one."""
+    return parameter.when is None or number in range(parameter.minimum, parameter.maximum + 1, parameter.step_size)

@@ -9,11 +9,11 @@ from typing import Any
 from sqlalchemy import JSON
 from sqlmodel import Field, Session, select
 
-from catalog.content import parsed
 from catalog.offer import Offer
 from catalog.rows import CompanyRow, UtcDateTime, company_keys, unique_in_company, utc_now
+from catalog.state import text_limits, text_usable
 from configurator.errors import NotFound, NotValid
-from solver.configuration.check import answers, violations
+from solver.configuration.check import violations
 from solver.configuration.problem import (
     Choose,
     Decision,
@@ -24,7 +24,6 @@ from solver.configuration.problem import (
     ParameterId,
     Variant,
 )
-from solver.configuration.rules import holds
 
 TEXTS_TOKEN = "t"  # noqa: S105 - the name of the query parameter, not a secret
 
@@ -166,11 +165,9 @@ def _judge_texts(offer: Offer, variant: Variant) -> None:
     asked = {text.id: text for text in offer.product.texts}
     for name, typed in variant.texts.items():
         content = asked.get(name)
-        if content is None or not content.accepts(typed):
+        if content is None or text_limits(offer.problem, content, variant).fault(typed):
             raise NotValid(field=name)
-        if typed and content.requires is not None and not holds(
-            parsed(content.requires), answers(offer.problem, variant)
-        ):
+        if typed and not text_usable(offer.problem, content, variant):
             raise NotValid(field=name)
 
 

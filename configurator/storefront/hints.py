@@ -1,7 +1,7 @@
 """What each option card says beside its name: what it would add to the price, and which decision speaks against it.
 
-Both are read off the rules alone, without a solver, for every option at once; where that is not certain, nothing
-is said. Which options can be had is never decided here: that is `solver.configuration.session`.
+The price is that of the option's nearest completion. What speaks against it is read off the rules one by one; where
+that is not certain, nothing is said. Which options can be had is decided by `solver.configuration.session`, never here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from threading import Lock
 
 from catalog.offer import Offer
 from catalog.price import Price, additive_costs, amount_of_item, gross_of, groups_priced
+from catalog.state import Wish, names_asked, wishes
 from solver.configuration.check import answers, rule_holds
+from solver.configuration.nearest import Changes, nearest_completions
 from solver.configuration.problem import (
     Choose,
     Decision,
@@ -25,13 +27,11 @@ from solver.configuration.problem import (
     TableRule,
     Variant,
 )
-from solver.configuration.rules import names_in
 
 Pair = tuple[GroupId, OptionId]
 Domains = dict[GroupId, frozenset[OptionId]]
 TABLE_ROWS = 20_000  # a rule over more combinations than this gives no reasons
 KEPT = 4_000  # answers of each kind that are remembered for an offer
-SEARCH_STEPS = 300  # combinations that one option's difference may look at
 
 
 @dataclass(slots=True)
@@ -46,9 +46,9 @@ class RuleIndex:
     parameters_of: tuple[tuple[ParameterId, ...], ...]
     rules_of: Mapping[GroupId, tuple[int, ...]]
     costs: Mapping[Pair | ParameterId, int]
+    wishes: tuple[Wish, ...]
     single: Mapping[Pair, frozenset[OptionId]]
     tables: Mapping[int, tuple[tuple[OptionId, ...], ...]]
-    allowed: Mapping[int, frozenset[tuple[OptionId, ...]]]
     simple: Mapping[Pair, int]
     formulas_of: Mapping[GroupId, tuple[int, ...]]
     priced_by: tuple[frozenset[str], ...]
@@ -114,13 +114,6 @@ class RuleIndex:
                 self._closures[pairs] = known
         return known
 
-    def narrowed(self, domains: Domains, group: GroupId, option: OptionId) -> Domains:
-        """What remains of closed domains beside one more option."""
-        if domains[group] == self.single[group, option]:
-            return domains
-        narrowed = domains | {group: domains[group] & {option}}
-        return self._settled(narrowed, {rule for rule in self.rules_of[group] if rule in self.tables})
-
     def _propagate(self, pairs: frozenset[Pair]) -> Domains:
         domains: Domains = {group: frozenset(options) for group, options in self.options.items()}
         for group, option in pairs:
@@ -146,20 +139,19 @@ class RuleIndex:
 
 def _build(offer: Offer) -> RuleIndex:
     problem = offer.problem
-    exactly_one = frozenset(g.id for g in problem.groups if (g.minimum, g.maximum) == (1, 1))
+    exactly_one = frozenset(g.id for g in problem.groups if g.exactly_one)
     options = {g.id: g.options for g in problem.groups if g.id in exactly_one}
     groups_of: list[tuple[GroupId, ...]] = []
     parameters_of: list[tuple[ParameterId, ...]] = []
     order = {g.id: position for position, g in enumerate(problem.groups)}
-    for rule in problem.rules:
+    for rule in problem.constraints:
         if isinstance(rule, TableRule):
             groups_of.append(rule.groups)
             parameters_of.append(())
             continue
-        names = names_in(rule.expression)
-        named = {GroupId(group) for group, member in names if member is not None}
-        groups_of.append(tuple(sorted(named, key=order.__getitem__)))
-        parameters_of.append(tuple(sorted(ParameterId(g) for g, member in names if member is None)))
+        names = names_asked(problem, rule.expression)
+        groups_of.append(tuple(sorted((GroupId(n) for n in names if n in order), key=order.__getitem__)))
+        parameters_of.append(tuple(sorted(ParameterId(name) for name in names if name not in order)))
     simple, formulas_of = _price_index(offer)
     rules_of: dict[GroupId, list[int]] = {g.id: [] for g in problem.groups}
     for number, groups in enumerate(groups_of):
@@ -169,21 +161,21 @@ def _build(offer: Offer) -> RuleIndex:
         offer=offer,
         exactly_one=exactly_one,
         options=options,
-        rules=problem.rules,
+        rules=problem.constraints,
         groups_of=tuple(groups_of),
         parameters_of=tuple(parameters_of),
         rules_of={group: tuple(numbers) for group, numbers in rules_of.items()},
         costs=additive_costs(offer.prices, problem),
+        wishes=wishes(offer.product, problem),
         single={(group, option): frozenset((option,)) for group, members in options.items() for option in members},
         tables={},
-        allowed={},
         simple=simple,
         formulas_of=formulas_of,
-        priced_by=groups_priced(offer.prices),
-        _held=[{} for _rule in problem.rules],
+        priced_by=groups_priced(offer.prices, offer.problem),
+        _held=[{} for _rule in problem.constraints],
     )
-    index.tables = {number: rows for number in range(len(problem.rules)) if (rows := _rows(index, number)) is not None}
-    index.allowed = {number: frozenset(rows) for number, rows in index.tables.items()}
+    rules = range(len(problem.constraints))
+    index.tables = {number: rows for number in rules if (rows := _rows(index, number)) is not None}
     return index
 
 
@@ -191,7 +183,8 @@ def _price_index(offer: Offer) -> tuple[dict[Pair, int], dict[GroupId, tuple[int
     """Price items with a constant amount for one option, summed by option; the positions of all others, by group."""
     simple: dict[Pair, int] = {}
     formulas: dict[GroupId, list[int]] = {}
-    for position, (prepared, names) in enumerate(zip(offer.prices.prepared, groups_priced(offer.prices), strict=True)):
+    named = groups_priced(offer.prices, offer.problem)
+    for position, (prepared, names) in enumerate(zip(offer.prices.prepared, named, strict=True)):
         if prepared.chosen is not None and prepared.constant is not None and prepared.when is None:
             simple[prepared.chosen] = simple.get(prepared.chosen, 0) + prepared.constant
             continue
@@ -276,125 +269,42 @@ class Difference:
 def differences(
     offer: Offer,
     decisions: tuple[Decision, ...],
-    prefer: tuple[Decision, ...],
+    prefer: Mapping[Decision, int],
     standing: Variant,
     price: Price,
     country: str,
     wanted: Iterable[Pair],
+    seconds: float,
 ) -> Mapping[Pair, Difference]:
-    """For each wanted option of a group of exactly one: the price of its completion, minus that of the standing one.
+    """For each wanted option the price of its nearest completion, minus that of the standing one, and what it changes.
 
-    The completion is the one that `solver.configuration.complete` gives: fewest of `prefer` broken, then cheapest.
-    An option for which that would take long is left out.
+    An option whose completion was not found in time is left out.
     """
     index = index_of(offer)
-    own = {d.group: d.option for d in decisions if isinstance(d, Choose) and d.chosen and d.group in index.exactly_one}
-    unwanted = frozenset((d.group, d.option) for d in decisions if isinstance(d, Choose) and not d.chosen)
-    defaults = {d.group: d.option for d in prefer if isinstance(d, Choose) and d.chosen}
+    nearest = nearest_completions(
+        offer.compiled, decisions, standing, wanted=wanted, prefer=prefer, costs=index.costs, seconds=seconds
+    )
     gross, total = price.gross, sum(item.amount_minor for item in price.items)
-    search = _Completions(index, own, unwanted, defaults, standing)
     found: dict[Pair, Difference] = {}
     priced: dict[int, int] = {}
-    for group, option in wanted:
-        chosen = search.nearest(group, option) if group in index.exactly_one else None
-        if chosen is None:
-            continue
-        changes = tuple(pair for pair in chosen.items() if pair[1] not in standing.chosen[pair[0]])
-        more = index.charged_more(standing, changes)
+    for pair, changes in nearest.items():
+        more = _more(index, standing, changes, total)
         if more not in priced:
             priced[more] = gross_of(offer.prices, total + more, country=country) - gross
-        found[group, option] = Difference(priced[more], tuple(pair for pair in changes if pair[0] != group))
+        also = ((group, option) for group, chosen in changes.chosen.items() for option in sorted(chosen))
+        others = tuple(one for one in also if one != pair and one[1] not in standing.chosen[one[0]])
+        found[pair] = Difference(priced[more], others)
     return found
 
 
-class _Completions:
-    """Completions of one set of decisions with one more option each. Numbers and groups of several stay as they are."""
-
-    def __init__(
-        self, index: RuleIndex, own: Mapping[GroupId, OptionId], unwanted: frozenset[Pair],
-        defaults: Mapping[GroupId, OptionId], standing: Variant,
-    ) -> None:
-        self.index = index
-        self.own = own
-        self.unwanted = unwanted
-        self.defaults = defaults
-        self.standing = standing
-
-    def nearest(self, group: GroupId, option: OptionId) -> dict[GroupId, OptionId] | None:
-        """Of the valid completions with this option, one that breaks fewest defaults, and of these the cheapest."""
-        index = self.index
-        fixed = {**self.own, group: option}
-        others = frozenset(pair for pair in self.own.items() if pair[0] != group)
-        left = index.narrowed(index.closure(others), group, option)
-        answers_of: dict[GroupId, tuple[OptionId, ...]] = {}
-        must: list[GroupId] = []
-        for other, options in left.items():
-            if other in fixed:
-                answers_of[other] = (fixed[other],)
-                continue
-            default = self.defaults.get(other)
-            if default in options and (other, default) not in self.unwanted:
-                answers_of[other] = (default,)
-            else:
-                answers_of[other] = self._cheapest_first(other, options)
-                must.append(other)
-        steps = [SEARCH_STEPS]
-        best = self._cheapest(answers_of, must, steps)
-        if best is not None:
-            return best
-        # One default more has to go: which one, is a question of cost.
-        found: list[dict[GroupId, OptionId]] = []
-        for other, options in left.items():
-            if other in fixed or other in must or len(options) < 2:
-                continue
-            rest = self._cheapest_first(other, options - {answers_of[other][0]})
-            good = self._cheapest(answers_of | {other: rest}, [*must, other], steps)
-            if steps[0] < 0:
-                return None
-            if good is not None:
-                found.append(good)
-        return min(found, key=self._cost) if found else None
-
-    def _cheapest_first(self, group: GroupId, options: frozenset[OptionId]) -> tuple[OptionId, ...]:
-        order = [o for o in self.index.options[group] if o in options and (group, o) not in self.unwanted]
-        return tuple(sorted(order, key=lambda o: self.index.costs.get((group, o), 0)))
-
-    def _cheapest(
-        self, answers_of: Mapping[GroupId, tuple[OptionId, ...]], free: list[GroupId], steps: list[int]
-    ) -> dict[GroupId, OptionId] | None:
-        """The cheapest valid combination of the free groups' answers, all other groups being settled."""
-        chosen = {group: options[0] for group, options in answers_of.items() if options}
-        if len(chosen) < len(answers_of):
-            return None
-        rows = list(product(*(answers_of[group] for group in free))) if len(free) < 5 else []
-        if len(rows) > SEARCH_STEPS:
-            return None
-        costs = self.index.costs
-        rows.sort(key=lambda row: sum(costs.get(pair, 0) for pair in zip(free, row, strict=True)))
-        for row in rows:
-            steps[0] -= 1
-            if steps[0] < 0:
-                return None
-            chosen.update(zip(free, row, strict=True))
-            if self._valid(chosen):
-                return chosen
-        return None
-
-    def _valid(self, chosen: Mapping[GroupId, OptionId]) -> bool:
-        index, standing = self.index, self.standing
-        for rule, groups in enumerate(index.groups_of):
-            table = index.allowed.get(rule)
-            if table is not None:
-                if tuple([chosen[group] for group in groups]) not in table:
-                    return False
-            else:
-                part = {g: index.single[g, chosen[g]] if g in chosen else standing.chosen[g] for g in groups}
-                if not index.holds(rule, part, standing.numbers):
-                    return False
-        return True
-
-    def _cost(self, chosen: Mapping[GroupId, OptionId]) -> int:
-        return sum(self.index.costs.get(pair, 0) for pair in chosen.items())
+def _more(index: RuleIndex, standing: Variant, changes: Changes, total: int) -> int:
+    """What the items come to beyond `total`, those of the standing completion, in minor units."""
+    if not changes.numbers and index.exactly_one.issuperset(changes.chosen):
+        pairs = tuple((group, option) for group, chosen in changes.chosen.items() for option in chosen)
+        return index.charged_more(standing, pairs)
+    offer = index.offer
+    variant = changes.of(standing)
+    return sum(amount_of_item(offer.prices, offer.problem, k, variant) for k in range(len(offer.prices.items))) - total
 
 
 # --- kept in the process ----------------------------------------------------------------------------------------------

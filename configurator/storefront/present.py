@@ -18,14 +18,16 @@ from markupsafe import Markup
 from catalog.content import Text
 from catalog.offer import Offer
 from catalog.products import GroupContent, ParameterContent, TextContent
-from catalog.state import preset_decisions
+from catalog.state import preset_decisions, text_limits
 from configurator.i18n import day, language, money, number
 from configurator.sales.configurations import query_of
 from configurator.storefront.address import SHIP_TO, STEP_BACK, Address
 from configurator.storefront.drawings import draw
 from configurator.storefront.hints import Pair
 from configurator.storefront.service import Click, Hints, RepairOffer, countries, hints, preset_price, text_allowed
+from solver.configuration.check import answers, is_asked
 from solver.configuration.problem import Choose, Decision, Enter, GroupId, OptionId, ParameterId, Variant
+from solver.configuration.rules import Expression
 from solver.configuration.session import OptionState
 
 
@@ -63,7 +65,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class NumberQuestion:
-    """A parameter with its field. `allowed`: what may be entered now, in words."""
+    """A parameter with its field. `allowed`: what may be entered now, in words. `before`: the buyer's own number."""
 
     kind: str
     id: str
@@ -79,6 +81,7 @@ class NumberQuestion:
     allowed: str
     steps: tuple[tuple[str, Markup], ...]
     clear: Markup | None
+    before: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +100,33 @@ class TextQuestion:
     missing: str
 
 
+AnyQuestion = Question | NumberQuestion | TextQuestion
+
+
 @dataclass(frozen=True, slots=True)
-class StepView:
-    """A named step with its questions."""
+class PartView:
+    """The questions of a step that stand together: its own, or those of one instance of a component, by its name."""
 
     id: str
     name: str
-    questions: tuple[Question | NumberQuestion | TextQuestion, ...]
+    questions: tuple[AnyQuestion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """A named step with its questions. `unasked`: the names of those that are not needed beside the present answers."""
+
+    id: str
+    name: str
+    parts: tuple[PartView, ...]
     left: int
     summary: str
+    unasked: str
+
+    @property
+    def questions(self) -> tuple[AnyQuestion, ...]:
+        """All questions of the step, in the order of the page."""
+        return tuple(question for part in self.parts for question in part.questions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,11 +315,16 @@ def said(offer: Offer, decision: Decision, lang: str) -> tuple[str, str]:
     """A decision in words: the question and the answer."""
     product = offer.product
     if isinstance(decision, Enter):
-        parameter = next(p for p in product.parameters if p.id == decision.parameter)
-        return getattr(parameter.name, lang), f"{number(decision.value)} {parameter.unit}"
+        parameter = product.parameter(decision.parameter)
+        return getattr(parameter.name, lang), f"{number(decision.value)} {unit_in(parameter.unit, lang)}"
     group = product.group(decision.group)
     name = getattr(product.option(decision.group, decision.option).name, lang)
     return getattr(group.name, lang), name if decision.chosen else _("not %(option)s", option=name)
+
+
+def unit_in(unit: str | Text, lang: str) -> str:
+    """A unit in the page's language."""
+    return str(getattr(unit, lang)) if isinstance(unit, Text) else unit
 
 
 def _pairs(address: Address) -> list[tuple[str, str]]:
@@ -328,6 +354,8 @@ class _Words:
         self.typed = typed
         self.faults = faults
         self.open_questions = frozenset(answered.domains.open_questions)
+        self.asked = answers(answered.offer.problem, answered.standing)
+        self.places = {name: place for place in answered.offer.product.places for name in place.questions}
         self.state_words = {
             "chosen": _("chosen"), "implied": _("follows from your choices"), "suggested": _("suggested"),
             "open": "", "excluded": _("needs another change"), "unwanted": _("not wanted"),
@@ -343,19 +371,47 @@ class _Words:
 
     def steps(self) -> Iterable[StepView]:
         product = self.offer.product
-        by_step: dict[str, list[Question | NumberQuestion | TextQuestion]] = {step.id: [] for step in product.steps}
+        # step -> instance of a component (None: the step's own) -> questions
+        by_step: dict[str, dict[str | None, list[AnyQuestion]]] = {step.id: {None: []} for step in product.steps}
+        unasked: dict[str, list[str]] = {step.id: [] for step in product.steps}
         for group in product.groups:
-            by_step[group.step].append(self.question(group))
+            if self.is_asked(self.offer.problem.group_by_id[GroupId(group.id)].when):
+                self.put(by_step[group.step], self.question(group))
+            elif group.id not in self.places:
+                unasked[group.step].append(self.text(group.name))
         for parameter in product.parameters:
-            by_step[parameter.step].append(self.number(parameter))
+            if self.is_asked(self.offer.problem.parameter_by_id[ParameterId(parameter.id)].when):
+                self.put(by_step[parameter.step], self.number(parameter))
+            elif parameter.id not in self.places:
+                unasked[parameter.step].append(self.text(parameter.name))
         for content in product.texts:
-            by_step[content.step].append(self.typed_text(content))
+            self.put(by_step[content.step], self.typed_text(content))
         for step in product.steps:
-            questions = tuple(by_step[step.id])
-            yield StepView(
-                step.id, self.text(step.name), questions, sum(q.open for q in questions),
-                _list((q.answer for q in questions if q.answer), self.lang),
+            places = {place.id: self.text(place.name) for place in product.places}
+            parts = tuple(
+                PartView(f"{step.id}-{name}" if name else step.id, places.get(name or "", ""), tuple(questions))
+                for name, questions in by_step[step.id].items()
+                if questions
             )
+            everything = [question for part in parts for question in part.questions]
+            yield StepView(
+                step.id, self.text(step.name), parts, sum(q.open for q in everything),
+                _list((q.answer for q in everything if q.answer), self.lang), _list(unasked[step.id], self.lang),
+            )
+
+    def is_asked(self, when: Expression | None) -> bool:
+        """Whether the present answers, completed as they are shown, need the question."""
+        return is_asked(when, self.asked)
+
+    def put(self, parts: dict[str | None, list[AnyQuestion]], question: AnyQuestion) -> None:
+        """Beside the other questions of its instance."""
+        place = self.places.get(question.id)
+        parts.setdefault(place.id if place else None, []).append(question)
+
+    def name_of(self, question: GroupContent | ParameterContent) -> str:
+        """The question's name below its heading: an instance's name stands above all its questions."""
+        place = self.places.get(question.id)
+        return self.text(place.questions[question.id] if place else question.name)
 
     def option_name(self, pair: Pair) -> str:
         return self.text(self.offer.product.option(*pair).name)
@@ -380,7 +436,7 @@ class _Words:
             exactly_one or (group.minimum > 0 and group.id not in self.address.choices)
         )
         return Question(
-            "options", group.id, self.text(group.name), self.text(group.help), left_open, answer,
+            "options", group.id, self.name_of(group), self.text(group.help), left_open, answer,
             taken[0].benefit if swatches and len(taken) == 1 else "", cards, swatches,
             href(self.path, self.address.clear(group.id)) if group.id in self.address.choices else None,
         )
@@ -423,22 +479,26 @@ class _Words:
         parameter_id = ParameterId(parameter.id)
         entered = self.address.choices.get(parameter.id)
         standing = self.answered.standing.numbers[parameter_id]
-        spans = self.answered.domains.numbers[parameter_id]
+        asked = self.offer.problem.parameter_by_id[parameter_id].asked
+        # What it is where it is not asked for is no number to enter.
+        spans = tuple(span for span in self.answered.domains.numbers[parameter_id] if span[0] in asked)
+        unit = unit_in(parameter.unit, self.lang)
         value = int(entered) if entered is not None else standing
         said_spans = _list((_span(*span) for span in spans), self.lang)
         steps = []
         for target in (_below(spans, value), _above(spans, value)):
             if target is not None:
                 link = href(self.path, self.address.choose(parameter.id, str(target)))
-                steps.append((f"{number(target)} {parameter.unit}", link))
+                steps.append((f"{number(target)} {unit}", link))
         return NumberQuestion(
-            "number", parameter.id, self.text(parameter.name), self.text(parameter.help),
-            parameter_id in self.open_questions, f"{number(value)} {parameter.unit}", str(value),
-            spans[0][0] if spans else parameter.minimum, spans[-1][1] if spans else parameter.maximum,
-            parameter.step_size, parameter.unit,
-            _("%(spans)s %(unit)s, in steps of %(step)s", spans=said_spans, unit=parameter.unit,
+            "number", parameter.id, self.name_of(parameter), self.text(parameter.help),
+            parameter_id in self.open_questions, f"{number(value)} {unit}", str(value),
+            parameter.minimum, parameter.maximum,
+            parameter.step_size, unit,
+            _("%(spans)s %(unit)s, in steps of %(step)s", spans=said_spans, unit=unit,
               step=number(parameter.step_size)),
             tuple(steps), href(self.path, self.address.clear(parameter.id)) if entered is not None else None,
+            entered or "",
         )
 
     def typed_text(self, content: TextContent) -> TextQuestion:
@@ -446,7 +506,8 @@ class _Words:
         allowed = text_allowed(self.offer, content, self.answered.standing)
         return TextQuestion(
             "text", content.id, self.text(content.name), self.text(content.help), False,
-            f"“{value}”" if value and content.id not in self.faults else "", value, content.maximum_length,
+            f"“{value}”" if value and content.id not in self.faults else "", value,
+            text_limits(self.offer.problem, content, self.answered.standing).maximum_length,
             self.faults.get(content.id, ""),
             "" if allowed else _("Your present choices leave no room for it."),
         )

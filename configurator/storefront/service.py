@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
 
 from flask_babel import lazy_gettext as _l
 from sqlmodel import col, select
@@ -13,7 +12,7 @@ from sqlmodel import col, select
 from catalog.offer import NotOffered, Offer, current_offer
 from catalog.price import Price, quote_price
 from catalog.products import Product, TextContent
-from catalog.state import default_decisions, preset_decisions
+from catalog.state import preset_decisions, text_limits, text_usable, wished_in
 from configurator import db
 from configurator.errors import DomainError, InvalidInput, NoDate, NotFound
 from configurator.planning.promise import Destination, Forecast, forecast, zone_of
@@ -28,13 +27,15 @@ from configurator.sales.configurations import (
 from configurator.sales.quotes import acceptable_quote
 from configurator.sales.terms import price_for
 from configurator.storefront.hints import Difference, Pair, differences, index_of, why_excluded, why_implied
-from solver.configuration.check import answers
-from solver.configuration.compile import OutOfTime
+from solver.configuration.check import answers, is_asked
 from solver.configuration.complete import complete
 from solver.configuration.explain import Conflict, Conflicting, Repair
-from solver.configuration.problem import Decision, Variant
-from solver.configuration.rules import holds, parse
+from solver.configuration.problem import Choose, ConfigurationProblem, Decision, Enter, Variant
+from solver.configuration.question import OutOfTime
 from solver.configuration.session import OptionState, Session, ValidDomains, valid_domains
+
+WISH_TURNS = 3  # completions of one, at most, until its wishes are those of its own answers
+_DIFFERENCES = 0.3  # seconds for the nearest completions of a page; an option without one shows no price
 
 
 class TooManyQuestions(DomainError):
@@ -51,7 +52,8 @@ class Click:
     ----------
     decisions: the buyer's own, which hold together
     refusal: what the last of the decisions asked for could not be, and how it could
-    left_out: decisions that do not hold together with the others and are not part of the answer
+    left_out: decisions that are not part of the answer: they do not hold together with the others, or what they answer
+        is not asked beside the newest one
     standing: the decisions, completed by the product's defaults and then as cheaply as can be
     date: the earliest by the present schedule; None if the factory has no room within its horizon
     """
@@ -160,7 +162,7 @@ def shelf(company_id: int, country: str, *, now: datetime | None = None) -> tupl
     for offer in offers(company_id):
         to = country if country in offer.prices.tax else countries(offer)[0]
         cheapest = complete(offer.compiled, (), costs=_costs(offer))
-        standing = complete(offer.compiled, (), prefer=default_decisions(offer.product), costs=_costs(offer))
+        standing = standing_completion(offer, (), {})
         price = quote_price(offer.prices, offer.problem, cheapest, country=to)
         found.append(Shelf(offer, standing, price, date_of(offer, standing, to, now=now)))
     return tuple(found)
@@ -198,8 +200,16 @@ def click(
     if domains is not None:
         return _answer(offer, session.decisions, domains, country, texts, now)
     session, asked, conflict, left_out = _what_holds(offer, decisions, before, seconds)
+    repairs = tuple(as_asked(offer.problem, repair) for repair in conflict.repairs)
+    for repair in repairs:
+        if asked in repair.decisions and _only_unasked(offer, repair):
+            # Answers to questions that the new one does away with: they go with their questions.
+            domains = valid_domains(offer.compiled, repair.decisions, seconds=seconds)
+            if domains is not None:
+                gone = tuple(change.old for change in repair.changes)
+                return replace(_answer(offer, repair.decisions, domains, country, texts, now), left_out=gone)
     answered = _answer(offer, session.decisions, session.domains(), country, texts, now)
-    refusal = Refusal(asked, conflict, tuple(_offered(offer, r, country, texts, now) for r in conflict.repairs))
+    refusal = Refusal(asked, conflict, tuple(_offered(offer, r, country, texts, now) for r in repairs))
     return replace(answered, refusal=refusal, left_out=left_out)
 
 
@@ -221,6 +231,32 @@ def _what_holds(
     asked = refused[-1] if refused else decisions[-1]
     found = session.decide(asked)  # once more, beside everything that holds
     return session, asked, found if isinstance(found, Conflict) else Conflict((), (), ()), refused
+
+
+def as_asked(problem: ConfigurationProblem, repair: Repair) -> Repair:
+    """A repair whose decisions a buyer can make: the value of a number that is not asked for is no decision."""
+
+    def nothing(decision: Decision | None) -> bool:
+        return isinstance(decision, Enter) and decision.value not in problem.parameter_by_id[decision.parameter].asked
+
+    changes = tuple(replace(change, new=None) if nothing(change.new) else change for change in repair.changes)
+    return replace(repair, changes=changes, decisions=tuple(one for one in repair.decisions if not nothing(one)))
+
+
+def _only_unasked(offer: Offer, repair: Repair) -> bool:
+    """Whether a repair drops nothing but answers to questions that it leaves no variant to ask."""
+    if not repair.changes or any(change.new is not None for change in repair.changes):
+        return False
+    found = answers(offer.problem, standing_completion(offer, repair.decisions, {}))
+    for change in repair.changes:
+        old = change.old
+        if isinstance(old, Choose):
+            when = offer.problem.group_by_id[old.group].when
+        else:
+            when = offer.problem.parameter_by_id[old.parameter].when
+        if when is None or is_asked(when, found):
+            return False
+    return True
 
 
 def _answer(
@@ -247,10 +283,26 @@ def _offered(
 def standing_completion(offer: Offer, decisions: tuple[Decision, ...], texts: Mapping[str, str]) -> Variant:
     """The decisions completed by the product's defaults, then as cheaply as can be, with the texts it may carry."""
     try:
-        variant = complete(offer.compiled, decisions, prefer=default_decisions(offer.product), costs=_costs(offer))
+        variant = _as_wished(offer, decisions)
     except OutOfTime as error:
         raise TooManyQuestions from error
     return replace(variant, texts=usable_texts(offer, variant, texts)) if texts else variant
+
+
+def _as_wished(offer: Offer, decisions: tuple[Decision, ...]) -> Variant:
+    """A completion by what is wished everywhere, then by what is wished in what came out, until nothing new is.
+
+    A wish that depends on other answers never changes these answers, and no question is asked for its default's sake.
+    """
+    found = index_of(offer).wishes
+    prefer = wished_in(found, None)
+    for _turn in range(WISH_TURNS):
+        variant = complete(offer.compiled, decisions, prefer=prefer, costs=_costs(offer))
+        wished = wished_in(found, answers(offer.problem, variant))
+        if wished == prefer:
+            break
+        prefer = wished
+    return variant
 
 
 def date_of(offer: Offer, variant: Variant, country: str, *, now: datetime | None = None) -> Forecast | None:
@@ -287,9 +339,9 @@ def hints(answered: Click) -> Hints:
                 implied[group, option] = why_implied(index, answered.decisions, group, option)
             elif state is OptionState.OPEN and option not in answered.standing.chosen[group]:
                 wanted.append((group, option))
-    prefer = default_decisions(offer.product)
+    prefer = wished_in(index.wishes, answers(offer.problem, answered.standing))
     found = differences(
-        offer, answered.decisions, prefer, answered.standing, answered.price, answered.country, wanted
+        offer, answered.decisions, prefer, answered.standing, answered.price, answered.country, wanted, _DIFFERENCES
     )
     return Hints(found, excluded, implied)
 
@@ -328,10 +380,14 @@ def keep_texts(company_id: int, offer: Offer, decisions: tuple[Decision, ...], t
 
 
 def text_fault(content: TextContent, value: str) -> str:
-    """The code of what is wrong with a typed text ("" if nothing): `too_long` or `pattern`."""
+    """The code of what is wrong with a typed text ("" if nothing): `too_long`, `too_short` or `pattern`.
+
+    It is judged by the widest limits that any other answers leave; `usable_texts` judges it beside those of a variant.
+    """
     if content.accepts(value):
         return ""
-    return "too_long" if len(value) > content.maximum_length else "pattern"
+    faults = {limits.fault(value) for limits in content.limits}
+    return next(fault for fault in ("pattern", "too_short", "too_long") if fault in faults)
 
 
 def usable_texts(offer: Offer, variant: Variant, texts: Mapping[str, str]) -> dict[str, str]:
@@ -339,18 +395,15 @@ def usable_texts(offer: Offer, variant: Variant, texts: Mapping[str, str]) -> di
     return {
         content.id: texts[content.id]
         for content in offer.product.texts
-        if texts.get(content.id) and content.accepts(texts[content.id]) and text_allowed(offer, content, variant)
+        if texts.get(content.id)
+        and text_allowed(offer, content, variant)
+        and not text_limits(offer.problem, content, variant).fault(texts[content.id])
     }
 
 
 def text_allowed(offer: Offer, content: TextContent, variant: Variant) -> bool:
     """Whether what is chosen leaves room for this text."""
-    return content.requires is None or holds(_parsed(content.requires), answers(offer.problem, variant))
-
-
-@lru_cache(maxsize=256)
-def _parsed(formula: str):  # type: ignore[no-untyped-def]
-    return parse(formula)
+    return text_usable(offer.problem, content, variant)
 
 
 # --- towards an order -------------------------------------------------------------------------------------------------

@@ -124,6 +124,10 @@ def _page(
     address = reading.address
     if answered.refusal is not None:
         address = replace(address, choices=query_of(answered.decisions), before=())
+    elif answered.left_out:
+        kept = query_of(answered.decisions)
+        gone = tuple((name, value) for name, value in address.choices.items() if name not in kept)
+        address = replace(address, choices=kept, before=(*address.before, *gone))
     path = url_for(".configure", product=answered.offer.product.code)
     return page_of(answered, address, path, gone=reading.gone, typed=typed, faults=faults)
 
@@ -140,9 +144,15 @@ def _texts_again(
 ) -> ResponseReturnValue:
     answered = _click(offer, reading)
     content = next(text for text in offer.product.texts if text.id == error.field)
-    allowed = _("At most %(number)s characters; this has %(length)s.", number=content.maximum_length,
-                length=len(typed[content.id]))
-    fault = allowed if error.data["what"] == "too_long" else _("Some of these characters cannot be made.")
+    length = len(typed[content.id])
+    if error.data["what"] == "too_long":
+        most = max(limits.maximum_length for limits in content.limits)
+        fault = _("At most %(number)s characters; this has %(length)s.", number=most, length=length)
+    elif error.data["what"] == "too_short":
+        least = min(limits.minimum_length for limits in content.limits)
+        fault = _("At least %(number)s characters; this has %(length)s.", number=least, length=length)
+    else:
+        fault = _("Some of these characters cannot be made.")
     page = _page(answered, reading, typed=typed, faults={content.id: fault})
     name = "storefront/_configure.html" if request.headers.get("HX-Request") else "storefront/configure.html"
     return render_template(name, page=page, offer=offer), 422

@@ -1,36 +1,43 @@
-"""Problem -> what answers clicks: kernel, pool of known variants, CP-SAT model. Done once, at publishing.
+"""Problem -> what answers clicks, once, at publishing: translate, simplify, split, and an engine for each part.
 
-A question ("is there a variant with these values?") goes through the cheapest answer that is a proof: the pool shows
-that there is one, propagation shows that there is none, the kernel's search shows either, and CP-SAT decides the rest.
+A part without sums and large numbers becomes a diagram if its nodes and the time allow it, else it is left to SAT. A
+part with them is answered by constraint programming, and by CP-SAT where that gives up.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from threading import Lock
-from time import monotonic
+from time import perf_counter
 from typing import Any, Final
 
-from solver import cp
-from solver.configuration.encode import Encoding
-from solver.configuration.kernel import Domains, Kernel, Nodes, OutOfNodes, bits
-from solver.configuration.pool import Pool, Witness
-from solver.configuration.problem import (
-    ConfigurationProblem,
-    Decision,
-    Enter,
-    GroupId,
-    OptionId,
-    ParameterId,
-    RuleId,
-    Variant,
-)
+import numpy as np
 
-_NODES: Final = 2_000  # of a kernel search, before CP-SAT is asked
-_MEMO: Final = 4_096  # answers kept, of each kind
-_SEEDED: Final = 256  # variants in the pool of a new compiled problem
+from solver.configuration.asking import CpSat, Fallback
+from solver.configuration.clausal import Clausal
+from solver.configuration.dag import TooWide
+from solver.configuration.diagram import Diagram, compile_diagram
+from solver.configuration.diagram_sums import summed_of
+from solver.configuration.free import Free
+from solver.configuration.mixed import Mixed
+from solver.configuration.network import Network
+from solver.configuration.parts import CORE, DEAD, Cut, Engine, Kind, Layout, Part
+from solver.configuration.problem import ConfigurationProblem, Decision, InvalidProblem, RuleId, Variant
+from solver.configuration.question import Answer, Assignment, Clock, Flags
+from solver.configuration.rooms import Explaining, minimal
+from solver.configuration.simplify import Part as Piece
+from solver.configuration.simplify import Simplified, Void, simplify, split
+from solver.configuration.translate import Names, translate, variant_of
+
+NODES: Final = 2_000_000  # of all diagrams of a problem
+_MEMO: Final = 8_192  # answers kept, of each kind
+LARGEST: Final = 400_000  # nodes of one diagram
+ATTEMPT: Final = 10.0  # seconds for one diagram
+SUMMED: Final = 50_000  # nodes of a diagram that leaves sums out
+SUMMING: Final = 3.0  # seconds for it
 
 
 class VoidProblem(ValueError):
@@ -41,37 +48,40 @@ class VoidProblem(ValueError):
         self.rules = rules
 
 
-class OutOfTime(TimeoutError):
-    """The question was not settled within its limit."""
+class Cancelled(Exception):
+    """Publishing was stopped; nothing is left of it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
-    """A moment in the monotonic clock by which an answer is due."""
+class Publishing:
+    """How far publishing is. `step`: translate, simplify, split, compile; `done` of `total` parts."""
 
-    due: float
-
-    @classmethod
-    def of(cls, seconds: float) -> Clock:
-        """The moment in so many seconds from now."""
-        return cls(monotonic() + seconds)
-
-    @property
-    def left(self) -> float:
-        """Seconds until then, not below 0."""
-        return max(0.0, self.due - monotonic())
+    step: str
+    done: int = 0
+    total: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Fixed:
-    """Decisions as domains of the kernel's variables (not propagated) and as numbers of the large parameters.
+class Facts:
+    """What publishing found. `compiled_share`: the share of open variables whose part is a diagram or free."""
 
-    `possible` is False if the decisions contradict each other or a domain by themselves.
-    """
+    variables: int
+    literals: int
+    dead: int
+    core: int
+    parts: Mapping[str, int]  # by kind
+    nodes: int
+    compiled_share: float
+    seconds: float
 
-    domains: tuple[int, ...]
-    numbers: Mapping[ParameterId, int]
-    possible: bool
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What is valid before any decision: the parts' answers, and their flags in one row."""
+
+    answers: tuple[Answer, ...]
+    valid: Flags
+    open: Flags
 
 
 class Memo:
@@ -81,6 +91,9 @@ class Memo:
         self._size = size
         self._lock = Lock()
         self._answers: OrderedDict[Hashable, Any] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._answers)
 
     def get(self, key: Hashable) -> Any:
         """The answer, or None."""
@@ -105,275 +118,257 @@ class Memo:
 class CompiledProblem:
     """A problem ready for clicks. Safe to share between threads and to fork; its answers depend on nothing but it."""
 
-    def __init__(self, problem: ConfigurationProblem, seed: int) -> None:
+    def __init__(
+        self, problem: ConfigurationProblem, names: Names, layout: Layout, facts: Facts, seed: int, cp_sat: CpSat
+    ) -> None:
         self.problem = problem
+        self.names = names
+        self.layout = layout
+        self.facts = facts
         self.seed = seed
-        self.kernel = Kernel(problem)
-        self.large = tuple(p.id for p in problem.parameters if p.id not in self.kernel.of_parameter)
-        self.pool = Pool([variable.size for variable in self.kernel.variables], self.large)
+        self.cp_sat = cp_sat
         self.domains_memo = Memo(_MEMO)
         self.completions_memo = Memo(_MEMO)
-        self._idle: list[Asker] = [Asker(Encoding(problem, self.kernel))]
-        self._lock = Lock()
+        self.parts_with_numbers = tuple(part for part in layout.parts if part.network.numbers)
+        self._base: Base | None = None
+        self._fallbacks: dict[int, Fallback] = {}
 
-    # --- translating ---
-
-    def fix(self, decisions: Iterable[Decision]) -> Fixed:
-        """Decisions as domains."""
-        domains = list(self.kernel.full)
-        numbers: dict[ParameterId, int] = {}
-        possible = True
-        for decision in decisions:
-            if isinstance(decision, Enter):
-                possible &= self._fix_number(decision, domains, numbers)
-            else:
-                variable, mask = self.kernel.literal(decision.group, decision.option)
-                domains[variable] &= mask if decision.chosen else ~mask
-        return Fixed(tuple(domains), numbers, possible and all(domains))
-
-    def fix_one(self, decision: Decision) -> tuple[int, int] | ParameterId | None:
-        """One decision as a variable and a mask, or the large parameter that it sets; None if it can never be met."""
-        if isinstance(decision, Enter):
-            values = self.problem.parameter_by_id[decision.parameter].values
-            if decision.value not in values:
-                return None
-            variable = self.kernel.of_parameter.get(decision.parameter)
-            return decision.parameter if variable is None else (variable, 1 << values.index(decision.value))
-        variable, mask = self.kernel.literal(decision.group, decision.option)
-        return variable, mask if decision.chosen else self.kernel.full[variable] & ~mask
-
-    def _fix_number(self, decision: Enter, domains: Domains, numbers: dict[ParameterId, int]) -> bool:
-        values = self.problem.parameter_by_id[decision.parameter].values
-        if decision.value not in values:
-            return False
-        variable = self.kernel.of_parameter.get(decision.parameter)
-        if variable is not None:
-            domains[variable] &= 1 << values.index(decision.value)
-            return True
-        return numbers.setdefault(decision.parameter, decision.value) == decision.value
-
-    def variant(self, witness: Witness, numbers: Mapping[ParameterId, int] | None = None) -> Variant:
-        """The witness as a variant; `numbers` take the place of its large ones."""
-        chosen: dict[GroupId, frozenset[OptionId]] = {}
-        for group in self.problem.groups:
-            variables = self.kernel.of_group[group.id]
-            if group.single:
-                place = witness.masks[variables[0]].bit_length() - 1
-                chosen[group.id] = frozenset(group.options[place : place + 1])
-            else:
-                pairs = zip(group.options, variables, strict=True)
-                chosen[group.id] = frozenset(option for option, v in pairs if witness.masks[v] == 2)
-        entered = {**witness.numbers, **(numbers or {})}
-        for parameter in self.problem.parameters:
-            variable = self.kernel.of_parameter.get(parameter.id)
-            if variable is not None:
-                entered[parameter.id] = parameter.values[witness.masks[variable].bit_length() - 1]
-        return Variant(chosen, {parameter.id: entered[parameter.id] for parameter in self.problem.parameters})
-
-    def witness(self, assignment: Sequence[int], numbers: Mapping[ParameterId, int]) -> Witness:
-        """A complete assignment of a closed kernel as a witness; free parameters that are not set get their least."""
-        entered = {p: numbers.get(p, self.problem.parameter_by_id[p].minimum) for p in self.large}
-        return Witness(tuple(assignment), entered)
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What the problem fell into."""
+        return self.layout.parts
 
     # --- asking ---
 
+    def base(self, clock: Clock) -> Base:
+        """What is valid before any decision. Raises ValueError if nothing is: such a problem is not compiled."""
+        base = self._base
+        if base is None:
+            found = [self.answer(part.position, (), clock) for part in self.parts]
+            answers = tuple(answer for answer in found if answer is not None)
+            if len(answers) < len(found):
+                raise ValueError("The problem is void.")
+            none = np.zeros(0, dtype=np.uint8)
+            base = Base(
+                answers,
+                np.concatenate([none, *(answer.valid for answer in answers)]),
+                np.concatenate([none, *(answer.open for answer in answers)]),
+            )
+            if not any(answer.open_numbers for answer in answers) and not base.open.any():
+                self._base = base
+        return base
+
+    def answer(self, part: int, cuts: tuple[Cut, ...], clock: Clock) -> Answer | None:
+        """What is valid in a part under these cuts; None if nothing is. Remembered, unless time left something open."""
+        key = (part, frozenset([cut.key for cut in cuts]))
+        known = self.domains_memo.get(key)
+        if known is not None:
+            answer: Answer | None = known[0]
+            return answer
+        question = self.layout.question(part, cuts)
+        found = None if question is None else self.parts[part].engine.domains(question, clock)
+        if found is None or not (found.open_numbers or found.open.any()):
+            self.domains_memo.put(key, (found,))
+        return found
+
     def find(
         self, decisions: Sequence[Decision], clock: Clock, rules: frozenset[RuleId] | None = None
-    ) -> Witness | None:
+    ) -> Assignment | None:
         """A variant with all decisions under `rules` (None: all rules), or None if there is none. Raises OutOfTime."""
-        return self.find_fixed(self.fix(decisions), clock, rules)
-
-    def find_fixed(self, fixed: Fixed, clock: Clock, rules: frozenset[RuleId] | None = None) -> Witness | None:
-        """The same for decisions that are domains already."""
-        if not fixed.possible:
-            return None
-        domains = list(fixed.domains)
-        if not self.kernel.propagate(domains, None, rules):
-            return None
-        return self.find_within(domains, fixed.numbers, clock, rules)
-
-    def find_within(
-        self,
-        domains: Domains,
-        numbers: Mapping[ParameterId, int],
-        clock: Clock,
-        rules: frozenset[RuleId] | None = None,
-        wanted: Sequence[int] | None = None,
-    ) -> Witness | None:
-        """The same for domains that are propagated already; `wanted` as for Kernel.find."""
-        if self.kernel.closed:
-            try:
-                found = self.kernel.find(domains, wanted or self.kernel.full, Nodes(_NODES), rules)
-            except OutOfNodes:
-                pass
-            else:
-                return None if found is None else self._kept(self.witness(found, numbers), rules)
-        elif rules is None and (known := self.pool.one_within(domains, numbers)) is not None:
-            return known
-        return self._kept(self.ask(domains, numbers, clock, rules=rules), rules)
-
-    def _kept(self, witness: Witness | None, rules: frozenset[RuleId] | None) -> Witness | None:
-        if witness is not None and rules is None:
-            self.pool.add(witness)
-        return witness
-
-    def ask(
-        self,
-        domains: Sequence[int],
-        numbers: Mapping[ParameterId, int],
-        clock: Clock,
-        *,
-        unseen: Sequence[int] | None = None,
-        target: tuple[ParameterId, Sequence[tuple[int, int]]] | None = None,
-        rules: frozenset[RuleId] | None = None,
-        seed: int | None = None,
-    ) -> Witness | None:
-        """Ask CP-SAT for a variant within the domains, or None if it proves that there is none. Raises OutOfTime.
-
-        `unseen`: for each variable the values of which it must have at least one. `target`: a large parameter and the
-        intervals (of positions in its values) in which it must be.
-        """
-        with self._lock:
-            asker = self._idle.pop() if self._idle else None
-        asker = asker or Asker(Encoding(self.problem, self.kernel))
-        try:
-            return asker.ask(domains, numbers, clock, unseen, target, rules, self.seed if seed is None else seed)
-        finally:
-            with self._lock:
-                self._idle.append(asker)
-
-
-class Asker:
-    """One CP-SAT model, its domains edited for every call. Belongs to one thread at a time."""
-
-    def __init__(self, encoding: Encoding) -> None:
-        self.encoding = encoding
-        self._restricted: dict[int, tuple[int, ...]] = {}  # what differs from the model as it was built
-        self._settings = cp.LIGHT if encoding.linear else cp.BARE
-
-    def ask(
-        self,
-        domains: Sequence[int],
-        numbers: Mapping[ParameterId, int],
-        clock: Clock,
-        unseen: Sequence[int] | None,
-        target: tuple[ParameterId, Sequence[tuple[int, int]]] | None,
-        rules: frozenset[RuleId] | None,
-        seed: int,
-    ) -> Witness | None:
-        """See CompiledProblem.ask."""
-        if clock.left <= 0:
-            raise OutOfTime
-        self.restrict(self.limits(domains, numbers, target, rules))
-        literals = [] if unseen is None else self.literals(unseen)
-        self.encoding.want(literals)
-        self.encoding.hint({literal: 1 for literal in literals if literal >= 0})
-        answer = cp.solve(self.encoding.model, cp.Limits(clock.left, seed=seed), settings=self._settings)
-        if answer.status is cp.Status.UNKNOWN:
-            raise OutOfTime
-        return self.read(answer.values) if answer.status.solved else None
-
-    def restrict(self, wanted: Mapping[int, tuple[int, ...]]) -> None:
-        """Set the domains of these variables, all others as they were built."""
-        for variable, domain in wanted.items():
-            if self._restricted.get(variable) != domain:
-                self.encoding.restrict(variable, domain)
-        for variable in self._restricted.keys() - wanted.keys():
-            self.encoding.restrict(variable, self.encoding.bounds(variable))
-        self._restricted = dict(wanted)
-
-    def limits(
-        self,
-        domains: Sequence[int],
-        numbers: Mapping[ParameterId, int],
-        target: tuple[ParameterId, Sequence[tuple[int, int]]] | None,
-        rules: frozenset[RuleId] | None,
-    ) -> dict[int, tuple[int, ...]]:
-        """Domains of CP-SAT variables that say the same."""
-        encoding, kernel = self.encoding, self.encoding.kernel
-        found: dict[int, tuple[int, ...]] = {}
-        for domain, full, variable in zip(domains, kernel.full, kernel.variables, strict=True):
-            if domain == full:
-                continue
-            if variable.parameter is not None:
-                places = tuple(place for entry in bits(domain) for place in (entry, entry))
-                found[encoding.parameter[variable.parameter]] = places
-            elif variable.option is not None and variable.group is not None:
-                found[encoding.option[variable.group, variable.option]] = (1, 1) if domain == 2 else (0, 0)
-            elif variable.group is not None:
-                for place, option in enumerate(encoding.problem.group_by_id[variable.group].options):
-                    if not domain >> place & 1:
-                        found[encoding.option[variable.group, option]] = (0, 0)
-                    elif domain == 1 << place:
-                        found[encoding.option[variable.group, option]] = (1, 1)
-        for parameter, number in numbers.items():
-            place = encoding.problem.parameter_by_id[parameter].values.index(number)
-            found[encoding.parameter[parameter]] = (place, place)
-        if target is not None:
-            found[encoding.parameter[target[0]]] = tuple(end for interval in target[1] for end in interval)
         if rules is not None:
-            found.update({switch: (0, 0) for rule, switch in encoding.switch.items() if rule not in rules})
+            return self.explaining.find(decisions, clock, rules)
+        gathered = self.layout.gather(decisions)
+        if gathered is None:
+            return None
+        assignments: list[Assignment] = []
+        for part in self.parts:
+            question = self.layout.question(part.position, gathered.get(part.position, ()))
+            found = None if question is None else part.engine.find(question, clock)
+            if found is None:
+                return None
+            assignments.append(found)
+        return self.whole(assignments)
+
+    def possible(self, decisions: Sequence[Decision], clock: Clock) -> bool:
+        """Whether some variant has all decisions. Raises OutOfTime."""
+        gathered = self.layout.gather(decisions)
+        if gathered is None:
+            return False
+        for part, cuts in gathered.items():
+            question = self.layout.question(part, cuts)
+            if question is None or self.parts[part].engine.find(question, clock) is None:
+                return False
+        return True
+
+    def fallback(self, part: int) -> Fallback:
+        """CP-SAT for a part."""
+        found = self._fallbacks.get(part)
+        if found is None:
+            found = self._fallbacks[part] = Fallback(self.layout, self.parts[part], self.cp_sat)
         return found
 
-    def literals(self, unseen: Sequence[int]) -> list[int]:
-        """Literals for kernel values: true exactly if the variable has the value."""
-        encoding, kernel = self.encoding, self.encoding.kernel
-        found: list[int] = []
-        for mask, variable in zip(unseen, kernel.variables, strict=True):
-            if not mask:
-                continue
-            if variable.parameter is not None:
-                found.extend(encoding.equal(encoding.parameter[variable.parameter], entry) for entry in bits(mask))
-            elif variable.option is not None and variable.group is not None:
-                literal = encoding.option[variable.group, variable.option]
-                found.extend(literal if entry else -literal - 1 for entry in bits(mask))
-            elif variable.group is not None:
-                options = encoding.problem.group_by_id[variable.group].options
-                for entry in bits(mask):
-                    known = entry < len(options)
-                    found.append(
-                        encoding.option[variable.group, options[entry]] if known else encoding.nothing(variable.group)
-                    )
-        return found
-
-    def read(self, values: Sequence[int]) -> Witness:
-        """The solution as a witness."""
-        encoding, kernel = self.encoding, self.encoding.kernel
-        masks: list[int] = []
-        for variable in kernel.variables:
-            if variable.parameter is not None:
-                masks.append(1 << values[encoding.parameter[variable.parameter]])
-            elif variable.option is not None and variable.group is not None:
-                masks.append(1 + values[encoding.option[variable.group, variable.option]])
-            elif variable.group is not None:
-                options = encoding.problem.group_by_id[variable.group].options
-                places = [k for k, option in enumerate(options) if values[encoding.option[variable.group, option]]]
-                masks.append(1 << (places[0] if places else len(options)))
-        numbers = {
-            parameter.id: parameter.values[values[encoding.parameter[parameter.id]]]
-            for parameter in encoding.problem.parameters
-            if parameter.id not in kernel.of_parameter
+    def whole(self, assignments: Sequence[Assignment]) -> Assignment:
+        """Assignments of all parts as one of the network's variables and numbers."""
+        entered = {
+            number.id: value
+            for part, assignment in zip(self.parts, assignments, strict=True)
+            for number, value in zip(part.network.numbers, assignment.numbers, strict=True)
         }
-        return Witness(tuple(masks), numbers)
+        numbers = tuple(entered[number.id] for number in self.names.numbers)
+        return Assignment(self.layout.values(assignments), numbers)
+
+    def variant(self, whole: Assignment) -> Variant:
+        """An assignment of the network as a variant, without texts."""
+        return variant_of(self.names, whole)
+
+    # --- the rules as they were written, built when somebody asks why ---
+
+    @cached_property
+    def network(self) -> Network:
+        """The network before anything was simplified."""
+        return translate(self.problem)[0]
+
+    @cached_property
+    def explaining(self) -> Explaining:
+        """The rules as they were written, each of which can be left out."""
+        return Explaining(self.problem, self.names, self.network, self.cp_sat)
 
 
 def compile_problem(
-    problem: ConfigurationProblem, *, seed: int = 0, seconds: float = 60.0, known: int = _SEEDED
+    problem: ConfigurationProblem,
+    *,
+    seed: int = 0,
+    seconds: float = 60.0,
+    nodes: int = NODES,
+    report: Callable[[Publishing], None] = lambda _: None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> CompiledProblem:
-    """Compile, with up to `known` variants in the pool: they make the first clicks quicker, no answer depends on them.
+    """Compile, telling `report` how far it is and asking `stop` between steps whether to go on.
 
-    Raises VoidProblem if nothing is valid, OutOfTime if that is not settled within the limit, and InvalidProblem if a
-    rule can neither be said in sums nor has few enough combinations.
+    Parts for which `nodes` or time do not suffice are left to SAT. Raises VoidProblem if nothing is valid, OutOfTime if
+    that is not settled within the limit, Cancelled if it was stopped, and InvalidProblem if a rule can neither be said
+    in sums nor has few enough combinations.
     """
-    from solver.configuration.analyse import fill_pool
-    from solver.configuration.explain import minimal
+    return _Compiling(problem, seed, Clock.of(seconds), nodes, report, stop).run()
 
-    compiled = CompiledProblem(problem, seed)
-    clock = Clock.of(seconds)
-    if compiled.find((), clock) is None:
-        rules = minimal(
-            [rule.id for rule in problem.rules], lambda kept: compiled.find((), clock, frozenset(kept)) is None
+
+class _Compiling:
+    def __init__(
+        self,
+        problem: ConfigurationProblem,
+        seed: int,
+        clock: Clock,
+        nodes: int,
+        report: Callable[[Publishing], None],
+        stop: Callable[[], bool],
+    ) -> None:
+        self.problem = problem
+        self.seed = seed
+        self.clock = clock
+        self.nodes = nodes
+        self.report = report
+        self.stop = stop
+        self.started = perf_counter()
+
+    def run(self) -> CompiledProblem:
+        self._say("translate")
+        network, names = translate(self.problem)
+        cp_sat = CpSat(self.problem, names, self.seed)
+        try:
+            self._say("simplify")
+            named = {v for formula in network.formulas for v in names.scope_of(formula.expression)[0]}
+            simplified = simplify(network, protected=named, seconds=max(1.0, self.clock.left / 3))
+            self._say("split")
+            pieces = split(simplified.network, names.derived)
+            layout, nodes = self._layout(network, names, simplified, pieces, cp_sat)
+            compiled = CompiledProblem(
+                self.problem, names, layout, self._facts(network, simplified, layout, nodes), self.seed, cp_sat
+            )
+            compiled.__dict__["network"] = network
+            self._require_some(compiled)
+        except Void:
+            raise VoidProblem(self._why_void(network, names, cp_sat)) from None
+        return compiled
+
+    def _say(self, step: str, done: int = 0, total: int = 0) -> None:
+        if self.stop():
+            raise Cancelled
+        self.report(Publishing(step, done, total))
+
+    def _layout(
+        self, network: Network, names: Names, simplified: Simplified, pieces: Sequence[Piece], cp_sat: CpSat
+    ) -> tuple[Layout, int]:
+        parts: list[Part] = []
+        nodes = start = 0
+        places = np.full(simplified.network.literals, DEAD, dtype=np.int32)
+        total = len(pieces)
+        for position, piece in enumerate(pieces):
+            if position % 100 == 0 or piece.network.literals > 200:
+                self._say("compile", position, total)
+            kind, engine = self._engine(piece.network, self.nodes - nodes)
+            if isinstance(engine, Diagram):
+                nodes += engine.nodes
+            stop = start + piece.network.literals
+            places[piece.literals] = np.arange(start, stop, dtype=np.int32)
+            parts.append(Part(position, start, stop, kind, engine))
+            start = stop
+        place = simplified.place.copy()
+        inside = place >= 0
+        place[inside] = places[place[inside]]
+        layout = Layout(names, network.first, place, parts)
+        for part in parts:
+            if isinstance(part.engine, Mixed):
+                part.engine.fallback = Fallback(layout, part, cp_sat)
+        return layout, nodes
+
+    def _engine(self, network: Network, nodes: int) -> tuple[Kind, Engine]:
+        if network.sums or network.formulas:
+            try:
+                mixed = Mixed(network, self.problem, seed=self.seed)
+            except TooWide as error:
+                raise InvalidProblem(f"{network.rules[error.rule]}: a part of it may come to too much.") from error
+            if nodes > 0 and self.clock.left > 1:
+                mixed.summed = summed_of(network, nodes=SUMMED, seconds=min(SUMMING, self.clock.left / 4))
+            return Kind.MIXED, mixed
+        if not (network.clauses or network.counts or network.tables):
+            return Kind.FREE, Free(network)
+        if nodes > 0 and self.clock.left > 1:
+            diagram = compile_diagram(
+                network, nodes=min(nodes, LARGEST), seconds=min(ATTEMPT, self.clock.left / 2)
+            )
+            if diagram is not None:
+                return Kind.DIAGRAM, diagram
+        return Kind.CLAUSAL, Clausal(network, seed=self.seed)
+
+    def _facts(self, network: Network, simplified: Simplified, layout: Layout, nodes: int) -> Facts:
+        kinds = Counter(part.kind for part in layout.parts)
+        open_ = sum(len(part.network.variables) for part in layout.parts)
+        light = sum(len(p.network.variables) for p in layout.parts if p.kind in (Kind.FREE, Kind.DIAGRAM))
+        return Facts(
+            variables=len(network.variables),
+            literals=network.literals,
+            dead=int((layout.place == DEAD).sum()),
+            core=int((layout.place == CORE).sum()),
+            parts={str(kind): number for kind, number in sorted(kinds.items())},
+            nodes=nodes,
+            compiled_share=light / open_ if open_ else 1.0,
+            seconds=perf_counter() - self.started,
         )
-        raise VoidProblem(frozenset(rules))
-    fill_pool(compiled, known, seed)
-    return compiled
+
+    def _require_some(self, compiled: CompiledProblem) -> None:
+        for part in compiled.parts:
+            if part.kind is Kind.MIXED:
+                question = compiled.layout.question(part.position, ())
+                assert question is not None
+                if part.engine.find(question, self.clock) is None:
+                    raise Void
+
+    def _why_void(self, network: Network, names: Names, cp_sat: CpSat) -> frozenset[RuleId]:
+        """The rules of the first room in which nothing is valid; fewer if parts of them in other rooms suffice."""
+        explaining = Explaining(self.problem, names, network, cp_sat)
+        for position in range(len(explaining.layout.parts)):
+            room = explaining.room(position)
+            if room.find((), None, self.clock) is None:
+                rules = [network.rules[rule] for rule in room.core((), self.clock).rules]
+                return frozenset(minimal(rules, lambda some: explaining.find((), self.clock, frozenset(some)) is None))
+        raise AssertionError("every room has a variant, and yet there is none")

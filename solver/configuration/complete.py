@@ -3,43 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
-from solver import cp
-from solver.configuration.check import is_valid
-from solver.configuration.compile import Asker, Clock, CompiledProblem, Fixed, OutOfTime
+import numpy as np
+from numpy.typing import NDArray
+
+from solver.configuration.compile import CompiledProblem
 from solver.configuration.decisions import decided, require_known
-from solver.configuration.encode import Encoding
 from solver.configuration.explain import Conflicting, explain
-from solver.configuration.kernel import Domains, Nodes, OutOfNodes, Weights, bits
-from solver.configuration.pool import Witness
+from solver.configuration.network import Network
+from solver.configuration.parts import CORE, Cut
 from solver.configuration.problem import Choose, Decision, Enter, GroupId, OptionId, ParameterId, Variant
+from solver.configuration.question import Assignment, Clock, Costs
 
-Costs = Mapping[tuple[GroupId, OptionId] | ParameterId, int]
+_TIE: Final = 1024
+_ROOM: Final = 2**44  # for all costs of a part: what every engine takes
 
-_NODES: Final = 3_000  # of a branch and bound, before CP-SAT is asked
-_LARGEST: Final = 2**60  # of a CP-SAT objective
+CostsByOption = Mapping[tuple[GroupId, OptionId] | ParameterId, int]
 
 
 def complete(
     compiled: CompiledProblem,
     decisions: Sequence[Decision],
     *,
-    prefer: Sequence[Decision] = (),
-    costs: Costs | None = None,
+    prefer: Sequence[Decision] | Mapping[Decision, int] = (),
+    costs: CostsByOption | None = None,
     seconds: float = 1.0,
 ) -> Variant:
     """The variant with all decisions that breaks the fewest of `prefer`, and of these one of least cost.
 
+    `prefer`: decisions, or decisions with weights (at least 1); then the broken ones weigh least.
     `costs`: what an option, or one more of a parameter, adds. The same question has the same answer in every process,
-    unless CP-SAT was stopped by the clock. Raises Conflicting, UnknownDecision, and OutOfTime if nothing was found.
+    unless a search was stopped by the clock. Raises Conflicting, UnknownDecision, and OutOfTime if nothing was found.
     """
-    key = (frozenset(decisions), tuple(prefer), None if costs is None else frozenset(costs.items()))
+    weights = prefer if isinstance(prefer, Mapping) else dict.fromkeys(prefer, 1)
+    key = (frozenset(decisions), tuple(weights.items()), None if costs is None else frozenset(costs.items()))
     known: Variant | None = compiled.completions_memo.get(key)
     if known is None:
-        require_known(compiled.problem, (*decisions, *prefer))
-        known = _complete(compiled, decisions, prefer, costs or {}, Clock.of(seconds))
+        require_known(compiled.problem, (*decisions, *weights))
+        weighed = weigh(compiled, costs or {}, weights)
+        found = _complete(compiled, decisions, weighed, Clock.of(seconds))
+        if found is None:
+            raise Conflicting(explain(compiled, tuple(decisions), ()))
+        known = compiled.variant(found)
         compiled.completions_memo.put(key, known)
     return known
 
@@ -51,7 +59,7 @@ def complete_with(
     group: GroupId,
     option: OptionId,
     *,
-    costs: Costs | None = None,
+    costs: CostsByOption | None = None,
     seconds: float = 1.0,
 ) -> Variant:
     """The variant nearest to `standing` that has the option and the other decisions; texts stay.
@@ -65,12 +73,66 @@ def complete_with(
     return replace(complete(compiled, after, prefer=prefer, costs=costs, seconds=seconds), texts=standing.texts)
 
 
+def cost_of(variant: Variant, costs: CostsByOption) -> int:
+    """What the options and numbers of a variant come to."""
+    total = 0
+    for key, cost in costs.items():
+        if isinstance(key, tuple):
+            total += cost * (key[1] in variant.chosen.get(key[0], ()))
+        else:
+            total += cost * variant.numbers.get(key, 0)
+    return total
+
+
+def complete_within(
+    compiled: CompiledProblem,
+    decisions: Sequence[Decision],
+    prefer: Mapping[Decision, int],
+    costs: CostsByOption,
+    limited: CostsByOption,
+    most: int,
+    clock: Clock,
+) -> Variant | None:
+    """As `complete`, where the `limited` costs come to `most` at most; None if nothing does. By CP-SAT.
+
+    Raises OutOfTime if nothing was found in time.
+    """
+    names = compiled.names
+    allowed = np.ones(names.starts[-1], dtype=np.uint8)
+    entered: dict[int, int] = {}
+    for decision in decisions:
+        if isinstance(decision, Enter) and decision.parameter in names.number:
+            entered[names.number[decision.parameter]] = decision.value
+            continue
+        variable, value, chosen = _asked(compiled, decision)
+        literal = names.starts[variable] + value
+        if chosen:
+            kept = allowed[literal]
+            allowed[names.starts[variable] : names.starts[variable + 1]] = 0
+            allowed[literal] = kept
+        else:
+            allowed[literal] = 0
+    weighed = _on_literals(compiled, costs, prefer)
+    plain = _on_literals(compiled, limited, {})
+    found = compiled.cp_sat.least(
+        allowed,
+        entered,
+        list(enumerate(weighed.literals.tolist())),
+        weighed.numbers,
+        clock,
+        weighed.wishes,
+        weighed.heavy,
+        (list(enumerate(plain.literals.tolist())), plain.numbers, most - plain.constant),
+    )
+    return None if found is None else compiled.variant(found[0])
+
+
 def decisions_of(compiled: CompiledProblem, variant: Variant) -> tuple[Decision, ...]:
     """Everything that a variant has, as decisions."""
     found: list[Decision] = []
     for group in compiled.problem.groups:
         chosen = variant.chosen[group.id]
-        if group.exactly_one:
+        if group.exactly_one and group.when is None:
             found.extend(Choose(group.id, option) for option in chosen)
         else:
             found.extend(Choose(group.id, option, option in chosen) for option in group.options)
@@ -78,134 +140,175 @@ def decisions_of(compiled: CompiledProblem, variant: Variant) -> tuple[Decision,
     return tuple(found)
 
 
+# --- costs and preferences by part ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """Costs by part, and what all variants cost alike. A broken preference outweighs every sum of costs.
+
+    `wishes`: large numbers that are preferred, by part, as (number, value); they are in no cost.
+    """
+
+    parts: tuple[Costs, ...]
+    constant: int
+    wishes: Mapping[int, tuple[tuple[int, int], ...]]
+    heavy: int
+
+
+@dataclass(frozen=True, slots=True)
+class _OnLiterals:
+    """Costs of the network's literals and large numbers, and what all variants cost besides."""
+
+    literals: NDArray[np.int64]
+    numbers: tuple[int, ...]
+    constant: int
+    wishes: tuple[tuple[int, int], ...]  # large numbers that are preferred, with their values; they are in no cost
+    heavy: int
+
+
+def weigh(compiled: CompiledProblem, costs: CostsByOption, prefer: Mapping[Decision, int]) -> Weighed:
+    """Costs and preferences (with weights, at least 1) as costs of the parts' literals and numbers."""
+    layout, names = compiled.layout, compiled.names
+    whole = _on_literals(compiled, costs, prefer)
+    inward = layout.inward(whole.literals)
+    places = {number.id: place for place, number in enumerate(names.numbers)}
+    parts: list[Costs] = []
+    wishes: dict[int, tuple[tuple[int, int], ...]] = {}
+    for part in layout.parts:
+        own = [places[number.id] for number in part.network.numbers]
+        parts.append(Costs(inward[part.start : part.stop], tuple(whole.numbers[place] for place in own)))
+        if found := tuple((own.index(place), value) for place, value in whole.wishes if place in own):
+            wishes[part.position] = found
+    constant = whole.constant + int(whole.literals[layout.place == CORE].sum())
+    return Weighed(tuple(parts), constant, wishes, whole.heavy)
+
+
+def _on_literals(compiled: CompiledProblem, costs: CostsByOption, prefer: Mapping[Decision, int]) -> _OnLiterals:
+    names, layout = compiled.names, compiled.layout
+    literals = np.zeros(names.starts[-1], dtype=np.int64)
+    entered: dict[ParameterId, int] = {}
+    constant = 0
+    for key, cost in costs.items():
+        if isinstance(key, tuple):
+            group = compiled.problem.group_by_id.get(key[0])
+            if group is not None and key[1] in names.places[group.id]:
+                variable, value = names.value(*key)
+                literals[names.starts[variable] + value] += cost
+        elif key in names.of_parameter:
+            variable = names.of_parameter[key]
+            values = np.array(compiled.problem.parameter_by_id[key].values, dtype=np.int64)
+            literals[names.starts[variable] : names.starts[variable + 1]] += cost * values
+        elif key in names.number:
+            entered[key] = entered.get(key, 0) + cost
+    starts = np.array(names.starts[:-1], dtype=np.int64)
+    if len(starts):  # the cheapest value of each variable costs nothing: then `heavy` tells what is broken
+        least = np.minimum.reduceat(literals, starts)
+        constant = int(least.sum())
+        literals -= np.repeat(least, np.diff(names.starts))
+    heavy = 1 + _width(compiled, literals, entered)
+    wishes: list[tuple[int, int]] = []
+    for decision, weight in prefer.items():
+        cut = layout.cut(decision)
+        if cut.part < 0:
+            continue
+        if isinstance(decision, Enter) and decision.parameter in names.number:
+            wishes.append((names.number[decision.parameter], decision.value))
+            continue
+        variable, value, chosen = _asked(compiled, decision)
+        start, stop = names.starts[variable], names.starts[variable + 1]
+        if chosen:
+            literals[start:stop] += heavy * weight
+            literals[start + value] -= heavy * weight
+        else:
+            literals[start + value] += heavy * weight
+    numbers = tuple(entered.get(number.id, 0) for number in names.numbers)
+    return _OnLiterals(literals, numbers, constant, tuple(wishes), heavy)
+
+
+def _asked(compiled: CompiledProblem, decision: Decision) -> tuple[int, int, bool]:
+    names = compiled.names
+    if isinstance(decision, Enter):
+        values = compiled.problem.parameter_by_id[decision.parameter].values
+        return names.of_parameter[decision.parameter], values.index(decision.value), True
+    variable, value = names.value(decision.group, decision.option)
+    return variable, value, decision.chosen
+
+
+def _width(compiled: CompiledProblem, literals: NDArray[np.int64], entered: Mapping[ParameterId, int]) -> int:
+    """How far apart two variants can cost."""
+    starts = np.array(compiled.names.starts[:-1], dtype=np.int64)
+    width = 0
+    if len(starts):
+        width = int((np.maximum.reduceat(literals, starts) - np.minimum.reduceat(literals, starts)).sum())
+    for parameter, cost in entered.items():
+        values = compiled.problem.parameter_by_id[parameter].values
+        width += abs(cost) * (values[-1] - values[0])
+    return width
+
+
 def _complete(
-    compiled: CompiledProblem, decisions: Sequence[Decision], prefer: Sequence[Decision], costs: Costs, clock: Clock
-) -> Variant:
-    fixed = compiled.fix(decisions)
-    if fixed.possible:
-        variant = _as_preferred(compiled, fixed, prefer)
-        if variant is not None:
-            return variant
-        found = _search(compiled, fixed, prefer, costs, clock)
-        if found is not None:
-            return compiled.variant(found, _free(compiled, fixed, prefer, costs))
-    raise Conflicting(explain(compiled, tuple(decisions), ()))
-
-
-def _as_preferred(compiled: CompiledProblem, fixed: Fixed, prefer: Sequence[Decision]) -> Variant | None:
-    """The variant that decisions and preferences spell out, if they do and it is valid: nothing can be better."""
-    domains, numbers = list(fixed.domains), dict(fixed.numbers)
-    for decision in prefer:
-        one = compiled.fix_one(decision)
+    compiled: CompiledProblem, decisions: Sequence[Decision], weighed: Weighed, clock: Clock
+) -> Assignment | None:
+    gathered = compiled.layout.gather(decisions)
+    if gathered is None:
+        return None
+    found: list[Assignment] = []
+    for part in compiled.parts:
+        one = _complete_part(compiled, part.position, gathered.get(part.position, ()), weighed, clock)
         if one is None:
             return None
-        if isinstance(one, tuple):
-            variable, mask = one
-            if domains[variable] & mask:
-                domains[variable] &= mask
-            elif fixed.domains[variable] & mask:
-                return None  # two preferences contradict each other: which one to break is a question of cost
-        elif isinstance(decision, Enter) and one not in fixed.numbers:
-            if one in numbers and numbers[one] != decision.value:
-                return None
-            numbers[one] = decision.value
-    if len(numbers) < len(compiled.large) or any(domain & (domain - 1) for domain in domains):
+        found.append(one)
+    return compiled.whole(found)
+
+
+def _complete_part(
+    compiled: CompiledProblem, part: int, cuts: tuple[Cut, ...], weighed: Weighed, clock: Clock
+) -> Assignment | None:
+    question = compiled.layout.question(part, cuts)
+    if question is None:
         return None
-    variant = compiled.variant(Witness(tuple(domains), numbers))
-    if compiled.kernel.closed:
-        return variant if compiled.kernel.keeps(domains) else None
-    return variant if is_valid(compiled.problem, variant) else None
-
-
-def _free(compiled: CompiledProblem, fixed: Fixed, prefer: Sequence[Decision], costs: Costs) -> dict[ParameterId, int]:
-    """Large parameters that no rule asks for: as decided, as preferred, or the cheapest end."""
-    found: dict[ParameterId, int] = {}
-    for parameter in compiled.kernel.free:
-        values = compiled.problem.parameter_by_id[parameter].values
-        wished = [d.value for d in prefer if isinstance(d, Enter) and d.parameter == parameter and d.value in values]
-        cheapest = values[-1] if costs.get(parameter, 0) < 0 else values[0]
-        found[parameter] = fixed.numbers.get(parameter, wished[0] if wished else cheapest)
-    return found
-
-
-def _search(
-    compiled: CompiledProblem, fixed: Fixed, prefer: Sequence[Decision], costs: Costs, clock: Clock
-) -> Witness | None:
-    domains = list(fixed.domains)
-    if not compiled.kernel.propagate(domains):
-        return None
-    if compiled.kernel.closed:
-        try:
-            found = compiled.kernel.find_least(domains, _weights(compiled, prefer, costs), Nodes(_NODES))
-        except OutOfNodes:
-            pass
-        else:
-            return None if found is None else compiled.witness(found, fixed.numbers)
-    return _ask_least(compiled, domains, fixed, prefer, costs, clock)
-
-
-def _weights(compiled: CompiledProblem, prefer: Sequence[Decision], costs: Costs) -> Weights:
-    """Costs by value; a broken preference outweighs every sum of costs."""
-    kernel = compiled.kernel
-    table = [[0] * variable.size for variable in kernel.variables]
-    for key, cost in costs.items():
-        if isinstance(key, tuple):
-            if key[0] in kernel.of_group and key[1] in compiled.problem.group_by_id[key[0]].options:
-                variable, mask = kernel.literal(*key)
-                table[variable][mask.bit_length() - 1] += cost
-        elif key in kernel.of_parameter:
-            values = compiled.problem.parameter_by_id[key].values
-            for place, number in enumerate(values):
-                table[kernel.of_parameter[key]][place] += cost * number
-    heavy = 1 + sum(max(row) - min(row) for row in table)
-    for decision in prefer:
-        one = compiled.fix_one(decision)
-        if isinstance(one, tuple):
-            variable, mask = one
-            for entry in bits(kernel.full[variable] & ~mask):
-                table[variable][entry] += heavy
-    return Weights(table)
-
-
-def _ask_least(
-    compiled: CompiledProblem,
-    domains: Domains,
-    fixed: Fixed,
-    prefer: Sequence[Decision],
-    costs: Costs,
-    clock: Clock,
-) -> Witness | None:
-    """The same by CP-SAT, on a model of its own: the answer must not depend on what was asked before."""
-    asker = Asker(Encoding(compiled.problem, compiled.kernel))
-    encoding = asker.encoding
-    wishes = [literal for d in prefer if (literal := _literal(encoding, d)) is not None]
-    terms: list[tuple[int, int]] = []  # variable, coefficient
-    for key, cost in costs.items():
-        if isinstance(key, tuple):
-            if key in encoding.option:
-                terms.append((encoding.option[key], cost))
-        elif key in encoding.parameter:
-            terms.append((encoding.parameter[key], cost * compiled.problem.parameter_by_id[key].step))
-    width = 1 + sum(
-        abs(cost) * (encoding.bounds(variable)[1] - encoding.bounds(variable)[0]) for variable, cost in terms
+    engine = compiled.parts[part].engine
+    costs, heavy = without_ties(engine.network, weighed.parts[part], weighed.heavy)
+    wishes = weighed.wishes.get(part, ())
+    if not wishes:
+        least = engine.least(question, costs, clock)
+        return None if least is None else least.assignment
+    met = {number: value for number, value in wishes if number not in question.numbers}
+    wished = replace(question, numbers={**question.numbers, **met})
+    least = engine.least(wished, costs, clock)
+    floor = sum(
+        min(cost * number.values[0], cost * number.values[-1])
+        for cost, number in zip(costs.numbers, engine.network.numbers, strict=True)
     )
-    # Sums that would leave 64 bits are rounded to a coarser unit; prices never are.
-    coarse = 1 + width * (1 + len(wishes)) // _LARGEST
-    terms = [(variable, cost // coarse) for variable, cost in terms]
-    encoding.minimize(terms, wishes, 1 + width // coarse)
-    asker.restrict(asker.limits(domains, fixed.numbers, None, None))
-    answer = cp.solve(encoding.model, cp.Limits(max(clock.left, 0.01), seed=compiled.seed), settings=cp.LIGHT)
-    if answer.status is cp.Status.UNKNOWN:
-        raise OutOfTime
-    return asker.read(answer.values) if answer.status.solved else None
+    if least is not None and (least.cost - floor < heavy or not met):
+        return least.assignment
+    found = compiled.fallback(part).least(question.allowed, question.numbers, costs, clock, wishes, heavy)
+    return None if found is None else found[0]
 
 
-def _literal(encoding: Encoding, decision: Decision) -> int | None:
-    """A literal that is true exactly if the decision is met; None if it never is."""
-    if isinstance(decision, Enter):
-        values = encoding.problem.parameter_by_id[decision.parameter].values
-        if decision.value not in values:
-            return None
-        return encoding.equal(encoding.parameter[decision.parameter], values.index(decision.value))
-    literal = encoding.option[decision.group, decision.option]
-    return literal if decision.chosen else -literal - 1
+def without_ties(network: Network, costs: Costs, heavy: int) -> tuple[Costs, int]:
+    """The same costs in a finer unit, with something of its own for each literal: the cheapest is one, not any.
+
+    A search finds one of several cheapest by what it saw before; with random weights there is just one, as good as
+    always (Mulmuley, Vazirani, Vazirani 1987). So every process, and every way to ask, gives the same answer. Costs so
+    large that no room is left for that stay as they are.
+    """
+    count = len(costs.literals)
+    if not count:
+        return costs, heavy
+    sizes = np.abs(costs.literals)
+    width = int(np.maximum.reduceat(sizes, network.first[:-1]).sum())
+    for cost, number in zip(costs.numbers, network.numbers, strict=True):
+        width += abs(cost) * max(abs(number.values[0]), abs(number.values[-1]))
+    tie = min(_TIE, _ROOM // max(1, width) // count)
+    if tie < 2:
+        return costs, heavy
+    unit = tie * count
+    ties = _ties(count) * tie // _TIE
+    return Costs(costs.literals * unit + ties, tuple(cost * unit for cost in costs.numbers)), heavy * unit
+
+
+@lru_cache(maxsize=1024)
+def _ties(count: int) -> NDArray[np.int64]:
+    return np.random.default_rng(count).integers(0, _TIE, count)

@@ -1,8 +1,10 @@
 """A configuration problem as one CP-SAT model, built once: a 0/1 variable for each option, a number for each parameter.
 
 Every rule is in force only if its switch is 1, so that an explanation can leave rules out without a new model. Sums are
-exact: a form is an integer linear expression over a positive denominator. What CP-SAT cannot say exactly (division by
-something that varies, products that leave 2^50) is tabulated by asking the rule itself.
+exact: a form is an integer linear expression over a positive denominator. Division by something that varies is said by
+cases, by a product (where it is rounded) or by clearing the fraction (where it is compared); what CP-SAT cannot say
+exactly is tabulated by asking the rule itself. Every part has some value in every variant; that a rule which divides by
+0 does not hold is said apart, and only where it may happen.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from typing import Any, Final
 
 from ortools.sat.python import cp_model
 
-from solver.configuration.kernel import MAXIMUM_COMBINATIONS, Kernel
+from solver.configuration.check import VariantAnswers
 from solver.configuration.problem import (
     ConfigurationProblem,
     ExpressionRule,
@@ -25,20 +27,25 @@ from solver.configuration.problem import (
     OptionId,
     ParameterId,
     RuleId,
+    Stepped,
     TableRule,
+    Variant,
 )
 from solver.configuration.rules import (
     And,
+    Cases,
     Ceil,
     Comparator,
     Comparison,
     DividedByZero,
+    Exact,
     Expression,
     Floor,
     Implies,
     Max,
     Member,
     Min,
+    Modulo,
     Negative,
     Not,
     Number,
@@ -48,10 +55,13 @@ from solver.configuration.rules import (
     Quotient,
     Sum,
     When,
+    holds,
     walk,
 )
 
-_LARGEST: Final = 2**50  # CP-SAT wants every sum to stay well inside 64 bits
+MAXIMUM_COMBINATIONS: Final = 4_096  # of one tabulated rule
+_LARGEST: Final = 2**55  # CP-SAT wants every sum to stay well inside 64 bits
+_FEW: Final = 32  # values of a divisor that are told apart
 
 
 class _Inexact(Exception):
@@ -82,25 +92,49 @@ class _Form:
         terms = {variable: factor * coefficient for variable, coefficient in self.terms.items()} if factor else {}
         return _Form(terms, factor * self.constant, self.denominator, low, high)
 
+    def divided(self, by: Fraction) -> _Form:
+        """The same value divided by a number that is not 0."""
+        form = self.times(by.denominator if by > 0 else -by.denominator)
+        denominator = self.denominator * abs(by.numerator)
+        return _reduced(_Form(form.terms, form.constant, denominator, form.low, form.high))
+
+    def within(self, low: int, high: int) -> _Form:
+        """The same, known to lie within these limits of the numerator too."""
+        return _Form(self.terms, self.constant, self.denominator, max(self.low, low), min(self.high, high))
+
     def over(self, denominator: int) -> _Form:
         """The same value over a multiple of its denominator."""
         scaled = self.times(denominator // self.denominator)
         return _Form(scaled.terms, scaled.constant, denominator, scaled.low, scaled.high)
 
 
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What a row of a tabulated rule answers: a group of at most one, an option of another group, or a parameter.
+
+    An answer is an option's place (the number of options: nothing), 0 or 1, or a position in the parameter's values.
+    """
+
+    size: int
+    group: GroupId | None = None
+    option: OptionId | None = None
+    parameter: ParameterId | None = None
+
+
 class Encoding:
     """The model and where to find things in it."""
 
-    def __init__(self, problem: ConfigurationProblem, kernel: Kernel) -> None:
+    def __init__(self, problem: ConfigurationProblem) -> None:
         self.problem = problem
         self.model = cp_model.CpModel()
         self.linear = False  # whether there are sums, which want another tuning
-        self.kernel = kernel
         self._bounds: list[tuple[int, int]] = []
         self._literals: dict[Expression, int] = {}
         self._nothing: dict[GroupId, int] = {}
         self._equal: dict[tuple[int, int], int] = {}
         self._forms: dict[Expression, _Form] = {}
+        self._defined: dict[Expression, int] = {}
+        self._dividing: dict[str, bool] = {}
         self.option: dict[tuple[GroupId, OptionId], int] = {}
         self.parameter: dict[ParameterId, int] = {}
         self.switch: dict[RuleId, int] = {}
@@ -112,7 +146,7 @@ class Encoding:
             self._add_cardinality(group.id)
         for parameter in problem.parameters:
             self.parameter[parameter.id] = self._stepped(parameter.id)
-        for rule in problem.rules:
+        for rule in problem.constraints:
             self.switch[rule.id] = self._integer(1, 1)
             if isinstance(rule, TableRule):
                 self._add_table(rule)
@@ -130,10 +164,16 @@ class Encoding:
         wanted.extend(list(literals) or [self.true])
 
     def restrict(self, variable: int, domain: Iterable[int]) -> None:
-        """Set a variable's domain: low, high, low, high, ..."""
+        """Set a variable's domain: low, high, low, high, ... in order; intervals may touch each other."""
+        ends: list[int] = []
+        for low, high in zip(*[iter(domain)] * 2, strict=True):
+            if ends and low <= ends[-1] + 1:
+                ends[-1] = max(ends[-1], high)
+            else:
+                ends += (low, high)
         proto = self.model.proto.variables[variable].domain
         proto.clear()
-        proto.extend(list(domain))
+        proto.extend(ends)
 
     def hint(self, values: Mapping[int, int]) -> None:
         """Where the search looks first."""
@@ -147,6 +187,16 @@ class Encoding:
         """Minimise the sum of coefficient * variable, plus the weight for each wish (a literal) that is not met."""
         total = sum(coefficient * self._handles[variable] for variable, coefficient in terms)
         self.model.minimize(total + sum(weight * self._handle(-wish - 1) for wish in wishes))
+
+    def limit(self, terms: Sequence[tuple[int, int]], most: int) -> None:
+        """The sum of coefficient * variable is at most so much. For models of one question: it stays."""
+        self.linear = True
+        self.model.add(sum(coefficient * self._handles[variable] for variable, coefficient in terms) <= most)
+
+    def amount(self, parameter: ParameterId) -> tuple[Mapping[int, int], int]:
+        """The parameter's number: a coefficient for each variable, and a constant."""
+        form = self._form(Parameter(parameter))
+        return form.terms, form.constant
 
     def bounds(self, variable: int) -> tuple[int, int]:
         """The domain with which the variable was built."""
@@ -169,7 +219,7 @@ class Encoding:
         return int(handle.index)
 
     def _stepped(self, parameter: ParameterId) -> int:
-        """A parameter is minimum + step * k, so that its domain stays one interval; the variable is k."""
+        """The variable is the position in the parameter's values, so that its domain stays one interval."""
         values = self.problem.parameter_by_id[parameter].values
         return self._integer(0, len(values) - 1)
 
@@ -190,7 +240,8 @@ class Encoding:
         elif group.maximum == 1:
             self.model.add_at_most_one(options)
         else:
-            self.model.add_linear_constraint(sum(options), group.minimum, group.maximum)
+            least = 0 if group.when is not None else group.minimum  # what `when` asks is a rule
+            self.model.add_linear_constraint(sum(options), least, group.maximum)
 
     def _clause(self, literals: Sequence[int], switch: int) -> None:
         """Under the switch, at least one literal."""
@@ -199,8 +250,8 @@ class Encoding:
     def _add_rule(self, rule: ExpressionRule) -> None:
         switch = self.switch[rule.id]
         try:
-            if any(isinstance(part, Quotient) and not _constant(part.right) for part in walk(rule.expression)):
-                raise _Inexact  # dividing by 0 makes the whole rule fail, wherever it stands
+            if self._may_divide(rule.expression):
+                self._clause([self._is_defined(rule.expression)], switch)
             self._require(rule.expression, switch)
         except _Inexact:
             self._tabulate(rule)
@@ -214,7 +265,7 @@ class Encoding:
             self._clause([self._literal(operand) for operand in expression.operands], switch)
         elif isinstance(expression, Implies):
             self._clause([-self._literal(expression.left) - 1, self._literal(expression.right)], switch)
-        elif isinstance(expression, Comparison):
+        elif isinstance(expression, Comparison) and not self._wants_clearing(expression):
             self._compare(expression, [switch], negated=False)
         else:
             self._clause([self._literal(expression)], switch)
@@ -282,30 +333,129 @@ class Encoding:
 
     def _tabulate(self, rule: ExpressionRule) -> None:
         """The rule as the combinations in which it holds, each judged by the rule itself."""
-        scope = self.kernel.scope_of(rule.expression)
-        variables = [self.kernel.variables[number] for number in scope or ()]
-        if scope is None or prod(variable.size for variable in variables) > MAXIMUM_COMBINATIONS:
+        scope = self._scope(rule.expression)
+        if prod(question.size for question in scope) > MAXIMUM_COMBINATIONS:
             raise InvalidProblem(f"{rule.id}: too many combinations for a rule that divides or multiplies.")
-        allowed = set(self.kernel.allowed_rows(rule.expression, scope))
-        for row in product(*(range(variable.size) for variable in variables)):
-            if row not in allowed:
-                # Not this combination: some question is answered otherwise.
-                others = [self._differs(number, entry) for number, entry in zip(scope, row, strict=True)]
-                self._clause([literal for literals in others for literal in literals], self.switch[rule.id])
+        for row in product(*(range(question.size) for question in scope)):
+            try:
+                if holds(rule.expression, self._answers(scope, row)):
+                    continue
+            except DividedByZero:
+                pass
+            # Not this combination: some question is answered otherwise.
+            others = [self._differs(question, answer) for question, answer in zip(scope, row, strict=True)]
+            self._clause([literal for literals in others for literal in literals], self.switch[rule.id])
 
-    def _differs(self, number: int, entry: int) -> list[int]:
-        """Literals of which one is true if the kernel's variable has another value."""
-        variable = self.kernel.variables[number]
-        if variable.parameter is not None:
-            return [-self.equal(self.parameter[variable.parameter], entry) - 1]
-        assert variable.group is not None
-        options = self.problem.group_by_id[variable.group].options
-        if variable.option is not None:
-            literal = self.option[variable.group, variable.option]
-            return [-literal - 1 if entry == 1 else literal]
-        if entry < len(options):
-            return [-self.option[variable.group, options[entry]] - 1]
-        return [self.option[variable.group, option] for option in options]
+    def _scope(self, expression: Expression) -> list[_Question]:
+        """What the value depends on."""
+        found: dict[_Question, None] = {}
+        waiting, seen = [expression], set[str]()
+        while waiting:
+            for part in walk(waiting.pop()):
+                if isinstance(part, Member):
+                    found.update(dict.fromkeys(self._asked(part)))
+                elif isinstance(part, Parameter) and part.name in self.problem.derived_by_id:
+                    if part.name not in seen:
+                        seen.add(part.name)
+                        waiting.append(self.problem.derived_by_id[part.name].expression)
+                elif isinstance(part, Parameter):
+                    parameter = self.problem.parameter_by_id[ParameterId(part.name)]
+                    found[_Question(len(parameter.values), parameter=parameter.id)] = None
+        return list(found)
+
+    def _asked(self, part: Member) -> list[_Question]:
+        group = self.problem.group_by_id[GroupId(part.group)]
+        if group.single:
+            return [_Question(len(group.options) + group.may_be_empty, group=group.id)]
+        numbers = group.numbers.get(part.name)
+        if numbers is None:
+            return [_Question(2, group.id, OptionId(part.name))]
+        return [_Question(2, group.id, option) for option in group.options if numbers.get(option)]
+
+    def _answers(self, scope: Sequence[_Question], row: Sequence[int]) -> VariantAnswers:
+        """What an expression asks, where only the questions in its scope are answered."""
+        chosen: dict[GroupId, frozenset[OptionId]] = {}
+        numbers: dict[ParameterId, int] = {}
+        for question, answer in zip(scope, row, strict=True):
+            if question.parameter is not None:
+                numbers[question.parameter] = self.problem.parameter_by_id[question.parameter].values[answer]
+            elif question.group is not None:
+                before = chosen.setdefault(question.group, frozenset())
+                if question.option is None:
+                    options = self.problem.group_by_id[question.group].options
+                    chosen[question.group] = frozenset(options[answer : answer + 1])
+                elif answer:
+                    chosen[question.group] = before | {question.option}
+        return VariantAnswers(self.problem, Variant(chosen, numbers))
+
+    def _differs(self, question: _Question, answer: int) -> list[int]:
+        """Literals of which one is true if the question is answered otherwise."""
+        if question.parameter is not None:
+            return [-self.equal(self.parameter[question.parameter], answer) - 1]
+        assert question.group is not None
+        if question.option is not None:
+            literal = self.option[question.group, question.option]
+            return [-literal - 1 if answer == 1 else literal]
+        options = self.problem.group_by_id[question.group].options
+        if answer < len(options):
+            return [-self.option[question.group, options[answer]] - 1]
+        return [self.option[question.group, option] for option in options]
+
+    # --- division by 0 ---
+
+    def _may_divide(self, expression: Expression) -> bool:
+        """Whether evaluating it divides by something that varies."""
+        for part in walk(expression):
+            if isinstance(part, Quotient | Modulo) and not _constant(part.right):
+                return True
+            if isinstance(part, Parameter) and part.name in self.problem.derived_by_id:
+                if part.name not in self._dividing:
+                    self._dividing[part.name] = self._may_divide(self.problem.derived_by_id[part.name].expression)
+                if self._dividing[part.name]:
+                    return True
+        return False
+
+    def _is_defined(self, expression: Expression) -> int:
+        """A literal that is true exactly if evaluating the expression divides by nothing that is 0."""
+        if not self._may_divide(expression):
+            return self.true
+        found = self._defined.get(expression)
+        if found is None:
+            found = self._defined[expression] = self._new_defined(expression)
+        return found
+
+    def _new_defined(self, expression: Expression) -> int:
+        match expression:
+            case Parameter(name=name):
+                return self._is_defined(self.problem.derived_by_id[name].expression)
+            case Quotient(left=left, right=right) | Modulo(left=left, right=right):
+                return self._all([self._is_defined(left), self._is_defined(right), self._literal(right)])
+            case And(operands=operands):
+                return self._all(self._one_by_one([-self._literal(part) - 1 for part in operands], operands))
+            case Or(operands=operands):
+                return self._all(self._one_by_one([self._literal(part) for part in operands], operands))
+            case Implies(left=left, right=right):
+                settled = [-self._literal(left) - 1, self._literal(right)]
+                return self._all(self._one_by_one(settled, (left, right)))
+            case When(condition=condition, yes=yes, no=no):
+                return self._all(self._defined_cases([(condition, yes)], no))
+            case Cases(cases=cases, otherwise=otherwise):
+                return self._all(self._defined_cases(cases, otherwise))
+        return self._all([self._is_defined(child) for child in expression.children()])
+
+    def _one_by_one(self, settled: Sequence[int], operands: Sequence[Expression]) -> list[int]:
+        """Each operand is defined, or one before it has settled the answer."""
+        return [self._any([*settled[:k], self._is_defined(part)]) for k, part in enumerate(operands)]
+
+    def _defined_cases(self, cases: Sequence[tuple[Expression, Expression]], otherwise: Expression) -> list[int]:
+        found: list[int] = []
+        held: list[int] = []
+        for condition, value in cases:
+            literal = self._literal(condition)
+            found.append(self._any([*held, self._is_defined(condition)]))
+            found.append(self._any([*held, -literal - 1, self._is_defined(value)]))
+            held.append(literal)
+        return [*found, self._any([*held, self._is_defined(otherwise)])]
 
     def equal(self, variable: int, value: int) -> int:
         """A literal that is true exactly if the variable has the value."""
@@ -347,6 +497,8 @@ class Encoding:
             case Implies(left=left, right=right):
                 return self._any([-self._literal(left) - 1, self._literal(right)])
             case Comparison():
+                if self._wants_clearing(expression):
+                    return self._literal(_cleared(expression))
                 literal = self._integer(0, 1)
                 self._compare(expression, [literal], negated=False)
                 self._compare(expression, [-literal - 1], negated=True)
@@ -356,11 +508,30 @@ class Encoding:
 
     def _any(self, literals: Sequence[int]) -> int:
         """A literal that is true exactly if one of these is."""
+        kept = [literal for literal in dict.fromkeys(literals) if literal != -self.true - 1]
+        if self.true in kept:
+            return self.true
+        if len(kept) < 2:
+            return kept[0] if kept else -self.true - 1
         found = self._integer(0, 1)
-        self.model.add_bool_or([self._handle(-found - 1), *(self._handle(literal) for literal in literals)])
-        for literal in literals:
+        self.model.add_bool_or([self._handle(-found - 1), *(self._handle(literal) for literal in kept)])
+        for literal in kept:
             self.model.add_implication(self._handle(literal), self._handle(found))
         return found
+
+    def _all(self, literals: Sequence[int]) -> int:
+        """A literal that is true exactly if all of these are."""
+        return -self._any([-literal - 1 for literal in literals]) - 1
+
+    def _wants_clearing(self, comparison: Comparison) -> bool:
+        """Whether a side is a fraction that is no form, so that it has to be multiplied by its divisor."""
+        for side in (comparison.left, comparison.right):
+            if isinstance(side, Quotient):
+                try:
+                    self._form(side)
+                except _Inexact:
+                    return True
+        return False
 
     # --- expressions as forms ---
 
@@ -376,9 +547,8 @@ class Encoding:
             case Number(value=value):
                 return _constant_form(value.numerator, value.denominator)
             case Parameter(name=name):
-                parameter = self.problem.parameter_by_id[ParameterId(name)]
-                step = self._variable(self.parameter[parameter.id]).times(parameter.step)
-                return self._added([step, _constant_form(parameter.minimum)])
+                derived = self.problem.derived_by_id.get(name)
+                return self._number(ParameterId(name)) if derived is None else self._form(derived.expression)
             case Member():
                 return self._member(expression)
             case Negative(operand=operand):
@@ -392,19 +562,50 @@ class Encoding:
                     found = self._multiplied(found, form)
                 return found
             case Quotient(left=left, right=right):
-                return self._divided(self._form(left), self._form(right))
+                return self._divided(self._form(left), right)
+            case Modulo(left=left, right=right):
+                return self._remainder(self._form(left), self._form(right))
             case Ceil(operand=operand):
-                return self._floored(self._form(operand).times(-1)).times(-1)
+                return self._rounded(operand, -1)
             case Floor(operand=operand):
-                return self._floored(self._form(operand))
+                return self._rounded(operand, 1)
             case Min(operands=operands):
                 negated = [self._form(operand).times(-1) for operand in operands]
                 return self._greatest(negated).times(-1)
             case Max(operands=operands):
                 return self._greatest([self._form(operand) for operand in operands])
             case When(condition=condition, yes=yes, no=no):
-                return self._chosen(self._literal(condition), self._form(yes), self._form(no))
+                return self._chosen([(self._literal(condition), self._form(yes))], self._form(no))
+            case Cases(cases=cases, otherwise=otherwise):
+                pairs = [(self._literal(condition), self._form(value)) for condition, value in cases]
+                return self._chosen(pairs, self._form(otherwise))
         return self._truth(self._literal(expression))
+
+    def _number(self, name: ParameterId) -> _Form:
+        """What a parameter is at its position: a line, with a step aside where `otherwise` lies beside it."""
+        parameter = self.problem.parameter_by_id[name]
+        values, position = parameter.values, self.parameter[name]
+        asked = parameter.asked
+        step = self._variable(position).times(parameter.step)
+        line = self._added([step, _constant_form(asked[0])])
+        if not isinstance(values, Stepped):
+            return line
+        aside = values.extra - (asked[0] + parameter.step * values.place)
+        form = self._added([line, self._variable(self.equal(position, values.place)).times(aside)])
+        if values.place < len(asked):  # all after it are one position further on
+            after = self._literal_from(position, values.place + 1)
+            form = self._added([form, self._variable(after).times(-parameter.step)])
+        return _Form(form.terms, form.constant, 1, values[0], values[-1])
+
+    def _literal_from(self, variable: int, least: int) -> int:
+        """A literal that is true exactly if the variable is at least that."""
+        literal = self._integer(0, 1)
+        low, high = self._bounds[variable]
+        above = self.model.add_linear_constraint(self._handles[variable], least, high)
+        above.only_enforce_if(self._handle(literal))
+        below = self.model.add_linear_constraint(self._handles[variable], low, least - 1)
+        below.only_enforce_if(self._handle(-literal - 1))
+        return literal
 
     def _variable(self, variable: int) -> _Form:
         low, high = self._bounds[variable]
@@ -465,12 +666,127 @@ class Encoding:
         self.model.add(self._handles[variable] == self._expression(form))
         return self._handles[variable]
 
-    def _divided(self, left: _Form, right: _Form) -> _Form:
-        if not right.fixed or right.constant == 0:
+    def _divided(self, left: _Form, right: Expression) -> _Form:
+        """The quotient; by cases where the divisor has few values. Divided by 0: 0."""
+        by = self._form(right)
+        if by.fixed:
+            return left.divided(Fraction(by.constant, by.denominator)) if by.constant else _constant_form(0)
+        values = self._values(right)
+        quotients = [(divisor, left.divided(Fraction(divisor))) for divisor in values if divisor]
+        zero = [(divisor, _constant_form(0)) for divisor in values if not divisor]
+        return self._by_cases([(self._is(right, divisor), form) for divisor, form in (*quotients, *zero)])
+
+    def _is(self, expression: Expression, number: Exact) -> int:
+        stated = Number(Fraction(number)) if number >= 0 else Negative(Number(Fraction(-number)))
+        return self._literal(Comparison(expression, Comparator.EQUAL, stated))
+
+    def _values(self, expression: Expression) -> list[Exact]:
+        """Every value that it may have, if these are few."""
+        scope = self._scope(expression)
+        if prod(question.size for question in scope) > MAXIMUM_COMBINATIONS:
             raise _Inexact
-        form = left.times(right.denominator if right.constant > 0 else -right.denominator)
-        denominator = left.denominator * abs(right.constant)
-        return _reduced(_Form(form.terms, form.constant, denominator, form.low, form.high))
+        found: set[Exact] = set()
+        for row in product(*(range(question.size) for question in scope)):
+            try:
+                found.add(expression.evaluate(self._answers(scope, row)))
+            except DividedByZero:
+                found.add(0)  # as _divided has it
+            if len(found) > _FEW:
+                raise _Inexact
+        return sorted(found)
+
+    def _by_cases(self, cases: Sequence[tuple[int, _Form]]) -> _Form:
+        """The form of the literal that is true (exactly one is)."""
+        denominator = lcm(*(form.denominator for _, form in cases))
+        scaled = [(literal, form.over(denominator)) for literal, form in cases]
+        found = self._integer(min(form.low for _, form in scaled), max(form.high for _, form in scaled))
+        self.linear = True
+        for literal, form in scaled:
+            equal = self.model.add(self._handles[found] == self._expression(form))
+            equal.only_enforce_if(self._handle(literal))
+        low, high = self._bounds[found]
+        return _Form({found: 1}, 0, denominator, low, high)
+
+    def _rounded(self, operand: Expression, sign: int) -> _Form:
+        """Rounded down (sign 1) or up (-1)."""
+        try:
+            return self._floored(self._form(operand).times(sign)).times(sign)
+        except _Inexact:
+            if not isinstance(operand, Quotient):
+                raise
+        left, right = self._form(operand.left).times(sign), self._form(operand.right)
+        return self._floor_divided(left, right)[0].times(sign)
+
+    def _remainder(self, left: _Form, right: _Form) -> _Form:
+        """left - right * floor(left / right)."""
+        if right.fixed and not right.constant:
+            return left
+        if right.fixed:
+            whole = self._floored(left.divided(Fraction(right.constant, right.denominator)))
+            taken = self._multiplied(whole, right)
+        else:
+            taken = self._floor_divided(left, right)[1]
+        denominator = lcm(left.denominator, right.denominator)
+        found = self._added([left, taken.times(-1)]).over(denominator)
+        if found.fixed or right.low <= 0 <= right.high:
+            return found
+        scale = denominator // right.denominator
+        return found.within(min(right.low, 0) * scale, max(right.high, 0) * scale)
+
+    def _floor_divided(self, left: _Form, right: _Form) -> tuple[_Form, _Form]:
+        """floor(left / right), and right times that. Where right is 0, both are 0.
+
+        whole * by <= of < whole * by + by where by > 0, and the other way round where by < 0.
+        """
+        denominator = lcm(left.denominator, right.denominator)
+        of, by = left.over(denominator), right.over(denominator)
+        nearest = [end for end in (by.low, -1, 1, by.high) if end and by.low <= end <= by.high]
+        corners = [end // divisor for end in (of.low, of.high) for divisor in nearest]
+        if by.low <= 0 <= by.high:
+            corners.append(0)
+        low, high = min(corners, default=0), max(corners, default=0)
+        farthest = max(-by.low, by.high)
+        if max(-low, high) * farthest > _LARGEST:
+            raise _Inexact
+        whole = self._integer(low, high)
+        taken = self._integer(min(of.low - farthest, 0), max(of.high + farthest, 0))
+        self.linear = True
+        self.model.add_multiplication_equality(self._handles[taken], [self._handles[whole], self._named(by)])
+        rest = self._expression(of) - self._handles[taken]
+        divisor = self._expression(by)
+        for sign, possible, always in ((1, by.high > 0, by.low > 0), (-1, by.low < 0, by.high < 0)):
+            if not possible:
+                continue
+            limits = [self.model.add(sign * rest >= 0), self.model.add(sign * (rest - divisor) <= -1)]
+            if not always:
+                literal = self._integer(0, 1)
+                self._split(by, literal, sign)
+                for limit in limits:
+                    limit.only_enforce_if(self._handle(literal))
+        if by.low <= 0 <= by.high:
+            zero = self._integer(0, 1)
+            self._reified_zero(by, zero)
+            self.model.add(self._handles[whole] == 0).only_enforce_if(self._handle(zero))
+        taken_form = _Form({taken: 1}, 0, denominator, *self._bounds[taken])
+        return _Form({whole: 1}, 0, 1, low, high), taken_form
+
+    def _split(self, form: _Form, literal: int, sign: int) -> None:
+        """The literal is true exactly if sign * form > 0."""
+        self.model.add(sign * self._expression(form) >= 1).only_enforce_if(self._handle(literal))
+        self.model.add(sign * self._expression(form) <= 0).only_enforce_if(self._handle(-literal - 1))
+
+    def _reified_zero(self, form: _Form, literal: int) -> None:
+        """The literal is true exactly if the form is 0."""
+        inside = cp_model.Domain.from_intervals([[0, 0]])
+        outside = [[a, b] for a, b in ((form.low, -1), (1, form.high)) if a <= b]
+        expression = self._expression(form)
+        self.model.add_linear_expression_in_domain(expression, inside).only_enforce_if(self._handle(literal))
+        if outside:
+            beside = cp_model.Domain.from_intervals(outside)
+            other = self.model.add_linear_expression_in_domain(expression, beside)
+            other.only_enforce_if(self._handle(-literal - 1))
+        else:
+            self.model.add_bool_or([self._handle(literal)])
 
     def _floored(self, form: _Form) -> _Form:
         """denominator * whole <= numerator < denominator * (whole + 1)."""
@@ -494,16 +810,14 @@ class Encoding:
         self.model.add_max_equality(self._handles[greatest], [self._named(form) for form in scaled])
         return _Form({greatest: 1}, 0, denominator, low, high)
 
-    def _chosen(self, condition: int, yes: _Form, no: _Form) -> _Form:
-        denominator = lcm(yes.denominator, no.denominator)
-        yes, no = yes.over(denominator), no.over(denominator)
-        low, high = min(yes.low, no.low), max(yes.high, no.high)
-        found = self._integer(low, high)
-        self.linear = True
-        for literal, form in ((condition, yes), (-condition - 1, no)):
-            equal = self.model.add(self._handles[found] == self._expression(form))
-            equal.only_enforce_if(self._handle(literal))
-        return _Form({found: 1}, 0, denominator, low, high)
+    def _chosen(self, cases: Sequence[tuple[int, _Form]], otherwise: _Form) -> _Form:
+        """The form of the first literal that is true, or the other one."""
+        exclusive: list[tuple[int, _Form]] = []
+        before: list[int] = []
+        for literal, form in cases:
+            exclusive.append((self._all([literal, *(-earlier - 1 for earlier in before)]), form))
+            before.append(literal)
+        return self._by_cases([*exclusive, (-self._any(before) - 1, otherwise)])
 
 
 _OPPOSITE: Final = {
@@ -513,6 +827,16 @@ _OPPOSITE: Final = {
     Comparator.GREATER_OR_EQUAL: Comparator.LESS,
     Comparator.GREATER: Comparator.LESS_OR_EQUAL,
     Comparator.LESS_OR_EQUAL: Comparator.GREATER,
+}
+
+
+_MIRRORED: Final = {
+    Comparator.EQUAL: Comparator.EQUAL,
+    Comparator.UNEQUAL: Comparator.UNEQUAL,
+    Comparator.LESS: Comparator.GREATER,
+    Comparator.GREATER: Comparator.LESS,
+    Comparator.LESS_OR_EQUAL: Comparator.GREATER_OR_EQUAL,
+    Comparator.GREATER_OR_EQUAL: Comparator.LESS_OR_EQUAL,
 }
 
 
@@ -526,6 +850,19 @@ def _reduced(form: _Form) -> _Form:
     return _Form(
         terms, form.constant // divisor, form.denominator // divisor, form.low // divisor, form.high // divisor
     )
+
+
+def _cleared(comparison: Comparison) -> Expression:
+    """a / b <= c as (b > 0 and a <= c * b) or (b < 0 and a >= c * b)."""
+    left, comparator, right = comparison.left, comparison.comparator, comparison.right
+    if not isinstance(left, Quotient):
+        left, comparator, right = right, _MIRRORED[comparator], left
+    assert isinstance(left, Quotient)
+    divisor, other = left.right, Product((right, left.right))
+    zero = Number(Fraction(0))
+    upright = And((Comparison(divisor, Comparator.GREATER, zero), Comparison(left.left, comparator, other)))
+    turned = And((Comparison(divisor, Comparator.LESS, zero), Comparison(left.left, _MIRRORED[comparator], other)))
+    return Or((upright, turned))
 
 
 def _constant(expression: Expression) -> bool:

@@ -1,32 +1,24 @@
 """Why decisions conflict, and what to change: minimal conflicts, each member verified by re-solving, and repairs.
 
-A conflict is found by QuickXplain (Junker 2004), repairs by Reiter's hitting-set tree (1987), the fewest changes first.
 The groups' own limits are always in force and are not named.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from itertools import islice
+from typing import Final
 
-from solver.configuration.compile import Clock, CompiledProblem, OutOfTime
+from solver.configuration.compile import CompiledProblem
 from solver.configuration.decisions import decided
-from solver.configuration.pool import Witness
-from solver.configuration.problem import (
-    Choose,
-    Decision,
-    Enter,
-    GroupId,
-    OptionId,
-    RuleId,
-    Variant,
-)
+from solver.configuration.parts import Cut
+from solver.configuration.problem import Choose, Decision, Enter, GroupId, OptionId, RuleId, Variant
+from solver.configuration.question import STRICT, Assignment, Clock, OutOfTime
+from solver.configuration.rooms import Room
 
 _REPAIRS: Final = 3
-_TREE: Final = 60  # nodes of the hitting-set tree
-
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,21 +66,32 @@ class Reason:
 
 
 def explain(
-    compiled: CompiledProblem, decisions: Sequence[Decision], newest: Sequence[Decision], *, seconds: float = 2.0
+    compiled: CompiledProblem,
+    decisions: Sequence[Decision],
+    newest: Sequence[Decision],
+    *,
+    seconds: float = 2.0,
+    count: int = _REPAIRS,
+    weights: Mapping[Decision, int] | None = None,
+    cost: Callable[[Repair], int] | None = None,
 ) -> Conflict:
-    """The conflict among decisions of which no variant has all. `newest`: those that a repair should keep."""
+    """The conflict among decisions of which no variant has all. `newest`: those that a repair should keep.
+
+    Up to `count` repairs, those that change least first: by the number of decisions, or by the `weights` of those that
+    change (1 if not given; at least 1). `cost` ranks them by what they come to instead, for example a price.
+    """
     clock = Clock.of(seconds)
-    keep = [decision for decision in decisions if decision in newest]
-    others = [decision for decision in decisions if decision not in newest]
-    reason = _reason(compiled, (*keep, *reversed(others)), decisions, clock)
+    repairs: tuple[Repair, ...] = ()
     try:
-        if keep and compiled.find(keep, clock) is None:
-            keep, others = [], list(decisions)  # impossible whatever else is decided: it must go itself
-        repairs = _repairs(compiled, decisions, keep, others, clock)
+        reason = _conflict(compiled, decisions, newest, clock)
     except OutOfTime:
-        repairs = ()
-    if not repairs and others:
+        reason = Reason((), ())
+    with suppress(OutOfTime):
+        repairs = _repairs(compiled, decisions, newest, count, weights or {}, clock)
+    if not repairs and decisions:
         repairs = (_fallback(compiled, decisions, newest),)
+    if cost is not None:
+        repairs = tuple(sorted(repairs, key=cost))
     return Conflict(reason.decisions, reason.rules, repairs)
 
 
@@ -106,134 +109,150 @@ def why_excluded(
     return _why(compiled, decisions, Choose(group, option), seconds)
 
 
-def minimal(
-    items: Sequence[Item], fails: Callable[[Sequence[Item]], bool], background: Sequence[Item] = ()
-) -> tuple[Item, ...]:
-    """A part of `items` that fails with the background and no part of which does; early items are preferred.
-
-    QuickXplain: about 2k log2(n / k) questions for a part of k. `fails(background)` may be asked; `fails` of all holds.
-    """
-    if fails(background):
-        return ()
-    return _quick(tuple(items), tuple(background), asked=True, fails=fails)
-
-
-def _quick(
-    items: tuple[Item, ...], background: tuple[Item, ...], *, asked: bool, fails: Callable[[Sequence[Item]], bool]
-) -> tuple[Item, ...]:
-    """`asked`: the background is known not to fail."""
-    if not asked and fails(background):
-        return ()
-    if len(items) <= 1:
-        return items
-    half = len(items) // 2
-    first, second = items[:half], items[half:]
-    later = _quick(second, (*background, *first), asked=False, fails=fails)
-    earlier = _quick(first, (*background, *later), asked=not later, fails=fails)
-    return (*earlier, *later)
-
-
 def _why(compiled: CompiledProblem, decisions: Sequence[Decision], opposite: Choose, seconds: float) -> Reason:
     after = decided(compiled.problem, decisions, opposite)
     clock = Clock.of(seconds)
     try:
-        if compiled.find(after, clock) is not None:
+        if compiled.possible(after, clock):
             raise ValueError(f"{opposite} is possible.")
+        reason = _conflict(compiled, after, (opposite,), clock)
     except OutOfTime:
         return Reason((), ())
-    others = [decision for decision in after if decision != opposite]
-    reason = _reason(compiled, (opposite, *reversed(others)), after, clock)
     return Reason(tuple(decision for decision in reason.decisions if decision != opposite), reason.rules)
 
 
-def _reason(
-    compiled: CompiledProblem, preferred: Sequence[Decision], order: Sequence[Decision], clock: Clock
+# --- conflicts ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Inside:
+    """The decisions about one room, in their order, and what they do there."""
+
+    position: int
+    room: Room
+    decisions: tuple[Decision, ...]
+    cuts: Mapping[Decision, Cut]
+
+    def cuts_of(self, decisions: Sequence[Decision]) -> list[Cut]:
+        return [self.cuts[decision] for decision in decisions]
+
+
+def _rooms(compiled: CompiledProblem, decisions: Sequence[Decision]) -> list[_Inside]:
+    """The rooms that are touched, and the decisions about each; numbers off their grid are in none."""
+    explaining = compiled.explaining
+    found: dict[int, dict[Decision, Cut]] = {}
+    for decision in decisions:
+        cut = explaining.layout.cut(decision)
+        if not cut.never:
+            found.setdefault(cut.part, {})[decision] = cut
+    return [_Inside(part, explaining.room(part), tuple(cuts), cuts) for part, cuts in found.items()]
+
+
+def _never(compiled: CompiledProblem, decisions: Sequence[Decision]) -> list[Decision]:
+    """Numbers that can never be entered."""
+    return [decision for decision in decisions if compiled.explaining.layout.cut(decision).never]
+
+
+def _conflict(
+    compiled: CompiledProblem, decisions: Sequence[Decision], newest: Sequence[Decision], clock: Clock
 ) -> Reason:
-    """A minimal conflict, its decisions in `order`; empty if time runs out."""
-    problem = compiled.problem
-    try:
-        kept = minimal(preferred, lambda some: compiled.find(some, clock) is None)
-        ids = [rule.id for rule in problem.rules]
-        rules = minimal(ids, lambda some: compiled.find(kept, clock, frozenset(some)) is None)
-    except OutOfTime:
-        return Reason((), ())
+    """A minimal conflict, its decisions in their order."""
+    if never := _never(compiled, decisions):
+        return Reason((never[0],), ())
+    inside = _broken(compiled, decisions, newest, clock)[0]
+    keep = [decision for decision in inside.decisions if decision in newest]
+    others = [decision for decision in inside.decisions if decision not in newest]
+    preferred = (*keep, *reversed(others))
+    core = inside.room.core(inside.cuts_of(preferred), clock)
+    kept = {preferred[place] for place in core.cuts}
+    rules = inside.room.network.rules
     return Reason(
-        tuple(decision for decision in order if decision in kept), tuple(rule for rule in ids if rule in rules)
+        tuple(decision for decision in decisions if decision in kept), tuple(rules[rule] for rule in core.rules)
     )
+
+
+def _broken(
+    compiled: CompiledProblem, decisions: Sequence[Decision], newest: Sequence[Decision], clock: Clock
+) -> list[_Inside]:
+    """The rooms whose decisions cannot hold together, that of the newest decision first."""
+    rooms = [inside for inside in _rooms(compiled, decisions) if not compiled.possible(inside.decisions, clock)]
+    return sorted(rooms, key=lambda inside: not any(decision in newest for decision in inside.decisions))
+
+
+# --- repairs --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A way out for one room: what goes, and what stands there instead."""
+
+    gone: frozenset[Decision]
+    assignment: Assignment
+    inside: _Inside
 
 
 def _repairs(
     compiled: CompiledProblem,
     decisions: Sequence[Decision],
-    keep: Sequence[Decision],
-    others: Sequence[Decision],
+    newest: Sequence[Decision],
+    count: int,
+    weights: Mapping[Decision, int],
     clock: Clock,
 ) -> tuple[Repair, ...]:
-    """Up to three sets of decisions to change, smallest first: breadth first through the hitting-set tree."""
-    found: list[tuple[frozenset[Decision], Witness]] = []
-    waiting: list[frozenset[Decision]] = [frozenset()]
-    visited: set[frozenset[Decision]] = set()
-    for _ in range(_TREE):
-        if not waiting or len(found) == _REPAIRS:
-            break
-        gone = waiting.pop(0)
-        if gone in visited or any(known <= gone for known, _ in found):
-            continue
-        visited.add(gone)
-        left = [decision for decision in others if decision not in gone]
-        witness = compiled.find((*keep, *left), clock)
-        if witness is not None:
-            found.append((gone, witness))
-            continue
-        # Every way out changes one of the decisions of this conflict.
-        part = minimal(tuple(reversed(left)), _failing(compiled, keep, clock))
-        waiting.extend(gone | {decision} for decision in others if decision in part)
-    if not found:
-        found.append(_grown(compiled, keep, others, clock))
-    repairs = [_repair(compiled, decisions, gone, witness) for gone, witness in found]
-    for repair in tuple(repairs):
-        if len(repairs) < _REPAIRS:
-            repairs += _alternatives(compiled, repair, clock)[: _REPAIRS - len(repairs)]
-    return tuple(sorted(repairs, key=lambda repair: len(repair.changes)))
+    never = _never(compiled, decisions)
+    possible = [decision for decision in decisions if decision not in never]
+    broken = _broken(compiled, possible, newest, clock)
+    by_room = [_ways(compiled, inside, newest, count, weights, clock) for inside in broken]
+    # The best way out of every room; then each room's others beside the best of the rest.
+    rows = [[ways[0] for ways in by_room]]
+    for place, ways in enumerate(by_room):
+        rows.extend([*rows[0][:place], way, *rows[0][place + 1 :]] for way in ways[1:])
+    found = [_repair(compiled, decisions, never, row, clock) for row in rows[:count]]
+    for repair in tuple(found):
+        if len(found) < count:
+            found.extend(islice(_alternatives(compiled, repair, clock), count - len(found)))
+
+    def weight(repair: Repair) -> tuple[int, int]:
+        return sum(weights.get(change.old, 1) for change in repair.changes), len(repair.changes)
+
+    return tuple(sorted(found, key=weight))
 
 
-def _alternatives(compiled: CompiledProblem, repair: Repair, clock: Clock) -> list[Repair]:
-    """Other options to which the only change of a repair could lead."""
-    found: list[Repair] = []
-    if len(repair.changes) != 1 or not isinstance(new := repair.changes[0].new, Choose):
-        return found
-    for option in compiled.problem.group_by_id[new.group].options:
-        other = Choose(new.group, option)
-        after = tuple(other if decision == new else decision for decision in repair.decisions)
-        if other != new and compiled.find(after, clock) is not None:
-            found.append(Repair((Change(repair.changes[0].old, other),), after))
-    return found
-
-
-def _failing(compiled: CompiledProblem, keep: Sequence[Decision], clock: Clock) -> Callable[[Sequence[Decision]], bool]:
-    return lambda some: compiled.find((*keep, *some), clock) is None
-
-
-def _grown(
-    compiled: CompiledProblem, keep: Sequence[Decision], others: Sequence[Decision], clock: Clock
-) -> tuple[frozenset[Decision], Witness]:
-    """Keep what can be kept, one decision after the other, the newest first."""
-    kept = list(keep)
-    witness = compiled.find(kept, clock)
-    for decision in reversed(others):
-        found = compiled.find((*kept, decision), clock)
-        if found is not None:
-            kept.append(decision)
-            witness = found
-    assert witness is not None  # nothing decided is always possible
-    return frozenset(others) - frozenset(kept), witness
+def _ways(
+    compiled: CompiledProblem,
+    inside: _Inside,
+    newest: Sequence[Decision],
+    count: int,
+    weights: Mapping[Decision, int],
+    clock: Clock,
+) -> list[_Part]:
+    keep = [decision for decision in inside.decisions if decision in newest]
+    others = [decision for decision in inside.decisions if decision not in newest]
+    if keep and not compiled.possible(keep, clock):
+        keep, others = [], list(inside.decisions)  # impossible whatever else is decided: it must go itself
+    ways = inside.room.ways(
+        inside.cuts_of(keep), inside.cuts_of(others), count, [weights.get(decision, 1) for decision in others], clock
+    )
+    return [_Part(frozenset(others[place] for place in way.gone), way.assignment, inside) for way in ways]
 
 
 def _repair(
-    compiled: CompiledProblem, decisions: Sequence[Decision], gone: frozenset[Decision], witness: Witness
+    compiled: CompiledProblem,
+    decisions: Sequence[Decision],
+    never: Sequence[Decision],
+    row: Sequence[_Part],
+    clock: Clock,
 ) -> Repair:
-    """Each decision that is gone becomes what the witness has in its place, where that is one thing."""
-    variant = compiled.variant(witness)
+    """Each decision that is gone becomes what some variant has in its place, where that is one thing."""
+    gone = {decision for part in row for decision in part.gone} | set(never)
+    kept = [decision for decision in decisions if decision not in gone]
+    if row and not never:
+        found = compiled.explaining.whole({part.inside.position: part.assignment for part in row}, clock)
+    else:
+        some = compiled.find(kept, clock)
+        assert some is not None  # what is kept was found to be possible
+        found = some
+    variant = compiled.variant(found)
     changes = tuple(Change(old, _in_place_of(compiled, old, variant)) for old in decisions if old in gone)
     by_old = {change.old: change.new for change in changes}
     after = (by_old.get(decision, decision) for decision in decisions)
@@ -244,9 +263,30 @@ def _in_place_of(compiled: CompiledProblem, old: Decision, variant: Variant) -> 
     if isinstance(old, Enter):
         return Enter(old.parameter, variant.numbers[old.parameter])
     group = compiled.problem.group_by_id[old.group]
-    if group.exactly_one and old.chosen:
+    if group.exactly_one and old.chosen and group.when is None:
         return Choose(group.id, next(iter(variant.chosen[group.id])))
     return None
+
+
+def _alternatives(compiled: CompiledProblem, repair: Repair, clock: Clock) -> list[Repair]:
+    """Other options to which the only change of a repair could lead."""
+    found: list[Repair] = []
+    if len(repair.changes) != 1 or not isinstance(new := repair.changes[0].new, Choose):
+        return found
+    gathered = compiled.layout.gather(decision for decision in repair.decisions if decision != new)
+    first = compiled.layout.cut(new)
+    if gathered is None or first.part < 0:
+        return found
+    answer = compiled.answer(first.part, gathered.get(first.part, ()), clock)
+    if answer is None:
+        return found
+    for option in compiled.problem.group_by_id[new.group].options:
+        other = Choose(new.group, option)
+        cut = compiled.layout.cut(other)
+        if other != new and cut.part == first.part and answer.valid[cut.literal] & STRICT:
+            after = tuple(other if decision == new else decision for decision in repair.decisions)
+            found.append(Repair((Change(repair.changes[0].old, other),), after))
+    return found
 
 
 def _fallback(compiled: CompiledProblem, decisions: Sequence[Decision], newest: Sequence[Decision]) -> Repair:
@@ -254,3 +294,4 @@ def _fallback(compiled: CompiledProblem, decisions: Sequence[Decision], newest: 
     gone = frozenset(newest or decisions)
     changes = tuple(Change(old, None) for old in decisions if old in gone)
     return Repair(changes, tuple(decision for decision in decisions if decision not in gone))
+

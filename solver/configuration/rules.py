@@ -2,21 +2,28 @@
 
     drive.belt => gears.hub_5 or gears.hub_8          group.option: 1 if chosen, else 0
     tyres.width + 2 * 6 <= fork.gap                   group.number: that number of what is chosen, summed
-    ceil(width / 1000) * 1.5                          a parameter, exact decimals
-    when width > 1200 then 3 else 2                   min(a, b), max(a, b), floor(a), length(text)
+    ceil(width / 1000) * 1.5 <= boards                a parameter or a derived quantity, exact decimals
+    length mod profile.step = 0                       a mod b: a - b * floor(a / b)
+    when width > 1200 then 3 when oak then 2 else 1   the value after the first condition that holds
+    colour in {red, blue}                             short for (colour.red or colour.blue)
+    a <=> b                                           short for (a => b) and (b => a)
+    min(a, b), max(a, b), floor(a), ceil(a), length(text)
+    sum(drawer, front.width)                          over all instances of a component; count, all, any, min, max
 
 Every expression has a number as its value, an exact rational; true is 1, false is 0, and what is not 0 holds.
-From loosest to tightest: `when`, `=>` (to the right), `or`, `and`, `not`, comparison, `+ -`, `* /`, unary `-`.
-`and`, `or`, `=>` and `when` look from left to right and stop as soon as the answer is known.
+From loosest to tightest: `when`, `=>` (to the right) and `<=>`, `or`, `and`, `not`, comparison, `+ -`, `* / mod`,
+unary `-`. `and`, `or`, `=>` and `when` look from left to right and stop as soon as the answer is known.
+The grammar is written out in README.md. What is asked of a component is expanded (`expand`) before it is evaluated.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 from functools import lru_cache
+from itertools import islice
 from math import ceil, floor
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any, Final, NoReturn, Protocol
@@ -26,6 +33,9 @@ from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedInput
 MAXIMUM_LENGTH: Final = 10_000  # characters
 MAXIMUM_DEPTH: Final = 50  # levels of the tree
 MAXIMUM_DIGITS: Final = 18  # before, and after, the decimal point
+MAXIMUM_PARTS: Final = 100_000  # of an expression whose components were expanded
+RESERVED: Final = frozenset({"when", "then", "else", "and", "or", "not", "mod"})  # no names
+_EQUIVALENT: Final = 100  # parts of either side of `<=>`, which it writes twice
 
 Exact = int | Fraction  # whole values stay int: an order of magnitude quicker
 
@@ -43,6 +53,13 @@ class RuleSyntaxError(ValueError):
 class DividedByZero(ArithmeticError):
     """An expression divides by something that is 0 in this configuration. A rule that does so does not hold."""
 
+    def __init__(self, expression: Expression) -> None:
+        super().__init__()
+        self.expression = expression
+
+    def __str__(self) -> str:
+        return print_expression(self.expression)  # not before somebody reads it
+
 
 class Answers(Protocol):
     """What an expression asks a configuration."""
@@ -50,8 +67,8 @@ class Answers(Protocol):
     def member(self, group: str, name: str) -> bool | int:
         """Whether the option is chosen, or the sum of that number over the chosen options."""
 
-    def parameter(self, name: str) -> int:
-        """The number that was entered."""
+    def parameter(self, name: str) -> Exact:
+        """The number that was entered, or the value of the derived quantity. May raise DividedByZero."""
 
     def text(self, name: str) -> str:
         """The text that was typed ("" if none)."""
@@ -144,7 +161,7 @@ class Member(Expression):
 
 @dataclass(frozen=True, slots=True)
 class Parameter(Expression):
-    """A parameter by its name."""
+    """A parameter or a derived quantity by its name."""
 
     name: str
     depth: int = _depth()
@@ -308,8 +325,19 @@ class Quotient(_Binary):
     def evaluate(self, answers: Answers) -> Exact:
         left, right = self.left.evaluate(answers), self.right.evaluate(answers)
         if not right:
-            raise DividedByZero(print_expression(self))
+            raise DividedByZero(self)
         return Fraction(left) / right
+
+
+@dataclass(frozen=True, slots=True)
+class Modulo(_Binary):
+    """What is left of division by a whole number of times: left - right * floor(left / right)."""
+
+    def evaluate(self, answers: Answers) -> Exact:
+        left, right = self.left.evaluate(answers), self.right.evaluate(answers)
+        if not right:
+            raise DividedByZero(self)
+        return left % right
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,6 +386,74 @@ class When(Expression):
         return (self.yes if self.condition.evaluate(answers) else self.no).evaluate(answers)
 
 
+@dataclass(frozen=True, slots=True)
+class Cases(Expression):
+    """`when a then x when b then y else z`: the value after the first condition that holds (one alone is a `When`)."""
+
+    cases: tuple[tuple[Expression, Expression], ...]  # condition, value
+    otherwise: Expression
+    depth: int = _depth()
+
+    def __post_init__(self) -> None:
+        if len(self.cases) < 2:
+            raise ValueError("Need at least two cases.")
+        self._set_depth()
+
+    def children(self) -> tuple[Expression, ...]:
+        return (*(part for case in self.cases for part in case), self.otherwise)
+
+    def evaluate(self, answers: Answers) -> Exact:
+        for condition, value in self.cases:
+            if condition.evaluate(answers):
+                return value.evaluate(answers)
+        return self.otherwise.evaluate(answers)
+
+
+class EachKind(StrEnum):
+    """What is made of the instances of a component that are in use."""
+
+    SUM = "sum"
+    COUNT = "count"
+    ALL = "all"
+    ANY = "any"
+
+
+@dataclass(frozen=True, slots=True)
+class Each(Expression):
+    """`sum(drawer, front.width)`: `expand` puts the instances in its place. It has no value of its own.
+
+    The body names groups and parameters as the component does; other names are those of the product.
+    `min(drawer, ...)` and `max(drawer, ...)` are read as Min and Max whose first operand is a Parameter.
+    """
+
+    kind: EachKind
+    component: str
+    body: Expression
+    depth: int = _depth()
+
+    def __post_init__(self) -> None:
+        self._set_depth()
+
+    def children(self) -> tuple[Expression, ...]:
+        return (self.body,)
+
+    def evaluate(self, answers: Answers) -> Exact:
+        raise TypeError(f"{print_expression(self)} has to be expanded first.")
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One instance of a component: the component's own names -> those of the instance, and when it is in use.
+
+    `when` None: always. `zero`: own parameters and quantities (as the component names them) that are 0 while the
+    instance is not in use, as every group is: what is made of these alone needs no condition in a sum.
+    """
+
+    names: Mapping[str, str]
+    when: Expression | None = None
+    zero: frozenset[str] = frozenset()
+
+
 def holds(expression: Expression, answers: Answers) -> bool:
     """Whether the value is not 0. Raises DividedByZero."""
     return bool(expression.evaluate(answers))
@@ -369,7 +465,7 @@ def value(expression: Expression, answers: Answers) -> Fraction:
 
 
 def names_in(expression: Expression) -> frozenset[tuple[str, str | None]]:
-    """What the expression asks: (group, member), or (parameter or text, None)."""
+    """What the expression asks: (group, member), or (parameter, derived quantity or text, None)."""
     found: set[tuple[str, str | None]] = set()
     for part in walk(expression):
         if isinstance(part, Member):
@@ -393,15 +489,144 @@ def walk(expression: Expression) -> Iterator[Expression]:
         waiting.extend(reversed(part.children()))
 
 
+# --- components ----------------------------------------------------------------------------------------------------
+
+
+def expand(expression: Expression, instances: Callable[[str], Sequence[Instance]]) -> Expression:
+    """The expression with all instances in the place of what asks a component; `instances` raises KeyError for others.
+
+    Over the instances in use: a sum or count of none is 0, `all` of none 1, `any` of none 0, `min` and `max` of none 0.
+    For `min` and `max` an instance is in use only if those before it are. Raises ValueError if it becomes too large.
+    """
+    if not any(isinstance(part, Each | Min | Max) for part in walk(expression)):
+        return expression
+    return _Expansion(instances).of(expression, {})
+
+
+class _Expansion:
+    def __init__(self, instances: Callable[[str], Sequence[Instance]]) -> None:
+        self._instances = instances
+        self._left = MAXIMUM_PARTS
+
+    def of(self, expression: Expression, names: Mapping[str, str]) -> Expression:
+        self._left -= 1
+        if self._left < 0:
+            raise ValueError(f"With all instances an expression has at most {MAXIMUM_PARTS:,} parts.")
+        match expression:
+            case Number():
+                return expression
+            case Member(group=group, name=name):
+                return Member(names.get(group, group), name)
+            case Parameter(name=name):
+                return Parameter(names.get(name, name))
+            case Length(name=name):
+                return Length(names.get(name, name))
+            case Each(kind=kind, component=component, body=body):
+                found = self._instances(names.get(component, component))
+                return self._each(kind, [(one, self.of(body, {**names, **one.names})) for one in found], body)
+            case Min(operands=operands) | Max(operands=operands):
+                if len(operands) == 2 and isinstance(operands[0], Parameter):
+                    try:
+                        found = self._instances(names.get(operands[0].name, operands[0].name))
+                    except KeyError:
+                        pass
+                    else:
+                        bodies = [(one, self.of(operands[1], {**names, **one.names})) for one in found]
+                        return _extreme(type(expression), bodies)
+        return rebuilt(expression, [self.of(child, names) for child in expression.children()])
+
+    def _each(self, kind: EachKind, bodies: Sequence[tuple[Instance, Expression]], body: Expression) -> Expression:
+        parts: list[Expression] = []
+        for one, part in bodies:
+            if kind is EachKind.COUNT:
+                part = Not(Not(part)) if one.when is None else And((one.when, part))
+            elif one.when is None or (kind is not EachKind.ALL and _vanishes(body, one)):
+                pass
+            elif kind is EachKind.SUM:
+                part = When(one.when, part, _ZERO)
+            else:
+                part = Implies(one.when, part) if kind is EachKind.ALL else And((one.when, part))
+            parts.append(part)
+        several: dict[EachKind, type[_Several]] = {EachKind.ALL: And, EachKind.ANY: Or}
+        if len(parts) > 1:
+            return several.get(kind, Sum)(tuple(parts))
+        if not parts:
+            return Number(Fraction(kind is EachKind.ALL))
+        return parts[0] if kind in (EachKind.SUM, EachKind.COUNT) else Not(Not(parts[0]))
+
+
+def _extreme(kind: type[Min] | type[Max], bodies: Sequence[tuple[Instance, Expression]]) -> Expression:
+    """The least or greatest over the first instances that are in use."""
+    found: Expression = _ZERO
+    for count in range(1, len(bodies) + 1):
+        one = bodies[count - 1][0]
+        parts = tuple(part for _, part in bodies[:count])
+        value = parts[0] if count == 1 else kind(parts)
+        found = value if one.when is None else _case(one.when, value, found)
+    return found
+
+
+def _case(condition: Expression, value: Expression, otherwise: Expression) -> Expression:
+    """`when` in front of others, without another level."""
+    if isinstance(otherwise, When):
+        return Cases(((condition, value), (otherwise.condition, otherwise.yes)), otherwise.no)
+    if isinstance(otherwise, Cases):
+        return Cases(((condition, value), *otherwise.cases), otherwise.otherwise)
+    return When(condition, value, otherwise)
+
+
+def _vanishes(body: Expression, instance: Instance) -> bool:
+    """Whether the body is 0 whenever the instance is not in use."""
+    match body:
+        case Member(group=group):
+            return group in instance.names
+        case Parameter(name=name):
+            return name in instance.zero
+        case Negative() | Ceil() | Floor():
+            return _vanishes(body.operand, instance)
+        case Product(operands=operands) | And(operands=operands):
+            return any(_vanishes(part, instance) for part in operands) and not any(map(_divides, walk(body)))
+        case Sum(operands=operands) | Or(operands=operands) | Min(operands=operands) | Max(operands=operands):
+            return all(_vanishes(part, instance) for part in operands)
+        case Quotient(left=left, right=right):
+            return _vanishes(left, instance) and isinstance(right, Number) and right.value != 0
+    return False
+
+
+def _divides(part: Expression) -> bool:
+    return isinstance(part, Quotient | Modulo)
+
+
+def rebuilt(expression: Expression, parts: Sequence[Expression]) -> Expression:
+    """The same kind of expression with other children."""
+    match expression:
+        case Comparison(comparator=comparator):
+            return Comparison(parts[0], comparator, parts[1])
+        case When():
+            return When(parts[0], parts[1], parts[2])
+        case Cases():
+            return Cases(tuple(zip(parts[:-1:2], parts[1:-1:2], strict=True)), parts[-1])
+        case _Several():
+            return type(expression)(tuple(parts))
+        case _Binary():
+            return type(expression)(parts[0], parts[1])
+        case _Unary():
+            return type(expression)(parts[0])
+    raise TypeError(f"{expression!r} is no expression.")
+
+
+_ZERO: Final = Number(Fraction(0))
+
 # --- reading -------------------------------------------------------------------------------------------------------
 
 _GRAMMAR: Final = r"""
 start: top
 
-?top: "when" top "then" top "else" top -> when
+?top: ("when" top "then" top)+ "else" top -> when
     | implies
 ?implies: or_
     | or_ _ARROW implies
+    | or_ BOTH or_ -> both
 ?or_: and_
     | and_ ("or" and_)+ -> any_of
 ?and_: not_
@@ -413,24 +638,35 @@ start: top
 ?sum: product
     | product ((PLUS | MINUS) product)+ -> add
 ?product: unary
-    | unary (TIMES unary)+ -> multiply
+    | unary ((TIMES | MOD) unary)+ -> multiply
 ?unary: MINUS unary -> negative
     | atom
 ?atom: NUMBER -> number
     | NAME -> parameter
     | NAME "." NAME -> member
-    | "min" "(" top ("," top)+ ")" -> least
-    | "max" "(" top ("," top)+ ")" -> greatest
-    | "ceil" "(" top ")" -> ceil
-    | "floor" "(" top ")" -> floor
-    | "length" "(" NAME ")" -> length
+    | NAME _IN "{" NAME ("," NAME)* "}" -> among
+    | EACH "(" NAME "," top ")" -> each
+    | _MIN "(" top ("," top)+ ")" -> least
+    | _MAX "(" top ("," top)+ ")" -> greatest
+    | _CEIL "(" top ")" -> ceil
+    | _FLOOR "(" top ")" -> floor
+    | _LENGTH "(" NAME ")" -> length
     | "(" top ")"
 
 _ARROW.2: "=>"
+BOTH.2: "<=>"
+EACH.2: /(sum|count|all|any)(?=[ \t\r\n]*\()/
+_MIN.2: /min(?=[ \t\r\n]*\()/
+_MAX.2: /max(?=[ \t\r\n]*\()/
+_CEIL.2: /ceil(?=[ \t\r\n]*\()/
+_FLOOR.2: /floor(?=[ \t\r\n]*\()/
+_LENGTH.2: /length(?=[ \t\r\n]*\()/
+_IN.2: /in(?=[ \t\r\n]*\{)/
 COMPARATOR: "<=" | ">=" | "!=" | "=" | "<" | ">"
 PLUS: "+"
 MINUS: "-"
 TIMES: "*" | "/"
+MOD: "mod"
 NUMBER: /[0-9]+(\.[0-9]+)?/
 NAME: /[A-Za-z_][A-Za-z0-9_]*/
 %ignore /[ \t\r\n]+/
@@ -444,10 +680,26 @@ class _Build(Transformer[Token, Expression]):
         return parts[0]
 
     def when(self, parts: list[Expression]) -> Expression:
-        return When(parts[0], parts[1], parts[2])
+        if len(parts) == 3:
+            return When(parts[0], parts[1], parts[2])
+        return Cases(tuple(zip(parts[:-1:2], parts[1:-1:2], strict=True)), parts[-1])
 
     def implies(self, parts: list[Expression]) -> Expression:
         return Implies(parts[0], parts[1])
+
+    def both(self, parts: list[Any]) -> Expression:
+        left, token, right = parts
+        if any(sum(1 for _ in islice(walk(side), _EQUIVALENT + 1)) > _EQUIVALENT for side in (left, right)):
+            raise RuleSyntaxError(token.column or 1, "`<=>`", f"at most {_EQUIVALENT} parts on either side of it")
+        return And((Implies(left, right), Implies(right, left)))
+
+    def among(self, parts: list[Token]) -> Expression:
+        group, *options = (str(part) for part in parts)
+        members = tuple(Member(group, option) for option in options)
+        return members[0] if len(members) == 1 else Or(members)
+
+    def each(self, parts: list[Any]) -> Expression:
+        return Each(EachKind(str(parts[0])), str(parts[1]), parts[2])
 
     def any_of(self, parts: list[Expression]) -> Expression:
         return Or(tuple(parts))
@@ -471,7 +723,8 @@ class _Build(Transformer[Token, Expression]):
             if times == "*":
                 factors.append(part)
             else:
-                factors = [Quotient(factors[0] if len(factors) == 1 else Product(tuple(factors)), part)]
+                kind = Quotient if times == "/" else Modulo
+                factors = [kind(factors[0] if len(factors) == 1 else Product(tuple(factors)), part)]
         return factors[0] if len(factors) == 1 else Product(tuple(factors))
 
     def negative(self, parts: list[Any]) -> Expression:
@@ -530,6 +783,10 @@ _SHOWN: Final = {
     "NAME": "a name",
     "COMPARATOR": "a comparison",
     "_ARROW": "=>",
+    "BOTH": "<=>",
+    "_IN": "in {",
+    "LBRACE": "{",
+    "RBRACE": "}",
     "PLUS": "+",
     "TIMES": "* or /",
     "LPAR": "(",
@@ -589,6 +846,8 @@ def _print(expression: Expression) -> tuple[str, int]:
             return f"length({name})", _ATOM
         case Ceil() | Floor():
             return f"{type(expression).__name__.lower()}({_at(expression.operand, _WHEN)})", _ATOM
+        case Each(kind=kind, component=component, body=body):
+            return f"{kind}({component}, {_at(body, _WHEN)})", _ATOM
         case Min() | Max():
             inside = ", ".join(_at(operand, _WHEN) for operand in expression.operands)
             return f"{type(expression).__name__.lower()}({inside})", _ATOM
@@ -596,10 +855,12 @@ def _print(expression: Expression) -> tuple[str, int]:
             return f"-{_at(operand, _UNARY)}", _UNARY
         case Product(operands=operands):
             # A quotient may stand first without parentheses, `a / b * c`; a product may not, it would be merged.
-            first = _at(operands[0], _PRODUCT if isinstance(operands[0], Quotient) else _UNARY)
+            first = _at(operands[0], _PRODUCT if isinstance(operands[0], Quotient | Modulo) else _UNARY)
             return " * ".join((first, *(_at(operand, _UNARY) for operand in operands[1:]))), _PRODUCT
         case Quotient(left=left, right=right):
             return f"{_at(left, _PRODUCT)} / {_at(right, _UNARY)}", _PRODUCT
+        case Modulo(left=left, right=right):
+            return f"{_at(left, _PRODUCT)} mod {_at(right, _UNARY)}", _PRODUCT
         case Sum(operands=operands):
             return _print_sum(operands), _SUM
         case Comparison(left=left, comparator=comparator, right=right):
@@ -615,6 +876,9 @@ def _print(expression: Expression) -> tuple[str, int]:
         case When(condition=condition, yes=yes, no=no):
             parts = (_at(part, _WHEN) for part in (condition, yes, no))
             return "when {} then {} else {}".format(*parts), _WHEN
+        case Cases(cases=cases, otherwise=otherwise):
+            lines = [f"when {_at(condition, _WHEN)} then {_at(value, _WHEN)}" for condition, value in cases]
+            return f"{' '.join(lines)} else {_at(otherwise, _WHEN)}", _WHEN
     raise TypeError(f"{expression!r} is no expression.")
 
 

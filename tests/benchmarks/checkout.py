@@ -16,7 +16,7 @@ from catalog.rows import Company, utc_now
 from configurator import db
 from configurator.config import Settings
 from configurator.schema import create_tables
-from solver.configuration.analyse import sample
+from solver.configuration.samples import sample
 from tests.benchmarks.house import ROOT, environment, postgresql, seeded_folder, serving
 from tests.benchmarks.load import Client, Load, run_load, timed
 from tests.benchmarks.report import Row

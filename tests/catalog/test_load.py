@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import func
 from sqlmodel import Session, SQLModel, col, select
 
+from catalog.compiled import CompiledRevision
 from catalog.factory import (
     Calendar,
     Carrier,
@@ -41,7 +42,7 @@ NOW = datetime(2026, 3, 10, 20, tzinfo=UTC)  # already the 11th in Shanghai
 only_sqlite = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)  # nothing here depends on it
 TABLES = (
     Product, ProductRevision, PriceList, PriceListRevision, ManufacturingRevision, FactoryLoad, Plant, Line, Calendar,
-    SetupMatrix, Material, MaterialSupply, Carrier,
+    SetupMatrix, Material, MaterialSupply, Carrier, CompiledRevision,
 )  # fmt: skip
 
 

@@ -25,9 +25,9 @@ from catalog.price import (
     round_half_up,
 )
 from catalog.state import state
-from solver.configuration.analyse import sample
 from solver.configuration.compile import compile_problem
 from solver.configuration.problem import ConfigurationProblem, GroupId, OptionId, ParameterId, Variant
+from solver.configuration.samples import sample
 from tests.catalog.small import LAMP, broken
 
 BICYCLE = (Path(__file__).parents[2] / "catalog" / "families" / "bicycle.yaml").read_text()
@@ -139,7 +139,7 @@ def test_items_reckoned_one_by_one_from_what_they_depend_on_are_the_price(text: 
         texts = {"label": "abc", "engraving": "abc"}
         variant = Variant(drawn.chosen, drawn.numbers, texts)
         total = 0
-        for position, names in enumerate(groups_priced(prices)):
+        for position, names in enumerate(groups_priced(prices, problem)):
             only = Variant(
                 {group: options for group, options in drawn.chosen.items() if group in names},
                 {name: number for name, number in drawn.numbers.items() if name in names},

@@ -1,5 +1,6 @@
 """The command: sets a house up, refuses what is unsafe, opens everything at once and leaves nothing behind."""
 
+import json
 import os
 import re
 import signal
@@ -19,6 +20,7 @@ from configurator import db
 from configurator.auth import Role
 from configurator.cli import main
 from configurator.migrate import newest, present
+from tests.catalog.small import LAMP
 
 ROOT = Path(__file__).parent.parent.parent
 ADMINISTRATOR = ["--company", "Räder 车行", "--zone", "Europe/Berlin", "--currency", "EUR",
@@ -131,6 +133,45 @@ def test_people_and_catalog_files_are_added_by_command(environment: dict[str, st
         assert session.execute(text("SELECT count(*) FROM product_revision")).scalar_one() == 1
 
 
+def test_a_products_rules_are_exported_to_uvl_and_checked_by_command(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    _run("init", *ADMINISTRATOR)
+    families = ROOT / "catalog" / "families"
+    assert _run("catalog", "load", str(families / "factory.yaml"), str(families / "bicycle.yaml"))[0] == 0
+    code, said = _run("catalog", "export-uvl", "bicycle")
+    assert code == 0, said
+    assert "belt => hub_5 | hub_8 | hub_11" in said
+    file = tmp_path / "bicycle.uvl"
+    assert _run("catalog", "export-uvl", "bicycle", "--out", str(file))[0] == 0
+    assert file.read_text(encoding="utf-8") == said
+    code, said = _run("catalog", "check-uvl", str(file))
+    assert code == 0, said
+    assert re.fullmatch(r"bicycle\.uvl: \d+ features, \d+ groups, \d+ constraints", said.strip())
+    code, said = _run("catalog", "export-uvl", "tricycle")
+    assert code == 1
+    assert "there are bicycle" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "said"),
+    [
+        ("features\n  A\n    optional\n      Integer B\n", 0, "model:4: B has no bound"),
+        ("features\n  A\n    optional\n      B cardinality [1..2]\n", 1, "model:4: not supported: feature cardinality"),
+        ("features\n  A\nconstraints\n  A &\n", 1, "model:4: column 4: found the end"),
+        ("<featureModel><struct>\n<leg/></struct></featureModel>", 1, "model:2: found <leg>"),
+        ('<featureModel><struct><feature name="A"/></struct></featureModel>', 0, "1 features"),
+        ("features\n  A {b 1000000000}\nconstraints\n  A.b * A.b * A.b > 1", 1, "cannot be solved"),
+        ("\udcff", 1, "no text in UTF-8"),
+    ],
+)
+def test_what_is_wrong_with_a_feature_model_is_said_by_line(tmp_path: Path, text: str, code: int, said: str) -> None:
+    file = tmp_path / "model"
+    file.write_bytes(text.encode("utf-8", "surrogateescape"))
+    assert (result := _run("catalog", "check-uvl", str(file)))[0] == code, result
+    assert said in result[1]
+
+
 def test_catalog_load_before_init_says_what_to_do_first(environment: dict[str, str]) -> None:
     _run("migrate")
     code, said = _run("catalog", "load", str(ROOT / "catalog" / "families" / "factory.yaml"))
@@ -228,3 +269,22 @@ def test_a_house_does_not_stay_half_open(folder: Path) -> None:
         assert alive == []
     finally:
         process.kill()
+
+
+def test_a_catalog_file_is_analysed_and_nothing_is_stored(environment: dict[str, str], tmp_path: Path) -> None:
+    assert _run("init", *ADMINISTRATOR)[0] == 0
+    file = tmp_path / "lamp.yaml"
+    odd = LAMP.replace("=> shade.small\n", "=> shade.small\n    - {id: no_felt, text: {zh: 无毡, en: No felt.}, "
+                       "expression: not feet.felt}\n", 1)  # fmt: skip
+    file.write_text(odd)
+    code, said = _run("catalog", "analyse", str(file), "--seconds", "20")
+    assert code == 0
+    assert "dead option feet.felt, because of no_felt" in said and "every variant can be priced and made" in said
+    code, said = _run("catalog", "analyse", str(file), "--json", "--seconds", "20")
+    report = json.loads(said[said.index("{\n"):])
+    assert code == 0 and report["products"][0]["analysis"]["dead"]["total"] == 1
+    file.write_text(odd.replace("not feet.felt", "not feet.cork"))
+    code, said = _run("catalog", "analyse", str(file))
+    assert code == 1 and "lamp.yaml:line" in said and "feet.cork does not exist" in said
+    with db.reading() as session:
+        assert session.execute(text("SELECT count(*) FROM product_revision")).scalar_one() == 0

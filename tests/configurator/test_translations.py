@@ -30,6 +30,8 @@ from configurator.auth import Role
 from configurator.config import Settings
 from configurator.demo import ENGRAVINGS
 from configurator.i18n import COOKIE
+from configurator.jobs import run_job
+from configurator.modelling import submissions
 from configurator.outbox import OutboxMail
 from configurator.planning.models import Proposal
 from configurator.planning.optimise import request_optimise, snapshot
@@ -250,6 +252,7 @@ def test_no_page_falls_back_to_english(house: int, app: APIFlask, login: Callabl
     with db.reading() as session:
         plant_id = session.exec(select(Plant.id)).first()
     proposal = proposed(house)
+    submissions.submit(house, "mine.yaml", b"format: 1", actor_id=None)  # its page is linked from the catalog
     job = f"/planning/jobs/{request_optimise(house, plant_id or 0)}"
     choices = "colour=sun&drive=belt&gears=derailleur_8&step-back=gears"  # a belt goes with no derailleur
     walks = (
@@ -270,6 +273,36 @@ def test_no_page_falls_back_to_english(house: int, app: APIFlask, login: Callabl
     pages = {rule.endpoint for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ())}
     missed = sorted(name for name in pages - reached - NO_PAGE if not name.startswith("api."))
     assert missed == [], "a page that nothing links to: walk to it, or name it in NO_PAGE"
+
+
+def test_the_report_of_an_analysis_is_in_chinese(house: int, login: Callable[..., FlaskClient]) -> None:
+    """While it waits, with findings of every kind, with faults in the file, and after it was discarded."""
+    text = (ROOT / "catalog" / "families" / "bicycle.yaml").read_text()
+    rules = """  rules:
+    - id: belt_needs_hub_too
+      text: {zh: 皮带传动需要搭配内变速花鼓。, en: A belt drive needs a hub gear.}
+      expression: drive.belt => gears.hub_5 or gears.hub_8 or gears.hub_11
+    - id: belt_fits_gears
+      text: {zh: 皮带不配外变速。, en: No belt with a derailleur.}
+      expression: not gears.derailleur_11
+"""
+    found = text.replace("  rules:\n", rules, 1)
+    wrong = found.replace("format: 1", "format: 2", 1)
+    client = login(Role.MODELLER)
+    client.set_cookie(COOKIE, "zh")
+    names = names_given() | {
+        "belt_needs_hub_too", "belt_fits_gears", "mine.yaml", "bicycle", "bicycle_retail", "JSON", "format",
+    }
+    for content in (found, wrong):
+        one = submissions.submit(house, "mine.yaml", content.encode(), actor_id=None, seconds=20)
+        address = f"/modelling/submissions/{one.id}"
+        pages = [client.get(address).text]
+        run_job(one.job_id or 0)
+        pages += [client.get(address).text]
+        client.post(f"{address}/discard")
+        pages += [client.get(address).text, client.get("/modelling/").text]
+        for page in pages:
+            assert in_english(Reader(page).words, names) == []
 
 
 @pytest.mark.parametrize(("method", "address", "data", "status"), [

@@ -20,7 +20,10 @@ from configurator.auth import public
 OPERATIONS = {
     "GET /api/v1/products", "GET /api/v1/products/{code}", "POST /api/v1/products/{code}/decide",
     "POST /api/v1/products/{code}/promise", "POST /api/v1/orders", "GET /api/v1/orders/{token}",
+    "GET /api/v1/analyses/{token}",
 }
+# What nobody can guess: its token stands on a page for modellers only.
+HIDDEN = {"GET /api/v1/analyses/{token}"}
 
 
 @dataclass
@@ -80,7 +83,7 @@ def test_schemathesis_finds_no_broken_promise(app: APIFlask, factory: int, examp
     assert set(found.statuses) == OPERATIONS
     assert not {status for statuses in found.statuses.values() for status in statuses if status >= 500}
     # It got past the door: products were configured, dated and ordered, and orders were followed.
-    assert {label for label, statuses in found.statuses.items() if statuses & {200, 201}} == OPERATIONS
+    assert {label for label, statuses in found.statuses.items() if statuses & {200, 201}} >= OPERATIONS - HIDDEN
     assert found.requests > 100
 
 

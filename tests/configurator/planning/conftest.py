@@ -14,8 +14,8 @@ from configurator.planning import promise
 from configurator.planning.books import engine_now, forget_books, read_rows
 from configurator.planning.options import Options, configure
 from configurator.planning.promise import Destination, Forecast, Reserved, forecast, reserve
-from solver.configuration.analyse import sample
 from solver.configuration.problem import Variant
+from solver.configuration.samples import sample
 from solver.scheduling.check import Violation, violations
 from solver.scheduling.problem import Second
 from solver.scheduling.schedule import Schedule

@@ -19,6 +19,7 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "api.promise": PUBLIC,
     "api.order": PUBLIC,
     "api.track": PUBLIC,
+    "api.analysis": PUBLIC,  # behind an unguessable token
     # the shop: a configuration, a checkout and an order are behind unguessable tokens
     "storefront.index": PUBLIC,
     "storefront.configure": PUBLIC,
@@ -44,6 +45,11 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     # catalogs
     "modelling.index": frozenset({Role.MODELLER}),
     "modelling.load": frozenset({Role.MODELLER}),
+    "modelling.submit": frozenset({Role.MODELLER}),
+    "modelling.submission": frozenset({Role.MODELLER}),
+    "modelling.cancel": frozenset({Role.MODELLER}),
+    "modelling.publish": frozenset({Role.MODELLER}),
+    "modelling.discard": frozenset({Role.MODELLER}),
     # quotes and orders: the desk, and what a customer's unguessable link opens
     "sales.index": frozenset({Role.SALES}),
     "sales.order_list": frozenset({Role.SALES}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import sha256
 
 import pytest
 from apiflask import APIFlask
@@ -15,6 +16,7 @@ from catalog.rows import utc_now
 from configurator import db, outbox
 from configurator.auth import Role, add_user
 from configurator.jobs import Job
+from configurator.modelling.models import Submission
 from configurator.planning.models import ManufacturingOperation, Proposal
 from configurator.sales.configurations import Selection, save_configuration
 from configurator.sales.models import QuoteRevision, SalesOrder
@@ -25,7 +27,7 @@ from tests.configurator.security.house import NOBODY, VISITOR, Documents, buyer,
 
 @pytest.fixture
 def documents(factory: int) -> Documents:
-    """Two orders of two people, a sent quote and a draft, a job that failed, a proposal."""
+    """Two orders of two people, a sent quote and a draft, a job that failed, a proposal, a file handed in."""
     order = order_for(factory, buyer("Alice Alpha", "alice@alpha.example", phone="+49 111 222"), "alice")
     other = order_for(factory, buyer("Bob Beta", "bob@beta.example", phone="+49 333 444"), "bob")
     with db.reading() as session:
@@ -48,6 +50,11 @@ def documents(factory: int) -> Documents:
         session.add(job)
         session.flush()
         same = {"broken": 0, "over": 0, "late": [], "tardiness": 0, "setup": 0, "makespan": 0}
+        submission = Submission(
+            company_id=factory, filename="lamp.yaml", data=b"format: 1", sha256=sha256(b"format: 1").hexdigest(),
+            job_id=job.id,
+        )
+        session.add(submission)
         proposal = Proposal(
             company_id=factory, plant_id=plant, job_id=job.id, base_version=0, placements={}, before=same, after=same
         )
@@ -56,6 +63,7 @@ def documents(factory: int) -> Documents:
         ids = {
             "code": "bicycle", "product": "bicycle", "configuration_token": configuration_token, "quote_id": quotes[1],
             "sent_quote_id": quotes[0],
+            "submission_id": submission.id, "analysis_token": submission.token,
             "user_id": seller, "job_id": job.id, "plant_id": plant, "proposal_id": proposal.id,
             "order_id": session.exec(select(SalesOrder.id)).first(),
             "mail_id": session.exec(select(outbox.OutboxMail.id)).first(),

@@ -41,7 +41,10 @@ def _wrong_tokens(documents: Documents) -> list[str]:
 def test_a_token_that_is_not_the_right_one_opens_nothing(app: APIFlask, documents: Documents) -> None:
     """Every public address with a token: mangled ones, numbers, and good tokens of another kind of document."""
     client = app.test_client()
-    good = {documents.order.token, documents.quote_token, documents.ids["configuration_token"]}
+    good = {
+        documents.order.token, documents.quote_token, documents.ids["configuration_token"],
+        documents.ids["analysis_token"],
+    }
     tried = 0
     for rule in rules(app):
         if "token" not in rule.arguments:
@@ -94,7 +97,7 @@ def test_a_visitor_who_adds_ids_to_an_address_learns_nothing(app: APIFlask, docu
 
 def test_an_id_that_cannot_be_one_is_not_found(app: APIFlask, who: Who, documents: Documents) -> None:
     """Whole numbers that no database keeps are no outage."""
-    clients = {role: who(role) for role in (Role.SALES, Role.PLANNER, Role.OPERATOR, Role.ADMINISTRATOR)}
+    clients = {role: who(role) for role in Role}
     tried = 0
     for rule in rules(app):
         numbers = [name for name in rule.arguments if isinstance(rule._converters[name], IntegerConverter)]

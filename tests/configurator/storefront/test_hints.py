@@ -10,8 +10,8 @@ from catalog.offer import Offer
 from configurator.storefront import service
 from configurator.storefront.hints import index_of, why_excluded, why_implied
 from configurator.storefront.service import Click
-from solver.configuration.analyse import sample
 from solver.configuration.problem import Choose, Decision, GroupId, OptionId
+from solver.configuration.samples import sample
 from solver.configuration.session import OptionState, valid_domains
 
 
@@ -98,4 +98,8 @@ def test_rules_about_numbers_and_groups_of_several_give_no_wrong_reason(lamp: Of
     answered = clicked(lamp, (Choose(GroupId("colour"), OptionId("blue")), Choose(GroupId("feet"), OptionId("felt"))))
     hints = service.hints(answered)
     assert hints.excluded[GroupId("shade"), OptionId("small")] == ((GroupId("colour"), OptionId("blue")),)
-    assert all(group != "feet" for group, _option in hints.differences)
+    more = {pair: found for pair, found in hints.differences.items() if pair[0] == "feet"}
+    assert more
+    for pair, found in more.items():
+        after = clicked(lamp, (*answered.decisions, Choose(*pair)))
+        assert found.gross_minor == after.price.gross - answered.price.gross

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import chain, combinations, product
 
+from hypothesis import reject
 from hypothesis import strategies as st
 
 from solver.configuration.check import violations
@@ -13,19 +15,23 @@ from solver.configuration.problem import (
     Choose,
     ConfigurationProblem,
     Decision,
+    Derived,
     Enter,
     ExpressionRule,
     GroupId,
     IntegerParameter,
+    InvalidProblem,
     OptionGroup,
     OptionId,
     ParameterId,
     RuleId,
     TableRule,
     Variant,
+    Within,
 )
 from solver.configuration.rules import (
     And,
+    Cases,
     Ceil,
     Comparator,
     Comparison,
@@ -35,6 +41,7 @@ from solver.configuration.rules import (
     Max,
     Member,
     Min,
+    Modulo,
     Negative,
     Not,
     Number,
@@ -66,55 +73,81 @@ PARAMETERS = (IntegerParameter(ParameterId("x"), -1, 8, 3), IntegerParameter(Par
 _MEMBERS = [Member(g.id, name) for g in GROUPS for name in (*g.options, *g.numbers)]
 
 
-def expressions(*, divide: bool) -> st.SearchStrategy[Expression]:
-    """Expressions over GROUPS and PARAMETERS; `divide`: also by what may be 0."""
+def expressions(*, divide: bool, derived: Sequence[str] = ()) -> st.SearchStrategy[Expression]:
+    """Expressions over GROUPS, PARAMETERS and derived quantities; `divide`: also by what may be 0."""
     numbers = st.sampled_from(["0", "1", "2", "3", "7", "0.5", "1.25"]).map(lambda text: Number(Fraction(text)))
-    leaves = st.one_of(st.sampled_from(_MEMBERS), st.sampled_from([Parameter(p.id) for p in PARAMETERS]), numbers)
+    names = st.sampled_from([*(Parameter(p.id) for p in PARAMETERS), *map(Parameter, derived)])
+    leaves = st.one_of(st.sampled_from(_MEMBERS), names, numbers)
 
     def grow(below: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expression]:
         several = st.lists(below, min_size=2, max_size=3).map(tuple)
         half = st.sampled_from([Number(Fraction(2)), Number(Fraction("1.5"))])
+        divisors = below if divide else half
         return st.one_of(
             *(several.map(kind) for kind in (And, Or, Sum, Product, Min, Max)),
             *(below.map(kind) for kind in (Not, Negative, Ceil, Floor)),
             st.builds(Implies, below, below),
             st.builds(Comparison, below, st.sampled_from(list(Comparator)), below),
             st.builds(When, below, below, below),
-            st.builds(Quotient, below, below if divide else half),
+            st.builds(Cases, st.lists(st.tuples(below, below), min_size=2, max_size=3).map(tuple), below),
+            st.builds(Quotient, below, divisors),
+            st.builds(Modulo, below, divisors),
         )
 
     return st.recursive(leaves, grow, max_leaves=6)
 
 
-def _tables() -> st.SearchStrategy[TableRule]:
-    columns = st.sampled_from([("a", "d"), ("d", "a")])
-    options = {str(g.id): g.options for g in GROUPS}
+def _tables(derived: Sequence[str]) -> st.SearchStrategy[TableRule]:
+    cells: dict[str, st.SearchStrategy[object]] = {str(g.id): st.sampled_from(g.options) for g in GROUPS}
+    ends = st.one_of(st.none(), st.integers(-2, 8))
+    within = st.one_of(st.none(), st.builds(Within, ends, ends))
+    cells |= dict.fromkeys(("x", "y", *derived), within)
 
-    def rows(groups: tuple[str, ...]) -> st.SearchStrategy[TableRule]:
-        row = st.tuples(*(st.sampled_from(options[group]) for group in groups))
+    def plain(groups: tuple[str, ...]) -> st.SearchStrategy[TableRule]:
+        rows = st.lists(st.tuples(*(cells[group] for group in groups)), min_size=1, max_size=4, unique=True).map(tuple)
         ids = tuple(GroupId(group) for group in groups)
+        return st.builds(TableRule, st.just(RuleId("table")), st.just(ids), rows, st.booleans())
+
+    def wide(names: tuple[str, ...]) -> st.SearchStrategy[TableRule]:
+        line = st.tuples(*(st.one_of(st.none(), cells[name]) for name in names))
         return st.builds(
-            lambda found, allowed: TableRule(RuleId("table"), ids, tuple(found), allowed),
-            st.lists(row, min_size=1, max_size=4, unique=True),
-            st.booleans(),
+            TableRule,
+            st.just(RuleId("table")),
+            allowed=st.booleans(),
+            columns=st.just(names),
+            cells=st.lists(line, min_size=1, max_size=4).map(tuple),
         )
 
-    return columns.flatmap(rows)
+    columns = st.sampled_from([("a", "x"), ("y", "d"), ("b", "x", "y"), *((name, "d") for name in derived)])
+    return st.one_of(st.sampled_from([("a", "d"), ("d", "a"), ("a", "b")]).flatmap(plain), columns.flatmap(wide))
 
 
 @st.composite
-def problems(draw: Callable[..., object], *, divide: bool) -> ConfigurationProblem:
-    """Problems with one to four rules, often satisfiable."""
-    found = draw(st.lists(expressions(divide=divide), min_size=1, max_size=3))
-    table = draw(st.lists(_tables(), max_size=1))
-    rules = [ExpressionRule(RuleId(f"r{k}"), rule) for k, rule in enumerate(found)]  # type: ignore[arg-type, var-annotated]
-    return ConfigurationProblem(GROUPS, PARAMETERS, (*rules, *table))  # type: ignore[misc]
+def problems(draw: st.DrawFn, *, divide: bool) -> ConfigurationProblem:
+    """Problems with one to four rules, often satisfiable; some with questions that are not always asked."""
+    derived: list[Derived] = []
+    for name in draw(st.sampled_from([(), (), ("p",), ("p", "q")])):
+        names = [one.id for one in derived]
+        derived.append(Derived(name, draw(expressions(divide=divide, derived=names))))
+    quantities = [one.id for one in derived]
+    maybe = st.one_of(st.none(), st.none(), expressions(divide=divide, derived=quantities))
+    groups = [*GROUPS]
+    for place in (1, 3):
+        groups[place] = replace(groups[place], when=draw(maybe))
+    y = replace(PARAMETERS[1], when=draw(maybe), otherwise=draw(st.sampled_from([0, 3, 7])))
+    expression = expressions(divide=divide, derived=quantities)
+    found = [ExpressionRule(RuleId(f"r{k}"), draw(expression)) for k in range(draw(st.integers(1, 3)))]
+    table = draw(st.lists(_tables(quantities), max_size=1))
+    try:
+        return ConfigurationProblem(tuple(groups), (PARAMETERS[0], y), (*found, *table), tuple(derived))
+    except InvalidProblem:  # it may come to too much
+        reject()
 
 
 def decision_lists(maximum: int = 5) -> st.SearchStrategy[list[Decision]]:
     """Decisions in any order; they may contradict each other, and numbers may lie outside."""
     chooses = [Choose(g.id, o, chosen) for g in GROUPS for o in g.options for chosen in (True, True, False)]
-    enters = [Enter(p.id, n) for p in PARAMETERS for n in (*p.values, 99)]
+    enters = [Enter(p.id, n) for p in PARAMETERS for n in (*p.values, 0, 99)]
     return st.lists(st.sampled_from([*chooses, *enters]), max_size=maximum)
 
 
@@ -130,7 +163,11 @@ def judged_variants(problem: ConfigurationProblem) -> list[tuple[Variant, frozen
 
 def _assignments(problem: ConfigurationProblem) -> Iterator[Variant]:
     choices = [
-        [frozenset(some) for size in range(g.minimum, g.maximum + 1) for some in combinations(g.options, size)]
+        [
+            frozenset(some)
+            for size in range(g.minimum if g.when is None else 0, g.maximum + 1)
+            for some in combinations(g.options, size)
+        ]
         for g in problem.groups
     ]
     for row in product(*choices, *(list(p.values) for p in problem.parameters)):

@@ -9,7 +9,7 @@ import pytest
 from catalog.document import read_document
 from catalog.products import ProductContent
 from catalog.state import state
-from solver.configuration import kernel
+from solver.configuration import translate
 from solver.configuration.compile import CompiledProblem, compile_problem
 
 FAMILIES = Path(__file__).parents[3] / "catalog" / "families"
@@ -32,9 +32,9 @@ def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     `cp-sat`: it may tabulate nothing, every parameter is large, and CP-SAT has to settle it.
     """
     if request.param != "tables":
-        monkeypatch.setattr(kernel, "MAXIMUM_COMBINATIONS", 1)
+        monkeypatch.setattr(translate, "MAXIMUM_COMBINATIONS", 1)
     if request.param == "cp-sat":
-        monkeypatch.setattr(kernel, "MAXIMUM_VALUES", 1)
-        monkeypatch.setattr(kernel, "MAXIMUM_TERMS", -1)
-        monkeypatch.setattr(kernel, "MAXIMUM_CLAUSES", 0)
+        monkeypatch.setattr(translate, "MAXIMUM_VALUES", 1)
+        monkeypatch.setattr(translate, "MAXIMUM_TERMS", -1)
+        monkeypatch.setattr(translate, "MAXIMUM_CLAUSES", 0)
     return str(request.param)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
 
-from solver.configuration.compile import CompiledProblem, compile_problem
+import psutil
+import pytest
+
+from solver.configuration.compile import CompiledProblem, Memo, compile_problem
 from solver.configuration.complete import complete
 from solver.configuration.problem import Choose, Decision, Variant
-from solver.configuration.session import Session, ValidDomains, valid_domains
+from solver.configuration.session import Session, valid_domains
 
 
 def histories(compiled: CompiledProblem, seed: int, count: int) -> list[tuple[Decision, ...]]:
@@ -24,8 +28,11 @@ def histories(compiled: CompiledProblem, seed: int, count: int) -> list[tuple[De
     return found
 
 
-def answer(compiled: CompiledProblem, decisions: tuple[Decision, ...]) -> tuple[ValidDomains | None, Variant]:
-    return valid_domains(compiled, decisions, seconds=20), complete(compiled, decisions, seconds=20)
+def answer(compiled: CompiledProblem, decisions: tuple[Decision, ...]) -> tuple[object, Variant]:
+    found = valid_domains(compiled, decisions, seconds=20)
+    assert found is not None
+    said = (found.options, found.numbers, found.undecided, found.open_questions)
+    return said, complete(compiled, decisions, seconds=20)
 
 
 def test_threads_get_the_answers_that_one_alone_gets(engine: str, bicycle: CompiledProblem) -> None:
@@ -56,3 +63,38 @@ def test_forked_processes_get_the_answers_of_their_parent(engine: str, bicycle: 
     finally:
         process.join(timeout=60)
     assert process.exitcode == 0
+
+
+def clicks(compiled: CompiledProblem, count: int, seed: int) -> None:
+    """Random clicks of many buyers, each of whom forgets everything after eight."""
+    random = Random(seed)
+    session = Session(compiled)
+    for number in range(count):
+        if number % 8 == 0:
+            session.forget()
+        group = random.choice(compiled.problem.groups)
+        session.decide(Choose(group.id, random.choice(group.options)))
+
+
+def grown(compiled: CompiledProblem, count: int) -> int:
+    """By how many bytes the process grows over so many clicks, after a warm-up of a tenth of them."""
+    process = psutil.Process()
+    clicks(compiled, count // 10, seed=1)
+    gc.collect()
+    before = process.memory_info().rss
+    clicks(compiled, count, seed=2)
+    gc.collect()
+    return process.memory_info().rss - before
+
+
+def test_clicks_leave_no_more_behind_than_the_memo_holds(bicycle: CompiledProblem) -> None:
+    compiled = compile_problem(bicycle.problem)
+    compiled.domains_memo = Memo(64)
+    clicks(compiled, 1_000, seed=3)
+    assert len(compiled.domains_memo) == 64
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_clicks_leave_memory_flat(bicycle: CompiledProblem) -> None:
+    assert grown(compile_problem(bicycle.problem), 100_000) < 10 * 2**20
+

@@ -1,0 +1,583 @@
+"""The engine for parts with sums, large numbers or formulas: propagation and search in compiled code.
+
+It knows assignments (a pool, also those that earlier questions found) and asks, for each literal that none of them
+has, whether propagation refutes it, else a search for an assignment with it. What neither settles within its nodes is
+left to `fallback`, if there is one, and else stays open.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from threading import Lock
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solver.configuration import mixed_passes as passes
+from solver.configuration.dag import arrays_of
+from solver.configuration.diagram_sums import Summed
+from solver.configuration.network import OWN, Network
+from solver.configuration.problem import ConfigurationProblem, IntegerParameter
+from solver.configuration.question import (
+    RELEASED,
+    STRICT,
+    Answer,
+    Assignment,
+    Clock,
+    Costs,
+    Flags,
+    Interval,
+    Least,
+    OutOfTime,
+    Question,
+    Spans,
+)
+
+_POOL: Final = 8_192  # assignments known at most
+_FRESH: Final = 256  # room for new ones in one pass
+_EACH: Final = 400  # nodes of one search at first
+_PASS: Final = 4_000  # nodes between two looks at the clock
+_ENOUGH: Final = 30_000  # nodes of one search, before another solver is asked
+_BEGUN: Final = 64  # questions that time did not settle, remembered
+_ROOM: Final = 8_192  # intervals of one number
+_COST: Final = 1 << 45  # of an assignment
+ANY: Final = 1 << 62  # a number that is not entered
+
+Words = NDArray[np.int64]
+Pair = tuple[int, int]
+Fallback = Callable[[Question, Flags, Clock], Assignment | None]  # may raise OutOfTime
+
+
+@dataclass(slots=True)
+class _Begun:
+    """How far a question has come: literals seen and refuted, and the nodes that a search is given."""
+
+    valid: Flags
+    closed: Flags
+    nodes: int
+
+    @classmethod
+    def of(cls, literals: int) -> _Begun:
+        return cls(np.zeros(literals, dtype=np.uint8), np.zeros(literals, dtype=np.uint8), _EACH)
+
+
+class Mixed:
+    """The engine of one part. Shared by all threads: what a call changes is its own, the pool is exchanged whole."""
+
+    def __init__(self, network: Network, problem: ConfigurationProblem, *, seed: int = 0) -> None:
+        self.network = network
+        self.seed = seed
+        self.fallback: Fallback | None = None  # an assignment with one of the literals, None: there is none
+        self.summed: Summed | None = None  # what is cheapest is better answered by a diagram of all but the sums
+        self._m = arrays_of(network, problem, merged=True)
+        self._plain = arrays_of(network, problem, merged=False)  # where rules can be told apart
+        words = _desk(self._m)
+        self._copied = words[: int(self._m[passes.COPIED])].copy()
+        self._idle: list[Words] = [words]
+        self._idle_plain: list[Words] = []
+        self._begun: OrderedDict[bytes, _Begun] = OrderedDict()
+        self._lock = Lock()
+        self._first = np.ascontiguousarray(network.first[:-1])
+        self._known = np.empty((0, len(network.variables)), dtype=np.int32)
+        self._known_numbers = np.empty((0, len(network.numbers)), dtype=np.int64)
+        self._many = 0  # rows of both that hold something
+
+    def _take_desk(self) -> Words:
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+        return _desk(self._m)
+
+    def _give_back(self, words: Words) -> None:
+        with self._lock:
+            self._idle.append(words)
+
+    def _entered(self, question: Question) -> Words:
+        entered = np.full(len(self.network.numbers), ANY, dtype=np.int64)
+        for number, value in question.numbers.items():
+            entered[number] = value
+        return entered
+
+    # --- finding ---
+
+    def find(
+        self,
+        question: Question,
+        clock: Clock,
+        prefer: Flags | None = None,
+        rules: Flags | None = None,
+    ) -> Assignment | None:
+        """An assignment with all decisions, or None if there is none. Raises OutOfTime.
+
+        `prefer`: literals that are tried first. `rules`: which of the network's rules are in force (None: all).
+        """
+        liked = np.zeros(self.network.literals, dtype=np.uint8) if prefer is None else prefer
+        m, words, copied = self._desk_for(rules)
+        values = np.full(len(self.network.variables), -1, dtype=np.int32)
+        numbers = np.full(len(self.network.numbers), passes.ANYWHERE, dtype=np.int64)
+        entered = self._entered(question)
+        allowed = np.ascontiguousarray(question.allowed)
+        nodes, turn = _PASS, 0
+        try:
+            while True:
+                found = passes.find(
+                    m, words, copied, allowed, entered, liked, values, numbers, nodes, self.seed + turn
+                )
+                if found == passes.VOID:
+                    return None
+                if found == passes.DONE:
+                    if rules is None:
+                        self._keep(values[None, :], numbers[None, :])
+                    return self._assignment(values, numbers)
+                if clock.left <= 0:
+                    raise OutOfTime
+                nodes, turn = min(2 * nodes, 8 * _PASS), turn + 1
+        finally:
+            with self._lock:
+                (self._idle if rules is None else self._idle_plain).append(words)
+
+    def _desk_for(self, rules: Flags | None) -> tuple[Words, Words, Words]:
+        if rules is None:
+            return self._m, self._take_desk(), self._copied
+        m = self._plain
+        with self._lock:
+            words = self._idle_plain.pop() if self._idle_plain else _blank(m)
+        of = m[int(m[passes.RULE]) :][: int(m[passes.CONSTRAINTS])]
+        active = words[int(m[passes.ACTIVE]) :][: len(of)]
+        active[:] = 1
+        active[of != OWN] = np.asarray(rules, dtype=np.int64)[of[of != OWN]]
+        passes.prepare(m, words)
+        return m, words, words[: int(m[passes.COPIED])].copy()
+
+    # --- domains ---
+
+    def domains(self, question: Question, clock: Clock) -> Answer | None:
+        """Which literals and numbers some assignment has; None if none has all decisions.
+
+        What time did not settle is open; the same question, asked again, goes on where it stopped.
+        """
+        allowed, asked = np.ascontiguousarray(question.allowed), np.ascontiguousarray(question.asked)
+        entered = self._entered(question)
+        key = b"".join((allowed.tobytes(), asked.tobytes(), entered.tobytes()))
+        with self._lock:
+            begun = self._begun.pop(key, None) or _Begun.of(len(allowed))
+        if not self._settle(question, allowed, asked, entered, begun, clock):
+            return None
+        valid, closed = begun.valid, begun.closed & (STRICT | RELEASED)
+        strict = (allowed != 0) & ((valid | closed) & 1 == 0)
+        released = (asked != 0) & ((valid | closed) & 2 == 0)
+        if strict.any() or released.any():
+            with self._lock:
+                self._begun[key] = begun
+                while len(self._begun) > _BEGUN:
+                    self._begun.popitem(last=False)
+        if not len(allowed):  # numbers alone: no literal tells whether anything has all decisions
+            try:
+                if self.find(question, clock) is None:
+                    return None
+            except OutOfTime:
+                pass
+        elif not (valid & 1).any() and not strict.any():
+            return None
+        still_open = (strict * STRICT + released * RELEASED).astype(np.uint8)
+        numbers, open_numbers = self._values(allowed, entered, clock)
+        return Answer(valid.copy(), still_open, numbers, open_numbers)
+
+    def _settle(
+        self, question: Question, allowed: Flags, asked: Flags, entered: Words, begun: _Begun, clock: Clock
+    ) -> bool:
+        """Go on with a question until it is settled or due; False if nothing has all decisions."""
+        words = self._take_desk()
+        try:
+            while True:
+                room, room_numbers, counts = self._room()
+                ended = passes.settle(
+                    self._m, words, self._copied, allowed, asked, entered, *self._pool,
+                    room, room_numbers, counts, begun.valid, begun.closed, begun.nodes, _PASS,
+                )  # fmt: skip
+                self._keep(room[: counts[0]], room_numbers[: counts[0]])
+                if ended == passes.VOID:
+                    return False
+                if ended == passes.DONE:
+                    if not (begun.closed & 12).any():
+                        return True
+                    begun.closed &= STRICT | RELEASED  # what was given up is tried again, with more nodes
+                    begun.nodes *= 4
+                    if begun.nodes > _ENOUGH and self.fallback is not None:
+                        return self._fall_back(self.fallback, question, begun, clock)
+                if clock.left <= 0:
+                    return True
+        finally:
+            self._give_back(words)
+
+    def _fall_back(self, fallback: Fallback, question: Question, begun: _Begun, clock: Clock) -> bool:
+        """Leave what is open to another solver: with all decisions first, then each variable released by itself."""
+        known = begun.valid | begun.closed  # nothing is marked as given up here
+        cases = [(question, (question.allowed != 0) & (known & 1 == 0), STRICT | RELEASED)]
+        of = self._m[int(self._m[passes.OF]) :][: self.network.literals]
+        released = (question.asked != 0) & (question.allowed == 0) & (known & 2 == 0)
+        for variable in np.unique(of[released]).tolist():
+            own = of == variable
+            free = np.where(own, question.asked, question.allowed).astype(np.uint8)
+            cases.append((Question(free, question.asked, question.numbers), released & own, RELEASED))
+        try:
+            for case, unseen, bits in cases:
+                while unseen.any():
+                    found = fallback(case, unseen.astype(np.uint8), clock)
+                    if found is None:
+                        begun.closed[unseen] |= bits
+                        break
+                    literals = (found.values + self._first).astype(np.int32)
+                    self._keep(literals[None, :], np.array([found.numbers], dtype=np.int64).reshape(1, -1))
+                    begun.valid[literals] |= np.where(question.allowed[literals] != 0, bits, RELEASED).astype(np.uint8)
+                    unseen[literals] = False
+        except OutOfTime:
+            pass
+        return True
+
+
+    def _values(
+        self, allowed: Flags, entered: Words, clock: Clock
+    ) -> tuple[tuple[tuple[Interval, ...], ...], frozenset[int]]:
+        """The valid values of each number, its own entry released; and the numbers of which time left some open."""
+        found: list[tuple[Interval, ...]] = []
+        still_open: set[int] = set()
+        for number, parameter in enumerate(self.network.numbers):
+            others = entered.copy()
+            others[number] = ANY
+            good, unknown = self._spread(number, allowed, others, clock)
+            if unknown:
+                still_open.add(number)
+            found.append(_intervals(parameter, [*good, *unknown]))
+        return tuple(found), frozenset(still_open)
+
+    def _spread(self, number: int, allowed: Flags, entered: Words, clock: Clock) -> tuple[list[Pair], list[Pair]]:
+        """Intervals of valid values, and of values that time did not settle."""
+        values = self.network.numbers[number].values
+        good = np.empty((_ROOM, 2), dtype=np.int64)
+        left = np.empty((_ROOM, 2), dtype=np.int64)
+        stuck = np.empty((_ROOM, 2), dtype=np.int64)
+        left[0] = values[0], values[-1]
+        sizes = np.array([0, 1, 0], dtype=np.int64)
+        each = _EACH
+        valid: list[Pair] = []
+        words = self._take_desk()
+        try:
+            while True:
+                room, room_numbers, counts = self._room()
+                ended = passes.spread(
+                    self._m, words, self._copied, allowed, entered, number, *self._pool,
+                    room, room_numbers, counts, good, left, stuck, sizes, each, _PASS,
+                )  # fmt: skip
+                self._keep(room[: counts[0]], room_numbers[: counts[0]])
+                if ended == passes.VOID:
+                    return valid, []
+                valid.extend((int(low), int(high)) for low, high in good[: sizes[0]])
+                sizes[0] = 0
+                if ended == passes.DONE:
+                    if sizes[2] == 0:
+                        return valid, []
+                    left, stuck = stuck, left
+                    sizes[1], sizes[2] = sizes[2], 0
+                    each *= 4
+                elif sizes[1] + passes.PIECES >= _ROOM or sizes[2] >= _ROOM:
+                    break
+                if clock.left <= 0:
+                    break
+        finally:
+            self._give_back(words)
+        unknown = [*left[: sizes[1]].tolist(), *stuck[: sizes[2]].tolist()]
+        return valid, [(low, high) for low, high in unknown]
+
+    # --- costs ---
+
+    def least(self, question: Question, costs: Costs, clock: Clock) -> Least | None:
+        """The cheapest assignment with all decisions, None if there is none. Raises OutOfTime if none was found."""
+        goal = self._goal(costs)
+        allowed, entered = np.ascontiguousarray(question.allowed), self._entered(question)
+        low = np.empty(self.network.literals + 1, dtype=np.int64)
+        span = np.array([0, passes.FREE], dtype=np.int64)
+        words = self._take_desk()
+        try:
+            if (
+                passes.bounds(self._m, words, self._copied, allowed, allowed, entered, goal, allowed.copy(), low, 0)
+                == passes.VOID
+            ):
+                return None
+            span[0] = low[-1]
+            values, numbers = self._cheapest_known(goal, allowed, entered, span)
+            ended = self._improve(words, allowed, entered, goal, span, values, numbers, clock, near=False)
+        finally:
+            self._give_back(words)
+        if ended == passes.VOID:
+            return None
+        if span[1] >= passes.FREE:
+            raise OutOfTime
+        self._keep(values[None, :], numbers[None, :])
+        return Least(self._assignment(values, numbers), int(span[1]), int(span[0]))
+
+    def _improve(
+        self,
+        words: Words,
+        allowed: Flags,
+        entered: Words,
+        goal: Words,
+        span: Words,
+        values: NDArray[np.int32],
+        numbers: Words,
+        clock: Clock,
+        *,
+        near: bool,
+    ) -> int:
+        nodes = _PASS
+        while True:
+            ended = int(
+                passes.improve(
+                    self._m, words, self._copied, allowed, entered, goal, span, values, numbers, nodes, int(near)
+                )
+            )
+            if ended != passes.PAUSED or clock.left <= 0:
+                return ended
+            nodes = min(2 * nodes, 16 * _PASS)
+
+    def _goal(self, costs: Costs) -> Words:
+        """Costs as the passes want them. Raises ValueError if an assignment could cost more than 64 bits bear."""
+        numbers = costs.numbers or (0,) * len(self.network.numbers)
+        total = sum(int(np.abs(costs.literals[a:b]).max()) for a, b in pairwise(self.network.first.tolist()))
+        total += sum(
+            abs(factor) * max(abs(parameter.values[0]), abs(parameter.values[-1]))
+            for factor, parameter in zip(numbers, self.network.numbers, strict=True)
+        )
+        if total > _COST:
+            raise ValueError(f"costs up to {total}, at most {_COST} can be added up exactly")
+        goal = np.empty(self.network.literals + 2 * len(numbers), dtype=np.int64)
+        goal[: self.network.literals] = costs.literals
+        goal[self.network.literals :: 2] = numbers
+        goal[self.network.literals + 1 :: 2] = passes.ANYWHERE
+        return goal
+
+    def _cheapest_known(
+        self, goal: Words, allowed: Flags, entered: Words, span: Words
+    ) -> tuple[NDArray[np.int32], Words]:
+        """The cheapest assignment of the pool with all decisions, its cost in span[1]; else what is to be filled."""
+        known, known_numbers = self._pool
+        fits = allowed[known].all(axis=1) & ((entered == ANY) | (known_numbers == entered)).all(axis=1)
+        if fits.any():
+            known, known_numbers = known[fits], known_numbers[fits]
+            amounts = goal[known].sum(axis=1) + known_numbers @ goal[self.network.literals :: 2]
+            best = int(amounts.argmin())
+            span[1] = amounts[best]
+            return known[best].copy(), known_numbers[best].copy()
+        return (
+            np.full(len(self.network.variables), -1, dtype=np.int32),
+            np.full(len(self.network.numbers), passes.ANYWHERE, dtype=np.int64),
+        )
+
+    def _assignment(self, values: NDArray[np.int32], numbers: Words) -> Assignment:
+        return Assignment((values - self._first).astype(np.int32), tuple(numbers.tolist()))
+
+    def spans(self, question: Question, costs: Costs, clock: Clock, *, exact: bool = True) -> Spans:
+        """The lowest and highest cost of an assignment with each literal; bounds at once, exact as the clock allows."""
+        if self.summed is not None:
+            return self.summed.spans(question, costs, clock if exact else Clock.of(0))
+        goal = self._goal(costs)
+        opposite = goal.copy()
+        opposite[: self.network.literals] *= -1
+        opposite[self.network.literals :: 2] *= -1
+        allowed, asked = np.ascontiguousarray(question.allowed), np.ascontiguousarray(question.asked)
+        entered = self._entered(question)
+        literals = self.network.literals
+        ends = np.empty((2, literals + 1), dtype=np.int64)
+        free = np.empty(literals, dtype=np.uint8)
+        words = self._take_desk()
+        try:
+            for row, one in enumerate((goal, opposite)):
+                passes.bounds(self._m, words, self._copied, allowed, asked, entered, one, free, ends[row], 1)
+            best = np.full((2, literals), passes.FREE, dtype=np.int64)
+            known, known_numbers = self._pool
+            self._mark_extremes(goal, allowed, asked, entered, known, known_numbers, best)
+            possible = np.asarray((ends[:, :literals] < passes.FREE).all(axis=0))
+            if exact:
+                self._settle_spans(words, goal, opposite, allowed, asked, entered, ends, best, possible, clock)
+        finally:
+            self._give_back(words)
+        low, high = ends[0, :literals], -ends[1, :literals]
+        low[~possible], high[~possible] = 1, 0
+        proved = (ends[:, :literals] == best) | ~possible
+        return Spans(low, high, (proved[0] * 1 + proved[1] * 2).astype(np.uint8))
+
+    def _mark_extremes(
+        self,
+        goal: Words,
+        allowed: Flags,
+        asked: Flags,
+        entered: Words,
+        known: NDArray[np.int32],
+        known_numbers: Words,
+        best: Words,
+    ) -> None:
+        """What known assignments cost at least, and at least in the opposite sense, into `best`."""
+        highest = -best[1]
+        passes.extremes(self._m, goal, allowed, asked, entered, known, known_numbers, best[0], highest)
+        best[1] = -highest
+
+    def _settle_spans(
+        self,
+        words: Words,
+        goal: Words,
+        opposite: Words,
+        allowed: Flags,
+        asked: Flags,
+        entered: Words,
+        ends: Words,
+        best: Words,
+        possible: NDArray[np.bool_],
+        clock: Clock,
+    ) -> None:
+        """Search between the bounds and what is known: a little for each literal, then more, until the clock ends."""
+        of = self._m[int(self._m[passes.OF]) :][: self.network.literals]
+        nodes = _EACH
+        span = np.empty(2, dtype=np.int64)
+        while clock.left > 0:
+            unsettled = 0
+            for row, one in enumerate((goal, opposite)):
+                for literal in np.flatnonzero(possible & (ends[row, :-1] < best[row])).tolist():
+                    if clock.left <= 0:
+                        return
+                    if not possible[literal] or ends[row, literal] >= best[row, literal]:
+                        continue  # settled on the way
+                    free = allowed.copy()
+                    variable = of[literal]
+                    free[self.network.first[variable] : self.network.first[variable + 1]] = 0
+                    free[literal] = asked[literal]
+                    span[:] = ends[row, literal], best[row, literal]
+                    values = np.full(len(self.network.variables), -1, dtype=np.int32)
+                    numbers = np.full(len(self.network.numbers), passes.ANYWHERE, dtype=np.int64)
+                    ended = passes.improve(
+                        self._m, words, self._copied, free, entered, one, span, values, numbers, nodes, 0
+                    )
+                    if ended == passes.VOID:
+                        possible[literal] = False
+                        continue
+                    ends[row, literal] = span[0]
+                    if span[1] < best[row, literal]:
+                        found, found_numbers = values[None, :], numbers[None, :]
+                        self._keep(found, found_numbers)
+                        self._mark_extremes(goal, allowed, asked, entered, found, found_numbers, best)
+                    unsettled += ended == passes.PAUSED
+            if not unsettled:
+                return
+            nodes *= 4
+
+    def nearest(
+        self, question: Question, standing: Assignment, weights: Costs, literals: Sequence[int], clock: Clock
+    ) -> list[Assignment | None]:
+        """For each literal the assignment with it that is nearest to `standing`, the literal's own variable released.
+
+        Nearest: the least sum of the weights of what differs, `weights.literals` at the literal that it has instead and
+        `weights.numbers` for a number that changes (none below 0). None: no assignment has it, or none was found in
+        time. The best that was found where time did not prove it.
+        """
+        goal = self._goal(weights)
+        goal[self.network.literals + 1 :: 2] = standing.numbers
+        stands = standing.values + self._first
+        goal[stands] = 0
+        many = len(literals)
+        values = np.tile(stands.astype(np.int32), (many, 1))
+        numbers = np.empty((many, len(self.network.numbers)), dtype=np.int64)
+        numbers[:] = standing.numbers
+        spans = np.empty((many, 2), dtype=np.int64)
+        spans[:] = 0, passes.FREE
+        ended = np.empty(many, dtype=np.int64)
+        allowed, asked = np.ascontiguousarray(question.allowed), np.ascontiguousarray(question.asked)
+        entered, free = self._entered(question), np.empty(len(allowed), dtype=np.uint8)
+        wanted = np.asarray(literals, dtype=np.int64)
+        waiting = np.arange(many)
+        nodes = _EACH
+        words = self._take_desk()
+        try:
+            while len(waiting):
+                some, some_spans, some_ended = wanted[waiting], spans[waiting], ended[waiting]
+                some_values, some_numbers = values[waiting], numbers[waiting]
+                passes.nearest(
+                    self._m, words, self._copied, allowed, asked, entered, goal, some, nodes, some_spans, some_ended,
+                    free, some_values, some_numbers,
+                )  # fmt: skip
+                spans[waiting], ended[waiting] = some_spans, some_ended
+                values[waiting], numbers[waiting] = some_values, some_numbers
+                waiting = waiting[some_ended == passes.PAUSED]
+                nodes *= 4
+                if clock.left <= 0:
+                    break
+        finally:
+            self._give_back(words)
+        return [
+            self._assignment(values[row], numbers[row]) if spans[row, 1] < passes.FREE else None for row in range(many)
+        ]
+
+    # --- the pool ---
+
+    @property
+    def _pool(self) -> tuple[NDArray[np.int32], Words]:
+        """What is known: literals and numbers. A view that nobody changes."""
+        with self._lock:
+            return self._known[: self._many], self._known_numbers[: self._many]
+
+    def _room(self) -> tuple[NDArray[np.int32], Words, Words]:
+        """Room for new assignments, and how many there are."""
+        shape = self._known.shape[1]
+        numbers = np.empty((_FRESH, self._known_numbers.shape[1]), dtype=np.int64)
+        return np.empty((_FRESH, shape), dtype=np.int32), numbers, np.zeros(1, dtype=np.int64)
+
+    def _keep(self, values: NDArray[np.int32], numbers: Words) -> None:
+        """Join assignments (as literals) to the pool; the older half leaves it when it is full.
+
+        Rows are only ever added behind those that a view of another thread ends with.
+        """
+        with self._lock:
+            if self._many + len(values) > len(self._known):
+                kept = self._many if self._many < _POOL else _POOL // 2
+                size = max(min(2 * kept, _POOL), kept + len(values), 4 * _FRESH)
+                old, old_numbers = self._known, self._known_numbers
+                self._known = np.empty((size, old.shape[1]), dtype=np.int32)
+                self._known_numbers = np.empty((size, old_numbers.shape[1]), dtype=np.int64)
+                self._known[:kept] = old[self._many - kept : self._many]
+                self._known_numbers[:kept] = old_numbers[self._many - kept : self._many]
+                self._many = kept
+            end = self._many + len(values)
+            self._known[self._many : end] = values
+            self._known_numbers[self._many : end] = numbers
+            self._many = end
+
+
+def _blank(m: Words) -> Words:
+    """Zeros: memory that is not written is not there."""
+    return np.zeros(int(m[passes.WORK_SIZE]), dtype=np.int64)
+
+
+def _desk(m: Words) -> Words:
+    """What one call works on, everything propagated."""
+    words = _blank(m)
+    at = int(m[passes.ACTIVE])
+    words[at : at + int(m[passes.CONSTRAINTS])] = 1
+    passes.prepare(m, words)
+    return words
+
+
+def _intervals(parameter: IntegerParameter, found: Sequence[Pair]) -> tuple[Interval, ...]:
+    """Values from low to high (all on the grid, or between two that are) as intervals with steps, sorted and joined."""
+    values = parameter.values
+    places: list[list[int]] = []
+    for low, high in sorted((bisect_left(values, low), bisect_right(values, high) - 1) for low, high in found):
+        if low > high:
+            continue
+        if places and low <= places[-1][1] + 1:
+            places[-1][1] = max(places[-1][1], high)
+        else:
+            places.append([low, high])
+    return tuple(interval for low, high in places for interval in parameter.intervals(low, high))

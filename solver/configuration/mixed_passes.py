@@ -1,0 +1,2745 @@
+"""The compiled passes of the mixed engine: propagation, search, and what a given assignment does to every constraint.
+
+All of a network is one array `m` that is only read (`dag.Graph.arrays`): a header, whose entries say where each
+section begins, then the sections. All that a call changes is one array `w` of its own: a few scalars, then sections
+whose places are in the header of `m` too. Two flat arrays, because a call in compiled code then costs next to nothing.
+
+Domains are flags of literals and intervals of nodes; the first nodes are the large numbers. Whatever changes is put on
+a trail, so that going back costs what was done. A constraint is asked again when something that it reads has changed.
+Sources: Rossi, van Beek, Walsh, Handbook of Constraint Programming (bounds consistency, trailing, restarts); Lecoutre,
+STR2 (tables: the rows still possible as a sparse set); Benhamou et al., Revising hull and box consistency (formulas:
+forward and backward through the graph); Luby, Sinclair, Zuckerman (restarts).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solver.native import kernel
+
+Words = NDArray[np.int64]
+
+# --- kinds of constraints, and their arguments (dag.py writes them) ---
+CLAUSE = 0  # 2 * literal, + 1 for its opposite
+COUNT = 1  # low, high, literals
+TABLE = 2  # its number, columns, rows, variables, rows of literals
+LINEAR = 3  # low, high, how many variables and nodes; variable and an amount for each value; node and factor
+AFFINE = 4  # the same; low = high, and the last node, of factor -1, is defined by it
+PRODUCT = 5  # node, x, y
+MINIMUM_OF = 6  # node, of nodes
+MAXIMUM_OF = 7
+FLOOR = 8  # node, x, divisor > 0
+DIVIDE = 9  # node, x, y >= 0: floor(x / y), 0 where y is 0
+IS_LOW = 10  # node, x: whether x <= 0
+IS_ZERO = 11  # node, x: whether x = 0
+ALL_OF = 12  # node, truths (2 * node, + 1 for its opposite)
+CHOOSE = 13  # node, truth, x, y
+ASSERT = 14  # truth
+
+# --- header of m: sizes ---
+VARIABLES = 0
+LITERALS = 1
+NODES = 2
+NUMBERS = 3
+CONSTRAINTS = 4
+TABLES = 5
+TRAIL_SIZE = 6
+DEPTH = 7
+WORK_SIZE = 8
+PURES = 9
+# sections of m
+FIRST = 10
+OF = 11
+KIND = 12
+RULE = 13
+ARGUMENTS = 14
+START = 15
+ON_REMOVED = 16
+ON_FIXED = 17
+ON_CHANGED = 18
+ON_NODE = 19
+TOUCHED = 20  # for each item (variable, or number after them) the constraints that depend on it and define no node
+SLACK = 22  # for each variable whether sums over variables and numbers are all that asks for it
+FED = 21  # for each item the constraints that define the nodes that depend on it
+ROOT_LOW = 23
+ROOT_HIGH = 24
+GRID = 25  # of each number: first, how many, step, whether there is another value, that value
+PURE = 26  # sums over variables and numbers only
+TABLE_ROWS = 27
+SCOPE = 28  # for each constraint the variables (and variables + number) that it is about
+# sections of w
+DOMAIN = 30
+SIZE = 31
+LOW = 32
+HIGH = 33
+QUEUE = 34
+QUEUED = 35
+ACTIVE = 36
+TRAIL = 37  # literal; literals + node; literals + nodes + table
+TRAIL_A = 38
+TRAIL_B = 39
+STAMP = 40
+LIMIT = 41
+ROWS = 42
+ITEM_LOW = 43
+ITEM_HIGH = 44
+MARK = 45
+ACTIVITY = 46
+PHASE = 47
+NUMBER_PHASE = 48
+LIKED = 49
+POINT = 50
+POINT_LOW = 51
+POINT_HIGH = 52
+STACK = 53  # of each decision: what, which value, trail, which branch
+OBJECTIVE = 54
+OBJECTIVE_LIMIT = 55
+TOUCHED_AT = 57  # and where in a sum over variables and numbers only the item's amounts begin, or -1
+PURE_IS = 59  # for each constraint whether it is such a sum
+AMOUNT = 58  # of a sum, at the point
+COPIED = 56  # how much of w a question begins with
+HEADER = 64
+
+# --- scalars of w ---
+TOP = 0
+HEAD = 1
+COUNTED = 2
+LEVEL = 3
+FAILED = 4
+FULL = 5
+LOOSE = 6
+SEED = 7
+OBJECTIVES = 8
+DIRTY = 9
+RUNNING = 10
+SEARCHED = 11
+BUMP = 12
+SIDE = 14  # which pair of sums, and which sides of them, was combined last
+SIDE_ONE = 15
+SIDE_OTHER = 16
+SIDE_NEXT = 17
+EFFORT = 18  # how much may be computed anew to mend one broken formula
+CHEAP = 13  # 1 + the objective in whose order values are tried; 0: none
+SCALARS = 24
+
+# --- how a pass over a question ended ---
+DONE = 1
+VOID = 0
+PAUSED = -1
+
+OBJECTIVES_MOST = 4  # the first may be a goal; the others are combinations of sums
+PIECES = 2_200  # that one look at a number's values may add
+FREE = 1 << 61  # a limit that is none
+_SUMS_MOST = 6
+_UNIT = 1 << 16
+_BIG = 1 << 62
+ANYWHERE = -_BIG
+_FOUND, _NONE, _GAVE_UP = 1, 0, -1
+_words, _flags, _literals = "int64[::1]", "uint8[::1]", "int32[::1]"
+_mm = f"{_words}, {_words}"  # m, w
+
+
+@kernel(f"void({_mm}, int64)")
+def _schedule(m: Words, w: Words, constraint: int) -> None:
+    queued = m[QUEUED] + constraint
+    if w[queued] == 0 and w[m[ACTIVE] + constraint] != 0:
+        w[queued] = 1
+        size = m[CONSTRAINTS]
+        place = w[HEAD] + w[COUNTED]
+        if place >= size:
+            place -= size
+        w[m[QUEUE] + place] = constraint
+        w[COUNTED] += 1
+
+
+@kernel(f"void({_mm}, int64, int64)")
+def _schedule_all(m: Words, w: Words, section: int, entry: int) -> None:
+    at = m[section] + entry
+    for place in range(m[at], m[at + 1]):
+        _schedule(m, w, m[place])
+
+
+@kernel(f"boolean({_mm}, int64, int64, int64)")
+def _save(m: Words, w: Words, what: int, one: int, other: int) -> bool:
+    top = w[TOP]
+    if top >= m[TRAIL_SIZE]:
+        w[FULL] = 1
+        return False
+    w[m[TRAIL] + top] = what
+    w[m[TRAIL_A] + top] = one
+    w[m[TRAIL_B] + top] = other
+    w[TOP] = top + 1
+    return True
+
+
+@kernel(f"void({_mm}, int64)")
+def _remove(m: Words, w: Words, literal: int) -> None:
+    """The variable does not have this value."""
+    place = m[DOMAIN] + literal
+    if w[place] == 0 or not _save(m, w, literal, 0, 0):
+        return
+    w[place] = 0
+    variable = m[m[OF] + literal]
+    size = w[m[SIZE] + variable] - 1
+    w[m[SIZE] + variable] = size
+    w[DIRTY] = 1
+    if size == 0:
+        w[FAILED] = 1
+        return
+    _schedule_all(m, w, ON_REMOVED, literal)
+    _schedule_all(m, w, ON_CHANGED, variable)
+    if size == 1:
+        left = m[m[FIRST] + variable]
+        while w[m[DOMAIN] + left] == 0:
+            left += 1
+        _schedule_all(m, w, ON_FIXED, left)
+
+
+@kernel(f"void({_mm}, int64)")
+def _take(m: Words, w: Words, literal: int) -> None:
+    """The variable has this value."""
+    if w[m[DOMAIN] + literal] == 0:
+        w[FAILED] = 1
+        return
+    variable = m[m[OF] + literal]
+    for other in range(m[m[FIRST] + variable], m[m[FIRST] + variable + 1]):
+        if other != literal:
+            _remove(m, w, other)
+
+
+@kernel("int64(int64[::1], int64, int64)")
+def _up(m: Words, number: int, least: int) -> int:
+    """The least value of the number that is not below; _BIG if there is none."""
+    at = m[GRID] + 5 * number
+    first, many, step = m[at], m[at + 1], m[at + 2]
+    found = first
+    if least > first:
+        steps = (least - first + step - 1) // step
+        found = first + steps * step if steps < many else _BIG
+    if m[at + 3] != 0 and least <= m[at + 4] < found:
+        found = m[at + 4]
+    return int(found)
+
+
+@kernel("int64(int64[::1], int64, int64)")
+def _down(m: Words, number: int, most: int) -> int:
+    """The greatest value of the number that is not above; -_BIG if there is none."""
+    at = m[GRID] + 5 * number
+    first, many, step = m[at], m[at + 1], m[at + 2]
+    found = -_BIG
+    if most >= first:
+        found = first + min(many - 1, (most - first) // step) * step
+    if m[at + 3] != 0 and most >= m[at + 4] > found:
+        found = m[at + 4]
+    return found
+
+
+@kernel(f"boolean({_mm}, int64)")
+def _save_node(m: Words, w: Words, node: int) -> bool:
+    """Once a level is enough."""
+    if w[m[STAMP] + node] == w[LEVEL]:
+        return True
+    if not _save(m, w, m[LITERALS] + node, w[m[LOW] + node], w[m[HIGH] + node]):
+        return False
+    w[m[STAMP] + node] = w[LEVEL]
+    return True
+
+
+@kernel(f"void({_mm}, int64, int64)")
+def _at_least(m: Words, w: Words, node: int, bound: int) -> None:
+    if bound <= w[m[LOW] + node]:
+        return
+    if node < m[NUMBERS]:
+        bound = _up(m, node, bound)
+    if bound > w[m[HIGH] + node]:
+        w[FAILED] = 1
+        return
+    if _save_node(m, w, node):
+        w[m[LOW] + node] = bound
+        w[DIRTY] = 1
+        _schedule_all(m, w, ON_NODE, node)
+
+
+@kernel(f"void({_mm}, int64, int64)")
+def _at_most(m: Words, w: Words, node: int, bound: int) -> None:
+    if bound >= w[m[HIGH] + node]:
+        return
+    if node < m[NUMBERS]:
+        bound = _down(m, node, bound)
+    if bound < w[m[LOW] + node]:
+        w[FAILED] = 1
+        return
+    if _save_node(m, w, node):
+        w[m[HIGH] + node] = bound
+        w[DIRTY] = 1
+        _schedule_all(m, w, ON_NODE, node)
+
+
+@kernel(f"void({_mm})")
+def _forget_queue(m: Words, w: Words) -> None:
+    size = m[CONSTRAINTS]
+    while w[COUNTED] > 0:
+        w[m[QUEUED] + w[m[QUEUE] + w[HEAD]]] = 0
+        w[HEAD] += 1
+        if w[HEAD] >= size:
+            w[HEAD] = 0
+        w[COUNTED] -= 1
+    w[DIRTY] = 0
+
+
+@kernel(f"void({_mm}, int64)")
+def _undo(m: Words, w: Words, mark: int) -> None:
+    """Back to where the trail had this length."""
+    literals, nodes = m[LITERALS], m[NODES]
+    while w[TOP] > mark:
+        top = w[TOP] - 1
+        w[TOP] = top
+        what = w[m[TRAIL] + top]
+        if what < literals:
+            w[m[DOMAIN] + what] = 1
+            w[m[SIZE] + m[m[OF] + what]] += 1
+        elif what < literals + nodes:
+            w[m[LOW] + what - literals] = w[m[TRAIL_A] + top]
+            w[m[HIGH] + what - literals] = w[m[TRAIL_B] + top]
+        else:
+            w[m[LIMIT] + what - literals - nodes] = w[m[TRAIL_A] + top]
+    _forget_queue(m, w)
+    w[FAILED] = 0
+    w[LEVEL] += 1
+
+
+# --- one constraint each ---
+
+
+@kernel("int64(int64, int64)")
+def _ceil_divide(over: int, under: int) -> int:
+    return -((-over) // under)
+
+
+@kernel(f"void({_mm}, int64, int64)")
+def _clause(m: Words, w: Words, start: int, end: int) -> None:
+    domain = m[DOMAIN]
+    only = -1
+    for place in range(start, end):
+        item = m[place]
+        literal = item >> 1
+        inside = w[domain + literal] != 0
+        if item & 1:
+            if not inside:
+                return  # another value: it holds
+            if w[m[SIZE] + m[m[OF] + literal]] == 1:
+                continue
+        else:
+            if not inside:
+                continue
+            if w[m[SIZE] + m[m[OF] + literal]] == 1:
+                return
+        if only >= 0:
+            return
+        only = item
+    if only < 0:
+        w[FAILED] = 1
+    elif only & 1:
+        _remove(m, w, only >> 1)
+    else:
+        _take(m, w, only >> 1)
+
+
+@kernel(f"void({_mm}, int64, int64)")
+def _count(m: Words, w: Words, start: int, end: int) -> None:
+    low, high = m[start], m[start + 1]
+    domain, size, of = m[DOMAIN], m[SIZE], m[OF]
+    sure = possible = 0
+    for place in range(start + 2, end):
+        literal = m[place]
+        if w[domain + literal] != 0:
+            possible += 1
+            if w[size + m[of + literal]] == 1:
+                sure += 1
+    if sure > high or possible < low:
+        w[FAILED] = 1
+        return
+    if sure < possible and (sure == high or possible == low):
+        for place in range(start + 2, end):
+            literal = m[place]
+            if w[domain + literal] != 0 and w[size + m[of + literal]] > 1:
+                if sure == high:
+                    _remove(m, w, literal)
+                else:
+                    _take(m, w, literal)
+
+
+@kernel(f"void({_mm}, int64)")
+def _table(m: Words, w: Words, start: int) -> None:
+    """Keep the rows that are still possible, then the values that one of them has (STR)."""
+    number, columns = m[start], m[start + 1]
+    scope = start + 3
+    rows = scope + columns
+    order = m[ROWS] + m[m[TABLE_ROWS] + number]
+    domain, mark = m[DOMAIN], m[MARK]
+    missing = 0
+    for column in range(columns):
+        variable = m[scope + column]
+        for literal in range(m[m[FIRST] + variable], m[m[FIRST] + variable + 1]):
+            w[mark + literal] = 0
+            missing += w[domain + literal]
+    before = w[m[LIMIT] + number]
+    limit = before
+    place = 0
+    while place < limit:
+        row = w[order + place]
+        at = rows + row * columns
+        possible = True
+        for column in range(columns):
+            if w[domain + m[at + column]] == 0:
+                possible = False
+                break
+        if possible:
+            if missing > 0:
+                for column in range(columns):
+                    literal = m[at + column]
+                    if w[mark + literal] == 0:
+                        w[mark + literal] = 1
+                        missing -= 1
+            place += 1
+        else:
+            limit -= 1
+            w[order + place] = w[order + limit]
+            w[order + limit] = row
+    if limit == 0:
+        w[FAILED] = 1
+        return
+    if limit < before:
+        stamp = m[STAMP] + m[NODES] + number
+        if w[stamp] != w[LEVEL]:
+            if not _save(m, w, m[LITERALS] + m[NODES] + number, before, 0):
+                return
+            w[stamp] = w[LEVEL]
+        w[m[LIMIT] + number] = limit
+    if missing > 0:
+        for column in range(columns):
+            variable = m[scope + column]
+            for literal in range(m[m[FIRST] + variable], m[m[FIRST] + variable + 1]):
+                if w[domain + literal] != 0 and w[mark + literal] == 0:
+                    _remove(m, w, literal)
+
+
+@kernel(f"void({_mm}, int64)")
+def _residue(m: Words, w: Words, start: int) -> None:
+    """An equation: what the variables come to is known modulo what all their values differ by, and so is a number.
+
+    Only where one number at most is open, and goes in single steps.
+    """
+    variables, nodes = m[start + 2], m[start + 3]
+    at = m[start]  # the equation's right side, then less what is known to be there
+    place = start + 4
+    by = 0
+    for _ in range(variables):
+        variable = m[place]
+        begin, end = m[m[FIRST] + variable], m[m[FIRST] + variable + 1]
+        own, known = 0, False
+        for literal in range(begin, end):
+            if w[m[DOMAIN] + literal] != 0:
+                amount = m[place + 1 + literal - begin]
+                if known:
+                    other = abs(amount - own)
+                    while other != 0:
+                        by, other = other, by % other
+                    if by == 1:
+                        return
+                else:
+                    own, known = amount, True
+        at -= own
+        place += 1 + end - begin
+    if by == 0:
+        return
+    number, sign = -1, 0
+    for _ in range(nodes):
+        node, factor = m[place], m[place + 1]
+        place += 2
+        if w[m[LOW] + node] == w[m[HIGH] + node]:
+            at -= factor * w[m[LOW] + node]
+        elif number >= 0 or abs(factor) != 1:
+            return
+        else:
+            number, sign = node, factor
+    if number < 0:
+        if at % by != 0:
+            w[FAILED] = 1
+        return
+    rest = (sign * at) % by
+    low, high = w[m[LOW] + number], w[m[HIGH] + number]
+    _at_least(m, w, number, low + (rest - low) % by)
+    if w[FAILED] == 0:
+        _at_most(m, w, number, high - (high - rest) % by)
+
+
+@kernel(f"void({_mm}, int64)")
+def _linear(m: Words, w: Words, start: int) -> None:
+    """Bounds consistency of low <= sum <= high; a variable's values are looked at one by one."""
+    low, high, variables, nodes = m[start], m[start + 1], m[start + 2], m[start + 3]
+    domain, first, item_low, item_high = m[DOMAIN], m[FIRST], m[ITEM_LOW], m[ITEM_HIGH]
+    least = most = 0
+    at = start + 4
+    for item in range(variables):
+        variable = m[at]
+        begin, end = m[first + variable], m[first + variable + 1]
+        one, other = _BIG, -_BIG
+        at += 1 - begin
+        for literal in range(begin, end):
+            if w[domain + literal] != 0:
+                amount = m[at + literal]
+                if amount < one:
+                    one = amount
+                if amount > other:
+                    other = amount
+        at += end
+        w[item_low + item] = one
+        w[item_high + item] = other
+        least += one
+        most += other
+    for item in range(variables, variables + nodes):
+        node, factor = m[at], m[at + 1]
+        at += 2
+        one, other = factor * w[m[LOW] + node], factor * w[m[HIGH] + node]
+        if factor < 0:
+            one, other = other, one
+        w[item_low + item] = one
+        w[item_high + item] = other
+        least += one
+        most += other
+    if least > high or most < low:
+        w[FAILED] = 1
+        return
+    if least >= low and most <= high:
+        return
+    above, below = high - least, most - low  # by how much an item may exceed its least, fall short of its most
+    at = start + 4
+    for item in range(variables):
+        variable = m[at]
+        begin, end = m[first + variable], m[first + variable + 1]
+        at += 1 - begin
+        one, other = w[item_low + item], w[item_high + item]
+        if other - one > above or other - one > below:
+            for literal in range(begin, end):
+                if w[domain + literal] != 0:
+                    amount = m[at + literal]
+                    if amount - one > above or other - amount > below:
+                        _remove(m, w, literal)
+                        if w[FAILED] != 0:
+                            return
+        at += end
+    for item in range(variables, variables + nodes):
+        node, factor = m[at], m[at + 1]
+        at += 2
+        one, other = w[item_low + item], w[item_high + item]
+        if other - one > above:
+            if factor > 0:
+                _at_most(m, w, node, (one + above) // factor)
+            else:
+                _at_least(m, w, node, _ceil_divide(one + above, factor))
+        if other - one > below:
+            if factor > 0:
+                _at_least(m, w, node, _ceil_divide(other - below, factor))
+            else:
+                _at_most(m, w, node, (other - below) // factor)
+        if w[FAILED] != 0:
+            return
+
+
+@kernel(f"void({_mm}, int64, int64, int64)")
+def _factor(m: Words, w: Words, node: int, x: int, y: int) -> None:
+    """What x can be if node = x * y."""
+    low, high = w[m[LOW] + node], w[m[HIGH] + node]
+    one, other = w[m[LOW] + y], w[m[HIGH] + y]
+    if low > 0 or high < 0:
+        if one == 0:
+            one = 1
+        if other == 0:
+            other = -1
+    if one > other:
+        w[FAILED] = 1
+        return
+    if one <= 0 <= other:
+        return
+    least = min(
+        min(_ceil_divide(low, one), _ceil_divide(low, other)), min(_ceil_divide(high, one), _ceil_divide(high, other))
+    )
+    most = max(max(low // one, low // other), max(high // one, high // other))
+    _at_least(m, w, x, least)
+    if w[FAILED] == 0:
+        _at_most(m, w, x, most)
+
+
+@kernel(f"void({_mm}, int64)")
+def _product(m: Words, w: Words, start: int) -> None:
+    node, x, y = m[start], m[start + 1], m[start + 2]
+    a, b, c, d = w[m[LOW] + x], w[m[HIGH] + x], w[m[LOW] + y], w[m[HIGH] + y]
+    one, two, three, four = a * c, a * d, b * c, b * d
+    low, high = min(min(one, two), min(three, four)), max(max(one, two), max(three, four))
+    if x == y and low < 0:
+        low = 0
+    _at_least(m, w, node, low)
+    if w[FAILED] == 0:
+        _at_most(m, w, node, high)
+    if w[FAILED] == 0:
+        _factor(m, w, node, x, y)
+    if w[FAILED] == 0 and x != y:
+        _factor(m, w, node, y, x)
+
+
+@kernel(f"void({_mm}, int64, int64)")
+def _minimum(m: Words, w: Words, start: int, end: int) -> None:
+    node = m[start]
+    low, high = _BIG, _BIG
+    for place in range(start + 1, end):
+        low = min(low, w[m[LOW] + m[place]])
+        high = min(high, w[m[HIGH] + m[place]])
+    _at_least(m, w, node, low)
+    if w[FAILED] != 0:
+        return
+    _at_most(m, w, node, high)
+    if w[FAILED] != 0:
+        return
+    low, high = w[m[LOW] + node], w[m[HIGH] + node]
+    able, which = 0, -1
+    for place in range(start + 1, end):
+        _at_least(m, w, m[place], low)
+        if w[FAILED] != 0:
+            return
+        if w[m[LOW] + m[place]] <= high:
+            able += 1
+            which = m[place]
+    if able == 0:
+        w[FAILED] = 1
+    elif able == 1:
+        _at_most(m, w, which, high)
+
+
+@kernel(f"void({_mm}, int64, int64)")
+def _maximum(m: Words, w: Words, start: int, end: int) -> None:
+    node = m[start]
+    low, high = -_BIG, -_BIG
+    for place in range(start + 1, end):
+        low = max(low, w[m[LOW] + m[place]])
+        high = max(high, w[m[HIGH] + m[place]])
+    _at_least(m, w, node, low)
+    if w[FAILED] != 0:
+        return
+    _at_most(m, w, node, high)
+    if w[FAILED] != 0:
+        return
+    low, high = w[m[LOW] + node], w[m[HIGH] + node]
+    able, which = 0, -1
+    for place in range(start + 1, end):
+        _at_most(m, w, m[place], high)
+        if w[FAILED] != 0:
+            return
+        if w[m[HIGH] + m[place]] >= low:
+            able += 1
+            which = m[place]
+    if able == 0:
+        w[FAILED] = 1
+    elif able == 1:
+        _at_least(m, w, which, low)
+
+
+@kernel(f"void({_mm}, int64)")
+def _floor(m: Words, w: Words, start: int) -> None:
+    node, x, by = m[start], m[start + 1], m[start + 2]
+    _at_least(m, w, node, w[m[LOW] + x] // by)
+    if w[FAILED] == 0:
+        _at_most(m, w, node, w[m[HIGH] + x] // by)
+    if w[FAILED] == 0:
+        _at_least(m, w, x, w[m[LOW] + node] * by)
+    if w[FAILED] == 0:
+        _at_most(m, w, x, w[m[HIGH] + node] * by + by - 1)
+
+
+@kernel(f"void({_mm}, int64)")
+def _divide(m: Words, w: Words, start: int) -> None:
+    node, x, y = m[start], m[start + 1], m[start + 2]
+    a, b, c, d = w[m[LOW] + x], w[m[HIGH] + x], w[m[LOW] + y], w[m[HIGH] + y]
+    if d == 0:
+        low = high = 0
+    else:
+        least = max(1, c)
+        low = min(a // least, a // d)
+        high = max(b // least, b // d)
+        if c == 0:
+            low, high = min(low, 0), max(high, 0)
+    _at_least(m, w, node, low)
+    if w[FAILED] == 0:
+        _at_most(m, w, node, high)
+    if w[FAILED] == 0 and c > 0:  # node * y <= x < (node + 1) * y
+        low, high = w[m[LOW] + node], w[m[HIGH] + node] + 1
+        _at_least(m, w, x, min(low * c, low * d))
+        if w[FAILED] == 0:
+            _at_most(m, w, x, max(high * c, high * d) - 1)
+
+
+@kernel(f"void({_mm}, int64, int64)")
+def _is(m: Words, w: Words, start: int, kind: int) -> None:
+    """Whether x <= 0 (IS_LOW), or x = 0."""
+    node, x = m[start], m[start + 1]
+    low, high = w[m[LOW] + x], w[m[HIGH] + x]
+    if low > 0 or (kind == IS_ZERO and high < 0):
+        _at_most(m, w, node, 0)
+    elif high <= 0 and (kind == IS_LOW or low == 0):
+        _at_least(m, w, node, 1)
+    elif w[m[LOW] + node] == 1:
+        _at_most(m, w, x, 0)
+        if kind == IS_ZERO and w[FAILED] == 0:
+            _at_least(m, w, x, 0)
+    elif w[m[HIGH] + node] == 0:
+        if kind == IS_LOW or low == 0:
+            _at_least(m, w, x, 1)
+        elif high == 0:
+            _at_most(m, w, x, -1)
+
+
+@kernel(f"int64({_mm}, int64)")
+def _known(m: Words, w: Words, truth: int) -> int:
+    """1 true, 0 false, -1 neither."""
+    low, high = w[m[LOW] + (truth >> 1)], w[m[HIGH] + (truth >> 1)]
+    if low < high:
+        return -1
+    return int(low ^ (truth & 1))
+
+
+@kernel(f"void({_mm}, int64, int64)")
+def _set(m: Words, w: Words, truth: int, value: int) -> None:
+    if value ^ (truth & 1):
+        _at_least(m, w, truth >> 1, 1)
+    else:
+        _at_most(m, w, truth >> 1, 0)
+
+
+@kernel(f"void({_mm}, int64, int64)")
+def _all_of(m: Words, w: Words, start: int, end: int) -> None:
+    node = m[start]
+    undecided, which = 0, -1
+    for place in range(start + 1, end):
+        known = _known(m, w, m[place])
+        if known == 0:
+            _at_most(m, w, node, 0)
+            return
+        if known < 0:
+            undecided += 1
+            which = m[place]
+    if undecided == 0:
+        _at_least(m, w, node, 1)
+    elif w[m[LOW] + node] == 1:
+        for place in range(start + 1, end):
+            _set(m, w, m[place], 1)
+            if w[FAILED] != 0:
+                return
+    elif w[m[HIGH] + node] == 0 and undecided == 1:
+        _set(m, w, which, 0)
+
+
+@kernel(f"void({_mm}, int64, int64)")
+def _same(m: Words, w: Words, x: int, y: int) -> None:
+    _at_least(m, w, x, w[m[LOW] + y])
+    if w[FAILED] == 0:
+        _at_most(m, w, x, w[m[HIGH] + y])
+    if w[FAILED] == 0:
+        _at_least(m, w, y, w[m[LOW] + x])
+    if w[FAILED] == 0:
+        _at_most(m, w, y, w[m[HIGH] + x])
+
+
+@kernel(f"void({_mm}, int64)")
+def _choose(m: Words, w: Words, start: int) -> None:
+    node, truth, x, y = m[start], m[start + 1], m[start + 2], m[start + 3]
+    known = _known(m, w, truth)
+    if known < 0:
+        low, high = w[m[LOW] + node], w[m[HIGH] + node]
+        first = w[m[LOW] + x] <= high and w[m[HIGH] + x] >= low
+        second = w[m[LOW] + y] <= high and w[m[HIGH] + y] >= low
+        if not first and not second:
+            w[FAILED] = 1
+            return
+        if first and second:
+            _at_least(m, w, node, min(w[m[LOW] + x], w[m[LOW] + y]))
+            if w[FAILED] == 0:
+                _at_most(m, w, node, max(w[m[HIGH] + x], w[m[HIGH] + y]))
+            return
+        known = 1 if first else 0
+        _set(m, w, truth, known)
+        if w[FAILED] != 0:
+            return
+    _same(m, w, node, x if known == 1 else y)
+
+
+@kernel(f"void({_mm})")
+def _objectives(m: Words, w: Words) -> None:
+    """Each additive cost is at most its limit.
+
+    An objective is a cost for each literal, then a factor and a place for each number: with the place ANYWHERE it costs
+    factor * number, otherwise the factor (not below 0) if the number is not at its place.
+    """
+    literals, numbers, variables = m[LITERALS], m[NUMBERS], m[VARIABLES]
+    domain, first, item_low = m[DOMAIN], m[FIRST], m[ITEM_LOW]
+    width = literals + 2 * numbers
+    for objective in range(w[OBJECTIVES]):
+        limit = w[m[OBJECTIVE_LIMIT] + objective]
+        if limit >= FREE:
+            continue
+        costs = m[OBJECTIVE] + objective * width
+        least = 0
+        for variable in range(variables):
+            one = _BIG
+            for literal in range(m[first + variable], m[first + variable + 1]):
+                if w[domain + literal] != 0 and w[costs + literal] < one:
+                    one = w[costs + literal]
+            w[item_low + variable] = one
+            least += one
+        for number in range(numbers):
+            factor, place = w[costs + literals + 2 * number], w[costs + literals + 2 * number + 1]
+            low, high = w[m[LOW] + number], w[m[HIGH] + number]
+            if place == ANYWHERE:
+                one = factor * (low if factor > 0 else high)
+            else:
+                one = factor if low > place or high < place else 0
+            w[item_low + variables + number] = one
+            least += one
+        if least > limit:
+            w[FAILED] = 1
+            return
+        slack = limit - least
+        for variable in range(variables):
+            one = w[item_low + variable] + slack
+            if w[m[SIZE] + variable] > 1:
+                for literal in range(m[first + variable], m[first + variable + 1]):
+                    if w[costs + literal] > one and w[domain + literal] != 0:
+                        _remove(m, w, literal)
+        for number in range(numbers):
+            factor, place = w[costs + literals + 2 * number], w[costs + literals + 2 * number + 1]
+            if place == ANYWHERE:
+                if factor > 0:
+                    _at_most(m, w, number, w[m[LOW] + number] + slack // factor)
+                elif factor < 0:
+                    _at_least(m, w, number, w[m[HIGH] + number] - slack // -factor)
+            elif factor > slack and w[item_low + variables + number] == 0:
+                _at_least(m, w, number, place)
+                if w[FAILED] == 0:
+                    _at_most(m, w, number, place)
+            if w[FAILED] != 0:
+                return
+
+
+@kernel(f"boolean({_mm})")
+def _propagate(m: Words, w: Words) -> bool:
+    """To a fixpoint; False on a contradiction. Intervals that creep are left after so many steps (LOOSE)."""
+    left = 64 * m[CONSTRAINTS] + 4096
+    size = m[CONSTRAINTS]
+    while w[FAILED] == 0:
+        if w[COUNTED] == 0:
+            if w[DIRTY] == 0 or w[OBJECTIVES] == 0:
+                w[DIRTY] = 0
+                return True
+            w[DIRTY] = 0
+            w[RUNNING] = -1
+            _objectives(m, w)
+            continue
+        constraint = w[m[QUEUE] + w[HEAD]]
+        w[HEAD] += 1
+        if w[HEAD] >= size:
+            w[HEAD] = 0
+        w[COUNTED] -= 1
+        w[m[QUEUED] + constraint] = 0
+        w[RUNNING] = constraint
+        left -= 1
+        if left < 0:
+            w[LOOSE] = 1
+            _forget_queue(m, w)
+            return True
+        start, end = m[m[START] + constraint], m[m[START] + constraint + 1]
+        kind = m[m[KIND] + constraint]
+        if kind == CLAUSE:
+            _clause(m, w, start, end)
+        elif kind == COUNT:
+            _count(m, w, start, end)
+        elif kind == TABLE:
+            _table(m, w, start)
+        elif kind in (LINEAR, AFFINE):
+            _linear(m, w, start)
+            if kind == LINEAR and m[start] == m[start + 1] and w[FAILED] == 0:
+                _residue(m, w, start)
+        elif kind == PRODUCT:
+            _product(m, w, start)
+        elif kind == MINIMUM_OF:
+            _minimum(m, w, start, end)
+        elif kind == MAXIMUM_OF:
+            _maximum(m, w, start, end)
+        elif kind == FLOOR:
+            _floor(m, w, start)
+        elif kind == DIVIDE:
+            _divide(m, w, start)
+        elif kind in (IS_LOW, IS_ZERO):
+            _is(m, w, start, kind)
+        elif kind == ALL_OF:
+            _all_of(m, w, start, end)
+        elif kind == CHOOSE:
+            _choose(m, w, start)
+        else:
+            _set(m, w, m[start], 1)
+    _forget_queue(m, w)
+    return False
+
+
+# --- search ---
+
+
+@kernel(f"int64({_mm}, int64)")
+def _random(m: Words, w: Words, below: int) -> int:
+    """A number from 0 on, below `below` (a linear congruential generator)."""
+    seed = (w[SEED] * 1103515245 + 12345) & 0x7FFFFFFF
+    w[SEED] = seed
+    return int((seed >> 8) % below)
+
+
+@kernel(f"void({_mm})")
+def _blame(m: Words, w: Words) -> None:
+    """What the failed constraint is about is decided earlier from now on."""
+    constraint = w[RUNNING]
+    if constraint < 0:
+        return
+    bump = w[BUMP]
+    at = m[SCOPE] + constraint
+    for place in range(m[at], m[at + 1]):
+        w[m[ACTIVITY] + m[place]] += bump
+    w[BUMP] = bump + (bump >> 4)
+    if w[BUMP] > 1 << 40:
+        w[BUMP] >>= 30
+        for item in range(m[VARIABLES] + m[NUMBERS]):
+            w[m[ACTIVITY] + item] = 1 + (w[m[ACTIVITY] + item] >> 30)
+
+
+@kernel(f"int64({_mm}, int64)")
+def _literal_for(m: Words, w: Words, variable: int) -> int:
+    """The value to try first: liked, else the cheapest, else as in the assignment to stay near to, else any."""
+    begin, end = m[m[FIRST] + variable], m[m[FIRST] + variable + 1]
+    domain, liked = m[DOMAIN], m[LIKED]
+    best, found = 0, -1
+    for literal in range(begin, end):
+        if w[domain + literal] != 0 and w[liked + literal] > best:
+            best, found = w[liked + literal], literal
+    if found >= 0:
+        return found
+    phase = w[m[PHASE] + variable]
+    if phase >= 0 and w[domain + phase] != 0:
+        return int(phase)
+    if w[CHEAP] != 0:
+        least = _BIG
+        costs = m[OBJECTIVE] + (w[CHEAP] - 1) * (m[LITERALS] + 2 * m[NUMBERS])
+        for literal in range(begin, end):
+            if w[domain + literal] != 0 and w[costs + literal] < least:
+                least, found = w[costs + literal], literal
+        return found
+    skip = _random(m, w, w[m[SIZE] + variable])
+    for literal in range(begin, end):
+        if w[domain + literal] != 0:
+            if skip == 0:
+                return literal
+            skip -= 1
+    return -1
+
+
+@kernel(f"boolean({_mm})")
+def _check_loose(m: Words, w: Words) -> bool:
+    """Everything is fixed: ask every constraint once more if some propagation was cut short."""
+    if w[LOOSE] == 0:
+        return True
+    for constraint in range(m[CONSTRAINTS]):
+        _schedule(m, w, constraint)
+    w[DIRTY] = 1
+    return _propagate(m, w)
+
+
+@kernel(f"int64({_mm}, int64, int64)")
+def _dive(m: Words, w: Words, nodes: int, conflicts: int) -> int:
+    """Depth first from a propagated state. _FOUND: everything is fixed. _NONE, _GAVE_UP: the state is as it was.
+
+    A decision is a literal, or a bound of a number; its other branch is the opposite.
+    """
+    base = w[TOP]
+    depth = 0
+    variables, numbers = m[VARIABLES], m[NUMBERS]
+    size, activity, stack = m[SIZE], m[ACTIVITY], m[STACK]
+    while True:
+        best, best_size, chosen = 0, 1, -1
+        for variable in range(variables):
+            own = w[size + variable]
+            if own > 1 and w[activity + variable] * best_size > best * own:
+                best, best_size, chosen = w[activity + variable], own, variable
+        for number in range(numbers):
+            if w[m[LOW] + number] < w[m[HIGH] + number]:
+                own = w[activity + variables + number]
+                if own * best_size > best * 64:
+                    best, best_size, chosen = own, 64, variables + number
+        good = True
+        if chosen < 0:
+            if _check_loose(m, w):
+                return _FOUND
+            good = False
+        elif nodes <= 0 or depth >= m[DEPTH] or w[FULL] != 0:
+            _undo(m, w, base)
+            return _GAVE_UP
+        else:
+            nodes -= 1
+            w[SEARCHED] += 1
+            at = stack + 4 * depth
+            w[at] = chosen
+            w[at + 2] = w[TOP]
+            w[LEVEL] += 1
+            if chosen < variables:
+                w[at + 1] = _literal_for(m, w, chosen)
+                _take(m, w, w[at + 1])
+            else:
+                number = chosen - variables
+                low, high = w[m[LOW] + number], w[m[HIGH] + number]
+                phase = w[m[NUMBER_PHASE] + number]
+                if low <= phase < high:
+                    w[at + 1], w[at + 3] = phase, 0
+                elif phase == high:
+                    w[at + 1], w[at + 3] = phase - 1, 1
+                else:
+                    w[at + 1], w[at + 3] = low + (high - low) // 2, _random(m, w, 2)
+                    if phase != ANYWHERE:
+                        w[at + 3] = 0 if phase < low else 1
+                if w[at + 3] == 0:
+                    _at_most(m, w, number, w[at + 1])
+                else:
+                    _at_least(m, w, number, w[at + 1] + 1)
+            depth += 1
+            good = _propagate(m, w)
+        while not good:
+            _blame(m, w)
+            conflicts -= 1
+            if depth == 0:
+                _undo(m, w, base)
+                return _NONE
+            if conflicts < 0:
+                _undo(m, w, base)
+                return _GAVE_UP
+            depth -= 1
+            at = stack + 4 * depth
+            _undo(m, w, w[at + 2])
+            chosen = w[at]
+            if chosen < variables:
+                _remove(m, w, w[at + 1])
+            elif w[at + 3] == 0:
+                _at_least(m, w, chosen - variables, w[at + 1] + 1)
+            else:
+                _at_most(m, w, chosen - variables, w[at + 1])
+            good = _propagate(m, w)
+
+
+@kernel(f"void({_mm}, int64, int64, float64[:, ::1], float64[:, ::1])")
+def _dense(m: Words, w: Words, constraint: int, row: int, amounts: Any, limits: Any) -> None:
+    """A sum as an amount for each literal and number; an own number of the limits: low, high, range."""
+    literals = m[LITERALS]
+    amounts[row, :] = 0.0
+    if constraint < 0:  # the goal
+        for literal in range(literals):
+            amounts[row, literal] = w[m[OBJECTIVE] + literal]
+        for number in range(m[NUMBERS]):
+            if w[m[OBJECTIVE] + literals + 2 * number + 1] == ANYWHERE:
+                amounts[row, literals + number] = w[m[OBJECTIVE] + literals + 2 * number]
+        limits[row, 0], limits[row, 1] = -1e30, w[m[OBJECTIVE_LIMIT]]
+        return
+    at = m[m[START] + constraint]
+    limits[row, 0], limits[row, 1] = m[at], m[at + 1]
+    variables, numbers = m[at + 2], m[at + 3]
+    at += 4
+    for _ in range(variables):
+        begin, end = m[m[FIRST] + m[at]], m[m[FIRST] + m[at] + 1]
+        for literal in range(begin, end):
+            amounts[row, literal] = m[at + 1 + literal - begin]
+        at += 1 + end - begin
+    for _ in range(numbers):
+        amounts[row, literals + m[at]] += m[at + 1]
+        at += 2
+
+
+@kernel(f"float64({_mm}, float64[:, ::1], float64[:, ::1], int64, float64, int64, float64)")
+def _gap(m: Words, w: Words, amounts: Any, limits: Any, one: int, by: float, other: int, by_other: float) -> float:
+    """By how much the least of by * one + by_other * other is beyond what the two limits leave; above 0: impossible."""
+    literals, domain, first = m[LITERALS], m[DOMAIN], m[FIRST]
+    total = 0.0
+    total -= by * (limits[one, 1] if by > 0 else limits[one, 0])
+    total -= by_other * (limits[other, 1] if by_other > 0 else limits[other, 0])
+    for variable in range(m[VARIABLES]):
+        least = 1e300
+        for literal in range(m[first + variable], m[first + variable + 1]):
+            if w[domain + literal] != 0:
+                amount = by * amounts[one, literal] + by_other * amounts[other, literal]
+                if amount < least:
+                    least = amount
+        total += least
+    for number in range(m[NUMBERS]):
+        factor = by * amounts[one, literals + number] + by_other * amounts[other, literals + number]
+        total += factor * w[(m[LOW] if factor > 0 else m[HIGH]) + number]
+    return float(total)
+
+
+@kernel(f"boolean({_mm}, int64)")
+def _combine(m: Words, w: Words, goal: int) -> bool:
+    """The tightest weighted combinations of two sums (a Lagrangian bound) join the goal; False on a contradiction.
+
+    For each pair and each choice of sides the weight is found by ternary search: the gap is concave in it.
+    """
+    literals, numbers = m[LITERALS], m[NUMBERS]
+    w[OBJECTIVES] = goal
+    many = min(m[PURES], _SUMS_MOST) + (1 if goal > 0 else 0)
+    if many < 2:
+        return True
+    amounts = np.empty((many, literals + numbers), np.float64)
+    limits = np.empty((many, 3), np.float64)
+    for row in range(many):
+        _dense(m, w, -1 if goal > 0 and row == many - 1 else m[m[PURE] + row], row, amounts, limits)
+        spread_of = 0.0
+        for variable in range(m[VARIABLES]):
+            least, most = 1e300, -1e300
+            for literal in range(m[m[FIRST] + variable], m[m[FIRST] + variable + 1]):
+                if w[m[DOMAIN] + literal] != 0:
+                    least = min(least, amounts[row, literal])
+                    most = max(most, amounts[row, literal])
+            spread_of += most - least
+        for number in range(numbers):
+            spread_of += abs(amounts[row, literals + number]) * (w[m[HIGH] + number] - w[m[LOW] + number])
+        limits[row, 2] = spread_of
+    for _ in range(2):
+        best, at_one, at_other, by, by_other = -1e300, -1, -1, 0.0, 0.0
+        for one in range(many):
+            for other in range(one + 1, many):
+                if limits[one, 2] <= 0 or limits[other, 2] <= 0:
+                    continue
+                for side in range(4):
+                    if side & 2 and goal > 0 and other == many - 1:
+                        continue
+                    x = (1.0 if side & 1 == 0 else -1.0) / limits[one, 2]
+                    y = (1.0 if side & 2 == 0 else -1.0) / limits[other, 2]
+                    if w[OBJECTIVES] > goal and one == w[SIDE_ONE] and other == w[SIDE_OTHER] and side == w[SIDE]:
+                        continue
+                    low, high = 0.0, 1.0
+                    for _ in range(14):
+                        left, right = low + (high - low) / 3, high - (high - low) / 3
+                        if _gap(m, w, amounts, limits, one, x * left, other, y * (1 - left)) < _gap(
+                            m, w, amounts, limits, one, x * right, other, y * (1 - right)
+                        ):
+                            low = left
+                        else:
+                            high = right
+                    middle = (low + high) / 2
+                    if not 0.02 < middle < 0.98:
+                        continue  # hardly more than one of them alone
+                    gap = _gap(m, w, amounts, limits, one, x * middle, other, y * (1 - middle))
+                    if gap > best:
+                        best, at_one, at_other, by, by_other = gap, one, other, x * middle, y * (1 - middle)
+                        w[SIDE_NEXT] = side
+        if at_one < 0:
+            break
+        scale = 1000.0 / min(abs(by), abs(by_other))
+        k, k_other = round(by * scale), round(by_other * scale)
+        size = abs(k) * (limits[at_one, 2] + abs(limits[at_one, 1])) + abs(k_other) * (
+            limits[at_other, 2] + abs(limits[at_other, 1])
+        )
+        if size > 1e17:
+            break
+        w[SIDE_ONE], w[SIDE_OTHER], w[SIDE] = at_one, at_other, w[SIDE_NEXT]
+        slot = w[OBJECTIVES]
+        costs = m[OBJECTIVE] + slot * (literals + 2 * numbers)
+        for literal in range(literals):
+            w[costs + literal] = k * int(amounts[at_one, literal]) + k_other * int(amounts[at_other, literal])
+        for number in range(numbers):
+            factor = k * int(amounts[at_one, literals + number]) + k_other * int(amounts[at_other, literals + number])
+            w[costs + literals + 2 * number] = factor
+            w[costs + literals + 2 * number + 1] = ANYWHERE
+        w[m[OBJECTIVE_LIMIT] + slot] = k * int(limits[at_one, 1 if k > 0 else 0]) + k_other * int(
+            limits[at_other, 1 if k_other > 0 else 0]
+        )
+        w[OBJECTIVES] = slot + 1
+    w[DIRTY] = 1
+    return _propagate(m, w)
+
+
+@kernel("int64(int64)")
+def _luby(step: int) -> int:
+    """1 1 2 1 1 2 4 ..., from step 1 on."""
+    while True:
+        power = 1
+        while power < step + 1:
+            power *= 2
+        if power == step + 1:
+            return power // 2
+        step -= power // 2 - 1
+
+
+@kernel(f"int64({_mm}, int64)")
+def _find(m: Words, w: Words, nodes: int) -> int:
+    """`_dive` with restarts, then without. Only the first dive goes for what is liked."""
+    end = w[SEARCHED] + nodes
+    goal, base = w[OBJECTIVES], w[TOP]
+    step = 1
+    while True:
+        left = end - w[SEARCHED]
+        conflicts = 24 * _luby(step) if step <= 7 else _BIG
+        found = _dive(m, w, left, conflicts)
+        if found != _GAVE_UP or w[SEARCHED] >= end or w[FULL] != 0 or step > 7:
+            break
+        if step == 1:
+            for literal in range(m[LITERALS]):
+                w[m[LIKED] + literal] = 0
+            w[LEVEL] += 1
+            if not _combine(m, w, goal):
+                found = _NONE
+                break
+        step += 1
+    w[OBJECTIVES] = goal
+    if found != _FOUND:
+        _undo(m, w, base)
+    return found
+
+
+@kernel(f"boolean({_mm}, int64)")
+def _nearby(m: Words, w: Words, variable: int) -> bool:
+    """A short search in which only what shares a constraint with the variable differs from where searches stay.
+
+    True: everything is fixed. False: the state is as it was.
+    """
+    base = w[TOP]
+    for other in range(m[VARIABLES]):
+        w[m[ITEM_HIGH] + other] = 0
+    at = m[TOUCHED] + variable
+    for index in range(m[at], m[at + 1]):
+        scope = m[SCOPE] + m[index]
+        for place in range(m[scope], m[scope + 1]):
+            if m[place] < m[VARIABLES]:
+                w[m[ITEM_HIGH] + m[place]] = 1
+    w[LEVEL] += 1
+    for other in range(m[VARIABLES]):
+        phase = w[m[PHASE] + other]
+        if w[m[ITEM_HIGH] + other] == 0 and phase >= 0 and w[m[DOMAIN] + phase] != 0:
+            _take(m, w, phase)
+            if w[FAILED] != 0:
+                break
+    if w[FAILED] == 0 and _propagate(m, w) and _dive(m, w, 60, 8) == _FOUND:
+        return True
+    _undo(m, w, base)
+    return False
+
+
+# --- what a point does to the constraints ---
+
+
+@kernel(f"int64({_mm}, int64)")
+def _truth_at(m: Words, w: Words, truth: int) -> int:
+    low, high = w[m[POINT_LOW] + (truth >> 1)], w[m[POINT_HIGH] + (truth >> 1)]
+    if low < high:
+        return -1
+    return int(low ^ (truth & 1))
+
+
+@kernel(f"int64({_mm}, int64, int64)")
+def _row_at(m: Words, w: Words, start: int, rows: int) -> int:
+    """Whether the point is among the sorted rows of a table."""
+    columns = m[start + 1]
+    scope = start + 3
+    low, high = 0, m[start + 2] - 1
+    while low <= high:
+        middle = (low + high) // 2
+        at = rows + middle * columns
+        order = 0
+        for column in range(columns):
+            own = w[m[POINT] + m[scope + column]]
+            if m[at + column] != own:
+                order = -1 if m[at + column] < own else 1
+                break
+        if order == 0:
+            return 1
+        if order < 0:
+            low = middle + 1
+        else:
+            high = middle - 1
+    return 0
+
+
+@kernel(f"int64({_mm}, int64)")
+def _at_point(m: Words, w: Words, constraint: int) -> int:
+    """Whether a constraint holds at the point: 1, 0, or -1 if the nodes' intervals do not tell.
+
+    Variables have the literals of POINT, nodes the intervals of POINT_LOW and POINT_HIGH; one that defines a node
+    computes it and holds.
+    """
+    start, end = m[m[START] + constraint], m[m[START] + constraint + 1]
+    kind = m[m[KIND] + constraint]
+    point, low_of, high_of = m[POINT], m[POINT_LOW], m[POINT_HIGH]
+    if kind == CLAUSE:
+        for place in range(start, end):
+            literal = m[place] >> 1
+            if (w[point + m[m[OF] + literal]] == literal) == (m[place] & 1 == 0):
+                return 1
+        return 0
+    if kind == COUNT:
+        many = 0
+        for place in range(start + 2, end):
+            if w[point + m[m[OF] + m[place]]] == m[place]:
+                many += 1
+        return 1 if m[start] <= many <= m[start + 1] else 0
+    if kind == TABLE:
+        return _row_at(m, w, start, start + 3 + m[start + 1])
+    if kind == ASSERT:
+        return _truth_at(m, w, m[start])
+    if kind in (LINEAR, AFFINE):
+        low = high = 0
+        at = start + 4
+        for _ in range(m[start + 2]):
+            variable = m[at]
+            begin = m[m[FIRST] + variable]
+            amount = m[at + 1 + w[point + variable] - begin]
+            low += amount
+            high += amount
+            at += 1 + m[m[FIRST] + variable + 1] - begin
+        nodes = m[start + 3] - (1 if kind == AFFINE else 0)
+        for _ in range(nodes):
+            factor = m[at + 1]
+            one, other = factor * w[low_of + m[at]], factor * w[high_of + m[at]]
+            low += min(one, other)
+            high += max(one, other)
+            at += 2
+        if kind == AFFINE:
+            w[low_of + m[at]] = max(low - m[start], m[m[ROOT_LOW] + m[at]])
+            w[high_of + m[at]] = min(high - m[start], m[m[ROOT_HIGH] + m[at]])
+            return 1
+        if low >= m[start] and high <= m[start + 1]:
+            return 1
+        return 0 if high < m[start] or low > m[start + 1] else -1
+    node = m[start]
+    if kind == ALL_OF:
+        low = high = 1
+        for place in range(start + 1, end):
+            known = _truth_at(m, w, m[place])
+            if known == 0:
+                low = high = 0
+                break
+            if known < 0:
+                low = 0
+    elif kind in (MINIMUM_OF, MAXIMUM_OF):
+        low, high = w[low_of + m[start + 1]], w[high_of + m[start + 1]]
+        for place in range(start + 2, end):
+            if kind == MINIMUM_OF:
+                low, high = min(low, w[low_of + m[place]]), min(high, w[high_of + m[place]])
+            else:
+                low, high = max(low, w[low_of + m[place]]), max(high, w[high_of + m[place]])
+    elif kind == CHOOSE:
+        known = _truth_at(m, w, m[start + 1])
+        x = m[start + 3] if known == 0 else m[start + 2]
+        low, high = w[low_of + x], w[high_of + x]
+        if known < 0:
+            y = m[start + 3]
+            low, high = min(low, w[low_of + y]), max(high, w[high_of + y])
+    else:
+        x = m[start + 1]
+        a, b = w[low_of + x], w[high_of + x]
+        if kind == FLOOR:
+            low, high = a // m[start + 2], b // m[start + 2]
+        elif kind == IS_LOW:
+            low, high = (1 if b <= 0 else 0), (1 if a <= 0 else 0)
+        elif kind == IS_ZERO:
+            low, high = (1 if a == 0 and b == 0 else 0), (1 if a <= 0 <= b else 0)
+        else:
+            y = m[start + 2]
+            c, d = w[low_of + y], w[high_of + y]
+            if kind == PRODUCT:
+                one, two, three, four = a * c, a * d, b * c, b * d
+                low, high = min(min(one, two), min(three, four)), max(max(one, two), max(three, four))
+            elif d == 0:
+                low = high = 0
+            else:
+                least = max(1, c)
+                low, high = min(a // least, a // d), max(b // least, b // d)
+                if c == 0:
+                    low, high = min(low, 0), max(high, 0)
+    w[low_of + node] = low
+    w[high_of + node] = high
+    return 1
+
+
+@kernel(f"int64({_mm})")
+def _judge(m: Words, w: Words) -> int:
+    """Whether all constraints hold at the point; constraints that define nodes come before what reads them."""
+    result = 1
+    for constraint in range(m[CONSTRAINTS]):
+        if w[m[ACTIVE] + constraint] != 0:
+            found = _at_point(m, w, constraint)
+            if found == 0:
+                return 0
+            if found < 0:
+                result = -1
+    return result
+
+
+@kernel(f"boolean({_mm})")
+def _measure(m: Words, w: Words) -> bool:
+    """Compute the nodes and what the sums come to at the point; whether it holds."""
+    holds_there = _judge(m, w) == 1
+    for index in range(m[PURES]):
+        constraint = m[m[PURE] + index]
+        at = m[m[START] + constraint]
+        variables, numbers = m[at + 2], m[at + 3]
+        at += 4
+        amount = 0
+        for _ in range(variables):
+            begin = m[m[FIRST] + m[at]]
+            amount += m[at + 1 + w[m[POINT] + m[at]] - begin]
+            at += 1 + m[m[FIRST] + m[at] + 1] - begin
+        for _ in range(numbers):
+            amount += m[at + 1] * w[m[POINT_LOW] + m[at]]
+            at += 2
+        w[m[AMOUNT] + constraint] = amount
+    return holds_there
+
+
+@kernel(f"int64({_mm}, int64)")
+def _held(m: Words, w: Words, item: int) -> int:
+    """The literal, or the number, that an item has at the point."""
+    variables = m[VARIABLES]
+    return int(w[m[POINT] + item] if item < variables else w[m[POINT_LOW] + item - variables])
+
+
+@kernel(f"void({_mm}, int64, int64)")
+def _put(m: Words, w: Words, item: int, value: int) -> None:
+    """Change one item of the point (a variable's literal, a number), with the sums and nodes that depend on it."""
+    variables = m[VARIABLES]
+    at, end = m[m[TOUCHED] + item], m[m[TOUCHED] + item + 1]
+    shift = m[m[TOUCHED_AT] + item] - at
+    if item < variables:
+        before, begin = w[m[POINT] + item], m[m[FIRST] + item]
+        for index in range(at, end):
+            amounts = m[index + shift]
+            if amounts >= 0:
+                w[m[AMOUNT] + m[index]] += m[amounts + value - begin] - m[amounts + before - begin]
+        w[m[POINT] + item] = value
+    else:
+        number = item - variables
+        before = w[m[POINT_LOW] + number]
+        for index in range(at, end):
+            amounts = m[index + shift]
+            if amounts >= 0:
+                w[m[AMOUNT] + m[index]] += m[amounts] * (value - before)
+        w[m[POINT_LOW] + number] = value
+        w[m[POINT_HIGH] + number] = value
+    at = m[FED] + item
+    for index in range(m[at], m[at + 1]):
+        _at_point(m, w, m[index])
+
+
+@kernel(f"int64({_mm}, int64, int64)")
+def _broken(m: Words, w: Words, item: int, skip: int) -> int:
+    """The first constraint about the item, after so many, that the point does not keep; -1 if there is none."""
+    at, end = m[m[TOUCHED] + item], m[m[TOUCHED] + item + 1]
+    shift = m[m[TOUCHED_AT] + item] - at
+    for index in range(at, end):
+        constraint = m[index]
+        if w[m[ACTIVE] + constraint] == 0:
+            continue
+        if m[index + shift] >= 0:
+            amount, start = w[m[AMOUNT] + constraint], m[m[START] + constraint]
+            if m[start] <= amount <= m[start + 1]:
+                continue
+        elif _at_point(m, w, constraint) == 1:
+            continue
+        if skip == 0:
+            return int(constraint)
+        skip -= 1
+    return -1
+
+
+@kernel(f"boolean({_mm}, int64, int64, int64)")
+def _mends(m: Words, w: Words, item: int, other: int, value: int) -> bool:
+    """Whether this value of the other item mends what is broken about both; the point then has it."""
+    before = _held(m, w, other)
+    _put(m, w, other, value)
+    if _broken(m, w, item, 0) < 0 and _broken(m, w, other, 0) < 0:
+        return True
+    _put(m, w, other, before)
+    return False
+
+
+@kernel(f"boolean({_mm}, int64)")
+def _reaches(m: Words, w: Words, literal: int) -> bool:
+    """Whether the point, which holds, does so with this value too, with one other item changed at most; it then has it.
+
+    The other value is one of those possible at present. Not everything is tried where a formula is broken.
+    """
+    variable = m[m[OF] + literal]
+    before = w[m[POINT] + variable]
+    _put(m, w, variable, literal)
+    broken = _broken(m, w, variable, 0)
+    if broken < 0:
+        return True
+    variables = m[VARIABLES]
+    domain, first = m[DOMAIN], m[FIRST]
+    start, end = m[m[START] + broken], m[m[START] + broken + 1]
+    if _broken(m, w, variable, 5) >= 0:
+        start = end  # too much
+    elif m[m[PURE_IS] + broken] != 0:
+        low, high, amount, many, numbers = m[start], m[start + 1], w[m[AMOUNT] + broken], m[start + 2], m[start + 3]
+        at = end - 2 * numbers
+        for _ in range(numbers):
+            number, factor = m[at], m[at + 1]
+            at += 2
+            if w[m[LOW] + number] < w[m[HIGH] + number]:
+                own = w[m[POINT_LOW] + number]
+                rest = amount - factor * own
+                least, most = _ceil_divide(low - rest, factor), (high - rest) // factor
+                if factor < 0:
+                    least, most = _ceil_divide(high - rest, factor), (low - rest) // factor
+                value = _up(m, number, max(least, w[m[LOW] + number]))
+                if own > most:
+                    value = _down(m, number, min(most, w[m[HIGH] + number]))
+                fits = least <= value <= most and w[m[LOW] + number] <= value <= w[m[HIGH] + number]
+                if fits and _mends(m, w, variable, variables + number, value):
+                    return True
+        skip = _random(m, w, max(many, 1))
+        for turn in range(2):  # from a variable on that is drawn, so that one witness is not like the other
+            at = start + 4
+            for item in range(many):
+                other = m[at]
+                begin, stop = m[first + other], m[first + other + 1]
+                at += 1 - begin
+                if (item >= skip) == (turn == 0) and other != variable:
+                    own = w[m[POINT] + other]
+                    rest = amount - m[at + own]
+                    for candidate in range(begin, stop):
+                        if candidate == own or w[domain + candidate] == 0:
+                            continue
+                        fits = low <= rest + m[at + candidate] <= high
+                        if fits and _mends(m, w, variable, other, candidate):
+                            return True
+                at += stop
+    else:
+        left = w[EFFORT]
+        at = m[SCOPE] + broken
+        for index in range(m[at], m[at + 1]):
+            other = m[index]
+            if other < variables and other != variable and w[m[SIZE] + other] > 1:
+                own = w[m[POINT] + other]
+                effort = 4 + m[m[FED] + other + 1] - m[m[FED] + other]
+                for candidate in range(m[first + other], m[first + other + 1]):
+                    if candidate != own and w[domain + candidate] != 0 and left > 0:
+                        left -= effort
+                        if _mends(m, w, variable, other, candidate):
+                            return True
+            if left <= 0:
+                break
+    _put(m, w, variable, before)
+    return False
+
+
+# --- questions ---
+
+
+@kernel(f"void({_mm})")
+def prepare(m: Words, w: Words) -> None:
+    """Begin anew, whatever `w` holds: everything possible, then all constraints that are ACTIVE propagated."""
+    for place in range(SCALARS):
+        w[place] = 0
+    for constraint in range(m[CONSTRAINTS]):
+        w[m[QUEUED] + constraint] = 0
+    for stamp in range(m[NODES] + m[TABLES]):
+        w[m[STAMP] + stamp] = 0
+    for literal in range(m[LITERALS]):
+        w[m[LIKED] + literal] = 0
+    for literal in range(m[LITERALS]):
+        w[m[DOMAIN] + literal] = 1
+    for variable in range(m[VARIABLES]):
+        w[m[SIZE] + variable] = m[m[FIRST] + variable + 1] - m[m[FIRST] + variable]
+    for node in range(m[NODES]):
+        w[m[LOW] + node] = m[m[ROOT_LOW] + node]
+        w[m[HIGH] + node] = m[m[ROOT_HIGH] + node]
+    for table in range(m[TABLES]):
+        rows = m[m[TABLE_ROWS] + table + 1] - m[m[TABLE_ROWS] + table]
+        w[m[LIMIT] + table] = rows
+        for row in range(rows):
+            w[m[ROWS] + m[m[TABLE_ROWS] + table] + row] = row
+    for item in range(m[VARIABLES] + m[NUMBERS]):
+        w[m[ACTIVITY] + item] = 1024
+    for variable in range(m[VARIABLES]):
+        w[m[PHASE] + variable] = -1
+    for number in range(m[NUMBERS]):
+        w[m[NUMBER_PHASE] + number] = ANYWHERE
+    w[BUMP] = 1024
+    w[LEVEL] = 1
+    for constraint in range(m[CONSTRAINTS]):
+        _schedule(m, w, constraint)
+    _propagate(m, w)
+    w[TOP] = 0  # the trail begins here
+
+
+@kernel(f"boolean({_mm}, int64[::1], uint8[::1], int64[::1])")
+def _begin(m: Words, w: Words, base: Words, allowed: Any, entered: Words) -> bool:
+    """From the prepared `base` (its beginning is copied) to the decisions, propagated."""
+    for place in range(len(base)):
+        w[place] = base[place]
+    if w[FAILED] != 0:
+        return False
+    for literal in range(m[LITERALS]):
+        if allowed[literal] == 0 and w[m[DOMAIN] + literal] != 0:
+            _remove(m, w, literal)
+    for number in range(m[NUMBERS]):
+        if entered[number] != _BIG:
+            if _up(m, number, entered[number]) != entered[number]:
+                w[FAILED] = 1
+                break
+            _at_least(m, w, number, entered[number])
+            _at_most(m, w, number, entered[number])
+    return _propagate(m, w)
+
+
+@kernel(f"void({_mm}, int32[::1], int64[::1])")
+def _read(m: Words, w: Words, values: Any, numbers: Words) -> None:
+    """What everything is fixed to: literals and numbers."""
+    for variable in range(m[VARIABLES]):
+        literal = m[m[FIRST] + variable]
+        while w[m[DOMAIN] + literal] == 0:
+            literal += 1
+        values[variable] = literal
+    for number in range(m[NUMBERS]):
+        numbers[number] = w[m[LOW] + number]
+
+
+@kernel(f"int64({_mm}, int64[::1], uint8[::1], int64[::1], uint8[::1], int32[::1], int64[::1], int64, int64)")
+def find(
+    m: Words,
+    w: Words,
+    base: Words,
+    allowed: Any,
+    entered: Words,
+    liked: Any,
+    values: Any,
+    numbers: Words,
+    nodes: int,
+    seed: int,
+) -> int:
+    """An assignment into `values` (literals; what they hold before is tried first where it is not -1) and `numbers`."""
+    if not _begin(m, w, base, allowed, entered):
+        return VOID
+    w[SEED] = seed
+    for literal in range(m[LITERALS]):
+        w[m[LIKED] + literal] = liked[literal]
+    for variable in range(m[VARIABLES]):
+        w[m[PHASE] + variable] = values[variable]
+    for number in range(m[NUMBERS]):
+        w[m[NUMBER_PHASE] + number] = numbers[number]
+    found = _find(m, w, nodes)
+    if found == _FOUND:
+        _read(m, w, values, numbers)
+    return found
+
+
+@kernel(f"void({_mm}, int32[::1], int64[::1])")
+def _stand(m: Words, w: Words, values: Any, numbers: Words) -> None:
+    """Make an assignment the point, and what later searches stay near to."""
+    for variable in range(m[VARIABLES]):
+        w[m[POINT] + variable] = values[variable]
+        w[m[PHASE] + variable] = values[variable]
+    for number in range(m[NUMBERS]):
+        w[m[POINT_LOW] + number] = numbers[number]
+        w[m[POINT_HIGH] + number] = numbers[number]
+        w[m[NUMBER_PHASE] + number] = numbers[number]
+
+
+@kernel(f"boolean({_mm}, int32[::1], int64[::1])")
+def holds(m: Words, w: Words, values: Any, numbers: Words) -> bool:
+    """Whether an assignment (literals) keeps all constraints; `w` has been prepared."""
+    _stand(m, w, values, numbers)
+    return _judge(m, w) == 1
+
+
+@kernel("void(int64[::1], int32[:, ::1], int64[:, ::1], int32[::1], int64[::1])")
+def _join(counts: Words, fresh: Any, fresh_numbers: Any, values: Any, numbers: Words) -> None:
+    """Add an assignment to the new ones if there is room."""
+    index = counts[0]
+    if index >= fresh.shape[0]:
+        return
+    for variable in range(len(values)):
+        fresh[index, variable] = values[variable]
+    for number in range(len(numbers)):
+        fresh_numbers[index, number] = numbers[number]
+    counts[0] = index + 1
+
+
+@kernel(f"void({_mm}, int32[::1], int64[::1])")
+def _copy_point(m: Words, w: Words, values: Any, numbers: Words) -> None:
+    """The point as an assignment."""
+    for variable in range(m[VARIABLES]):
+        values[variable] = w[m[POINT] + variable]
+    for number in range(m[NUMBERS]):
+        numbers[number] = w[m[POINT_LOW] + number]
+
+
+@kernel(f"void({_mm}, boolean)")
+def _stay(m: Words, w: Words, here: bool) -> None:
+    """Make the point the place that later searches stay near to, or go back to that place."""
+    variables = m[VARIABLES]
+    for variable in range(variables):
+        if w[m[POINT] + variable] != w[m[PHASE] + variable]:
+            if here:
+                w[m[PHASE] + variable] = w[m[POINT] + variable]
+            else:
+                _put(m, w, variable, w[m[PHASE] + variable])
+    for number in range(m[NUMBERS]):
+        if w[m[POINT_LOW] + number] != w[m[NUMBER_PHASE] + number]:
+            if here:
+                w[m[NUMBER_PHASE] + number] = w[m[POINT_LOW] + number]
+            else:
+                _put(m, w, variables + number, w[m[NUMBER_PHASE] + number])
+
+
+@kernel(f"boolean({_mm}, {_flags}, {_literals}, {_words}, int64)")
+def _adapts(m: Words, w: Words, allowed: Any, values: Any, numbers: Words, stray: int) -> bool:
+    """From a known assignment, of which one variable alone has a value that is not allowed, to one with all decisions.
+
+    By that variable's allowed value (the first few are tried) and one change more at most; the point then holds.
+    """
+    _stand(m, w, values, numbers)
+    if not _measure(m, w):
+        return False
+    left = 3
+    for literal in range(m[m[FIRST] + stray], m[m[FIRST] + stray + 1]):
+        if allowed[literal] != 0 and w[m[DOMAIN] + literal] != 0:
+            if _reaches(m, w, literal):
+                return True
+            left -= 1
+            if left == 0:
+                break
+    return False
+
+
+@kernel(f"void({_mm}, {_flags}, {_flags}, {_flags}, {_flags}, {_words}, int32[:, ::1], int64[:, ::1])")
+def _slide(
+    m: Words, w: Words, allowed: Any, asked: Any, valid: Any, closed: Any, counts: Words, fresh: Any, fresh_numbers: Any
+) -> None:
+    """From the point to as many literals that nobody has seen as one or two changes reach; afterwards it stands."""
+    variables = m[VARIABLES]
+    values = np.empty(variables, np.int32)
+    numbers = np.empty(m[NUMBERS], np.int64)
+    _measure(m, w)
+    w[EFFORT] = max(w[EFFORT] // 2, 16)
+    for literal in range(m[LITERALS]):
+        bit = 1 if allowed[literal] != 0 else 2
+        if asked[literal] == 0 or (valid[literal] | closed[literal]) & bit:
+            continue
+        if (bit == 1 and w[m[DOMAIN] + literal] == 0) or not _reaches(m, w, literal):
+            continue
+        _copy_point(m, w, values, numbers)
+        _join(counts, fresh, fresh_numbers, values, numbers)
+        if bit == 1:
+            for variable in range(variables):
+                valid[values[variable]] |= 3
+        else:
+            valid[literal] |= 2
+        _stay(m, w, bit == 1)
+
+
+@kernel(
+    f"int64({_mm}, {_words}, {_flags}, {_flags}, {_words}, int32[:, ::1], int64[:, ::1], int32[:, ::1], int64[:, ::1],"
+    f" {_words}, {_flags}, {_flags}, int64, int64)"
+)
+def settle(
+    m: Words,
+    w: Words,
+    base: Words,
+    allowed: Any,
+    asked: Any,
+    entered: Words,
+    known: Any,
+    known_numbers: Any,
+    fresh: Any,
+    fresh_numbers: Any,
+    counts: Words,
+    valid: Any,
+    closed: Any,
+    each: int,
+    total: int,
+) -> int:
+    """Which literals an assignment has: bits STRICT (1) and RELEASED (2) into `valid`, refuted ones into `closed`.
+
+    Where a search gave up after `each` nodes, `closed` has the same bits times 4, and it is not tried again. `known`,
+    `known_numbers`: assignments; new ones go into `fresh` while there is room, counts[0]: how many. DONE; VOID: no
+    assignment has all decisions; PAUSED after `total` nodes.
+    """
+    literals, variables, numbers = m[LITERALS], m[VARIABLES], m[NUMBERS]
+    if not _begin(m, w, base, allowed, entered):
+        return VOID
+    w[SEARCHED] = 0
+    w[SEED] = 1
+    w[EFFORT] = 256
+    inside = -1
+    before = known.shape[0]
+    strays = np.empty(max(before, 1), np.int64)  # the variable that is not as decided; -1: none, -2: more than one
+    for index in range(before):
+        strays[index] = -2
+        stray = -1
+        good = True
+        for number in range(numbers):
+            if entered[number] != _BIG and known_numbers[index, number] != entered[number]:
+                good = False
+        if not good:
+            continue
+        for variable in range(variables):
+            literal = known[index, variable]
+            if allowed[literal] == 0:
+                if stray >= 0 or asked[literal] == 0:
+                    good = False
+                    break
+                stray = literal
+        if not good:
+            continue
+        strays[index] = -1
+        if stray >= 0:
+            valid[stray] |= 2
+            strays[index] = m[m[OF] + stray]
+        else:
+            inside = index
+            for variable in range(variables):
+                valid[known[index, variable]] |= 3
+    values = np.empty(variables, np.int32)
+    numbers_found = np.empty(numbers, np.int64)
+    if inside >= 0:
+        values[:] = known[inside]
+        numbers_found[:] = known_numbers[inside]
+        _stand(m, w, values, numbers_found)
+        _slide(m, w, allowed, asked, valid, closed, counts, fresh, fresh_numbers)
+        _copy_point(m, w, values, numbers_found)
+    for literal in range(literals):
+        w[m[LIKED] + literal] = 0 if valid[literal] & 1 else 1
+    top = w[TOP]
+    others = np.empty(variables, np.int32)
+    other_numbers = np.empty(numbers, np.int64)
+    failed = 0
+    # with all decisions
+    for literal in range(literals):
+        if valid[literal] & 1 or closed[literal] & 5 or w[m[DOMAIN] + literal] == 0:
+            continue
+        if w[SEARCHED] > total:
+            return PAUSED
+        variable = m[m[OF] + literal]
+        adapted = False
+        left = 4 if failed < 12 else 0
+        for index in range(before - 1, -1, -1):
+            if left == 0:
+                break
+            if strays[index] >= 0 and known[index, variable] == literal and strays[index] != variable:
+                if _adapts(m, w, allowed, known[index], known_numbers[index], strays[index]):
+                    adapted = w[m[POINT] + variable] == literal
+                    if adapted:
+                        break
+                left -= 1
+                failed += 1
+        if adapted:
+            failed = 0
+            _copy_point(m, w, values, numbers_found)
+            _stay(m, w, True)
+            inside = 1
+            _join(counts, fresh, fresh_numbers, values, numbers_found)
+            for place in range(variables):
+                valid[values[place]] |= 3
+                w[m[LIKED] + values[place]] = 0
+            continue
+        if inside >= 0:
+            _stand(m, w, values, numbers_found)
+        w[LEVEL] += 1
+        _take(m, w, literal)
+        found = _NONE
+        if _propagate(m, w):
+            found = _FOUND if inside >= 0 and _nearby(m, w, variable) else _find(m, w, each)
+        if found == _FOUND:
+            _read(m, w, values, numbers_found)
+            _undo(m, w, top)
+            inside = 1
+            _stand(m, w, values, numbers_found)
+            _join(counts, fresh, fresh_numbers, values, numbers_found)
+            for variable in range(variables):
+                valid[values[variable]] |= 3
+            _slide(m, w, allowed, asked, valid, closed, counts, fresh, fresh_numbers)
+            _copy_point(m, w, values, numbers_found)
+            for other in range(literals):
+                w[m[LIKED] + other] = 0 if valid[other] & 1 else 1
+        elif found == _NONE:
+            _undo(m, w, top)
+            closed[literal] |= 3
+            _remove(m, w, literal)
+            if not _propagate(m, w):
+                return VOID
+            top = w[TOP]
+        else:
+            _undo(m, w, top)
+            closed[literal] |= 4
+            for other in range(literals):
+                w[m[LIKED] + other] = 0 if valid[other] & 1 else 1
+    for literal in range(literals):
+        if allowed[literal] != 0 and w[m[DOMAIN] + literal] == 0:
+            closed[literal] |= 3
+    # without those about the literal's own variable: all but one of them, by halves, so that halves are shared
+    waiting = np.empty(variables, np.int64)
+    many = 0
+    free = np.empty(literals, np.uint8)
+    free[:] = allowed
+    for variable in range(variables):
+        begin, end = m[m[FIRST] + variable], m[m[FIRST] + variable + 1]
+        for literal in range(begin, end):
+            if asked[literal] != 0 and allowed[literal] == 0 and (valid[literal] & 2) | (closed[literal] & 10) == 0:
+                waiting[many] = variable
+                many += 1
+                free[begin:end] = asked[begin:end]
+                break
+    if many == 0:
+        return DONE
+    searched = w[SEARCHED]
+    possible = _begin(m, w, base, free, entered)
+    w[SEARCHED] = searched
+    if inside >= 0:
+        _stand(m, w, values, numbers_found)
+    frames = np.empty((2 * variables + 2, 5), np.int64)  # from, to, stage, trail, possible
+    depth = 0
+    frames[0, 0], frames[0, 1], frames[0, 2], frames[0, 3] = 0, many, 0, w[TOP]
+    frames[0, 4] = 1 if possible else 0
+    while depth >= 0:
+        start, end, stage, mark = frames[depth, 0], frames[depth, 1], frames[depth, 2], frames[depth, 3]
+        possible = frames[depth, 4] != 0
+        if end - start > 1 and stage < 2 and possible:
+            middle = (start + end) // 2
+            if stage == 1:
+                _undo(m, w, mark)
+            frames[depth, 2] = stage + 1
+            w[LEVEL] += 1
+            first, last = (middle, end) if stage == 0 else (start, middle)
+            for index in range(first, last):
+                variable = waiting[index]
+                for literal in range(m[m[FIRST] + variable], m[m[FIRST] + variable + 1]):
+                    if allowed[literal] == 0:
+                        _remove(m, w, literal)
+            possible = _propagate(m, w)
+            depth += 1
+            frames[depth, 0] = start if stage == 0 else middle
+            frames[depth, 1] = middle if stage == 0 else end
+            frames[depth, 2], frames[depth, 3] = 0, w[TOP]
+            frames[depth, 4] = 1 if possible else 0
+            continue
+        if end - start == 1 or not possible:
+            for index in range(start, end):
+                variable = waiting[index]
+                for literal in range(m[m[FIRST] + variable], m[m[FIRST] + variable + 1]):
+                    if asked[literal] == 0 or allowed[literal] != 0 or (valid[literal] & 2) | (closed[literal] & 10):
+                        continue
+                    if not possible or w[m[DOMAIN] + literal] == 0:
+                        closed[literal] |= 2
+                        continue
+                    if w[SEARCHED] > total:
+                        return PAUSED
+                    w[LEVEL] += 1
+                    _take(m, w, literal)
+                    found = _NONE
+                    if _propagate(m, w):
+                        found = _FOUND if inside >= 0 and _nearby(m, w, variable) else _find(m, w, each)
+                    if found == _FOUND:
+                        _read(m, w, others, other_numbers)
+                        valid[literal] |= 2
+                        _join(counts, fresh, fresh_numbers, others, other_numbers)
+                    elif found == _NONE:
+                        closed[literal] |= 2
+                    else:
+                        closed[literal] |= 8
+                    _undo(m, w, mark)
+        depth -= 1
+        if depth >= 0:
+            _undo(m, w, frames[depth, 3])
+    return DONE
+
+
+# --- the values of a large number ---
+
+
+@kernel(f"boolean({_mm}, int64)")
+def _steps(m: Words, w: Words, at: int) -> bool:
+    """Whether the amounts (of a variable, at its place in a sum) of the values left go in single steps."""
+    begin, end = m[m[FIRST] + m[at]], m[m[FIRST] + m[at] + 1]
+    many, before, step = 0, 0, 0
+    for literal in range(begin, end):
+        if w[m[DOMAIN] + literal] != 0:
+            amount = m[at + 1 + literal - begin]
+            if many == 1:
+                step = amount - before
+            if many > 0 and (amount - before != step or abs(step) != 1):
+                return False
+            before = amount
+            many += 1
+    return True
+
+
+@kernel(f"boolean({_mm}, int64)")
+def _whole(m: Words, w: Words, number: int) -> bool:
+    """All but numbers and slack is fixed, and propagated: whether each value left to the number is an assignment's.
+
+    So it is if what is not settled anyway are sums in which all else that is free goes in single steps, and of which no
+    two share anything else that is free: then every whole amount between the bounds of the others is reached.
+    """
+    numbers, variables, first = m[NUMBERS], m[VARIABLES], m[FIRST]
+    for variable in range(variables):
+        if w[m[SIZE] + variable] == 1:
+            literal = m[first + variable]
+            while w[m[DOMAIN] + literal] == 0:
+                literal += 1
+            w[m[POINT] + variable] = literal
+    for item in range(variables + numbers):
+        w[m[ITEM_LOW] + item] = 0  # whether a sum that is not settled has asked for it
+    for other in range(numbers):
+        w[m[POINT_LOW] + other] = w[m[LOW] + other]
+        w[m[POINT_HIGH] + other] = w[m[HIGH] + other]
+    for constraint in range(m[CONSTRAINTS]):
+        if w[m[ACTIVE] + constraint] == 0:
+            continue
+        if m[m[PURE_IS] + constraint] == 0:
+            if _at_point(m, w, constraint) != 1:
+                return False
+            continue
+        start = m[m[START] + constraint]
+        low = high = 0
+        at = start + 4
+        for _ in range(m[start + 2]):
+            begin, end = m[first + m[at]], m[first + m[at] + 1]
+            least, most = _BIG, -_BIG
+            for literal in range(begin, end):
+                if w[m[DOMAIN] + literal] != 0:
+                    least = min(least, m[at + 1 + literal - begin])
+                    most = max(most, m[at + 1 + literal - begin])
+            low += least
+            high += most
+            at += 1 + end - begin
+        for _ in range(m[start + 3]):
+            one, other = m[at + 1] * w[m[LOW] + m[at]], m[at + 1] * w[m[HIGH] + m[at]]
+            low += min(one, other)
+            high += max(one, other)
+            at += 2
+        if high < m[start] or low > m[start + 1]:
+            return False
+        if low >= m[start] and high <= m[start + 1]:
+            continue
+        at = start + 4
+        for _ in range(m[start + 2]):
+            variable = m[at]
+            if w[m[SIZE] + variable] > 1:
+                if w[m[ITEM_LOW] + variable] != 0 or not _steps(m, w, at):
+                    return False
+                w[m[ITEM_LOW] + variable] = 1
+            at += 1 + m[first + variable + 1] - m[first + variable]
+        for _ in range(m[start + 3]):
+            node, factor = m[at], m[at + 1]
+            at += 2
+            if node != number and w[m[LOW] + node] < w[m[HIGH] + node]:
+                grid = m[GRID] + 5 * node
+                if abs(factor) != 1 or m[grid + 2] != 1 or m[grid + 3] != 0 or w[m[ITEM_LOW] + variables + node] != 0:
+                    return False
+                w[m[ITEM_LOW] + variables + node] = 1
+    return True
+
+
+@kernel(f"int64({_mm}, int64, int64, int64)")
+def _all_hold(m: Words, w: Words, number: int, low: int, high: int) -> int:
+    """Whether what is about the number holds at the point with all of its values (1), with none (0), or else (-1)."""
+    w[m[POINT_LOW] + number], w[m[POINT_HIGH] + number] = low, high
+    item = m[VARIABLES] + number
+    at = m[FED] + item
+    for index in range(m[at], m[at + 1]):
+        _at_point(m, w, m[index])
+    result = 1
+    at = m[TOUCHED] + item
+    for index in range(m[at], m[at + 1]):
+        if w[m[ACTIVE] + m[index]] != 0:
+            found = _at_point(m, w, m[index])
+            if found == 0:
+                return 0
+            if found < 0:
+                result = -1
+    return result
+
+
+@kernel(f"boolean({_mm}, int64, int64[:, ::1], int64)")
+def _reach(m: Words, w: Words, number: int, good: Any, row: int) -> bool:
+    """All else as in the point, which holds, but for slack: an interval of the number's values into a row of `good`.
+
+    Slack is a variable that one sum alone asks for, its values left go in single steps. False if there is none.
+    """
+    item = m[VARIABLES] + number
+    at, end = m[m[TOUCHED] + item], m[m[TOUCHED] + item + 1]
+    low, high = w[m[LOW] + number], w[m[HIGH] + number]
+    for index in range(at, end):
+        constraint = m[index]
+        if m[m[PURE_IS] + constraint] == 0 or w[m[ACTIVE] + constraint] == 0:
+            continue
+        start, stop = m[m[START] + constraint], m[m[START] + constraint + 1]
+        least = most = 0
+        place = start + 4
+        for _ in range(m[start + 2]):
+            variable = m[place]
+            begin, last = m[m[FIRST] + variable], m[m[FIRST] + variable + 1]
+            own = m[place + 1 + w[m[POINT] + variable] - begin]
+            one, other = own, own
+            alone = m[m[TOUCHED] + variable + 1] - m[m[TOUCHED] + variable] == 1
+            if m[m[SLACK] + variable] != 0 and alone and _steps(m, w, place):
+                for literal in range(begin, last):
+                    if w[m[DOMAIN] + literal] != 0:
+                        one = min(one, m[place + 1 + literal - begin])
+                        other = max(other, m[place + 1 + literal - begin])
+            least += one
+            most += other
+            place += 1 + last - begin
+        factor = 0
+        while place < stop:
+            if m[place] == number:
+                factor += m[place + 1]
+            else:
+                amount = m[place + 1] * w[m[POINT_LOW] + m[place]]
+                least += amount
+                most += amount
+            place += 2
+        if factor > 0:
+            low = max(low, _ceil_divide(m[start] - most, factor))
+            high = min(high, (m[start + 1] - least) // factor)
+        elif factor < 0:
+            low = max(low, _ceil_divide(m[start + 1] - least, factor))
+            high = min(high, (m[start] - most) // factor)
+    low, high = _up(m, number, low), _down(m, number, high)
+    if low >= high:
+        return False
+    own = w[m[POINT_LOW] + number]
+    w[m[POINT_LOW] + number], w[m[POINT_HIGH] + number] = low, high
+    fed = m[FED] + item
+    for index in range(m[fed], m[fed + 1]):
+        _at_point(m, w, m[index])
+    holds_all = True
+    for index in range(at, end):
+        constraint = m[index]
+        if m[m[PURE_IS] + constraint] == 0 and w[m[ACTIVE] + constraint] != 0 and _at_point(m, w, constraint) != 1:
+            holds_all = False
+            break
+    _put(m, w, item, own)
+    if holds_all:
+        good[row, 0], good[row, 1] = low, high
+    return holds_all
+
+
+@kernel(f"int64({_mm}, int64, int64, int64, int64[:, ::1], int64)")
+def _places(m: Words, w: Words, number: int, low: int, high: int, good: Any, many: int) -> int:
+    """All else as in the point, which holds: intervals of the number's values that do, added to `good`; their count.
+
+    By halves, on the intervals of the nodes; after some thousand it is left at what was found.
+    """
+    waiting = np.empty((128, 2), np.int64)
+    waiting[0, 0], waiting[0, 1] = low, high
+    depth = 1
+    left = PIECES - 100
+    while depth > 0 and left > 0 and many < good.shape[0] - 1:
+        left -= 1
+        depth -= 1
+        one, other = waiting[depth, 0], waiting[depth, 1]
+        found = _all_hold(m, w, number, one, other)
+        if found == 1:
+            if many > 0 and _up(m, number, good[many - 1, 1] + 1) == one:
+                good[many - 1, 1] = other
+            else:
+                good[many, 0], good[many, 1] = one, other
+                many += 1
+        elif found < 0 and one < other:
+            middle = one + (other - one) // 2
+            waiting[depth, 0], waiting[depth, 1] = _up(m, number, middle + 1), other
+            waiting[depth + 1, 0], waiting[depth + 1, 1] = one, _down(m, number, middle)
+            depth += 2
+    return many
+
+
+@kernel(f"boolean({_mm}, int64, int64, int64, {_literals}, {_words})")
+def _varies(m: Words, w: Words, number: int, low: int, high: int, values: Any, numbers: Words) -> bool:
+    """A short search for an assignment with the number in an interval, into `values` and `numbers`.
+
+    Only the variables of the sums that ask for the number may differ from what the assignment was before.
+    """
+    variables = m[VARIABLES]
+    top = w[TOP]
+    item = variables + number
+    for variable in range(variables):
+        w[m[ITEM_HIGH] + variable] = 0
+    for index in range(m[m[TOUCHED] + item], m[m[TOUCHED] + item + 1]):
+        if m[m[PURE_IS] + m[index]] != 0:
+            at = m[m[START] + m[index]] + 4
+            for _ in range(m[at - 2]):
+                w[m[ITEM_HIGH] + m[at]] = 1
+                at += 1 + m[m[FIRST] + m[at] + 1] - m[m[FIRST] + m[at]]
+    w[LEVEL] += 1
+    for variable in range(variables):
+        if w[m[ITEM_HIGH] + variable] == 0:
+            _take(m, w, values[variable])
+    for other in range(m[NUMBERS]):
+        if other != number:
+            _at_least(m, w, other, numbers[other])
+            _at_most(m, w, other, numbers[other])
+    if w[FAILED] == 0:
+        _at_least(m, w, number, low)
+    if w[FAILED] == 0:
+        _at_most(m, w, number, high)
+    found = w[FAILED] == 0 and _propagate(m, w) and _dive(m, w, 60, 8) == _FOUND
+    if found:
+        _read(m, w, values, numbers)
+    _undo(m, w, top)
+    return found
+
+
+@kernel("int64(int64[:, ::1], int64, int64, int64, int64[:, ::1])")
+def _without(left: Any, many: int, low: int, high: int, spare: Any) -> int:
+    """Take an interval out of intervals; how many there are then."""
+    kept = 0
+    for index in range(many):
+        one, other = left[index, 0], left[index, 1]
+        if other < low or one > high:
+            spare[kept, 0], spare[kept, 1] = one, other
+            kept += 1
+            continue
+        if one < low and kept < spare.shape[0]:
+            spare[kept, 0], spare[kept, 1] = one, low - 1
+            kept += 1
+        if other > high and kept < spare.shape[0]:
+            spare[kept, 0], spare[kept, 1] = high + 1, other
+            kept += 1
+    left[:kept] = spare[:kept]
+    return kept
+
+
+@kernel(
+    f"int64({_mm}, {_words}, {_flags}, {_words}, int64, int32[:, ::1], int64[:, ::1], int32[:, ::1], int64[:, ::1],"
+    f" {_words}, int64[:, ::1], int64[:, ::1], int64[:, ::1], {_words}, int64, int64)"
+)
+def spread(
+    m: Words,
+    w: Words,
+    base: Words,
+    allowed: Any,
+    entered: Words,
+    number: int,
+    known: Any,
+    known_numbers: Any,
+    fresh: Any,
+    fresh_numbers: Any,
+    counts: Words,
+    good: Any,
+    left: Any,
+    stuck: Any,
+    sizes: Words,
+    each: int,
+    total: int,
+) -> int:
+    """The values of a number that an assignment has, as intervals (of its grid) in `good`.
+
+    `left`: intervals that nothing is known of, `stuck`: those where a search gave up; sizes: how many of the three
+    there are. `known`, `fresh` and `counts` as in `settle`. DONE: nothing is left. VOID, or PAUSED after `total` nodes.
+    """
+    variables, numbers = m[VARIABLES], m[NUMBERS]
+    if not _begin(m, w, base, allowed, entered):
+        return VOID
+    w[SEARCHED] = 0
+    w[SEED] = 1
+    spare = np.empty_like(left)
+    values = np.empty(variables, np.int32)
+    found_numbers = np.empty(numbers, np.int64)
+    top = w[TOP]
+    tried = seen = failed = 0
+    standing = False
+    while sizes[1] > 0:
+        if w[SEARCHED] > total or sizes[0] + PIECES >= good.shape[0] or sizes[1] + PIECES >= left.shape[0]:
+            return PAUSED
+        found = _GAVE_UP
+        while tried < known.shape[0] and found != _FOUND:  # then what is known
+            fits = True
+            stray = -1
+            for other in range(numbers):
+                if entered[other] != _BIG and known_numbers[tried, other] != entered[other]:
+                    fits = False
+            if fits:
+                fits = False
+                for index in range(sizes[1]):
+                    if left[index, 0] <= known_numbers[tried, number] <= left[index, 1]:
+                        fits = True
+                        break
+            if fits:
+                for variable in range(variables):
+                    if allowed[known[tried, variable]] == 0:
+                        fits = stray < 0
+                        stray = variable
+                        if not fits:
+                            break
+            if fits and stray < 0:
+                found = _FOUND
+                values[:] = known[tried]
+                found_numbers[:] = known_numbers[tried]
+            elif fits and failed < 6 and _adapts(m, w, allowed, known[tried], known_numbers[tried], stray):
+                failed = 0
+                _copy_point(m, w, values, found_numbers)
+                kept = True
+                for other in range(numbers):
+                    if entered[other] != _BIG and found_numbers[other] != entered[other]:
+                        kept = False
+                for index in range(sizes[1]):
+                    if kept and left[index, 0] <= found_numbers[number] <= left[index, 1]:
+                        found = _FOUND
+                if found == _FOUND:
+                    _join(counts, fresh, fresh_numbers, values, found_numbers)
+            elif fits:
+                failed += 1
+            tried += 1
+        low, high = left[sizes[1] - 1, 0], left[sizes[1] - 1, 1]
+        if found != _FOUND and standing and _varies(m, w, number, low, high, values, found_numbers):
+            found = _FOUND
+            _join(counts, fresh, fresh_numbers, values, found_numbers)
+        standing = False
+        if found != _FOUND:
+            w[LEVEL] += 1
+            _at_least(m, w, number, low)
+            if w[FAILED] == 0:
+                _at_most(m, w, number, high)
+            found = _NONE
+            if w[FAILED] == 0 and _propagate(m, w):
+                found = _find(m, w, each)
+            if found == _FOUND:
+                _read(m, w, values, found_numbers)
+                _join(counts, fresh, fresh_numbers, values, found_numbers)
+            else:
+                sizes[1] -= 1
+                if found == _GAVE_UP:
+                    first, last = _up(m, number, low), _down(m, number, high)
+                    if first < last:
+                        middle = first + (last - first) // 2
+                        left[sizes[1], 0], left[sizes[1], 1] = first, middle
+                        left[sizes[1] + 1, 0], left[sizes[1] + 1, 1] = middle + 1, last
+                        sizes[1] += 2
+                    elif sizes[2] < stuck.shape[0]:
+                        stuck[sizes[2], 0], stuck[sizes[2], 1] = first, last
+                        sizes[2] += 1
+                    else:
+                        return PAUSED
+            _undo(m, w, top)
+        if found != _FOUND:
+            continue
+        before = sizes[0]
+        seen += 1
+        for attempt in range(2 if seen <= 2 else 0):  # what is left free: other numbers and slack, other numbers
+            w[LEVEL] += 1
+            for variable in range(variables):
+                if attempt == 1 or m[m[SLACK] + variable] == 0:
+                    _take(m, w, values[variable])
+            if w[FAILED] == 0 and _propagate(m, w) and _whole(m, w, number):
+                good[before, 0], good[before, 1] = w[m[LOW] + number], w[m[HIGH] + number]
+                sizes[0] = before + 1
+            _undo(m, w, top)
+            if sizes[0] > before:
+                break
+        if sizes[0] == before:
+            _stand(m, w, values, found_numbers)
+            _judge(m, w)
+            low = found_numbers[number]
+            standing = True
+            if _reach(m, w, number, good, before):
+                sizes[0] = before + 1
+            else:
+                for index in range(sizes[1]):
+                    if left[index, 0] <= low <= left[index, 1]:
+                        one, other = _up(m, number, left[index, 0]), _down(m, number, left[index, 1])
+                        sizes[0] = _places(m, w, number, one, other, good, before)
+                        _put(m, w, variables + number, low)
+                        break
+            good[sizes[0], 0] = good[sizes[0], 1] = low  # whatever else: this one
+            sizes[0] += 1
+        w[m[NUMBER_PHASE] + number] = ANYWHERE
+        for index in range(before, sizes[0]):
+            sizes[1] = _without(left, sizes[1], good[index, 0], good[index, 1], spare)
+    return DONE
+
+
+# --- costs ---
+
+
+@kernel(f"void({_mm}, int64[::1], int64)")
+def _aim(m: Words, w: Words, goal: Words, limit: int) -> None:
+    """Costs (of literals; of each number its factor and place) become the first objective, at most the limit."""
+    for place in range(len(goal)):
+        w[m[OBJECTIVE] + place] = goal[place]
+    w[m[OBJECTIVE_LIMIT]] = limit
+    w[OBJECTIVES] = 1
+    w[DIRTY] = 1
+
+
+@kernel("int64(int64[::1], int64[::1], int32[::1], int64[::1])")
+def cost_of(m: Words, goal: Words, values: Any, numbers: Words) -> int:
+    """What an assignment (of literals) costs."""
+    total = 0
+    for variable in range(len(values)):
+        total += goal[values[variable]]
+    at = m[LITERALS]
+    for number in range(len(numbers)):
+        if goal[at + 1] == ANYWHERE:
+            total += goal[at] * numbers[number]
+        elif numbers[number] != goal[at + 1]:
+            total += goal[at]
+        at += 2
+    return total
+
+
+@kernel(f"int64({_mm}, int64[::1], int64[::1])")
+def _weigh(m: Words, w: Words, goal: Words, costs: Words) -> int:
+    """Weights of the sums for a Lagrangian bound of the cost in the present domains, by subgradient steps.
+
+    `costs`: for each literal and number _UNIT * cost + the weighted amounts; gives the constant part. Any weights give
+    a bound, so that they are rounded to 1 / _UNIT and all is exact from there on.
+    """
+    literals, numbers, variables = m[LITERALS], m[NUMBERS], m[VARIABLES]
+    domain, first = m[DOMAIN], m[FIRST]
+    many = min(m[PURES], _SUMS_MOST)
+    amounts = np.empty((many, literals + numbers), np.float64)
+    limits = np.empty((many, 3), np.float64)
+    for row in range(many):
+        _dense(m, w, m[m[PURE] + row], row, amounts, limits)
+        limits[row, 2] = 1.0
+        for variable in range(variables):
+            least, most = 1e300, -1e300
+            for literal in range(m[first + variable], m[first + variable + 1]):
+                least = min(least, amounts[row, literal])
+                most = max(most, amounts[row, literal])
+            limits[row, 2] += most - least
+    weights = np.zeros(many, np.float64)
+    tried = np.zeros(many, np.float64)
+    slope = np.empty(many, np.float64)
+    best = -1e300
+    step = 0.0
+    for turn in range(40):
+        total = 0.0
+        for row in range(many):
+            limit = limits[row, 1] if tried[row] > 0 else limits[row, 0]
+            total -= tried[row] * limit
+            slope[row] = -limit
+        for variable in range(variables):
+            least, at = 1e300, -1
+            for literal in range(m[first + variable], m[first + variable + 1]):
+                if w[domain + literal] != 0:
+                    amount = float(goal[literal])
+                    for row in range(many):
+                        amount += tried[row] * amounts[row, literal]
+                    if amount < least:
+                        least, at = amount, literal
+            total += least
+            for row in range(many):
+                slope[row] += amounts[row, at]
+        for number in range(numbers):
+            factor = float(goal[literals + 2 * number]) if goal[literals + 2 * number + 1] == ANYWHERE else 0.0
+            for row in range(many):
+                factor += tried[row] * amounts[row, literals + number]
+            end = w[(m[LOW] if factor > 0 else m[HIGH]) + number]
+            total += factor * end
+            for row in range(many):
+                slope[row] += amounts[row, literals + number] * end
+        if total > best:
+            best = total
+            weights[:] = tried
+        norm = 0.0
+        for row in range(many):
+            if tried[row] == 0.0:  # the sum may be inside its limits
+                amount = slope[row] + limits[row, 0]
+                slope[row] = min(amount - limits[row, 0], max(amount - limits[row, 1], 0.0))
+            if limits[row, 2] > 0:
+                norm += slope[row] * slope[row] / (limits[row, 2] * limits[row, 2])
+        if norm == 0.0:
+            break
+        if turn == 0:
+            step = 1.0
+            for variable in range(variables):
+                least, most = 1e300, -1e300
+                for literal in range(m[first + variable], m[first + variable + 1]):
+                    if w[domain + literal] != 0:
+                        least = min(least, float(goal[literal]))
+                        most = max(most, float(goal[literal]))
+                step += most - least
+            step *= 0.5
+        for row in range(many):
+            if limits[row, 2] > 0:
+                tried[row] += step / norm**0.5 * slope[row] / (limits[row, 2] * limits[row, 2]) / (1 + turn * 0.5)
+    constant = 0
+    for literal in range(literals + 2 * numbers):
+        costs[literal] = _UNIT * goal[literal]
+    for number in range(numbers):
+        if goal[literals + 2 * number + 1] != ANYWHERE:
+            costs[literals + 2 * number] = 0
+    for row in range(many):
+        if abs(weights[row]) * (abs(limits[row, 0]) + abs(limits[row, 1]) + limits[row, 2]) > 1e13:
+            continue
+        weight = round(weights[row] * _UNIT)
+        constant -= weight * int(limits[row, 1] if weight > 0 else limits[row, 0])
+        for literal in range(literals):
+            costs[literal] += weight * int(amounts[row, literal])
+        for number in range(numbers):
+            costs[literals + 2 * number] += weight * int(amounts[row, literals + number])
+    return constant
+
+
+@kernel(f"int64({_mm}, int64[::1], int64)")
+def _bound(m: Words, w: Words, costs: Words, constant: int) -> int:
+    """The bound that `_weigh`'s costs give in the present domains."""
+    total = constant
+    for variable in range(m[VARIABLES]):
+        least = _BIG
+        for literal in range(m[m[FIRST] + variable], m[m[FIRST] + variable + 1]):
+            if w[m[DOMAIN] + literal] != 0 and costs[literal] < least:
+                least = costs[literal]
+        total += least
+    for number in range(m[NUMBERS]):
+        factor = costs[m[LITERALS] + 2 * number]
+        total += factor * w[(m[LOW] if factor > 0 else m[HIGH]) + number]
+    return _ceil_divide(total, _UNIT)
+
+
+@kernel(f"int64({_mm}, int64[::1], int32[::1], int64[::1], int64)")
+def _descend(m: Words, w: Words, goal: Words, values: Any, numbers: Words, cost: int) -> int:
+    """Cheaper assignments by one or two changes at a time; what the last of them costs. The trail is at its root."""
+    _stand(m, w, values, numbers)
+    _measure(m, w)
+    w[EFFORT] = 64
+    better = True
+    while better:
+        better = False
+        for literal in range(m[LITERALS]):
+            own = w[m[POINT] + m[m[OF] + literal]]
+            if goal[literal] >= goal[own] or w[m[DOMAIN] + literal] == 0 or not _reaches(m, w, literal):
+                continue
+            _copy_point(m, w, values, numbers)
+            found = cost_of(m, goal, values, numbers)
+            _stay(m, w, found < cost)
+            if found < cost:
+                cost = found
+                better = True
+    _copy_point(m, w, values, numbers)
+    return cost
+
+
+@kernel(f"int64({_mm}, {_words}, {_flags}, {_words}, {_words}, {_words}, {_literals}, {_words}, int64, int64)")
+def improve(
+    m: Words,
+    w: Words,
+    base: Words,
+    allowed: Any,
+    entered: Words,
+    goal: Words,
+    span: Words,
+    values: Any,
+    numbers: Words,
+    nodes: int,
+    near: int,
+) -> int:
+    """The cheapest assignment: DONE (proved), VOID (there is none), PAUSED after so many nodes.
+
+    span: a bound below which none is, and the cost of `values` and `numbers` (FREE or more: they hold none yet). With
+    `near` values are tried first as they are in `values` (not improved), else the cheapest first.
+    """
+    if not _begin(m, w, base, allowed, entered):
+        return VOID
+    w[SEARCHED] = 0
+    w[SEED] = 1
+    w[CHEAP] = 1
+    if near:
+        for variable in range(m[VARIABLES]):
+            w[m[PHASE] + variable] = values[variable]
+        for number in range(m[NUMBERS]):
+            w[m[NUMBER_PHASE] + number] = numbers[number]
+    costs = np.empty(len(goal), np.int64)
+    constant = _weigh(m, w, goal, costs)
+    span[0] = max(span[0], _bound(m, w, costs, constant))
+    second = m[OBJECTIVE] + len(goal)
+    for place in range(len(goal)):
+        w[second + place] = costs[place]
+    for number in range(m[NUMBERS]):
+        w[second + m[LITERALS] + 2 * number + 1] = ANYWHERE
+    if not near:
+        w[CHEAP] = 2
+    top = w[TOP]
+    bold = True
+    while span[0] < span[1]:
+        have = span[1] < FREE
+        limit = span[1] - 1 if have else FREE
+        if have and bold:
+            limit = span[0] + (span[1] - 1 - span[0]) // 2
+        w[LEVEL] += 1
+        _aim(m, w, goal, limit)
+        w[m[OBJECTIVE_LIMIT] + 1] = _UNIT * limit - constant if limit < FREE else FREE
+        w[OBJECTIVES] = 2
+        found = _NONE
+        left = nodes - w[SEARCHED]
+        if _propagate(m, w):
+            found = _find(m, w, min(left, 200) if have and bold else left)
+        if found == _FOUND:
+            _read(m, w, values, numbers)
+            w[OBJECTIVES] = 0
+            _undo(m, w, top)
+            span[1] = cost_of(m, goal, values, numbers)
+            bold = True
+            if not near:
+                span[1] = _descend(m, w, goal, values, numbers, span[1])
+                for variable in range(m[VARIABLES]):
+                    w[m[PHASE] + variable] = -1
+                for number in range(m[NUMBERS]):
+                    w[m[NUMBER_PHASE] + number] = ANYWHERE
+        else:
+            w[OBJECTIVES] = 0
+            _undo(m, w, top)
+            if found == _NONE:
+                if not have:
+                    return VOID
+                span[0] = limit + 1
+                bold = True
+            elif have and bold:
+                bold = False
+            else:
+                return PAUSED
+            if w[SEARCHED] >= nodes and span[0] < span[1]:
+                return PAUSED
+    return DONE
+
+
+@kernel(
+    f"void({_mm}, {_words}, {_flags}, {_flags}, {_words}, {_words}, {_words}, int64, int64[:, ::1], {_words}, {_flags},"
+    " int32[:, ::1], int64[:, ::1])"
+)
+def nearest(
+    m: Words,
+    w: Words,
+    base: Words,
+    allowed: Any,
+    asked: Any,
+    entered: Words,
+    goal: Words,
+    literals: Words,
+    nodes: int,
+    spans: Any,
+    ended: Words,
+    free: Any,
+    values: Any,
+    numbers: Any,
+) -> None:
+    """`improve`, near to what each row of `values` and `numbers` holds, for each literal, its own variable released."""
+    for row in range(len(literals)):
+        variable = m[m[OF] + literals[row]]
+        free[:] = allowed
+        free[m[m[FIRST] + variable] : m[m[FIRST] + variable + 1]] = 0
+        free[literals[row]] = asked[literals[row]]
+        ended[row] = improve(m, w, base, free, entered, goal, spans[row], values[row], numbers[row], nodes, 1)
+
+
+@kernel(f"int64({_mm}, int64[::1], uint8[::1], uint8[::1], int64[::1], int64[::1], uint8[::1], int64[::1], int64)")
+def bounds(
+    m: Words,
+    w: Words,
+    base: Words,
+    allowed: Any,
+    asked: Any,
+    entered: Words,
+    goal: Words,
+    free: Any,
+    low: Words,
+    every: int,
+) -> int:
+    """For each literal asked a bound that no assignment with it (its own variable released) costs less than.
+
+    _BIG: propagation refutes the literal. The last entry of `low` is for all of the question (without `every` it is the
+    only one). VOID or DONE.
+    """
+    literals, variables, numbers = m[LITERALS], m[VARIABLES], m[NUMBERS]
+    possible = _begin(m, w, base, allowed, entered)
+    low[:] = _BIG
+    if not possible:
+        return VOID
+    costs = np.empty(literals + 2 * numbers, np.int64)
+    constant = _weigh(m, w, goal, costs)
+    low[literals] = _bound(m, w, costs, constant)
+    if not every:
+        return DONE
+    top = w[TOP]
+    for variable in range(variables):
+        begin, end = m[m[FIRST] + variable], m[m[FIRST] + variable + 1]
+        released = False
+        for literal in range(begin, end):
+            if asked[literal] != 0 and allowed[literal] == 0:
+                released = True
+            elif allowed[literal] != 0 and w[m[DOMAIN] + literal] != 0:
+                w[LEVEL] += 1
+                _take(m, w, literal)
+                if _propagate(m, w):
+                    low[literal] = _bound(m, w, costs, constant)
+                _undo(m, w, top)
+        if not released:
+            continue
+        free[:] = allowed
+        free[begin:end] = asked[begin:end]
+        if _begin(m, w, base, free, entered):
+            mark = w[TOP]
+            for literal in range(begin, end):
+                if asked[literal] != 0 and allowed[literal] == 0 and w[m[DOMAIN] + literal] != 0:
+                    w[LEVEL] += 1
+                    _take(m, w, literal)
+                    if _propagate(m, w):
+                        low[literal] = _bound(m, w, costs, constant)
+                    _undo(m, w, mark)
+        _begin(m, w, base, allowed, entered)
+    return DONE
+
+
+@kernel(
+    f"void({_words}, {_words}, {_flags}, {_flags}, {_words}, int32[:, ::1], int64[:, ::1], {_words}, {_words})"
+)
+def extremes(
+    m: Words,
+    goal: Words,
+    allowed: Any,
+    asked: Any,
+    entered: Words,
+    known: Any,
+    known_numbers: Any,
+    low: Words,
+    high: Words,
+) -> None:
+    """Lowest and highest cost of the known assignments with each literal, its own variable released."""
+    for index in range(known.shape[0]):
+        fits = True
+        for number in range(m[NUMBERS]):
+            if entered[number] != _BIG and known_numbers[index, number] != entered[number]:
+                fits = False
+        stray = -1
+        for variable in range(m[VARIABLES]):
+            literal = known[index, variable]
+            if allowed[literal] == 0:
+                if stray >= 0 or asked[literal] == 0:
+                    fits = False
+                    break
+                stray = literal
+        if not fits:
+            continue
+        cost = cost_of(m, goal, known[index], known_numbers[index])
+        if stray >= 0:
+            low[stray] = min(low[stray], cost)
+            high[stray] = max(high[stray], cost)
+        else:
+            for variable in range(m[VARIABLES]):
+                literal = known[index, variable]
+                low[literal] = min(low[literal], cost)
+                high[literal] = max(high[literal], cost)

@@ -1,0 +1,47 @@
+"""The one door to numba: compiled kernels, cached on disk, free of the interpreter's lock."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def kernel(*signatures: str) -> Callable[[Function], Function]:
+    """Compile at import for these signatures (or load from the cache): no call ever waits for the compiler.
+
+    A kernel takes and fills arrays, allocates little, and raises nothing. It runs without the interpreter's lock, so a
+    long one does not freeze other threads. Arrays are C-contiguous (`uint8[::1]`).
+    """
+    compiled: Any = numba.njit(list(signatures), cache=True, nogil=True, error_model="numpy", boundscheck=False)
+    return compiled  # type: ignore[no-any-return]
+
+
+KERNELS = (
+    "solver.configuration.diagram_order",
+    "solver.configuration.diagram_passes",
+    "solver.configuration.diagram_store",
+    "solver.configuration.diagram_sift",
+    "solver.configuration.propagation",
+    "solver.configuration.mixed_passes",
+)  # the modules that have kernels, those that compile longest last: they are begun first
+
+
+def fill_cache() -> None:
+    """Compile what the cache lacks, module by module, in two processes: the first time takes a minute."""
+    waiting = list(KERNELS)
+    running: list[subprocess.Popen[bytes]] = []
+    while waiting or running:
+        while waiting and len(running) < 2:
+            running.append(subprocess.Popen([sys.executable, "-c", f"import {waiting.pop()}"]))
+        if running.pop(0).wait():
+            raise SystemExit("Compiling the solver's kernels failed; see above.")
+
+
+if __name__ == "__main__":
+    fill_cache()
