@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
+import numpy as np
+
 from solver.configuration.compile import CompiledProblem
 from solver.configuration.decisions import decided
 from solver.configuration.parts import Cut
-from solver.configuration.problem import Choose, Decision, Enter, GroupId, OptionId, RuleId, Variant
+from solver.configuration.problem import Choose, Decision, Enter, GroupId, OptionId, RuleId
 from solver.configuration.question import STRICT, Assignment, Clock, OutOfTime
 from solver.configuration.rooms import Room
 
@@ -244,28 +246,31 @@ def _repair(
     clock: Clock,
 ) -> Repair:
     """Each decision that is gone becomes what some variant has in its place, where that is one thing."""
-    gone = {decision for part in row for decision in part.gone} | set(never)
-    kept = [decision for decision in decisions if decision not in gone]
-    if row and not never:
-        found = compiled.explaining.whole({part.inside.position: part.assignment for part in row}, clock)
-    else:
-        some = compiled.find(kept, clock)
+    gone = {decision: part for part in row for decision in part.gone}
+    by_old: dict[Decision, Decision | None] = {old: _instead(compiled, old, part) for old, part in gone.items()}
+    if never:
+        kept = [decision for decision in decisions if decision not in gone and decision not in never]
+        known = [decision for decision in by_old.values() if decision is not None]
+        some = compiled.find([*kept, *known], clock)
         assert some is not None  # what is kept was found to be possible
-        found = some
-    variant = compiled.variant(found)
-    changes = tuple(Change(old, _in_place_of(compiled, old, variant)) for old in decisions if old in gone)
-    by_old = {change.old: change.new for change in changes}
+        numbers = compiled.variant(some).numbers
+        by_old.update({old: Enter(old.parameter, numbers[old.parameter]) for old in never if isinstance(old, Enter)})
+    changes = tuple(Change(old, by_old[old]) for old in decisions if old in by_old)
     after = (by_old.get(decision, decision) for decision in decisions)
     return Repair(changes, decided(compiled.problem, (), *(decision for decision in after if decision is not None)))
 
 
-def _in_place_of(compiled: CompiledProblem, old: Decision, variant: Variant) -> Decision | None:
+def _instead(compiled: CompiledProblem, old: Decision, part: _Part) -> Decision | None:
+    """What a way out has in place of a decision about its room; rooms keep every value of every variable."""
+    cut, found = part.inside.cuts[old], part.assignment
+    if isinstance(old, Enter) and cut.number >= 0:
+        return Enter(old.parameter, found.numbers[cut.number])
+    variable = int(np.searchsorted(part.inside.room.network.first, cut.first))
+    value = int(found.values[variable])
     if isinstance(old, Enter):
-        return Enter(old.parameter, variant.numbers[old.parameter])
+        return Enter(old.parameter, compiled.problem.parameter_by_id[old.parameter].values[value])
     group = compiled.problem.group_by_id[old.group]
-    if group.exactly_one and old.chosen and group.when is None:
-        return Choose(group.id, next(iter(variant.chosen[group.id])))
-    return None
+    return Choose(group.id, group.options[value]) if group.exactly_one and old.chosen else None
 
 
 def _alternatives(compiled: CompiledProblem, repair: Repair, clock: Clock) -> list[Repair]:
