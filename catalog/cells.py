@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from fractions import Fraction
 
 from solver.configuration.problem import Cell, OptionId, Within
 from solver.configuration.rules import (
-    And,
     Comparator,
     Comparison,
     Exact,
     Expression,
     Member,
-    Negative,
-    Number,
     Parameter,
+    number_of,
 )
 
 ANYTHING = "*"
@@ -56,21 +53,11 @@ def fits(name: str, one: Cell) -> list[Expression]:
     if not isinstance(one, Within):
         return [Member(name, one)]
     if one.low is not None and one.low == one.high:
-        return [Comparison(Parameter(name), Comparator.EQUAL, number(one.low))]
+        return [Comparison(Parameter(name), Comparator.EQUAL, number_of(one.low))]
     limits = ((one.low, Comparator.GREATER_OR_EQUAL), (one.high, Comparator.LESS_OR_EQUAL))
-    return [Comparison(Parameter(name), sign, number(end)) for end, sign in limits if end is not None]
+    return [Comparison(Parameter(name), sign, number_of(end)) for end, sign in limits if end is not None]
 
 
-def all_of(parts: Sequence[Expression]) -> Expression:
-    """That all hold; none: always."""
-    if not parts:
-        return number(1)
-    return parts[0] if len(parts) == 1 else And(tuple(parts))
-
-
-def number(value: Exact) -> Expression:
-    """A number as an expression."""
-    return Number(Fraction(value)) if value >= 0 else Negative(Number(Fraction(-value)))
 
 
 def _exact(text: str) -> Exact:

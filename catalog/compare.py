@@ -45,7 +45,9 @@ from solver.configuration.rules import (
     Or,
     Parameter,
     Sum,
+    number_of,
     rebuilt,
+    sum_of,
 )
 from solver.configuration.session import OptionState, valid_domains
 
@@ -339,7 +341,7 @@ def _rules_of(side: _Side, problem: ConfigurationProblem, base: ConfigurationPro
 def _limits(group: OptionGroup, base: OptionGroup) -> Expression:
     """Only options that the side has, and as many as it allows."""
     members = [Member(group.id, option) for option in group.options]
-    chosen = members[0] if len(members) == 1 else Sum(tuple(members))
+    chosen = sum_of(members)
     least = group.minimum if group.when is None else 0
     others = [Not(Member(group.id, option)) for option in base.options if option not in group.options]
     return And(
@@ -355,17 +357,14 @@ def _entered(parameter: IntegerParameter) -> Expression:
     """One of its numbers, or what it is where it is not asked for."""
     name = Parameter(parameter.id)
     asked = [
-        Comparison(name, Comparator.GREATER_OR_EQUAL, _number(parameter.minimum)),
-        Comparison(name, Comparator.LESS_OR_EQUAL, _number(parameter.maximum)),
+        Comparison(name, Comparator.GREATER_OR_EQUAL, number_of(parameter.minimum)),
+        Comparison(name, Comparator.LESS_OR_EQUAL, number_of(parameter.maximum)),
     ]
     if parameter.step > 1:
-        off = Modulo(Sum((name, Negative(_number(parameter.minimum)))), _number(parameter.step))
+        off = Modulo(Sum((name, Negative(number_of(parameter.minimum)))), number_of(parameter.step))
         asked.append(Comparison(off, Comparator.EQUAL, ZERO))
     found = And(tuple(asked))
     if parameter.when is None:
         return found
-    return Or((found, Comparison(name, Comparator.EQUAL, _number(parameter.otherwise))))
+    return Or((found, Comparison(name, Comparator.EQUAL, number_of(parameter.otherwise))))
 
-
-def _number(number: int) -> Expression:
-    return Number(Fraction(number)) if number >= 0 else Negative(Number(Fraction(-number)))

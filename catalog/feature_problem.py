@@ -76,6 +76,10 @@ from solver.configuration.rules import (
     Quotient,
     Sum,
     When,
+    all_of,
+    any_of,
+    number_of,
+    sum_of,
 )
 
 MAXIMUM_TEXT: Final = 100  # characters of a text that no constraint names, or twice any number in sight
@@ -274,7 +278,7 @@ class _Statement:
         longest = max(MAXIMUM_TEXT, *(ceil(2 * number) for number in numbers_in(self.model)))
         longest = min(longest, MAXIMUM_NUMBER)
         for other in others:
-            used = _any([Member(group, other) for group in self.values.values()])
+            used = any_of([Member(group, other) for group in self.values.values()])
             parameter = ParameterId(self._free(f"{other}:length"))
             self.parameters.append(IntegerParameter(parameter, 1, longest, when=used))
             self.lengths[other] = parameter
@@ -312,7 +316,7 @@ class _Statement:
                 self._add_rule(f"{group.parent}:{group.kind}", what, _at_least(parent, members, group.minimum))
             if group.maximum < len(members) and group.kind is not GroupKind.ALTERNATIVE:
                 what = f"{group.parent} has at most {group.maximum} of {', '.join(group.members)}"
-                limit = Comparison(_sum(members), Comparator.LESS_OR_EQUAL, _constant(Fraction(group.maximum)))
+                limit = Comparison(sum_of(members), Comparator.LESS_OR_EQUAL, number_of(Fraction(group.maximum)))
                 self._add_rule(f"{group.parent}:at most", what, limit)
 
     # --- terms ---
@@ -329,13 +333,13 @@ class _Statement:
         if operator is Operator.NOT:
             return Not(parts[0])
         if operator is Operator.AND:
-            return _all(parts)
+            return all_of(parts)
         if operator is Operator.OR:
-            return _any(parts)
+            return any_of(parts)
         if operator is Operator.IMPLIES:
             return Implies(parts[0], parts[1])
         if operator is Operator.AT_MOST_ONE:
-            return Comparison(_sum(parts), Comparator.LESS_OR_EQUAL, Number(Fraction(1)))
+            return Comparison(sum_of(parts), Comparator.LESS_OR_EQUAL, Number(Fraction(1)))
         assert operator is Operator.EQUIVALENT
         if any(_has_equivalence(operand) for operand in operands):  # so that nesting does not double each time
             return Comparison(parts[0], Comparator.EQUAL, parts[1])
@@ -359,7 +363,7 @@ class _Statement:
 
     def _number(self, term: Term) -> Expression:
         if isinstance(term, NumberTerm):
-            return _constant(term.value)
+            return number_of(term.value)
         if isinstance(term, Reference):
             return self._number_of(resolve(self.model, term))
         if isinstance(term, Aggregate):
@@ -393,7 +397,7 @@ class _Statement:
             if not having:
                 return Number(Fraction(0))
             chosen = [self._chosen(feature.name) for feature in having]
-            return When(_any(chosen), Quotient(self._sum_of(attribute, having), _sum(chosen)), Number(Fraction(0)))
+            return When(any_of(chosen), Quotient(self._sum_of(attribute, having), sum_of(chosen)), Number(Fraction(0)))
         found = resolve(self.model, term.references[0])
         if term.function == "len" and found.attribute is None:
             return self._length(found.feature.name)
@@ -412,7 +416,7 @@ class _Statement:
                 parts.append(When(chosen, Parameter(self.lengths[option]), Number(Fraction(0))))
             elif text:
                 parts.append(_times(Fraction(len(text)), chosen))
-        return _sum(parts)
+        return sum_of(parts)
 
     def _sum_of(self, attribute: str, having: Iterable[Feature]) -> Expression:
         """The sum of the attribute over features: of whole groups by the groups' numbers."""
@@ -431,7 +435,7 @@ class _Statement:
                 terms.extend(_times(Fraction(holders[option]), Member(group.id, option)) for option in inside)
         if not terms:
             return Number(Fraction(0))
-        total = _sum(terms)
+        total = sum_of(terms)
         return total if scale == 1 else Product((Number(Fraction(1, scale)), total))
 
     def _average(self, term: Aggregate, operator: Operator, limit: Fraction) -> Expression:
@@ -444,10 +448,10 @@ class _Statement:
         terms = [
             _times(feature.attributes[attribute] - limit, one) for feature, one in zip(having, chosen, strict=True)
         ]
-        compared = Comparison(_sum(terms), _COMPARATORS[operator], Number(Fraction(0)))
+        compared = Comparison(sum_of(terms), _COMPARATORS[operator], Number(Fraction(0)))
         if empty == compares(Fraction(0), operator, Fraction(0)):  # then the sum says the right thing of nothing too
             return compared
-        return Or((Not(_any(chosen)), compared)) if empty else And((_any(chosen), compared))
+        return Or((Not(any_of(chosen)), compared)) if empty else And((any_of(chosen), compared))
 
     def _constant_truth(self, holds: bool) -> Expression:
         return Comparison(Number(Fraction(1 if holds else 0)), Comparator.EQUAL, Number(Fraction(1)))
@@ -465,7 +469,7 @@ class _Statement:
         if any(way is None for way in ways):
             return self._constant_truth(True)
         held = [way for way in ways if way is not None]
-        return _any(held) if held else self._constant_truth(False)
+        return any_of(held) if held else self._constant_truth(False)
 
     def _texts_of(self, term: Term) -> dict[str, Expression | None]:
         """Each text that the term can be, and where it is that one (None: always)."""
@@ -490,20 +494,8 @@ def _both(one: Expression | None, other: Expression | None) -> Expression | None
     return And((one, other))
 
 
-def _all(parts: list[Expression]) -> Expression:
-    return parts[0] if len(parts) == 1 else And(tuple(parts))
 
 
-def _any(parts: list[Expression]) -> Expression:
-    return parts[0] if len(parts) == 1 else Or(tuple(parts))
-
-
-def _sum(parts: list[Expression]) -> Expression:
-    return parts[0] if len(parts) == 1 else Sum(tuple(parts))
-
-
-def _constant(value: Fraction) -> Expression:
-    return Negative(Number(-value)) if value < 0 else Number(value)
 
 
 def _times(value: Fraction, part: Expression) -> Expression:
@@ -517,8 +509,8 @@ def _at_least(parent: Expression, members: list[Expression], minimum: int) -> Ex
     size = len(members) - minimum + 1
     if comb(len(members), size) > _MOST_CLAUSES:
         needed = _times(Fraction(minimum), parent)
-        return Comparison(_sum([*members, Negative(needed)]), Comparator.GREATER_OR_EQUAL, Number(Fraction(0)))
-    return _all([Implies(parent, _any(list(some))) for some in combinations(members, size)])
+        return Comparison(sum_of([*members, Negative(needed)]), Comparator.GREATER_OR_EQUAL, Number(Fraction(0)))
+    return all_of([Implies(parent, any_of(list(some))) for some in combinations(members, size)])
 
 
 def _has_equivalence(term: Term) -> bool:

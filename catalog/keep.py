@@ -57,10 +57,10 @@ class Keeping:
         if self.folder is None:
             return self._from_row(session, company_id, product_revision_id, problem, digest, None)
         file = self.folder / f"{digest}-{FORMAT}{SUFFIX}"
-        if (found := _mapped(problem, file)) is not None:
+        if (found := _mapped(problem, file, digest)) is not None:
             return found
         with _locked(file):
-            if (found := _mapped(problem, file)) is not None:  # somebody else has made it meanwhile
+            if (found := _mapped(problem, file, digest)) is not None:  # somebody else has made it meanwhile
                 return found
             return self._from_row(session, company_id, product_revision_id, problem, digest, file)
 
@@ -80,31 +80,32 @@ class Keeping:
         ).one_or_none()
         if row is not None and is_fresh(row) and row.problem_sha256 == digest:
             try:
-                kept = self._kept(problem, row.data, file)
+                kept = self._kept(problem, row.data, file, digest)
             except NotUsable:
                 pass
             else:
                 return kept
-        data = to_bytes(self.compile(problem))
-        kept = self._kept(problem, data, file)
+        data = to_bytes(self.compile(problem), digest=digest)
+        kept = self._kept(problem, data, file, digest)
         return Kept(kept.compiled, kept.size, made=True)
 
-    def _kept(self, problem: ConfigurationProblem, data: bytes, file: Path | None) -> Kept:
+    def _kept(self, problem: ConfigurationProblem, data: bytes, file: Path | None, digest: str) -> Kept:
         if file is not None:
             _write(file, data)
-            if (found := _mapped(problem, file)) is not None:
+            if (found := _mapped(problem, file, digest)) is not None:
                 return found
-        return Kept(from_bytes(problem, data), len(data))
+        return Kept(from_bytes(problem, data, digest=digest), len(data))
 
 
 def to_row(company_id: int, product_revision_id: int, compiled: CompiledProblem) -> CompiledRevision:
     """The row that keeps a compiled revision."""
-    data = to_bytes(compiled)
+    digest = fingerprint(compiled.problem)
+    data = to_bytes(compiled, digest=digest)
     return CompiledRevision(
         company_id=company_id,
         product_revision_id=product_revision_id,
         version=FORMAT,
-        problem_sha256=fingerprint(compiled.problem),
+        problem_sha256=digest,
         sha256=hashlib.sha256(data).hexdigest(),
         data=data,
         facts=asdict(compiled.facts),
@@ -135,12 +136,12 @@ def _sound(row: CompiledRevision) -> bool:
     return hashlib.sha256(row.data).hexdigest() == row.sha256
 
 
-def _mapped(problem: ConfigurationProblem, file: Path) -> Kept | None:
+def _mapped(problem: ConfigurationProblem, file: Path, digest: str) -> Kept | None:
     """The file as it lies on the disk, shared by all processes; None if there is none that can be used."""
     try:
         with file.open("rb") as stream:
             data = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-        return Kept(from_bytes(problem, memoryview(data)), len(data))
+        return Kept(from_bytes(problem, memoryview(data), digest=digest), len(data))
     except (OSError, ValueError):  # missing, empty, damaged, of another format
         return None
 

@@ -33,20 +33,21 @@ from solver.configuration.problem import (
 from solver.configuration.question import Clock, OutOfTime
 from solver.configuration.questions import ZERO, Questions, fails, zero
 from solver.configuration.rules import (
-    And,
     Comparator,
     Comparison,
     Expression,
     Length,
     Member,
-    Negative,
     Not,
     Number,
     Or,
     Parameter,
-    Sum,
     When,
+    all_of,
+    any_of,
+    number_of,
     rebuilt,
+    sum_of,
 )
 
 _ONE: Final = 5.0  # seconds for one question
@@ -282,19 +283,19 @@ class _Stated:
             if when is not None:
                 yield from self._zero("prices", (*path, "when"), [chosen], when)
             if applies:
-                yield _case("prices", path, lambda applies=applies: _all(applies), used=item.id)  # type: ignore[misc]
+                yield _case("prices", path, lambda applies=applies: all_of(applies), used=item.id)  # type: ignore[misc]
             for key, formula in (("amount", amount), ("cost", cost)):
                 if formula is not None:
                     yield from self._zero("prices", (*path, key), applies, formula)
                     yield from self._outside("prices", (*path, key), applies, formula, -_LIMIT, _LIMIT)
-            terms.append(amount if not applies else When(_all(applies), amount, ZERO))
-        total = terms[0] if len(terms) == 1 else Sum(tuple(terms))
+            terms.append(amount if not applies else When(all_of(applies), amount, ZERO))
+        total = sum_of(terms)
         half = Fraction(len(terms), 2 * 10**content.exponent)  # what rounding each item can come to
         for limit in (-half, half):  # surely below 0; maybe
             yield _case(
                 "prices",
                 ("items",),
-                lambda limit=limit: Comparison(total, Comparator.LESS, _number(limit)),  # type: ignore[misc]
+                lambda limit=limit: Comparison(total, Comparator.LESS, number_of(limit)),  # type: ignore[misc]
             )
 
     # --- manufacturing ---
@@ -316,7 +317,7 @@ class _Stated:
                 yield _case(
                     "manufacturing",
                     (*path, "family_of"),
-                    lambda when=when, none=none: _all([*([] if when is None else [when]), *none]),  # type: ignore[misc]
+                    lambda when=when, none=none: all_of([*([] if when is None else [when]), *none]),  # type: ignore[misc]
                 )
         yield from self._no_operation(content)
         yield from self._taken(content)
@@ -338,7 +339,7 @@ class _Stated:
         conditions = [self._condition(row.when) for row in content.routing]
         needed = [when for when in conditions if when is not None]
         if len(needed) == len(conditions):
-            yield _case("manufacturing", ("routing",), lambda: _all([fails(when) for when in needed]))
+            yield _case("manufacturing", ("routing",), lambda: all_of([fails(when) for when in needed]))
 
     def _taken(self, content: ManufacturingContent) -> Iterator[_Case]:
         """A counted part that is needed is taken by exactly one of the operations that are."""
@@ -352,11 +353,11 @@ class _Stated:
             if always == 1 and not sometimes:
                 continue
             needed = self._needed(part.when, part.quantity)
-            times = _sum([Number(Fraction(always)), *sometimes])
+            times = sum_of([Number(Fraction(always)), *sometimes])
             yield _case(
                 "manufacturing",
                 ("bom", rows[part.component], "component"),
-                lambda needed=needed, times=times: _all([*needed, Not(_equal(times, 1))]),  # type: ignore[misc]
+                lambda needed=needed, times=times: all_of([*needed, Not(_equal(times, 1))]),  # type: ignore[misc]
             )
 
     def _needed(self, when: str | None, quantity: str) -> list[Expression]:
@@ -374,14 +375,14 @@ class _Stated:
                 condition = self._condition(row.when)
                 needed = [] if condition is None else [condition]
                 if not facts.stages.get(row.stage):
-                    lacks.append(_all(needed) if needed else Number(Fraction(1)))
+                    lacks.append(all_of(needed))
                 for part in content.bom:
                     if part.component not in row.takes or part.material is None or part.material in facts.materials:
                         continue
-                    lacks.append(_all([*needed, *self._needed(part.when, part.quantity)]))
+                    lacks.append(all_of([*needed, *self._needed(part.when, part.quantity)]))
             lacking.append(lacks)
         if all(lacking) and sum(map(len, lacking)) <= _CASES:
-            yield _case("manufacturing", ("routing",), lambda: _all([_any(lacks) for lacks in lacking]))
+            yield _case("manufacturing", ("routing",), lambda: all_of([any_of(lacks) for lacks in lacking]))
 
     # --- kinds of questions ---
 
@@ -391,7 +392,7 @@ class _Stated:
         divisors = zero(self.problem, formula)
         if divisors is not None:
             parts = [part for part in applies if part is not None]
-            yield _case(section, path, lambda: _all([*parts, divisors]))
+            yield _case(section, path, lambda: all_of([*parts, divisors]))
 
     def _outside(
         self,
@@ -406,10 +407,10 @@ class _Stated:
         if least is None:
             low = Comparison(formula, Comparator.LESS_OR_EQUAL, ZERO)
         else:
-            low = Comparison(formula, Comparator.LESS, _number(Fraction(least)))
-        high = Comparison(formula, Comparator.GREATER, _number(Fraction(most)))
-        yield _case(section, path, lambda: _all([*applies, low]))
-        yield _case(section, path, lambda: _all([*applies, high]))
+            low = Comparison(formula, Comparator.LESS, number_of(Fraction(least)))
+        high = Comparison(formula, Comparator.GREATER, number_of(Fraction(most)))
+        yield _case(section, path, lambda: all_of([*applies, low]))
+        yield _case(section, path, lambda: all_of([*applies, high]))
 
 
 def _case(section: str, path: Path, wrong: Callable[[], Expression], *, used: str | None = None) -> _Case:
@@ -427,21 +428,9 @@ def _lengths(expression: Expression) -> Expression:
     return rebuilt(expression, [_lengths(child) for child in children]) if children else expression
 
 
-def _all(parts: Sequence[Expression]) -> Expression:
-    return parts[0] if len(parts) == 1 else And(tuple(parts))
 
-
-def _any(parts: Sequence[Expression]) -> Expression:
-    return parts[0] if len(parts) == 1 else Or(tuple(parts))
-
-
-def _sum(parts: Sequence[Expression]) -> Expression:
-    return parts[0] if len(parts) == 1 else Sum(tuple(parts))
 
 
 def _equal(expression: Expression, number: int) -> Expression:
     return Comparison(expression, Comparator.EQUAL, Number(Fraction(number)))
 
-
-def _number(number: Fraction) -> Expression:
-    return Number(number) if number >= 0 else Negative(Number(-number))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from catalog.cells import all_of, cell, fits
+from catalog.cells import cell, fits
 from catalog.components import (
     NUMBER,
     AskedContent,
@@ -56,6 +56,7 @@ from solver.configuration.rules import (
     Instance,
     Number,
     When,
+    all_of,
     holds,
     names_in,
 )

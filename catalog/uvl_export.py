@@ -69,6 +69,7 @@ from solver.configuration.rules import (
     Sum,
     When,
     names_in,
+    number_of,
 )
 
 MAXIMUM_CASES: Final = 64  # of one comparison
@@ -84,7 +85,6 @@ _OPERATORS: Final = {
     Comparator.GREATER: Operator.GREATER,
     Comparator.GREATER_OR_EQUAL: Operator.GREATER_OR_EQUAL,
 }
-_TRUTHS: Final = (Not, And, Or, Implies, Comparison)
 
 Case = tuple[tuple[Term, ...], Term]  # where all of these hold, the value is this
 
@@ -529,7 +529,7 @@ class _Saying:
                 if divisor == 0:
                     found.append((conditions, _BY_ZERO))
                     continue
-                part = replace(expression, operand=Quotient(operand.left, _number(divisor)))
+                part = replace(expression, operand=Quotient(operand.left, number_of(divisor)))
                 found.extend(((*conditions, *more), term) for more, term in self._rounding(part))
             return found
         if not self.never_divides_by_zero(operand):
@@ -565,8 +565,8 @@ class _Saying:
             if divisor == 0:
                 found.append((conditions, _BY_ZERO))
                 continue
-            whole = Floor(Quotient(left, _number(divisor)))
-            rest = Sum((left, Negative(Product((_number(divisor), whole)))))
+            whole = Floor(Quotient(left, number_of(divisor)))
+            rest = Sum((left, Negative(Product((number_of(divisor), whole)))))
             found.extend(((*conditions, *more), term) for more, term in self._cases(rest))
         return found
 
@@ -651,9 +651,6 @@ _TRUE: Final = Operation(Operator.EQUAL, (_ONE, _ONE))
 _FALSE: Final = Operation(Operator.EQUAL, (_ONE, _ZERO))
 _BY_ZERO: Final = Operation(Operator.DIVIDE, (_ONE, _ZERO))  # what has no value, and so breaks the rule
 
-
-def _number(value: Fraction) -> Expression:
-    return Negative(Number(-value)) if value < 0 else Number(value)
 
 
 def _compared(term: Term, operator: Operator, number: int) -> Operation:

@@ -15,7 +15,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.configuration.asking import CpSat, Fallback
 from solver.configuration.clausal import Clausal
 from solver.configuration.compile import CompiledProblem, Facts
 from solver.configuration.diagram import Diagram
@@ -23,7 +22,7 @@ from solver.configuration.diagram_sums import Limits, Summed
 from solver.configuration.free import Free
 from solver.configuration.mixed import Mixed
 from solver.configuration.network import Clause, Count, Formula, Network, Sum, Table, Variable
-from solver.configuration.parts import Engine, Kind, Layout, Part
+from solver.configuration.parts import Engine, Kind, Part
 from solver.configuration.problem import ConfigurationProblem, ExpressionRule, IntegerParameter, Rule, TableRule
 from solver.configuration.rules import Expression, print_expression
 from solver.configuration.translate import Names, conjuncts
@@ -48,8 +47,11 @@ def fingerprint(problem: ConfigurationProblem) -> str:
     return digest.hexdigest()
 
 
-def to_bytes(compiled: CompiledProblem) -> bytes:
-    """Everything that clicks need; the rules as they were written are stated again when somebody asks why."""
+def to_bytes(compiled: CompiledProblem, *, digest: str | None = None) -> bytes:
+    """Everything that clicks need; the rules as they were written are stated again when somebody asks why.
+
+    `digest`: the problem's fingerprint, where it is known already.
+    """
     arrays: Arrays = {
         "first": compiled.layout.first.astype("<i8"),
         "place": compiled.layout.place.astype("<i4"),
@@ -62,7 +64,7 @@ def to_bytes(compiled: CompiledProblem) -> bytes:
     directory, blobs = _directory(arrays)
     header = json.dumps(
         {
-            "problem": fingerprint(compiled.problem),
+            "problem": digest or fingerprint(compiled.problem),
             "seed": compiled.seed,
             "facts": asdict(compiled.facts),
             "parts": parts,
@@ -76,21 +78,23 @@ def to_bytes(compiled: CompiledProblem) -> bytes:
     return _opening(body) + body
 
 
-def from_bytes(problem: ConfigurationProblem, data: bytes | memoryview, *, checked: bool = False) -> CompiledProblem:
+def from_bytes(
+    problem: ConfigurationProblem, data: bytes | memoryview, *, digest: str | None = None
+) -> CompiledProblem:
     """The compiled problem; its arrays are views of `data`, which must outlive it. Raises NotUsable.
 
-    `checked`: somebody compared the checksum already.
+    `digest`: the problem's fingerprint, where it is known already.
     """
     view = memoryview(data)
     start = len(_opening(b""))
     opening, body = bytes(view[:start]), view[start:]
     if not opening.startswith(_MAGIC) or opening.split()[1:2] != [str(FORMAT).encode()]:
         raise NotUsable("It is of another format.")
-    if not checked and opening != _opening(body):
+    if opening != _opening(body):
         raise NotUsable("Its checksum is wrong.")
     size = int.from_bytes(body[:8], "little")
     header = json.loads(bytes(body[8 : 8 + size]))
-    if header["problem"] != fingerprint(problem):
+    if header["problem"] != (digest or fingerprint(problem)):
         raise NotUsable("It is of another problem.")
     blobs = body[8 + size + (-(8 + size) % _ALIGN) :]
     arrays = {
@@ -106,7 +110,6 @@ def _restored(problem: ConfigurationProblem, header: Mapping[str, Any], arrays: 
     for place in range(len(names.variables), len(first) - 1):  # auxiliary ones come after all others
         names.add(Variable(int(first[place + 1] - first[place])))
     seed = int(header["seed"])
-    cp_sat = CpSat(problem, names, seed)
     by_part: dict[str, Arrays] = {}
     for name, array in arrays.items():
         owner, _, inner = name.partition("/")
@@ -117,12 +120,9 @@ def _restored(problem: ConfigurationProblem, header: Mapping[str, Any], arrays: 
     for position, (kind, start, stop, texts) in enumerate(header["parts"]):
         own = by_part.get(str(position), {})
         network = _network(own, texts, names.variables, numbers, problem.constraints)
-        parts.append(Part(position, start, stop, Kind(kind), _engine(Kind(kind), network, own, problem, seed)))
-    layout = Layout(names, first, arrays["place"], parts)
-    for part in parts:
-        if isinstance(part.engine, Mixed):
-            part.engine.fallback = Fallback(layout, part, cp_sat)
-    return CompiledProblem(problem, names, layout, Facts(**header["facts"]), seed, cp_sat)
+        engine = _engine(Kind(kind), network, own, problem, seed)
+        parts.append(Part(position, start, stop, network, Kind(kind), engine))
+    return CompiledProblem(problem, names, first, arrays["place"], parts, Facts(**header["facts"]), seed)
 
 
 def _engine(kind: Kind, network: Network, own: Arrays, problem: ConfigurationProblem, seed: int) -> Engine:

@@ -11,7 +11,7 @@ import numpy as np
 
 from solver import cp
 from solver.configuration.encode import Encoding
-from solver.configuration.parts import Layout, Part
+from solver.configuration.parts import Layout, Stretch
 from solver.configuration.problem import ConfigurationProblem
 from solver.configuration.question import Assignment, Clock, Costs, Flags, OutOfTime, Question
 from solver.configuration.translate import Names, is_one_variable
@@ -252,7 +252,7 @@ def _fix(found: dict[int, tuple[int, ...]], literal: int, wanted: int) -> None:
 class Fallback:
     """CP-SAT for one part, in the part's own literals and numbers."""
 
-    def __init__(self, layout: Layout, part: Part, cp_sat: CpSat) -> None:
+    def __init__(self, layout: Layout, part: Stretch, cp_sat: CpSat) -> None:
         self._layout = layout
         self._cp_sat = cp_sat
         self._start = part.start

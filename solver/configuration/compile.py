@@ -15,6 +15,7 @@ from time import perf_counter
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from solver.configuration.asking import CpSat, Fallback
 from solver.configuration.clausal import Clausal
@@ -23,13 +24,12 @@ from solver.configuration.diagram import Diagram, compile_diagram
 from solver.configuration.diagram_sums import summed_of
 from solver.configuration.free import Free
 from solver.configuration.mixed import Mixed
-from solver.configuration.network import Network
-from solver.configuration.parts import CORE, DEAD, Cut, Engine, Kind, Layout, Part
+from solver.configuration.network import CORE, DEAD, Network
+from solver.configuration.parts import Cut, Engine, Kind, Layout, Part, Stretch, laid_out
 from solver.configuration.problem import ConfigurationProblem, Decision, InvalidProblem, RuleId, Variant
 from solver.configuration.question import Answer, Assignment, Clock, Flags
 from solver.configuration.rooms import Explaining, minimal
-from solver.configuration.simplify import Part as Piece
-from solver.configuration.simplify import Simplified, Void, simplify, split
+from solver.configuration.simplify import Void, simplify, split
 from solver.configuration.translate import Names, translate, variant_of
 
 NODES: Final = 2_000_000  # of all diagrams of a problem
@@ -119,24 +119,32 @@ class CompiledProblem:
     """A problem ready for clicks. Safe to share between threads and to fork; its answers depend on nothing but it."""
 
     def __init__(
-        self, problem: ConfigurationProblem, names: Names, layout: Layout, facts: Facts, seed: int, cp_sat: CpSat
+        self,
+        problem: ConfigurationProblem,
+        names: Names,
+        first: NDArray[np.int64],
+        place: NDArray[np.int32],
+        parts: Sequence[Part],
+        facts: Facts,
+        seed: int,
+        network: Network | None = None,
     ) -> None:
         self.problem = problem
         self.names = names
-        self.layout = layout
+        self.layout = Layout(names, first, place, parts)
+        self.parts = tuple(parts)
         self.facts = facts
         self.seed = seed
-        self.cp_sat = cp_sat
+        self.cp_sat = CpSat(problem, names, seed)
         self.domains_memo = Memo(_MEMO)
         self.completions_memo = Memo(_MEMO)
-        self.parts_with_numbers = tuple(part for part in layout.parts if part.network.numbers)
+        self.parts_with_numbers = tuple(part for part in parts if part.network.numbers)
         self._base: Base | None = None
+        self._network = network
         self._fallbacks: dict[int, Fallback] = {}
-
-    @property
-    def parts(self) -> tuple[Part, ...]:
-        """What the problem fell into."""
-        return self.layout.parts
+        for part in parts:
+            if isinstance(part.engine, Mixed):
+                part.engine.fallback = self.fallback(part.position)
 
     # --- asking ---
 
@@ -187,7 +195,7 @@ class CompiledProblem:
             if found is None:
                 return None
             assignments.append(found)
-        return self.whole(assignments)
+        return self.layout.whole(assignments)
 
     def possible(self, decisions: Sequence[Decision], clock: Clock) -> bool:
         """Whether some variant has all decisions. Raises OutOfTime."""
@@ -207,26 +215,18 @@ class CompiledProblem:
             found = self._fallbacks[part] = Fallback(self.layout, self.parts[part], self.cp_sat)
         return found
 
-    def whole(self, assignments: Sequence[Assignment]) -> Assignment:
-        """Assignments of all parts as one of the network's variables and numbers."""
-        entered = {
-            number.id: value
-            for part, assignment in zip(self.parts, assignments, strict=True)
-            for number, value in zip(part.network.numbers, assignment.numbers, strict=True)
-        }
-        numbers = tuple(entered[number.id] for number in self.names.numbers)
-        return Assignment(self.layout.values(assignments), numbers)
-
     def variant(self, whole: Assignment) -> Variant:
         """An assignment of the network as a variant, without texts."""
         return variant_of(self.names, whole)
 
     # --- the rules as they were written, built when somebody asks why ---
 
-    @cached_property
+    @property
     def network(self) -> Network:
-        """The network before anything was simplified."""
-        return translate(self.problem)[0]
+        """The network before anything was simplified: stated again if the compiled form was stored."""
+        if self._network is None:
+            self._network = translate(self.problem)[0]
+        return self._network
 
     @cached_property
     def explaining(self) -> Explaining:
@@ -266,6 +266,7 @@ class _Compiling:
         self.seed = seed
         self.clock = clock
         self.nodes = nodes
+        self.left = nodes  # of diagrams still to come
         self.report = report
         self.stop = stop
         self.started = perf_counter()
@@ -273,21 +274,21 @@ class _Compiling:
     def run(self) -> CompiledProblem:
         self._say("translate")
         network, names = translate(self.problem)
-        cp_sat = CpSat(self.problem, names, self.seed)
         try:
             self._say("simplify")
             named = {v for formula in network.formulas for v in names.scope_of(formula.expression)[0]}
             simplified = simplify(network, protected=named, seconds=max(1.0, self.clock.left / 3))
             self._say("split")
-            pieces = split(simplified.network, names.derived)
-            layout, nodes = self._layout(network, names, simplified, pieces, cp_sat)
-            compiled = CompiledProblem(
-                self.problem, names, layout, self._facts(network, simplified, layout, nodes), self.seed, cp_sat
-            )
-            compiled.__dict__["network"] = network
+            stretches, places = laid_out(split(simplified.network, names.derived), simplified.network.literals)
+            parts = self._parts(stretches)
+            place = simplified.place.copy()
+            inside = place >= 0
+            place[inside] = places[place[inside]]
+            facts = self._facts(network, place, parts)
+            compiled = CompiledProblem(self.problem, names, network.first, place, parts, facts, self.seed, network)
             self._require_some(compiled)
         except Void:
-            raise VoidProblem(self._why_void(network, names, cp_sat)) from None
+            raise VoidProblem(self._why_void(network, names)) from None
         return compiled
 
     def _say(self, step: str, done: int = 0, total: int = 0) -> None:
@@ -295,62 +296,47 @@ class _Compiling:
             raise Cancelled
         self.report(Publishing(step, done, total))
 
-    def _layout(
-        self, network: Network, names: Names, simplified: Simplified, pieces: Sequence[Piece], cp_sat: CpSat
-    ) -> tuple[Layout, int]:
+    def _parts(self, stretches: Sequence[Stretch]) -> list[Part]:
         parts: list[Part] = []
-        nodes = start = 0
-        places = np.full(simplified.network.literals, DEAD, dtype=np.int32)
-        total = len(pieces)
-        for position, piece in enumerate(pieces):
-            if position % 100 == 0 or piece.network.literals > 200:
-                self._say("compile", position, total)
-            kind, engine = self._engine(piece.network, self.nodes - nodes)
+        for one in stretches:
+            if one.position % 100 == 0 or one.network.literals > 200:
+                self._say("compile", one.position, len(stretches))
+            kind, engine = self._engine(one.network)
             if isinstance(engine, Diagram):
-                nodes += engine.nodes
-            stop = start + piece.network.literals
-            places[piece.literals] = np.arange(start, stop, dtype=np.int32)
-            parts.append(Part(position, start, stop, kind, engine))
-            start = stop
-        place = simplified.place.copy()
-        inside = place >= 0
-        place[inside] = places[place[inside]]
-        layout = Layout(names, network.first, place, parts)
-        for part in parts:
-            if isinstance(part.engine, Mixed):
-                part.engine.fallback = Fallback(layout, part, cp_sat)
-        return layout, nodes
+                self.left -= engine.nodes
+            parts.append(Part(one.position, one.start, one.stop, one.network, kind, engine))
+        return parts
 
-    def _engine(self, network: Network, nodes: int) -> tuple[Kind, Engine]:
+    def _engine(self, network: Network) -> tuple[Kind, Engine]:
         if network.sums or network.formulas:
             try:
                 mixed = Mixed(network, self.problem, seed=self.seed)
             except TooWide as error:
                 raise InvalidProblem(f"{network.rules[error.rule]}: a part of it may come to too much.") from error
-            if nodes > 0 and self.clock.left > 1:
+            if self.left > 0 and self.clock.left > 1:
                 mixed.summed = summed_of(network, nodes=SUMMED, seconds=min(SUMMING, self.clock.left / 4))
             return Kind.MIXED, mixed
         if not (network.clauses or network.counts or network.tables):
             return Kind.FREE, Free(network)
-        if nodes > 0 and self.clock.left > 1:
+        if self.left > 0 and self.clock.left > 1:
             diagram = compile_diagram(
-                network, nodes=min(nodes, LARGEST), seconds=min(ATTEMPT, self.clock.left / 2)
+                network, nodes=min(self.left, LARGEST), seconds=min(ATTEMPT, self.clock.left / 2)
             )
             if diagram is not None:
                 return Kind.DIAGRAM, diagram
         return Kind.CLAUSAL, Clausal(network, seed=self.seed)
 
-    def _facts(self, network: Network, simplified: Simplified, layout: Layout, nodes: int) -> Facts:
-        kinds = Counter(part.kind for part in layout.parts)
-        open_ = sum(len(part.network.variables) for part in layout.parts)
-        light = sum(len(p.network.variables) for p in layout.parts if p.kind in (Kind.FREE, Kind.DIAGRAM))
+    def _facts(self, network: Network, place: NDArray[np.int32], parts: Sequence[Part]) -> Facts:
+        kinds = Counter(part.kind for part in parts)
+        open_ = sum(len(part.network.variables) for part in parts)
+        light = sum(len(part.network.variables) for part in parts if part.kind in (Kind.FREE, Kind.DIAGRAM))
         return Facts(
             variables=len(network.variables),
             literals=network.literals,
-            dead=int((layout.place == DEAD).sum()),
-            core=int((layout.place == CORE).sum()),
+            dead=int((place == DEAD).sum()),
+            core=int((place == CORE).sum()),
             parts={str(kind): number for kind, number in sorted(kinds.items())},
-            nodes=nodes,
+            nodes=self.nodes - self.left,
             compiled_share=light / open_ if open_ else 1.0,
             seconds=perf_counter() - self.started,
         )
@@ -363,9 +349,9 @@ class _Compiling:
                 if part.engine.find(question, self.clock) is None:
                     raise Void
 
-    def _why_void(self, network: Network, names: Names, cp_sat: CpSat) -> frozenset[RuleId]:
+    def _why_void(self, network: Network, names: Names) -> frozenset[RuleId]:
         """The rules of the first room in which nothing is valid; fewer if parts of them in other rooms suffice."""
-        explaining = Explaining(self.problem, names, network, cp_sat)
+        explaining = Explaining(self.problem, names, network, CpSat(self.problem, names, self.seed))
         for position in range(len(explaining.layout.parts)):
             room = explaining.room(position)
             if room.find((), None, self.clock) is None:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from solver.configuration.compile import CompiledProblem
 from solver.configuration.decisions import decided, require_known
 from solver.configuration.explain import Conflicting, explain
-from solver.configuration.network import Network
-from solver.configuration.parts import CORE, Cut
+from solver.configuration.network import CORE, Network
+from solver.configuration.parts import Cut
 from solver.configuration.problem import Choose, Decision, Enter, GroupId, OptionId, ParameterId, Variant
 from solver.configuration.question import Assignment, Clock, Costs
 
@@ -175,7 +175,7 @@ def weigh(compiled: CompiledProblem, costs: CostsByOption, prefer: Mapping[Decis
     places = {number.id: place for place, number in enumerate(names.numbers)}
     parts: list[Costs] = []
     wishes: dict[int, tuple[tuple[int, int], ...]] = {}
-    for part in layout.parts:
+    for part in compiled.parts:
         own = [places[number.id] for number in part.network.numbers]
         parts.append(Costs(inward[part.start : part.stop], tuple(whole.numbers[place] for place in own)))
         if found := tuple((own.index(place), value) for place, value in whole.wishes if place in own):
@@ -259,7 +259,7 @@ def _complete(
         if one is None:
             return None
         found.append(one)
-    return compiled.whole(found)
+    return compiled.layout.whole(found)
 
 
 def _complete_part(

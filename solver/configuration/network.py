@@ -17,6 +17,9 @@ from solver.configuration.problem import GroupId, IntegerParameter, OptionId, Pa
 from solver.configuration.rules import Expression
 
 OWN: Final = -1  # the rule of a constraint that belongs to a group itself and is always in force
+# Where a literal went that has no place in a smaller network or in its parts:
+DEAD: Final = -1  # no variant has it
+CORE: Final = -2  # every variant has it
 
 Ints = NDArray[np.int64]
 

@@ -6,18 +6,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import Final, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.configuration.network import Network
-from solver.configuration.problem import Decision, Enter
+from solver.configuration.network import DEAD, Network
+from solver.configuration.problem import Decision, Enter, ParameterId
 from solver.configuration.question import Answer, Assignment, Clock, Costs, Flags, Least, Question, Spans
+from solver.configuration.simplify import Part as Piece
 from solver.configuration.translate import Names
-
-DEAD: Final = -1  # place of a literal that no variant has
-CORE: Final = -2  # place of a literal that every variant has
 
 
 class Kind(StrEnum):
@@ -48,19 +46,34 @@ class Engine(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """Variables and numbers that constraints tie together. Its literals are the places `start` to `stop` of all."""
+class Stretch:
+    """Variables and numbers that constraints tie together. Their literals are the places `start` to `stop` of all."""
 
     position: int
     start: int
     stop: int
+    network: Network
+
+
+@dataclass(frozen=True, slots=True)
+class Part(Stretch):
+    """A stretch, and what answers for it."""
+
     kind: Kind
     engine: Engine
 
-    @property
-    def network(self) -> Network:
-        """The part's own network."""
-        return self.engine.network
+
+def laid_out(pieces: Sequence[Piece], literals: int) -> tuple[list[Stretch], NDArray[np.int32]]:
+    """Pieces of a network of so many literals, one after the other; and the place of each of its literals."""
+    places = np.full(literals, DEAD, dtype=np.int32)
+    found: list[Stretch] = []
+    start = 0
+    for position, piece in enumerate(pieces):
+        stop = start + piece.network.literals
+        places[piece.literals] = np.arange(start, stop, dtype=np.int32)
+        found.append(Stretch(position, start, stop, piece.network))
+        start = stop
+    return found, places
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +100,9 @@ class Cut:
 class Layout:
     """Where the questions of a problem are among the parts; and decisions as cuts."""
 
-    def __init__(self, names: Names, first: NDArray[np.int64], place: NDArray[np.int32], parts: Sequence[Part]) -> None:
+    def __init__(
+        self, names: Names, first: NDArray[np.int64], place: NDArray[np.int32], parts: Sequence[Stretch]
+    ) -> None:
         self.names = names
         self.first = first
         self.place = place
@@ -203,13 +218,17 @@ class Layout:
         spread: NDArray[np.uint8] = looked[self._look]
         return spread
 
-    def values(self, assignments: Sequence[Assignment]) -> NDArray[np.int32]:
-        """Assignments of all parts as the values of the network's variables."""
+    def whole(self, assignments: Sequence[Assignment]) -> Assignment:
+        """Assignments of all parts as one of the network's variables and numbers."""
         flags = np.zeros(self.size, dtype=np.uint8)
+        entered: dict[ParameterId, int] = {}
         for part, assignment in zip(self.parts, assignments, strict=True):
             flags[part.start + part.network.first[:-1] + assignment.values] = 1
+            for number, value in zip(part.network.numbers, assignment.numbers, strict=True):
+                entered[number.id] = value
         true = np.flatnonzero(self.spread(flags, core=1))
-        return (true - self.first[:-1]).astype(np.int32)
+        numbers = tuple(entered[number.id] for number in self.names.numbers)
+        return Assignment((true - self.first[:-1]).astype(np.int32), numbers)
 
     def inward(self, literals: NDArray[np.int64]) -> NDArray[np.int64]:
         """Numbers of the network's literals, added up for each place."""

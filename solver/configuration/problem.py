@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from itertools import product
 from typing import Final, NewType, overload
 
@@ -19,13 +18,14 @@ from solver.configuration.rules import (
     Implies,
     Length,
     Member,
-    Negative,
     Not,
-    Number,
     Or,
     Parameter,
     Sum,
+    all_of,
+    any_of,
     names_in,
+    number_of,
     texts_in,
 )
 
@@ -570,18 +570,18 @@ def _constraints(problem: ConfigurationProblem) -> Iterator[Rule]:
 def _asked_group(group: OptionGroup, when: Expression) -> Expression:
     """Not asked: nothing is chosen. Asked: at least the minimum; the maximum always holds."""
     members = [Member(group.id, option) for option in group.options]
-    nothing = Or((when, Not(_any_of(members))))
+    nothing = Or((when, Not(any_of(members))))
     if group.minimum == 0:
         return nothing
     if group.minimum == 1:
-        return And((nothing, Implies(when, _any_of(members))))
-    enough = Comparison(Sum(tuple(members)), Comparator.GREATER_OR_EQUAL, _number(group.minimum))
+        return And((nothing, Implies(when, any_of(members))))
+    enough = Comparison(Sum(tuple(members)), Comparator.GREATER_OR_EQUAL, number_of(group.minimum))
     return And((nothing, Implies(when, enough)))
 
 
 def _asked_parameter(parameter: IntegerParameter, when: Expression) -> Expression:
     """Not asked for: `otherwise`. Asked for: one of its numbers."""
-    name, otherwise = Parameter(parameter.id), _number(parameter.otherwise)
+    name, otherwise = Parameter(parameter.id), number_of(parameter.otherwise)
     unasked = Or((when, Comparison(name, Comparator.EQUAL, otherwise)))
     if parameter.otherwise in parameter.asked:
         return unasked
@@ -601,8 +601,8 @@ def _table(problem: ConfigurationProblem, rule: TableRule) -> Expression:
     ways: list[Expression] = []
     for chosen in product((False, True), repeat=len(may_be_empty)):
         empty = [name for name, skipped in zip(may_be_empty, chosen, strict=True) if skipped]
-        ways.append(_all_of([*(_nothing(problem, name) for name in empty), _some_row(rule, frozenset(empty))]))
-    return _any_of(ways)
+        ways.append(all_of([*(_nothing(problem, name) for name in empty), _some_row(rule, frozenset(empty))]))
+    return any_of(ways)
 
 
 def _some_row(rule: TableRule, skipped: frozenset[str], nothing: Mapping[str, Expression] | None = None) -> Expression:
@@ -612,15 +612,15 @@ def _some_row(rule: TableRule, skipped: frozenset[str], nothing: Mapping[str, Ex
         cells = zip(rule.names, line, strict=True)
         rows[tuple((name, cell) for name, cell in cells if cell is not None and name not in skipped)] = None
     if () in rows:
-        return _number(1)
-    return _any_of([_all_of([part for name, cell in row for part in _fits(rule, name, cell, nothing)]) for row in rows])
+        return number_of(1)
+    return any_of([all_of([part for name, cell in row for part in _fits(rule, name, cell, nothing)]) for row in rows])
 
 
 def _fits(rule: TableRule, name: str, cell: Cell, nothing: Mapping[str, Expression] | None) -> list[Expression]:
     if isinstance(cell, Within):
         limits = ((cell.low, Comparator.GREATER_OR_EQUAL), (cell.high, Comparator.LESS_OR_EQUAL))
         try:
-            return [Comparison(Parameter(name), sign, _number(end)) for end, sign in limits if end is not None]
+            return [Comparison(Parameter(name), sign, number_of(end)) for end, sign in limits if end is not None]
         except ValueError as error:
             raise InvalidProblem(f"{rule.id}: {name}: {error}") from error
     member = Member(name, str(cell))
@@ -632,20 +632,7 @@ def _group(problem: ConfigurationProblem, name: str) -> OptionGroup:
 
 
 def _nothing(problem: ConfigurationProblem, name: str) -> Expression:
-    return Not(_any_of([Member(name, option) for option in _group(problem, name).options]))
+    return Not(any_of([Member(name, option) for option in _group(problem, name).options]))
 
 
-def _any_of(parts: Sequence[Expression]) -> Expression:
-    if not parts:
-        return _number(0)
-    return parts[0] if len(parts) == 1 else Or(tuple(parts))
 
-
-def _all_of(parts: Sequence[Expression]) -> Expression:
-    if not parts:
-        return _number(1)
-    return parts[0] if len(parts) == 1 else And(tuple(parts))
-
-
-def _number(number: Exact) -> Expression:
-    return Number(Fraction(number)) if number >= 0 else Negative(Number(Fraction(-number)))

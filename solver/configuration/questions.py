@@ -32,9 +32,9 @@ from solver.configuration.rules import (
     Modulo,
     Not,
     Number,
-    Or,
     Parameter,
     Quotient,
+    any_of,
     walk,
 )
 from solver.configuration.translate import translate, variant_of
@@ -109,7 +109,7 @@ def zero(problem: ConfigurationProblem, expression: Expression) -> Expression | 
     tests = [Comparison(divisor, Comparator.EQUAL, ZERO) for divisor in found]
     if not tests:
         return None
-    return tests[0] if len(tests) == 1 else Or(tuple(tests))
+    return any_of(tests)
 
 
 def _divisors(problem: ConfigurationProblem, expression: Expression) -> Iterator[Expression]:

@@ -7,7 +7,7 @@ hitting-set tree (1987), with searches under a part of the rules.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from threading import Lock
@@ -17,10 +17,9 @@ import numpy as np
 
 from solver.configuration.asking import CpSat, Fallback
 from solver.configuration.cores import Explainer
-from solver.configuration.free import Free
 from solver.configuration.mixed import Mixed
 from solver.configuration.network import Network
-from solver.configuration.parts import Cut, Kind, Layout, Part
+from solver.configuration.parts import Cut, Layout, Stretch, laid_out
 from solver.configuration.problem import ConfigurationProblem, Decision, RuleId
 from solver.configuration.question import Assignment, Clock, Flags
 from solver.configuration.simplify import split
@@ -200,19 +199,10 @@ class Explaining:
     def __init__(self, problem: ConfigurationProblem, names: Names, network: Network, cp_sat: CpSat) -> None:
         self._problem = problem
         self._cp_sat = cp_sat
-        pieces = split(network, names.derived)
-        places = np.zeros(network.literals, dtype=np.int32)
-        parts: list[Part] = []
-        start = 0
-        for position, piece in enumerate(pieces):
-            stop = start + piece.network.literals
-            places[piece.literals] = np.arange(start, stop, dtype=np.int32)
-            parts.append(Part(position, start, stop, Kind.FREE, Free(piece.network)))
-            start = stop
-        self.layout = Layout(names, network.first, places, parts)
+        stretches, places = laid_out(split(network, names.derived), network.literals)
+        self.layout = Layout(names, network.first, places, stretches)
         self._rules = {rule: number for number, rule in enumerate(network.rules)}
         self._rooms: dict[int, Room] = {}
-        self._some: dict[int, Assignment] = {}
         self._lock = Lock()
 
     def room(self, position: int) -> Room:
@@ -223,13 +213,12 @@ class Explaining:
                 found = self._rooms[position] = self._made(self.layout.parts[position])
         return found
 
-    def _made(self, part: Part) -> Room:
+    def _made(self, part: Stretch) -> Room:
         network = part.network
         if not network.sums and not network.formulas:
             return ClosedRoom(network)
         engine = Mixed(network, self._problem, seed=0)
-        fallback = Fallback(self.layout, part, self._cp_sat)
-        engine.fallback = fallback
+        engine.fallback = Fallback(self.layout, part, self._cp_sat)
 
         def search(cuts: Sequence[Cut], rules: Flags | None, clock: Clock) -> Assignment | None:
             question = self.layout.question(part.position, cuts)
@@ -247,32 +236,13 @@ class Explaining:
             by_room.setdefault(cut.part, []).append(cut)
         mask = np.zeros(len(self._rules), dtype=np.uint8)
         mask[[self._rules[rule] for rule in rules]] = 1
-        found: dict[int, Assignment] = {}
+        found: list[Assignment] = []
         for part in self.layout.parts:
             assignment = self.room(part.position).find(by_room.get(part.position, ()), mask, clock)
             if assignment is None:
                 return None
-            found[part.position] = assignment
-        return self.whole(found, clock)
-
-    def whole(self, some: Mapping[int, Assignment], clock: Clock) -> Assignment:
-        """Assignments of some rooms, by number, with what else is valid in all others."""
-        every = [some.get(part.position) or self._any(part.position, clock) for part in self.layout.parts]
-        entered = {
-            number.id: value
-            for part, assignment in zip(self.layout.parts, every, strict=True)
-            for number, value in zip(part.network.numbers, assignment.numbers, strict=True)
-        }
-        numbers = tuple(entered[number.id] for number in self.layout.names.numbers)
-        return Assignment(self.layout.values(every), numbers)
-
-    def _any(self, position: int, clock: Clock) -> Assignment:
-        found = self._some.get(position)
-        if found is None:
-            some = self.room(position).find((), None, clock)
-            assert some is not None  # a void problem is not compiled
-            found = self._some[position] = some
-        return found
+            found.append(assignment)
+        return self.layout.whole(found)
 
 
 def signed(cut: Cut) -> int:

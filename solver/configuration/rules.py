@@ -617,6 +617,35 @@ def rebuilt(expression: Expression, parts: Sequence[Expression]) -> Expression:
 
 _ZERO: Final = Number(Fraction(0))
 
+# --- building ------------------------------------------------------------------------------------------------------
+
+
+def number_of(value: Exact) -> Expression:
+    """A number as an expression; raises ValueError if it is no decimal of at most MAXIMUM_DIGITS places."""
+    return Number(Fraction(value)) if value >= 0 else Negative(Number(Fraction(-value)))
+
+
+def all_of(parts: Sequence[Expression]) -> Expression:
+    """That all hold; of none: 1."""
+    return _joined(And, parts, 1)
+
+
+def any_of(parts: Sequence[Expression]) -> Expression:
+    """That one holds; of none: 0."""
+    return _joined(Or, parts, 0)
+
+
+def sum_of(parts: Sequence[Expression]) -> Expression:
+    """The sum; of none: 0."""
+    return _joined(Sum, parts, 0)
+
+
+def _joined(kind: type[And] | type[Or] | type[Sum], parts: Sequence[Expression], nothing: int) -> Expression:
+    if not parts:
+        return number_of(nothing)
+    return parts[0] if len(parts) == 1 else kind(tuple(parts))
+
+
 # --- reading -------------------------------------------------------------------------------------------------------
 
 _GRAMMAR: Final = r"""

@@ -24,7 +24,7 @@ def sample(compiled: CompiledProblem, count: int, seed: int) -> tuple[Variant, .
     """`count` valid variants, the same for the same seed; they may repeat. No texts. `is_uniform`: all alike."""
     generator = np.random.default_rng(seed)
     by_part = [_drawn(compiled, part, count, generator) for part in compiled.parts]
-    return tuple(compiled.variant(compiled.whole(row)) for row in zip(*by_part, strict=True))
+    return tuple(compiled.variant(compiled.layout.whole(row)) for row in zip(*by_part, strict=True))
 
 
 def _drawn(compiled: CompiledProblem, part: Part, count: int, generator: np.random.Generator) -> list[Assignment]:

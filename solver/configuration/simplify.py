@@ -13,12 +13,9 @@ from numpy.typing import NDArray
 
 from solver.configuration.clausal import NoModel, values_at_root
 from solver.configuration.cnf import Cnf, encode
-from solver.configuration.network import OWN, Clause, Count, Formula, Network, Sum, Table, Variable
+from solver.configuration.network import CORE, DEAD, OWN, Clause, Count, Formula, Network, Sum, Table, Variable
 from solver.configuration.question import Clock
 from solver.configuration.rules import Expression, names_in
-
-DEAD: Final = -1  # no variant has the literal
-CORE: Final = -2  # every variant has it
 
 _SUBSET_TESTS: Final = 2_000_000  # literals looked at in search of subsumed clauses
 

@@ -10,10 +10,10 @@ import numpy as np
 from solver.configuration.compile import CompiledProblem
 from solver.configuration.complete import CostsByOption, Weighed, weigh
 from solver.configuration.decisions import require_known
-from solver.configuration.parts import CORE, Part
+from solver.configuration.network import CORE
+from solver.configuration.parts import Part
 from solver.configuration.problem import Decision, GroupId, OptionId
 from solver.configuration.question import Clock, Question, Spans
-from solver.configuration.translate import is_one_variable
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,20 +110,13 @@ def _options(
     lows = np.concatenate([np.zeros(0, dtype=np.int64), *(spans.low for spans in found)])
     highs = np.concatenate([np.zeros(0, dtype=np.int64), *(spans.high for spans in found)])
     exact = np.concatenate([np.zeros(0, dtype=np.uint8), *(spans.exact for spans in found)])
-    others = [  # exactness without the part: whether all other parts are exact
-        (
-            all(span.low_exact for k, span in enumerate(wholes) if k != part) if not total.low_exact else True,
-            all(span.high_exact for k, span in enumerate(wholes) if k != part) if not total.high_exact else True,
-        )
-        for part in range(len(wholes))
-    ]
+    inexact_low = {part for part, span in enumerate(wholes) if not span.low_exact}
+    inexact_high = {part for part, span in enumerate(wholes) if not span.high_exact}
     spans: dict[tuple[GroupId, OptionId], Span] = {}
     for group in compiled.problem.groups:
-        variables = names.of_group[group.id]
-        for position, option in enumerate(group.options):
-            one = is_one_variable(group)
-            literal = names.starts[variables[0 if one else position]] + (position if one else 1)
-            place = int(layout.place[literal])
+        for option in group.options:
+            variable, value = names.value(group.id, option)
+            place = int(layout.place[names.starts[variable] + value])
             if place == CORE:
                 spans[group.id, option] = total
             elif place >= 0 and lows[place] <= highs[place]:
@@ -131,7 +124,7 @@ def _options(
                 spans[group.id, option] = Span(
                     int(lows[place]) + total.low - wholes[part].low,
                     int(highs[place]) + total.high - wholes[part].high,
-                    bool(exact[place] & 1) and others[part][0],
-                    bool(exact[place] & 2) and others[part][1],
+                    bool(exact[place] & 1) and inexact_low <= {part},
+                    bool(exact[place] & 2) and inexact_high <= {part},
                 )
     return spans

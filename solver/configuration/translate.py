@@ -183,13 +183,8 @@ def variant_of(names: Names, whole: Assignment) -> Variant:
     return Variant(chosen, entered)
 
 
-def network_of(problem: ConfigurationProblem) -> Network:
-    """The network of a problem; its rules are those of `problem.constraints`, in their order."""
-    return translate(problem)[0]
-
-
 def translate(problem: ConfigurationProblem) -> tuple[Network, Names]:
-    """The network, and where the problem's questions are in it."""
+    """The network, and where the problem's questions are in it. Its rules are `problem.constraints`, in their order."""
     names = Names(problem)
     builder = _Builder(names)
     for group in problem.groups:
@@ -211,10 +206,6 @@ def translate(problem: ConfigurationProblem) -> tuple[Network, Names]:
         formulas=tuple(builder.formulas),
     )
     return network, names
-
-
-class _TooMany(Exception):
-    """Distribution would give too many clauses."""
 
 
 class _Builder:

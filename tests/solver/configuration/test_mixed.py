@@ -382,7 +382,7 @@ def test_what_could_leave_64_bits_is_refused_when_it_is_built(monkeypatch: pytes
     monkeypatch.setattr(translate, "MAXIMUM_VALUES", 1)
     x = IntegerParameter(ParameterId("x"), 0, 10**9)
     problem = ConfigurationProblem((BOARD,), (x,))
-    network = translate.network_of(problem)
+    network, _ = translate.translate(problem)
     wide = Network(
         network.variables,
         network.first,

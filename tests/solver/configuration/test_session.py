@@ -366,7 +366,7 @@ def test_what_time_does_not_settle_is_undecided_and_never_excluded(bicycle: Comp
     own = (choose("drive.belt"), choose("fork.carbon"), choose("tyres.t28"), choose("colour.sun"), choose("size.xl"))
     truth = valid_domains(bicycle, own)
     assert truth is not None
-    compiled.layout.parts = tuple(replace(part, engine=_TooLate(part.network)) for part in compiled.parts)  # type: ignore[arg-type]
+    compiled.parts = tuple(replace(part, engine=_TooLate(part.network)) for part in compiled.parts)  # type: ignore[arg-type]
     found = valid_domains(compiled, own)
     assert found is not None
     assert found.undecided

@@ -8,10 +8,10 @@ from pysat.solvers import Solver
 
 from solver.configuration import clausal
 from solver.configuration.cnf import encode
-from solver.configuration.network import OWN, Clause, Count, Formula, Network, Sum, Table, Variable
+from solver.configuration.network import CORE, DEAD, OWN, Clause, Count, Formula, Network, Sum, Table, Variable
 from solver.configuration.problem import GroupId, IntegerParameter, OptionId, ParameterId, RuleId
 from solver.configuration.rules import parse
-from solver.configuration.simplify import CORE, DEAD, Part, Void, simplify, split
+from solver.configuration.simplify import Part, Void, simplify, split
 from tests.solver.configuration.networks import every_assignment, literals_of, random_network
 
 
