@@ -38,6 +38,8 @@ from catalog.review import review
 from catalog.rows import Company, CompanyRow
 from catalog.shape import Finding, field_of, shaped
 from catalog.verify import (
+    Compile,
+    compile_in_time,
     factory_problems,
     manufacturing_problems,
     price_problems,
@@ -96,8 +98,12 @@ def load_catalog(session: Session, company_id: int, text: str | bytes, *, loaded
 # --- reading --------------------------------------------------------------------------------------------------------
 
 
-def read_file(text: str | bytes, around: Around | None = None) -> CatalogFile:
+def read_file(
+    text: str | bytes, around: Around | None = None, *, compile_: Compile = compile_in_time
+) -> CatalogFile:
     """The sections of a file, all of them good. Raises Refused with everything that is wrong.
+
+    `compile_`: what compiles its product; what else than a fault of the product it raises goes through.
 
     What is already published comes `around` the file; without it, names that the file itself does not have are not
     judged. Rules, prices and routings are judged together once each section has its right shape.
@@ -109,7 +115,7 @@ def read_file(text: str | bytes, around: Around | None = None) -> CatalogFile:
     found = _Findings(document)
     sections = _sections(document, found)
     file = CatalogFile(document, **sections)
-    compiled = _verify(file, around or Around(), found)
+    compiled = _verify(file, around or Around(), found, compile_)
     found.refuse()
     return replace(file, compiled=compiled)
 
@@ -169,7 +175,7 @@ def _sections(document: Document, found: _Findings) -> dict[str, Any]:
     return sections
 
 
-def _verify(file: CatalogFile, around: Around, found: _Findings) -> CompiledProblem | None:
+def _verify(file: CatalogFile, around: Around, found: _Findings, compile_: Compile) -> CompiledProblem | None:
     """Every section by itself, then what hangs together: what is published stands for sections that are missing.
 
     The product, compiled, if there is one.
@@ -181,7 +187,7 @@ def _verify(file: CatalogFile, around: Around, found: _Findings) -> CompiledProb
     compiled = None
     product_good = file.product is None or found.take("product", product_problems(file.product))
     if file.product is not None and product_good:
-        compiled, solved = solved_problems(file.product)
+        compiled, solved = solved_problems(file.product, compile_)
         found.take("product", solved)
     _verify_prices(file, around, found, "product" in broken)
     _verify_manufacturing(file, around, found, "product" in broken, factory)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fractions import Fraction
@@ -62,6 +62,7 @@ from solver.scheduling.problem import LineId, MaterialId, PlantId, Second
 
 SECONDS = 5.0  # for one question to the solver
 COMPILING = 30.0  # for the first one, whether anything is valid
+Compile = Callable[[ConfigurationProblem], CompiledProblem]
 MAXIMUM_WRITTEN_OUT = 100_000  # options, rules and rows of all instances of all components
 SAMPLE = 40  # valid variants whose price and work order are tried
 
@@ -621,13 +622,20 @@ def _exactly_one(group: GroupContent | OptionGroup) -> bool:
     return group.minimum == group.maximum == 1 and group.when is None
 
 
-def solved_problems(product: ProductContent) -> tuple[CompiledProblem | None, tuple[Finding, ...]]:
+def compile_in_time(problem: ConfigurationProblem) -> CompiledProblem:
+    """Compile, within the time that a file's product may take. Raises as `compile_problem` does."""
+    return compile_problem(problem, seconds=COMPILING)
+
+
+def solved_problems(
+    product: ProductContent, compile_: Compile = compile_in_time
+) -> tuple[CompiledProblem | None, tuple[Finding, ...]]:
     """The compiled problem, and what only the solver sees: nothing is valid, a preset or the defaults conflict.
 
     The product has no `product_problems`.
     """
     try:
-        compiled = compile_problem(state(product), seconds=COMPILING)
+        compiled = compile_(state(product))
     except VoidProblem as void:
         message = N_("no configuration is valid under the rules: %(rules)s")
         rules = ", ".join(sorted(void.rules)) or "-"

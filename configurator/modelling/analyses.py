@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC
+from functools import partial
 from typing import Any
 
 from catalog.compare import compare
@@ -16,6 +17,7 @@ from catalog.products import ProductContent
 from catalog.review import review
 from catalog.rows import utc_now
 from catalog.state import state
+from catalog.verify import COMPILING
 from configurator import db
 from configurator.modelling.effects import Broken, Document, documents, effects
 from configurator.modelling.report import (
@@ -38,6 +40,8 @@ SECONDS = 60.0
 Report = dict[str, Any]
 Told = Callable[[str, float], None]  # the step, and the share of the whole that is done
 
+_COMPILED = 0.05  # share of the whole at which the product is compiled
+
 # What of the time each step may take; what is left over is not used.
 _SHARE = {"analyse": 0.55, "review": 0.2, "compare": 0.15, "documents": 0.1}
 
@@ -50,14 +54,23 @@ def analysed(
     told: Told = lambda _step, _share: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Report:
-    """The report about a file, as plain data. A file with faults has `refused` and nothing else; nothing is stored."""
+    """The report about a file, as plain data. A file with faults has `refused` and nothing else; nothing is stored.
+
+    Raises Cancelled if it was stopped before the product was compiled.
+    """
     told("read", 0.0)
     with db.reading() as session:
         around = surroundings(session, company_id, utc_now().astimezone(UTC).date())
+    compile_ = partial(
+        compile_problem,
+        seconds=COMPILING,
+        report=lambda publishing: told("compile", _COMPILED * publishing.done / max(1, publishing.total)),
+        stop=stop,
+    )
     try:
-        file = read_file(text, around)
+        file = read_file(text, around, compile_=compile_)
     except Refused as refused:
-        void = _void(text, around)
+        void = _void(text)
         problems = [problem_data(problem) for problem in refused.problems]
         return {"format": FORMAT, "refused": problems, "void": void, "sections": [], "products": []}
     codes = [*_touched(file, around)]
@@ -93,7 +106,7 @@ def _touched(file: CatalogFile, around: Around) -> Iterator[str]:
     yield from found or (code for code in around.products if code in around.manufacturing)
 
 
-def _void(text: bytes, around: Around) -> Report | None:
+def _void(text: bytes) -> Report | None:
     """If the file's only fault is that nothing is valid: all the rules that contradict each other."""
     product = _shape(text)
     if product is None:
@@ -146,8 +159,9 @@ class _Product:
             "difference": None, "effects": None,
         }  # fmt: skip
         if mine:
-            self._tell("compile", 0.0)
-            compiled = compile_problem(state(product))
+            compiled = self.file.compiled
+            assert compiled is not None  # a file that is read has its product compiled
+            found["facts"] = asdict(compiled.facts)
             analysis = analyse(
                 compiled, seconds=self._seconds("analyse"), report=self._analysing, stop=self.stop
             )
@@ -166,7 +180,7 @@ class _Product:
         self.told(step, self.start + self.part * share)
 
     def _analysing(self, progress: Progress) -> None:
-        self._tell(str(progress.step), 0.05 + 0.4 * progress.share)
+        self._tell(str(progress.step), _COMPILED + 0.4 * progress.share)
 
     def _review(self, product: ProductContent, words: Wording) -> Report:
         own_prices = self.file.prices if self.file.prices and self.file.prices.product == self.code else None

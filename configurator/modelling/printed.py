@@ -19,6 +19,8 @@ def lines_of(report: Data, filename: str) -> Iterator[str]:
     for product in report["products"]:
         yield ""
         yield f"{product['code']}: {product['name']['en']}"
+        if product["facts"] is not None:
+            yield _facts(product["facts"])
         if product["analysis"] is not None:
             yield from _analysis(product["analysis"])
         if product["review"] is not None:
@@ -27,6 +29,16 @@ def lines_of(report: Data, filename: str) -> Iterator[str]:
             yield from _difference(product["difference"])
         if product["effects"] is not None:
             yield from _effects(product["effects"])
+
+
+def _facts(facts: Data) -> str:
+    """What publishing found."""
+    parts = ", ".join(f"{number} {kind}" for kind, number in facts["parts"].items())
+    return (
+        f"  compiled in {facts['seconds']:.1f} s: {facts['variables']} questions, {facts['literals']} answers "
+        f"({facts['dead']} impossible, {facts['core']} always so); parts: {parts or 'none'}; "
+        f"{facts['nodes']} nodes; {facts['compiled_share']:.0%} of the questions answered at once"
+    )
 
 
 def _ids(rows: Sequence[Data]) -> str:

@@ -19,6 +19,7 @@ from configurator.jobs import Job, JobContext, JobState, enqueue, handler, reque
 from configurator.modelling import services
 from configurator.modelling.analyses import SECONDS, analysed
 from configurator.modelling.models import Submission, SubmissionState, move
+from solver.configuration.compile import Cancelled
 
 KIND = "analyse"
 SHOWN = 10  # of the newest, in the list
@@ -92,10 +93,13 @@ def analyse_submission(context: JobContext) -> dict[str, Any]:
         if submission.report is not None or submission.state != SubmissionState.OPEN:
             return {"submission_id": submission_id}  # a worker died after it had written it
         data = submission.data
-    report = analysed(
-        context.company_id, data, seconds=float(context.arguments.get("seconds", SECONDS)),
-        told=lambda step, share: context.report(step=step, share=round(share, 3)), stop=context.stop.is_set,
-    )  # fmt: skip
+    try:
+        report = analysed(
+            context.company_id, data, seconds=float(context.arguments.get("seconds", SECONDS)),
+            told=lambda step, share: context.report(step=step, share=round(share, 3)), stop=context.stop.is_set,
+        )  # fmt: skip
+    except Cancelled:  # before there was anything to say
+        return {"submission_id": submission_id}
     with db.writing() as session:
         row = db.lock_row(session, Submission, submission_id)
         assert row is not None

@@ -18,7 +18,7 @@ from configurator.audit import AuditEvent
 from configurator.auth import Role
 from configurator.errors import NotFound, StateRefused
 from configurator.jobs import Job, JobContext, JobState, run_job
-from configurator.modelling import analyses, submissions
+from configurator.modelling import analyses, printed, submissions
 from configurator.modelling.models import Submission, SubmissionState
 from configurator.modelling.services import load_file
 from tests.catalog.small import LAMP, broken, section
@@ -151,6 +151,35 @@ def test_an_analysis_that_is_stopped_keeps_what_it_found_and_publishes_nothing(
     assert revisions() == []
     with pytest.raises(StateRefused):
         submissions.cancel(company_id, found.id)
+
+
+def test_a_compilation_that_is_stopped_leaves_nothing(company_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = Event()
+    original = analyses.compile_problem
+
+    def slowly(problem: Any, *, stop: Any, **more: Any) -> Any:
+        begun.set()
+        wait_for(stop)
+        return original(problem, stop=stop, **more)
+
+    monkeypatch.setattr(analyses, "compile_problem", slowly)
+    found = submissions.submit(company_id, "lamp.yaml", LAMP.encode(), actor_id=None, seconds=30)
+    thread = Thread(target=run_job, args=(found.job_id,))
+    thread.start()
+    assert begun.wait(20)
+    submissions.cancel(company_id, found.id)
+    thread.join(30)
+    after = submissions.submission(company_id, found.id)
+    assert after.job_state is JobState.CANCELLED and after.is_over and after.report is None
+    assert revisions() == []
+
+
+def test_a_report_says_what_compiling_found(company_id: int) -> None:
+    found = handed_in(company_id, LAMP)
+    facts = found.report["products"][0]["facts"]  # type: ignore[index]
+    assert facts["variables"] > 0 and sum(facts["parts"].values()) > 0
+    (line,) = [one for one in printed.lines_of(found.report, "lamp.yaml") if "compiled in" in one]  # type: ignore[arg-type]
+    assert f"{facts['variables']} questions" in line
 
 
 def wait_for(stop: Callable[[], bool]) -> None:
