@@ -23,6 +23,7 @@ from solver.scheduling.problem import (
     OperationId,
     PlantId,
     Precedence,
+    Running,
     Second,
     WorkOrder,
     WorkOrderId,
@@ -162,7 +163,7 @@ def _operation(
         modes=_modes(row, minutes, plant),
         predecessors=tuple(Precedence(operation_id(order_id, name), wait) for name, wait in before.items()),
         family=_family(row, variant),
-        interruptible=row.interruptible,
+        running=Running.PAUSES if row.interruptible else Running.WHOLE,
         materials=_materials(row, parts, plant),
     )
 

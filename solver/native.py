@@ -28,6 +28,9 @@ KERNELS = (
     "solver.configuration.diagram_store",
     "solver.configuration.diagram_sift",
     "solver.configuration.propagation",
+    "solver.scheduling.timing",
+    "solver.scheduling.sequences",
+    "solver.scheduling.anneal",
     "solver.configuration.mixed_passes",
 )  # the modules that have kernels, those that compile longest last: they are begun first
 

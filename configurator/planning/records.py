@@ -17,6 +17,7 @@ from solver.scheduling.problem import (
     OperationId,
     Placement,
     Precedence,
+    Running,
     Second,
     WorkOrder,
     WorkOrderId,
@@ -49,7 +50,7 @@ def _operation_to_json(operation: Operation, prefix: int) -> dict[str, Any]:
         "modes": [[mode.line, mode.duration] for mode in operation.modes],
         "after": [[before.operation[prefix:], before.minimum_wait] for before in operation.predecessors],
         "family": operation.family,
-        "interruptible": operation.interruptible,
+        "running": operation.running.value,
         "materials": [[need.material, need.quantity] for need in operation.materials],
     }
 
@@ -70,9 +71,16 @@ def _operation_from(number: str, row: Mapping[str, Any]) -> Operation:
         tuple(Mode(LineId(line), duration) for line, duration in row["modes"]),
         tuple(Precedence(OperationId(f"{number}/{name}"), wait) for name, wait in row["after"]),
         FamilyId(row["family"]) if row["family"] is not None else None,
-        row["interruptible"],
+        _running(row),
         tuple(MaterialNeed(MaterialId(material), quantity) for material, quantity in row["materials"]),
     )
+
+
+def _running(row: Mapping[str, Any]) -> Running:
+    """Rows from before operations could run in more than two ways have a yes or no."""
+    if "running" in row:
+        return Running(row["running"])
+    return Running.PAUSES if row["interruptible"] else Running.WHOLE
 
 
 def renamed(order: WorkOrder, number: str) -> WorkOrder:

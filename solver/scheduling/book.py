@@ -23,6 +23,7 @@ from solver.scheduling.problem import (
     Operation,
     OperationId,
     Placement,
+    Running,
     SchedulingProblem,
     Second,
     WorkOrder,
@@ -199,7 +200,7 @@ class State:
                 slots = lines.get(mode.line) or self.lines[mode.line]
                 calendar = slots.calendar
                 begin = slots.earliest(
-                    calendar.work(ready), mode.duration, operation.family, not operation.interruptible
+                    calendar.work(ready), mode.duration, operation.family, operation.running is not Running.PAUSES
                 )
                 if begin >= 0:
                     finish = begin + mode.duration
@@ -538,7 +539,7 @@ def _operation_breaks(
         begin + duration > calendar.total
         or calendar.start(begin) != placement.start
         or calendar.end(begin + duration) != placement.end
-        or (not operation.interruptible and calendar.whole(begin, duration) != begin)
+        or (operation.running is not Running.PAUSES and calendar.whole(begin, duration) != begin)
     ):
         yield Violation(Rule.CALENDAR, key, f"cannot be made on {placement.line} from {placement.start}.")
 
@@ -707,7 +708,7 @@ def _push(state: State, seeds: Iterable[OperationId], *, retake: bool) -> Mappin
             begin = max(begin, slots.finish[i - 1] + slots.setup(slots.family[i - 1], slots.family[i]))
         else:
             begin = max(begin, slots.setup(slots.initial, slots.family[i]))
-        if begin < calendar.total and not operation.interruptible:
+        if begin < calendar.total and operation.running is not Running.PAUSES:
             begin = calendar.whole(begin, duration)
         if begin < 0 or begin + duration > calendar.total:
             raise HorizonTooShort(here.line, key)

@@ -12,6 +12,7 @@ from solver.scheduling.problem import (
     Operation,
     OperationId,
     Placement,
+    Running,
     SchedulingProblem,
     WorkOrder,
     WorkOrderId,
@@ -180,7 +181,7 @@ class _Run:
                 heappush(self.wake, (instant, self.place_of[line], line))
                 return 0
         duration = next(mode.duration for mode in operation.modes if mode.line == line)
-        begin = slots.earliest(work, duration, operation.family, not operation.interruptible)
+        begin = slots.earliest(work, duration, operation.family, operation.running is not Running.PAUSES)
         if begin < 0:
             del offers[best]
             if not any(best in self.ready[mode.line] for mode in operation.modes):

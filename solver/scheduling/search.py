@@ -1,4 +1,4 @@
-"""Better schedules, any time: ruin and recreate through the book's gaps, with annealed acceptance.
+"""Better schedules, any time: first the sequences are annealed (`anneal`), then ruin and recreate through the gaps.
 
 A move lifts a few orders (late ones and what stands in their way, neighbours on a line with setups, or any) and puts
 them back one after the other, each as early as it can. Materials, calendars, setups and fixed operations are the
@@ -14,10 +14,15 @@ from math import log
 from random import Random
 from time import monotonic
 
+import numpy as np
+
+from solver.scheduling.anneal import resequenced
+from solver.scheduling.arrays import beyond_kernels
 from solver.scheduling.book import Book, HorizonTooShort, NoRoom, State
 from solver.scheduling.check import Violation, violations
 from solver.scheduling.dispatch import Unplaceable, dispatch
 from solver.scheduling.problem import (
+    InvalidProblem,
     LineId,
     OperationId,
     Placement,
@@ -29,6 +34,9 @@ from solver.scheduling.schedule import Schedule, evaluate
 
 BROKEN = 10_000_000  # what one broken promise costs, in weighted seconds of tardiness
 OVER = 20  # and every second over it
+ANNEALED = 0.5  # the share of the time in which sequences are annealed
+MOVES = 100  # so many such moves for one iteration
+REPORT_SECONDS = 0.5
 PATIENCE = 250  # moves without a better schedule before the order of all is tightened
 
 
@@ -64,30 +72,92 @@ def improve(
     that the schedule before kept is broken by a move. With `iterations` instead of `seconds` the result depends on the
     seed only. `stop` is asked before every move. A fixed operation that cannot be where it is stays there, and the
     judge names it; what comes before a fixed operation stays before it. Raises Unplaceable when there is no schedule
-    within the windows, and UnsoundSearch when the judge finds anything that was not wrong before.
+    within the windows, UnsoundSearch when the judge finds anything that was not wrong before, and InvalidProblem for
+    what the judge knows and the search does not: ovens, resources, routes, longest waits, lines of one sequence, and
+    orders that can go through several plants.
     """
     if (seconds is None) == (iterations is None):
         raise ValueError("Give either seconds or iterations.")
+    if (unknown := _beyond(problem)) is not None:
+        raise InvalidProblem(f"The search does not know this yet: {unknown}.")
     began = monotonic()
-    start = _sound(problem, schedule)
+    sound = _sound(problem, schedule)
+    annealing = _Annealing(problem, sound, seconds, iterations, report)
+    start = annealing.run(seed, stop)
     search = _Search(problem, _fresher(problem, start), Random(seed))  # noqa: S311 - not for secrets
+    search.moves = annealing.moves
     reported = began
     while not stop():
         now = monotonic()
-        share = (now - began) / seconds if seconds is not None else search.moves / (iterations or 1)
+        done = (search.moves - annealing.moves) / (iterations or 1)
+        share = (now - began) / seconds if seconds is not None else ANNEALED + (1 - ANNEALED) * done
         if share >= 1:
             break
-        if now - reported >= 0.5:
+        if now - reported >= REPORT_SECONDS:
             reported = now
             report(search.progress(share, now - began))
         search.move(share)
     result = search.schedule()
     if evaluate(problem, result).key >= evaluate(problem, start).key:
         result = start
-    if wrong := _new_faults(problem, result, start):
+    if wrong := _new_faults(problem, result, sound):
         raise UnsoundSearch("; ".join(f"{v.subject}: {v.what}" for v in wrong[:5]))
     report(search.progress(1.0, monotonic() - began))
     return result
+
+
+def _beyond(problem: SchedulingProblem) -> str | None:
+    plants = {line.id: line.plant for line in problem.lines}
+    for order in problem.orders:
+        if len({plants[mode.line] for operation in order.operations for mode in operation.modes}) > 1:
+            return "transport"
+    return beyond_kernels(problem)
+
+
+class _Annealing:
+    """The first part of a search: sequences are annealed in compiled code."""
+
+    def __init__(
+        self,
+        problem: SchedulingProblem,
+        schedule: Schedule,
+        seconds: float | None,
+        iterations: int | None,
+        report: Callable[[Progress], None],
+    ) -> None:
+        self.problem, self.schedule, self.report = problem, schedule, report
+        self.seconds = seconds * ANNEALED if seconds is not None else None
+        self.most = MOVES * iterations if iterations is not None else None
+        self.before = evaluate(problem, schedule)
+        self.moves = 0
+        self.began = self.reported = monotonic()
+
+    def run(self, seed: int, stop: Callable[[], bool]) -> Schedule:
+        """The schedule annealed, if that is better, keeps the rules and breaks no promise that was kept."""
+        weights = np.array([BROKEN, OVER, 1, 0, 1, 0], dtype=np.int64)
+        found = resequenced(
+            self.problem, self.schedule, weights,
+            seconds=self.seconds, moves=self.most, seed=seed, stop=stop, report=self._told,
+        )  # fmt: skip
+        after = evaluate(self.problem, found)
+        anew = {key for key, _ in after.broken_promises} - {key for key, _ in self.before.broken_promises}
+        if after.key >= self.before.key or anew or _new_faults(self.problem, found, self.schedule):
+            return self.schedule
+        return found
+
+    def _told(self, moves: int) -> None:
+        self.moves = moves
+        now = monotonic()
+        if now - self.reported < REPORT_SECONDS:
+            return
+        self.reported = now
+        share = moves / self.most if self.most else (now - self.began) / (self.seconds or 1.0)
+        broken, tardiness = len(self.before.broken_promises), self.before.tardiness
+        self.report(
+            Progress(
+                ANNEALED * min(1.0, share), now - self.began, moves, broken, tardiness, self.before.setup_seconds
+            )
+        )
 
 
 def _avoidable(problem: SchedulingProblem, schedule: Schedule) -> list[Violation]:

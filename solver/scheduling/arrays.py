@@ -1,0 +1,310 @@
+"""A problem as flat words, for the compiled kernels: a header that says where each section begins, then the sections.
+
+All times are seconds, all words int64. Families are numbered for each setup matrix; 0 is "no family".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solver.scheduling.problem import (
+    NEVER,
+    FamilyId,
+    Line,
+    LineId,
+    MatrixId,
+    Mode,
+    Operation,
+    OperationId,
+    Placement,
+    PlantId,
+    Running,
+    SchedulingProblem,
+    Second,
+)
+from solver.scheduling.schedule import Schedule
+
+Words = NDArray[np.int64]
+
+# --- the header: sizes, then where each section begins ---
+OPERATIONS = 0
+LINES = 1
+ORDERS = 2
+PLANTS = 3
+OP_ORDER = 4  # of each operation
+OP_RUNNING = 5
+OP_EARLIEST = 6  # the latest of now (if it is free), release and what its materials allow
+OP_FIXED = 7  # 1: it does not move
+PRED_AT = 8
+PRED_OP = 9
+PRED_WAIT = 10
+SUCC_AT = 11
+SUCC_OP = 12
+MODE_AT = 13
+MODE_LINE = 14
+MODE_TIME = 15
+MODE_FAMILY = 16
+ORDER_AT = 17
+ORDER_DUE = 18
+ORDER_PROMISE = 19
+ORDER_WEIGHT = 20
+LINE_PLANT = 21
+LINE_FAMILY = 22  # initial
+LINE_SETUPS = 23  # where its matrix begins in SETUPS
+LINE_FAMILIES = 24  # rows of its matrix; 1: no setups
+LINE_ANY_TIME = 25
+LINE_UNLIMITED = 26
+LINE_AT = 27  # where its row begins in arrays that have a place for each mode on a line
+WINDOW_AT = 28
+WINDOW_OPENS = 29
+WINDOW_CLOSES = 30
+WINDOW_BEFORE = 31  # working time before it opens
+WINDOW_SHIFT = 32  # the last window of its shift
+SETUPS = 33
+TRANSPORT = 34  # seconds from plant to plant
+DEPARTURE_AT = 35  # of each pair of plants; none: it can leave at any time
+DEPARTURES = 36
+OP_TAIL = 37  # the shortest way from the operation's start to the end of its order
+HEADER = 38
+
+PAUSES, BREAKS, WHOLE, UNATTENDED = 0, 1, 2, 3
+RUNNING = {Running.PAUSES: PAUSES, Running.BREAKS: BREAKS, Running.WHOLE: WHOLE, Running.UNATTENDED: UNATTENDED}
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """`words` for the kernels, and what its numbers mean."""
+
+    problem: SchedulingProblem
+    words: Words
+    operations: tuple[Operation, ...]
+    modes: tuple[Mode, ...]  # all modes of all operations, in order
+    number: Mapping[OperationId, int]
+
+    def column(self, section: int, size: int) -> Words:
+        """A section's first words, as a view."""
+        begin = int(self.words[section])
+        return self.words[begin : begin + size]
+
+    def schedule(self, mode: Words, start: Words, end: Words) -> Schedule:
+        """The schedule that these columns (one entry an operation) describe."""
+        places = zip(self.operations, mode.tolist(), start.tolist(), end.tolist(), strict=True)
+        return Schedule({o.id: Placement(o.id, self.modes[m].line, Second(s), Second(e)) for o, m, s, e in places})
+
+    def columns(self, schedule: Schedule) -> tuple[Words, Words, Words]:
+        """Mode, start and end of each operation in a complete schedule."""
+        first = self.column(MODE_AT, len(self.operations)).tolist()
+        rows = []
+        for operation, begin in zip(self.operations, first, strict=True):
+            place = schedule.placements[operation.id]
+            on = next(i for i, mode in enumerate(operation.modes) if mode.line == place.line)
+            rows.append((begin + on, place.start, place.end))
+        mode, start, end = np.array(rows, dtype=np.int64).reshape(-1, 3).T
+        return np.ascontiguousarray(mode), np.ascontiguousarray(start), np.ascontiguousarray(end)
+
+
+def beyond_kernels(problem: SchedulingProblem) -> str | None:
+    """What of a problem the compiled search does not know yet, in a word; None if it knows all."""
+    if any(line.batch for line in problem.lines):
+        return "batch"
+    if problem.same_sequence:
+        return "same_sequence"
+    for order in problem.orders:
+        for operation in order.operations:
+            if operation.route is not None:
+                return "route"
+            if any(mode.needs for mode in operation.modes):
+                return "resource"
+            if any(before.maximum_wait is not None for before in operation.predecessors):
+                return "maximum_wait"
+    return None
+
+
+def arrays_of(problem: SchedulingProblem, starts: Mapping[OperationId, int] | None = None) -> Arrays:
+    """The problem's words.
+
+    `starts`: of a schedule that keeps the rules. Each material is reserved in their order: an operation is not started
+    before what has come until then is enough for it and all that are served before it. A schedule that keeps to that
+    never takes what is not there.
+    """
+    operations = tuple(operation for order in problem.orders for operation in order.operations)
+    number = {operation.id: i for i, operation in enumerate(operations)}
+    modes = tuple(mode for operation in operations for mode in operation.modes)
+    line_number = {line.id: i for i, line in enumerate(problem.lines)}
+    plants = tuple(dict.fromkeys(line.plant for line in problem.lines))
+    sections: dict[int, NDArray[np.int64]] = {}
+    sizes = [len(order.operations) for order in problem.orders]
+    order_at = np.concatenate(([0], np.cumsum(np.array(sizes, dtype=np.int64)))).astype(np.int64)
+    sections[OP_ORDER] = np.repeat(np.arange(len(sizes)), sizes)
+    sections[OP_RUNNING] = _ints(RUNNING[o.running] for o in operations)
+    sections[OP_FIXED] = _ints(int(o.id in problem.fixed) for o in operations)
+    earliest = np.repeat(_ints(order.release for order in problem.orders), sizes)
+    free = sections[OP_FIXED] == 0
+    earliest[free] = np.maximum(earliest[free], problem.now)
+    _reserve(problem, number, starts or {}, earliest)
+    sections[OP_EARLIEST] = earliest
+    preds = [[(number[b.operation], b.minimum_wait) for b in o.predecessors] for o in operations]
+    succs: list[list[int]] = [[] for _ in operations]
+    for i, befores in enumerate(preds):
+        for before, _ in befores:
+            succs[before].append(i)
+    sections[PRED_AT] = _offsets(len(row) for row in preds)
+    sections[PRED_OP] = _ints(before for row in preds for before, _ in row)
+    sections[PRED_WAIT] = _ints(wait for row in preds for _, wait in row)
+    sections[SUCC_AT] = _offsets(len(row) for row in succs)
+    sections[SUCC_OP] = _ints(after for row in succs for after in row)
+    sections[MODE_AT] = _offsets(len(o.modes) for o in operations)
+    sections[MODE_LINE] = _ints(line_number[mode.line] for mode in modes)
+    sections[MODE_TIME] = _ints(mode.duration for mode in modes)
+    sections[ORDER_AT] = order_at
+    sections[ORDER_DUE] = _ints(order.due for order in problem.orders)
+    sections[ORDER_PROMISE] = _ints(NEVER if o.promise is None else o.promise for o in problem.orders)
+    sections[ORDER_WEIGHT] = _ints(order.weight for order in problem.orders)
+    sections[OP_TAIL] = _tails(operations, preds)
+    sections[LINE_AT] = _offsets(np.bincount(sections[MODE_LINE], minlength=len(problem.lines)).tolist())
+    sections[LINE_PLANT] = _ints(plants.index(line.plant) for line in problem.lines)
+    sections[LINE_ANY_TIME] = _ints(int(line.setup_any_time) for line in problem.lines)
+    sections[LINE_UNLIMITED] = _ints(int(line.unlimited) for line in problem.lines)
+    _setups(problem, operations, line_number, sections)
+    _windows(problem.lines, sections)
+    _transports(problem, plants, sections)
+    words, at = [np.zeros(HEADER, dtype=np.int64)], HEADER
+    for section in sorted(sections):
+        words[0][section] = at
+        words.append(sections[section].astype(np.int64))
+        at += len(sections[section])
+    words[0][:4] = len(operations), len(problem.lines), len(problem.orders), len(plants)
+    return Arrays(problem, np.ascontiguousarray(np.concatenate(words)), operations, modes, number)
+
+
+def _ints(values: Iterable[int]) -> Words:
+    return np.fromiter(values, dtype=np.int64)
+
+
+def _offsets(sizes: Iterable[int]) -> Words:
+    return np.concatenate(([0], np.cumsum(_ints(sizes)))).astype(np.int64)
+
+
+def _reserve(
+    problem: SchedulingProblem, number: Mapping[OperationId, int], starts: Mapping[OperationId, int], earliest: Words
+) -> None:
+    takes: dict[str, list[tuple[int, int, int]]] = {}
+    for order in problem.orders:
+        for operation in order.operations:
+            for need in operation.materials:
+                row = (starts.get(operation.id, order.release), number[operation.id], need.quantity)
+                takes.setdefault(need.material, []).append(row)
+    for material in problem.materials:
+        come = sorted(material.arrivals)
+        there, i, instant = material.stock, 0, 0
+        for _, operation_number, quantity in sorted(takes.get(material.id, ())):
+            there -= quantity
+            while there < 0 and i < len(come):
+                instant = max(instant, come[i][0])
+                there += come[i][1]
+                i += 1
+            if there < 0:
+                instant = NEVER
+            earliest[operation_number] = max(earliest[operation_number], instant)
+
+
+def _tails(operations: tuple[Operation, ...], preds: list[list[tuple[int, int]]]) -> Words:
+    tail = np.zeros(len(operations), dtype=np.int64)
+    for i in range(len(operations) - 1, -1, -1):
+        tail[i] += min(mode.duration for mode in operations[i].modes)
+        for before, wait in preds[i]:
+            tail[before] = max(tail[before], tail[i] + wait)
+    return tail
+
+
+def _setups(
+    problem: SchedulingProblem,
+    operations: tuple[Operation, ...],
+    line_number: Mapping[LineId, int],
+    sections: dict[int, Words],
+) -> None:
+    """A matrix for each setup matrix, over the families that its lines can meet."""
+    of_line = {line.id: line.setups for line in problem.lines}
+    families: dict[MatrixId, dict[FamilyId, int]] = {matrix.id: {} for matrix in problem.setups}
+    for line in problem.lines:
+        if line.setups is not None and line.initial_family is not None:
+            known = families[line.setups]
+            known.setdefault(line.initial_family, len(known) + 1)
+    mode_family: list[int] = []
+    for operation in operations:
+        for mode in operation.modes:
+            matrix = of_line[mode.line]
+            if matrix is None or operation.family is None:
+                mode_family.append(0)
+            else:
+                known = families[matrix]
+                mode_family.append(known.setdefault(operation.family, len(known) + 1))
+    flat: list[Words] = [np.zeros(1, dtype=np.int64)]
+    begins: dict[MatrixId, tuple[int, int]] = {}
+    at = 1
+    for setup in problem.setups:
+        known, size = families[setup.id], len(families[setup.id]) + 1
+        table = np.zeros((size, size), dtype=np.int64)
+        for before, row in known.items():
+            for after, column in known.items():
+                table[row, column] = setup.seconds.get((before, after), 0)
+        begins[setup.id] = (at, size)
+        flat.append(table.ravel())
+        at += size * size
+    sections[SETUPS] = np.concatenate(flat)
+    sections[MODE_FAMILY] = _ints(mode_family)
+    places = [begins[line.setups] if line.setups is not None else (0, 1) for line in problem.lines]
+    sections[LINE_SETUPS] = _ints(begin for begin, _ in places)
+    sections[LINE_FAMILIES] = _ints(size for _, size in places)
+    sections[LINE_FAMILY] = _ints(
+        families[line.setups][line.initial_family] if line.setups is not None and line.initial_family is not None else 0
+        for line in problem.lines
+    )
+
+
+def _windows(lines: tuple[Line, ...], sections: dict[int, Words]) -> None:
+    opens: list[int] = []
+    closes: list[int] = []
+    before: list[int] = []
+    shift: list[int] = []
+    at = [0]
+    for line in lines:
+        first, done = len(opens), 0
+        for window in line.windows:
+            if len(opens) > first and closes[-1] == window.start:
+                closes[-1] = window.end
+            else:
+                opens.append(window.start)
+                closes.append(window.end)
+        for i in range(first, len(opens)):
+            before.append(done)
+            done += closes[i] - opens[i]
+        last = len(opens) - 1
+        ends = [0] * (last + 1 - first)
+        for i in range(len(opens) - 1, first - 1, -1):
+            if i + 1 < len(opens) and opens[i + 1] - closes[i] > line.longest_break:
+                last = i
+            ends[i - first] = last
+        shift.extend(ends)
+        at.append(len(opens))
+    sections[WINDOW_AT] = _ints(at)
+    sections[WINDOW_OPENS], sections[WINDOW_CLOSES] = _ints(opens), _ints(closes)
+    sections[WINDOW_BEFORE], sections[WINDOW_SHIFT] = _ints(before), _ints(shift)
+
+
+def _transports(problem: SchedulingProblem, plants: tuple[PlantId, ...], sections: dict[int, Words]) -> None:
+    known = {(transport.origin, transport.destination): transport for transport in problem.transports}
+    seconds: list[int] = []
+    departures: list[tuple[Second, ...]] = []
+    for origin in plants:
+        for destination in plants:
+            transport = known.get((origin, destination))
+            seconds.append(0 if origin == destination else NEVER if transport is None else transport.seconds)
+            departures.append(transport.departures or () if transport is not None else ())
+    sections[TRANSPORT] = _ints(seconds)
+    sections[DEPARTURE_AT] = _offsets(len(row) for row in departures)
+    sections[DEPARTURES] = _ints(instant for row in departures for instant in row)
