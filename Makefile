@@ -5,6 +5,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
 PEERS := $(VENV)/peers
+PEERED := domains fjsp fjsp_sdst tardiness flowshop
 PY := $(VENV)/bin/python
 
 # Without byte code every start would take seconds longer.
@@ -21,7 +22,8 @@ help:
 	@echo "make run          open the demo house (PORT=8000)"
 	@echo "make test         lint, types, house rules and all tests"
 	@echo "make lint         lint, types and house rules only"
-	@echo "make bench        measure (SUITE=name, OUT=file, FULL=1; MODELS=folder, ONLY=names for the configuration engine)"
+	@echo "make bench        measure (SUITE=name, OUT=file, FULL=1, ONLY=names; MODELS=folder for the configuration engine,"
+	@echo "                  INSTANCES=folder, SECONDS=10 for the scheduling engine)"
 	@echo "make screenshots  render the README's pictures"
 	@echo "make reset        throw the demo's data away"
 
@@ -41,9 +43,10 @@ lint: $(VENV)/.dev
 test: lint $(VENV)/.assets $(VENV)/.npm $(VENV)/.native
 	@CHROMIUM="$$($(PY) -m tests.browser)" && export CHROMIUM && exec $(PY) -m pytest -q -n 2 --dist loadfile --cov --cov-report=term
 
-bench: $(VENV)/.dev $(VENV)/.assets $(VENV)/.native $(if $(filter-out domains,$(SUITE)),,$(PEERS)/.done)
+bench: $(VENV)/.dev $(VENV)/.assets $(VENV)/.native $(if $(filter-out $(PEERED),$(SUITE)),,$(PEERS)/.done)
 	@exec $(PY) -m tests.benchmarks $(if $(SUITE),--suite $(SUITE)) $(if $(OUT),--out "$(OUT)") $(if $(FULL),--full) \
-		$(if $(MODELS),--models "$(MODELS)") $(if $(ONLY),--only "$(ONLY)") --peers $(PEERS)/bin/python
+		$(if $(MODELS),--models "$(MODELS)") $(if $(INSTANCES),--instances "$(INSTANCES)") \
+		$(if $(ONLY),--only "$(ONLY)") $(if $(SECONDS),--seconds $(SECONDS)) --peers $(PEERS)/bin/python
 
 screenshots: $(VENV)/.dev $(VENV)/.assets $(VENV)/.npm
 	@CHROMIUM="$$($(PY) -m tests.browser)" && export CHROMIUM && exec $(PY) -m tests.screenshots
@@ -74,7 +77,7 @@ $(VENV)/.dev: requirements-dev.lock | $(VENV)/bin/python
 	$(call pip_install,requirements-dev.lock)
 	@touch $@ $(VENV)/.run
 
-# What the configuration engine is compared with needs older packages than ours: an environment of its own.
+# What the engines are compared with needs packages that we do not: an environment of its own.
 $(PEERS)/.done: tests/benchmarks/peers.lock | $(VENV)/bin/python
 	@echo "Installing the benchmark's peers ..."
 	@rm -rf $(PEERS) && $(PYTHON) -m venv $(PEERS)

@@ -12,7 +12,11 @@ from tests.benchmarks.report import Row, append, show
 
 SHOP = ("click", "checkout", "setup")
 ENGINE = ("domains", "explain", "publish", "price_span")  # of the configuration engine: these take models
-SUITES = (*SHOP, *ENGINE)
+RACES = ("fjsp", "fjsp_sdst", "tardiness", "flowshop")  # of the scheduling engine against others, on instances
+MADE = ("shop", "planted", "growth", "shop_full")  # on shops that generators make
+BOOKS = ("promise", "rolling", "promise_full")  # on books of orders
+SCHEDULING = dict.fromkeys(RACES, "race") | dict.fromkeys(MADE, "made") | dict.fromkeys(BOOKS, "books")
+SUITES = (*SHOP, *ENGINE, *SCHEDULING)
 
 
 @click.command()
@@ -20,14 +24,18 @@ SUITES = (*SHOP, *ENGINE)
 @click.option("--out", type=click.Path(path_type=Path), help="Append JSON lines to this file.")
 @click.option("--full", is_flag=True, help="The long settings.")
 @click.option("--models", type=click.Path(path_type=Path), help="The folder with models for the configuration engine.")
-@click.option("--only", default="", help="Only the models with these names (patterns, separated by commas).")
+@click.option("--only", default="", help="Only models or instances with these names (patterns, separated by commas).")
+@click.option("--instances", type=click.Path(path_type=Path), help="The folder with instances for the scheduler.")
+@click.option("--seconds", type=click.FloatRange(0.1), help="Of the schedulers, instead of 10 (60 with --full).")
 @click.option("--peers", default="", help="The Python that has the packages of peers.lock.")
 def main(
-    suites: tuple[str, ...], out: Path | None, full: bool, models: Path | None, only: str, peers: str
+    suites: tuple[str, ...], out: Path | None, full: bool, models: Path | None, only: str, peers: str,
+    instances: Path | None, seconds: float | None,
 ) -> None:
     """Run the benchmark suites and print their tables."""
-    if models is not None and not models.is_dir():
-        raise click.UsageError(f"{models} is not a folder.")
+    for given in (models, instances):
+        if given is not None and not given.is_dir():
+            raise click.UsageError(f"{given} is not a folder.")
     patterns = tuple(part.strip() for part in only.split(",") if part.strip())
     try:
         for name in suites or SUITES:
@@ -37,8 +45,13 @@ def main(
                 settings |= {"folder": models, "only": patterns}
             if name == "domains":
                 settings["peers"] = peers
+            if name in SCHEDULING:
+                settings |= {"suite": name, "only": patterns, "seconds": seconds}
+            if name in RACES:
+                settings |= {"folder": instances, "peers": peers}
             rows: list[Row] = []
-            suite = import_module(f"tests.benchmarks.{name}")
+            module = f"scheduling.{SCHEDULING[name]}" if name in SCHEDULING else name
+            suite = import_module(f"tests.benchmarks.{module}")
             for row in suite.run(**settings):
                 rows.append(row)
                 if out is not None:

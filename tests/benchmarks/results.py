@@ -19,6 +19,26 @@ COLUMNS = {
         "bounds_ms", "bounds_max_ms", "exact_ms", "exact_max_ms", "exact_share", "nearest_ms", "nearest_max_ms",
         "wrong",
     ),
+    **dict.fromkeys(
+        ("fjsp", "fjsp_sdst", "tardiness", "flowshop"),
+        ("objective", "gap_percent", "seconds", "bound", "objective_300s", "gap_percent_300s"),
+    ),
+    "shop": ("objective", "ratio", "first_s", "seconds", "memory_mb"),
+    "planted": ("objective", "gap_percent", "seconds", "memory_mb"),
+    "growth": ("dispatch_s", "per_nlogn", "memory_mb"),
+    "shop_full": ("objective", "ratio_to_dispatch", "plain_ratio", "factor", "seconds"),
+    **dict.fromkeys(
+        ("promise", "promise_full"),
+        (
+            "promise_p50_ms", "promise_p99_ms", "variants40_p99_ms", "commit_p99_ms", "first_ms",
+            "ratio_p50", "ratio_p90", "ratio_2s_p50", "ratio_2s_p90", "bound_p50", "bound_p90", "bound_2s_p50",
+            "bound_2s_p90", "wrong",
+        ),
+    ),
+    "rolling": (
+        "ratio_p50", "ratio_p90", "ratio_2s_p50", "ratio_2s_p90", "bound_p50", "bound_p90", "bound_2s_p50",
+        "bound_2s_p90", "moved_p50", "moved_2s_p50", "answer_p50_ms", "wrong",
+    ),
 }
 LARGE = 10_000.0  # ms of a flamapy answer from which a model counts as one of 18,000 features
 # What a peer's ratios (p50, p90, p99; None: no limit) must be at least. Patterns of names, the first that fits.
