@@ -261,6 +261,7 @@ class Fallback:
         inside = np.flatnonzero((layout.place >= part.start) & (layout.place < part.stop))[::-1]
         origin[layout.place[inside] - part.start] = inside
         self._origin = origin
+        self._known = np.flatnonzero(np.asarray(origin) >= 0)
         self._whole = int(layout.first[-1])
         ids = [number.id for number in layout.names.numbers]
         self._numbers = [ids.index(number.id) for number in part.network.numbers]
@@ -279,7 +280,7 @@ class Fallback:
     ) -> Assignment | None:
         """As CpSat.find, for the part alone."""
         whole = np.ones(self._whole, dtype=np.uint8)
-        whole[self._origin] = allowed
+        whole[self._origin[self._known]] = allowed[self._known]
         found = self._cp_sat.find(
             whole,
             {self._numbers[number]: value for number, value in numbers.items()},
@@ -306,14 +307,18 @@ class Fallback:
     ) -> tuple[Assignment, int, int] | None:
         """As CpSat.least, for the part alone."""
         whole = np.ones(self._whole, dtype=np.uint8)
-        whole[self._origin] = allowed
+        whole[self._origin[self._known]] = allowed[self._known]
         number_costs = [0] * len(self._layout.names.numbers)
         for place, cost in zip(self._numbers, costs.numbers, strict=False):
             number_costs[place] = cost
         found = self._cp_sat.least(
             whole,
             {self._numbers[number]: value for number, value in numbers.items()},
-            [(int(self._origin[k]), int(costs.literals[k])) for k in np.flatnonzero(costs.literals).tolist()],
+            [
+                (int(self._origin[k]), int(costs.literals[k]))
+                for k in np.flatnonzero(costs.literals).tolist()
+                if self._origin[k] >= 0  # what stands for nothing of the problem has no cost of its own
+            ],
             number_costs,
             clock,
             [(self._numbers[number], value) for number, value in wishes],

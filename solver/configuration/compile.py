@@ -27,7 +27,7 @@ from solver.configuration.mixed import Mixed
 from solver.configuration.network import CORE, DEAD, Network
 from solver.configuration.parts import Cut, Engine, Kind, Layout, Part, Stretch, laid_out
 from solver.configuration.problem import ConfigurationProblem, Decision, InvalidProblem, RuleId, Variant
-from solver.configuration.question import Answer, Assignment, Clock, Flags
+from solver.configuration.question import RELEASED, STRICT, Answer, Assignment, Clock, Flags
 from solver.configuration.rooms import Explaining, minimal
 from solver.configuration.simplify import Void, simplify, split
 from solver.configuration.translate import Names, translate, variant_of
@@ -36,6 +36,7 @@ NODES: Final = 2_000_000  # of all diagrams of a problem
 _MEMO: Final = 8_192  # answers kept, of each kind
 LARGEST: Final = 400_000  # nodes of one diagram
 ATTEMPT: Final = 10.0  # seconds for one diagram
+AT_ONCE: Final = 1_000  # edges of a diagram that is asked again rather than remembered
 SUMMED: Final = 50_000  # nodes of a diagram that leaves sums out
 SUMMING: Final = 3.0  # seconds for it
 
@@ -82,6 +83,7 @@ class Base:
     answers: tuple[Answer, ...]
     valid: Flags
     open: Flags
+    spread: Flags  # `valid` over the literals of the network
 
 
 class Memo:
@@ -115,6 +117,12 @@ class Memo:
             self._answers.clear()
 
 
+def _at_once(part: Part) -> bool:
+    """Whether the part answers in less time than it takes to look whether it has been asked the same before."""
+    engine = part.engine
+    return isinstance(engine, Free) or (isinstance(engine, Diagram) and engine.edges <= AT_ONCE)
+
+
 class CompiledProblem:
     """A problem ready for clicks. Safe to share between threads and to fork; its answers depend on nothing but it."""
 
@@ -139,6 +147,7 @@ class CompiledProblem:
         self.domains_memo = Memo(_MEMO)
         self.completions_memo = Memo(_MEMO)
         self.parts_with_numbers = tuple(part for part in parts if part.network.numbers)
+        self.at_once = tuple(_at_once(part) for part in parts)
         self._base: Base | None = None
         self._network = network
         self._fallbacks: dict[int, Fallback] = {}
@@ -157,10 +166,12 @@ class CompiledProblem:
             if len(answers) < len(found):
                 raise ValueError("The problem is void.")
             none = np.zeros(0, dtype=np.uint8)
+            valid = np.concatenate([none, *(answer.valid for answer in answers)])
             base = Base(
                 answers,
-                np.concatenate([none, *(answer.valid for answer in answers)]),
+                valid,
                 np.concatenate([none, *(answer.open for answer in answers)]),
+                self.layout.spread(valid, core=STRICT | RELEASED),
             )
             if not any(answer.open_numbers for answer in answers) and not base.open.any():
                 self._base = base
@@ -168,6 +179,9 @@ class CompiledProblem:
 
     def answer(self, part: int, cuts: tuple[Cut, ...], clock: Clock) -> Answer | None:
         """What is valid in a part under these cuts; None if nothing is. Remembered, unless time left something open."""
+        if self.at_once[part]:
+            question = self.layout.question(part, cuts) if cuts else self.layout.untouched(part)
+            return None if question is None else self.parts[part].engine.domains(question, clock)
         key = (part, frozenset([cut.key for cut in cuts]))
         known = self.domains_memo.get(key)
         if known is not None:

@@ -227,6 +227,8 @@ class Diagram:
         if not np.array_equal(inner, np.arange(len(inner))):
             self._outer = np.argsort(inner)
         self._inner = inner
+        self._diagram = (root, level, first, child, literal, self._start)  # what every pass begins with
+        self._both_ways = (*self._diagram, self._source, self._passes_over)
         self._none = np.zeros(network.literals, dtype=np.uint8)
         self._none.setflags(write=False)
 
@@ -265,13 +267,12 @@ class Diagram:
 
     def domains(self, question: Question, clock: Clock) -> Answer | None:
         """What is valid, always complete: two passes. None if no variant has all decisions."""
-        asked = self.by_level(question.asked) if question.asked is not question.allowed else None
         allowed = self.by_level(question.allowed)
+        asked = allowed if question.asked is question.allowed else self.by_level(question.asked)
         valid = np.zeros(len(allowed), dtype=np.uint8)
-        some = passes.domains(
-            *self._diagram, self._source, self._passes_over, allowed, allowed if asked is None else asked, valid
-        )
-        return Answer(self._out(valid), self._none) if some else None
+        if not passes.domains(*self._both_ways, allowed, asked, valid):
+            return None
+        return Answer(valid if self._outer is None else valid.take(self._outer), self._none)
 
     def find(self, question: Question, clock: Clock, prefer: Flags | None = None) -> Assignment | None:
         """An assignment with all decisions, and of these one with the most literals that are liked."""
@@ -294,10 +295,6 @@ class Diagram:
         low, high = self.lowest(question, costs), self.lowest(question, Costs(-costs.literals))
         none = low == passes.FAR
         return Spans(np.where(none, 1, low), np.where(none, 0, -high), exact)
-
-    @property
-    def _diagram(self) -> tuple[int, Ints, Ints, Ints, Ints, NDArray[np.int64]]:
-        return self._root, self._level, self._first, self._child, self._literal, self._start
 
     # --- what else a diagram knows ---
 
@@ -474,7 +471,7 @@ class Diagram:
 
     def by_level(self, flags: Flags) -> Flags:
         """Flags of the network's literals as those of the levels'."""
-        return flags if self._outer is None else flags[self._inner]
+        return flags if self._outer is None else flags.take(self._inner)
 
     def _out(self, found: NDArray[Number]) -> NDArray[Number]:
         """What was found by level as that of the network's literals."""

@@ -64,6 +64,17 @@ def summed_of(network: Network, *, nodes: int, seconds: float) -> Summed | None:
     return None if diagram is None else Summed(diagram, Limits.of(network))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Ends:
+    """Of each literal (columns) and of costs and their negatives (rows): the lowest is at least `bound`, at most `met`
+    (2**62: nothing was met). `none`: no path has the literal.
+    """
+
+    bound: Longs
+    met: Longs
+    none: NDArray[np.bool_]
+
+
 class Summed:
     """A diagram whose paths have to keep limits of sums too. Shared by all threads."""
 
@@ -83,11 +94,8 @@ class Summed:
         ]
         self.owner: Longs = np.repeat(np.arange(len(first) - 1), np.diff(first))
 
-    def spans(self, question: Question, costs: Costs, clock: Clock) -> Spans:
-        """For each literal the lowest and the highest cost of a path that has it and keeps the limits.
-
-        What time does not settle is a bound. Where there is none, low > high.
-        """
+    def ends(self, question: Question, costs: Costs, clock: Clock) -> Ends:
+        """What bounds the lowest costs of each literal, and those of the negatives: as exact as the clock allows."""
         begun = monotonic()
         low = _Lowest(self, question, costs.literals)
         high = _Lowest(self, question, -costs.literals)
@@ -99,10 +107,18 @@ class Summed:
         low.prove(half)
         high.prove(clock)
         low.prove(clock)
-        none = low.none | high.none
-        exact = ((low.bound >= low.met) * 1 + (high.bound >= high.met) * 2).astype(np.uint8)
-        exact[none] = 3
-        return Spans(np.where(none, 1, low.bound), np.where(none, 0, -high.bound), exact)
+        return Ends(np.stack([low.bound, high.bound]), np.stack([low.met, high.met]), low.none | high.none)
+
+    def spans(self, question: Question, costs: Costs, clock: Clock) -> Spans:
+        """For each literal the lowest and the highest cost of a path that has it and keeps the limits.
+
+        What time does not settle is a bound. Where there is none, low > high.
+        """
+        ends = self.ends(question, costs, clock)
+        low, high = ends.bound
+        exact = ((low >= ends.met[0]) * 1 + (high >= ends.met[1]) * 2).astype(np.uint8)
+        exact[ends.none] = 3
+        return Spans(np.where(ends.none, 1, low), np.where(ends.none, 0, -high), exact)
 
     def most_of(self, weights: Longs) -> int:
         """The most that the limits allow of the weighed sums."""

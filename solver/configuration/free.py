@@ -8,8 +8,6 @@ import numpy as np
 
 from solver.configuration.network import Network
 from solver.configuration.question import (
-    RELEASED,
-    STRICT,
     Answer,
     Assignment,
     Clock,
@@ -29,14 +27,16 @@ class Free:
     def __init__(self, network: Network) -> None:
         self.network = network
         self._first = network.first[:-1]
+        self._none = np.zeros(network.literals, dtype=np.uint8)
+        self._none.setflags(write=False)
+        self._intervals = tuple(number.intervals(0, len(number.values) - 1) for number in network.numbers)
 
     def domains(self, question: Question, clock: Clock) -> Answer | None:
         """See the engines' interface in `parts`."""
         if self._void(question):
             return None
-        valid = (question.allowed * STRICT + question.asked * RELEASED).astype(np.uint8)
-        numbers = tuple(number.intervals(0, len(number.values) - 1) for number in self.network.numbers)
-        return Answer(valid, np.zeros_like(valid), numbers)
+        valid = question.allowed | (question.asked + question.asked)  # STRICT and RELEASED
+        return Answer(valid, self._none, self._intervals)
 
     def find(self, question: Question, clock: Clock, prefer: Flags | None = None) -> Assignment | None:
         """See the engines' interface in `parts`."""
@@ -73,7 +73,7 @@ class Free:
         return Spans(low, high, exact)
 
     def _void(self, question: Question) -> bool:
-        return len(self._first) > 0 and not np.maximum.reduceat(question.allowed, self._first).all()
+        return len(self._first) > 0 and b"\0" in np.maximum.reduceat(question.allowed, self._first).tobytes()
 
     def _best(self, costs: np.ndarray) -> np.ndarray:
         """The first cheapest value of each variable."""

@@ -45,6 +45,8 @@ _PASS: Final = 4_000  # nodes between two looks at the clock
 _ENOUGH: Final = 30_000  # nodes of one search, before another solver is asked
 _BEGUN: Final = 64  # questions that time did not settle, remembered
 _ROOM: Final = 8_192  # intervals of one number
+_PATHS: Final = 1.2  # seconds for spans by paths of a diagram, which settle half of them soonest and some hardly ever
+_PATHS_SHARE: Final = 0.7  # of the time, at most
 _COST: Final = 1 << 45  # of an assignment
 ANY: Final = 1 << 62  # a number that is not entered
 
@@ -73,7 +75,7 @@ class Mixed:
         self.network = network
         self.seed = seed
         self.fallback: Fallback | None = None  # an assignment with one of the literals, None: there is none
-        self.summed: Summed | None = None  # what is cheapest is better answered by a diagram of all but the sums
+        self.summed: Summed | None = None  # a diagram of all but the sums, for the first bounds of costs
         self._m = arrays_of(network, problem, merged=True)
         self._plain = arrays_of(network, problem, merged=False)  # where rules can be told apart
         words = _desk(self._m)
@@ -240,24 +242,35 @@ class Mixed:
             pass
         return True
 
-
     def _values(
         self, allowed: Flags, entered: Words, clock: Clock
     ) -> tuple[tuple[tuple[Interval, ...], ...], frozenset[int]]:
         """The valid values of each number, its own entry released; and the numbers of which time left some open."""
-        found: list[tuple[Interval, ...]] = []
+        found: list[tuple[Interval, ...]] = [()] * len(self.network.numbers)
         still_open: set[int] = set()
-        for number, parameter in enumerate(self.network.numbers):
-            others = entered.copy()
-            others[number] = ANY
-            good, unknown = self._spread(number, allowed, others, clock)
-            if unknown:
-                still_open.add(number)
-            found.append(_intervals(parameter, [*good, *unknown]))
+        begun = False
+        words = self._take_desk()
+        try:
+            for number in sorted(range(len(found)), key=lambda number: entered[number] != ANY):  # its own entry last
+                others = entered.copy()
+                others[number] = ANY
+                begun &= bool(entered[number] == ANY)
+                good, unknown = self._spread(words, number, allowed, others, clock, begun=begun)
+                begun = True
+                if unknown:
+                    still_open.add(number)
+                found[number] = _intervals(self.network.numbers[number], [*good, *unknown])
+        finally:
+            self._give_back(words)
         return tuple(found), frozenset(still_open)
 
-    def _spread(self, number: int, allowed: Flags, entered: Words, clock: Clock) -> tuple[list[Pair], list[Pair]]:
-        """Intervals of valid values, and of values that time did not settle."""
+    def _spread(
+        self, words: Words, number: int, allowed: Flags, entered: Words, clock: Clock, *, begun: bool
+    ) -> tuple[list[Pair], list[Pair]]:
+        """Intervals of valid values, and of values that time did not settle.
+
+        `begun`: the last call with these words was for the same decisions.
+        """
         values = self.network.numbers[number].values
         good = np.empty((_ROOM, 2), dtype=np.int64)
         left = np.empty((_ROOM, 2), dtype=np.int64)
@@ -266,31 +279,28 @@ class Mixed:
         sizes = np.array([0, 1, 0], dtype=np.int64)
         each = _EACH
         valid: list[Pair] = []
-        words = self._take_desk()
-        try:
-            while True:
-                room, room_numbers, counts = self._room()
-                ended = passes.spread(
-                    self._m, words, self._copied, allowed, entered, number, *self._pool,
-                    room, room_numbers, counts, good, left, stuck, sizes, each, _PASS,
-                )  # fmt: skip
-                self._keep(room[: counts[0]], room_numbers[: counts[0]])
-                if ended == passes.VOID:
+        while True:
+            room, room_numbers, counts = self._room()
+            ended = passes.spread(
+                self._m, words, self._copied, allowed, entered, number, *self._pool,
+                room, room_numbers, counts, good, left, stuck, sizes, each, _PASS, int(begun),
+            )  # fmt: skip
+            begun = True
+            self._keep(room[: counts[0]], room_numbers[: counts[0]])
+            if ended == passes.VOID:
+                return valid, []
+            valid.extend((int(low), int(high)) for low, high in good[: sizes[0]])
+            sizes[0] = 0
+            if ended == passes.DONE:
+                if sizes[2] == 0:
                     return valid, []
-                valid.extend((int(low), int(high)) for low, high in good[: sizes[0]])
-                sizes[0] = 0
-                if ended == passes.DONE:
-                    if sizes[2] == 0:
-                        return valid, []
-                    left, stuck = stuck, left
-                    sizes[1], sizes[2] = sizes[2], 0
-                    each *= 4
-                elif sizes[1] + passes.PIECES >= _ROOM or sizes[2] >= _ROOM:
-                    break
-                if clock.left <= 0:
-                    break
-        finally:
-            self._give_back(words)
+                left, stuck = stuck, left
+                sizes[1], sizes[2] = sizes[2], 0
+                each *= 4
+            elif sizes[1] + passes.PIECES >= _ROOM or sizes[2] >= _ROOM:
+                break
+            if clock.left <= 0:
+                break
         unknown = [*left[: sizes[1]].tolist(), *stuck[: sizes[2]].tolist()]
         return valid, [(low, high) for low, high in unknown]
 
@@ -383,8 +393,10 @@ class Mixed:
 
     def spans(self, question: Question, costs: Costs, clock: Clock, *, exact: bool = True) -> Spans:
         """The lowest and highest cost of an assignment with each literal; bounds at once, exact as the clock allows."""
+        summed = None
         if self.summed is not None:
-            return self.summed.spans(question, costs, clock if exact else Clock.of(0))
+            seconds = min(_PATHS, _PATHS_SHARE * clock.left) if exact else 0.0
+            summed = self.summed.ends(question, costs, Clock.of(seconds))
         goal = self._goal(costs)
         opposite = goal.copy()
         opposite[: self.network.literals] *= -1
@@ -402,6 +414,10 @@ class Mixed:
             known, known_numbers = self._pool
             self._mark_extremes(goal, allowed, asked, entered, known, known_numbers, best)
             possible = np.asarray((ends[:, :literals] < passes.FREE).all(axis=0))
+            if summed is not None:
+                possible &= ~summed.none
+                ends[:, :literals] = np.maximum(ends[:, :literals], summed.bound)
+                best = np.minimum(best, summed.met)
             if exact:
                 self._settle_spans(words, goal, opposite, allowed, asked, entered, ends, best, possible, clock)
         finally:

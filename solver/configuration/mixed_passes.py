@@ -123,6 +123,7 @@ SIDE_OTHER = 16
 SIDE_NEXT = 17
 EFFORT = 18  # how much may be computed anew to mend one broken formula
 CHEAP = 13  # 1 + the objective in whose order values are tried; 0: none
+GUESSING = 19  # whether a search may end with a guess that holds
 SCALARS = 24
 
 # --- how a pass over a question ended ---
@@ -135,6 +136,9 @@ PIECES = 2_200  # that one look at a number's values may add
 FREE = 1 << 61  # a limit that is none
 _SUMS_MOST = 6
 _UNIT = 1 << 16
+_SHIFTED = 500  # of them that are made
+_SHIFTS = 40  # changes tried from one assignment for other values of a number
+_NARROW = 12  # items of a formula, beyond which a change nearby is first hoped to leave it alone
 _BIG = 1 << 62
 ANYWHERE = -_BIG
 _FOUND, _NONE, _GAVE_UP = 1, 0, -1
@@ -892,6 +896,231 @@ def _propagate(m: Words, w: Words) -> bool:
     return False
 
 
+# --- what a point does to the constraints ---
+
+
+@kernel(f"int64({_mm}, int64)")
+def _truth_at(m: Words, w: Words, truth: int) -> int:
+    low, high = w[m[POINT_LOW] + (truth >> 1)], w[m[POINT_HIGH] + (truth >> 1)]
+    if low < high:
+        return -1
+    return int(low ^ (truth & 1))
+
+
+@kernel(f"int64({_mm}, int64, int64)")
+def _row_at(m: Words, w: Words, start: int, rows: int) -> int:
+    """Whether the point is among the sorted rows of a table."""
+    columns = m[start + 1]
+    scope = start + 3
+    low, high = 0, m[start + 2] - 1
+    while low <= high:
+        middle = (low + high) // 2
+        at = rows + middle * columns
+        order = 0
+        for column in range(columns):
+            own = w[m[POINT] + m[scope + column]]
+            if m[at + column] != own:
+                order = -1 if m[at + column] < own else 1
+                break
+        if order == 0:
+            return 1
+        if order < 0:
+            low = middle + 1
+        else:
+            high = middle - 1
+    return 0
+
+
+@kernel(f"int64({_mm}, int64)")
+def _at_point(m: Words, w: Words, constraint: int) -> int:
+    """Whether a constraint holds at the point: 1, 0, or -1 if the nodes' intervals do not tell.
+
+    Variables have the literals of POINT, nodes the intervals of POINT_LOW and POINT_HIGH; one that defines a node
+    computes it and holds.
+    """
+    start, end = m[m[START] + constraint], m[m[START] + constraint + 1]
+    kind = m[m[KIND] + constraint]
+    point, low_of, high_of = m[POINT], m[POINT_LOW], m[POINT_HIGH]
+    if kind == CLAUSE:
+        for place in range(start, end):
+            literal = m[place] >> 1
+            if (w[point + m[m[OF] + literal]] == literal) == (m[place] & 1 == 0):
+                return 1
+        return 0
+    if kind == COUNT:
+        many = 0
+        for place in range(start + 2, end):
+            if w[point + m[m[OF] + m[place]]] == m[place]:
+                many += 1
+        return 1 if m[start] <= many <= m[start + 1] else 0
+    if kind == TABLE:
+        return _row_at(m, w, start, start + 3 + m[start + 1])
+    if kind == ASSERT:
+        return _truth_at(m, w, m[start])
+    if kind in (LINEAR, AFFINE):
+        low = high = 0
+        at = start + 4
+        for _ in range(m[start + 2]):
+            variable = m[at]
+            begin = m[m[FIRST] + variable]
+            amount = m[at + 1 + w[point + variable] - begin]
+            low += amount
+            high += amount
+            at += 1 + m[m[FIRST] + variable + 1] - begin
+        nodes = m[start + 3] - (1 if kind == AFFINE else 0)
+        for _ in range(nodes):
+            factor = m[at + 1]
+            one, other = factor * w[low_of + m[at]], factor * w[high_of + m[at]]
+            low += min(one, other)
+            high += max(one, other)
+            at += 2
+        if kind == AFFINE:
+            w[low_of + m[at]] = max(low - m[start], m[m[ROOT_LOW] + m[at]])
+            w[high_of + m[at]] = min(high - m[start], m[m[ROOT_HIGH] + m[at]])
+            return 1
+        if low >= m[start] and high <= m[start + 1]:
+            return 1
+        return 0 if high < m[start] or low > m[start + 1] else -1
+    node = m[start]
+    if kind == ALL_OF:
+        low = high = 1
+        for place in range(start + 1, end):
+            known = _truth_at(m, w, m[place])
+            if known == 0:
+                low = high = 0
+                break
+            if known < 0:
+                low = 0
+    elif kind in (MINIMUM_OF, MAXIMUM_OF):
+        low, high = w[low_of + m[start + 1]], w[high_of + m[start + 1]]
+        for place in range(start + 2, end):
+            if kind == MINIMUM_OF:
+                low, high = min(low, w[low_of + m[place]]), min(high, w[high_of + m[place]])
+            else:
+                low, high = max(low, w[low_of + m[place]]), max(high, w[high_of + m[place]])
+    elif kind == CHOOSE:
+        known = _truth_at(m, w, m[start + 1])
+        x = m[start + 3] if known == 0 else m[start + 2]
+        low, high = w[low_of + x], w[high_of + x]
+        if known < 0:
+            y = m[start + 3]
+            low, high = min(low, w[low_of + y]), max(high, w[high_of + y])
+    else:
+        x = m[start + 1]
+        a, b = w[low_of + x], w[high_of + x]
+        if kind == FLOOR:
+            low, high = a // m[start + 2], b // m[start + 2]
+        elif kind == IS_LOW:
+            low, high = (1 if b <= 0 else 0), (1 if a <= 0 else 0)
+        elif kind == IS_ZERO:
+            low, high = (1 if a == 0 and b == 0 else 0), (1 if a <= 0 <= b else 0)
+        else:
+            y = m[start + 2]
+            c, d = w[low_of + y], w[high_of + y]
+            if kind == PRODUCT:
+                one, two, three, four = a * c, a * d, b * c, b * d
+                low, high = min(min(one, two), min(three, four)), max(max(one, two), max(three, four))
+            elif d == 0:
+                low = high = 0
+            else:
+                least = max(1, c)
+                low, high = min(a // least, a // d), max(b // least, b // d)
+                if c == 0:
+                    low, high = min(low, 0), max(high, 0)
+    w[low_of + node] = low
+    w[high_of + node] = high
+    return 1
+
+
+@kernel(f"int64({_mm})")
+def _judge(m: Words, w: Words) -> int:
+    """Whether all constraints hold at the point; constraints that define nodes come before what reads them."""
+    result = 1
+    for constraint in range(m[CONSTRAINTS]):
+        if w[m[ACTIVE] + constraint] != 0:
+            found = _at_point(m, w, constraint)
+            if found == 0:
+                return 0
+            if found < 0:
+                result = -1
+    return result
+
+
+@kernel(f"void({_mm})")
+def _guess(m: Words, w: Words) -> None:
+    """The point becomes where searches stay, with what cannot be so changed: to what is liked, or the first possible.
+
+    A number that a sum over variables and numbers needs otherwise is set to what it needs.
+    """
+    domain = m[DOMAIN]
+    for variable in range(m[VARIABLES]):
+        phase = w[m[PHASE] + variable]
+        if phase < 0 or w[domain + phase] == 0:
+            best, phase = -1, m[m[FIRST] + variable]
+            for literal in range(phase, m[m[FIRST] + variable + 1]):
+                if w[domain + literal] != 0 and w[m[LIKED] + literal] > best:
+                    best, phase = w[m[LIKED] + literal], literal
+        w[m[POINT] + variable] = phase
+    for number in range(m[NUMBERS]):
+        value = max(w[m[LOW] + number], min(w[m[NUMBER_PHASE] + number], w[m[HIGH] + number]))
+        if _up(m, number, value) != value:
+            value = w[m[LOW] + number]
+        w[m[POINT_LOW] + number] = w[m[POINT_HIGH] + number] = value
+    for index in range(m[PURES]):
+        constraint = m[m[PURE] + index]
+        if w[m[ACTIVE] + constraint] == 0 or m[m[m[START] + constraint] + 3] == 0:
+            continue
+        if _at_point(m, w, constraint) == 1:
+            continue
+        at, end = m[m[START] + constraint], m[m[START] + constraint + 1]
+        low, high = m[at], m[at + 1]
+        amount, many = 0, m[at + 2]
+        at += 4
+        for _ in range(many):
+            amount += m[at + 1 + w[m[POINT] + m[at]] - m[m[FIRST] + m[at]]]
+            at += 1 + m[m[FIRST] + m[at] + 1] - m[m[FIRST] + m[at]]
+        for place in range(at, end, 2):
+            amount += m[place + 1] * w[m[POINT_LOW] + m[place]]
+        for place in range(at, end, 2):
+            number, factor = m[place], m[place + 1]
+            if w[m[LOW] + number] < w[m[HIGH] + number]:
+                own = w[m[POINT_LOW] + number]
+                rest = amount - factor * own
+                least, most = _ceil_divide(low - rest, factor), (high - rest) // factor
+                if factor < 0:
+                    least, most = _ceil_divide(high - rest, factor), (low - rest) // factor
+                value = _up(m, number, max(least, w[m[LOW] + number]))
+                if own > most:
+                    value = _down(m, number, min(most, w[m[HIGH] + number]))
+                if least <= value <= most and w[m[LOW] + number] <= value <= w[m[HIGH] + number]:
+                    w[m[POINT_LOW] + number] = w[m[POINT_HIGH] + number] = value
+                    break
+
+
+@kernel(f"boolean({_mm})")
+def _guesses(m: Words, w: Words) -> bool:
+    """Whether a guess from the present domains holds; it is the point then."""
+    if w[GUESSING] == 0:
+        return False
+    _guess(m, w)
+    for index in range(m[PURES]):  # they fail most
+        if w[m[ACTIVE] + m[m[PURE] + index]] != 0 and _at_point(m, w, m[m[PURE] + index]) != 1:
+            return False
+    return _judge(m, w) == 1
+
+
+@kernel(f"void({_mm})")
+def _settled(m: Words, w: Words) -> None:
+    """Everything is fixed: make it the point."""
+    for variable in range(m[VARIABLES]):
+        literal = m[m[FIRST] + variable]
+        while w[m[DOMAIN] + literal] == 0:
+            literal += 1
+        w[m[POINT] + variable] = literal
+    for number in range(m[NUMBERS]):
+        w[m[POINT_LOW] + number] = w[m[POINT_HIGH] + number] = w[m[LOW] + number]
+
+
 # --- search ---
 
 
@@ -963,7 +1192,7 @@ def _check_loose(m: Words, w: Words) -> bool:
 
 @kernel(f"int64({_mm}, int64, int64)")
 def _dive(m: Words, w: Words, nodes: int, conflicts: int) -> int:
-    """Depth first from a propagated state. _FOUND: everything is fixed. _NONE, _GAVE_UP: the state is as it was.
+    """Depth first from a propagated state. _FOUND: the point is an assignment. _NONE, _GAVE_UP: the state is as it was.
 
     A decision is a literal, or a bound of a number; its other branch is the opposite.
     """
@@ -972,6 +1201,8 @@ def _dive(m: Words, w: Words, nodes: int, conflicts: int) -> int:
     variables, numbers = m[VARIABLES], m[NUMBERS]
     size, activity, stack = m[SIZE], m[ACTIVITY], m[STACK]
     while True:
+        if _guesses(m, w):
+            return _FOUND
         best, best_size, chosen = 0, 1, -1
         for variable in range(variables):
             own = w[size + variable]
@@ -985,6 +1216,7 @@ def _dive(m: Words, w: Words, nodes: int, conflicts: int) -> int:
         good = True
         if chosen < 0:
             if _check_loose(m, w):
+                _settled(m, w)
                 return _FOUND
             good = False
         elif nodes <= 0 or depth >= m[DEPTH] or w[FULL] != 0:
@@ -1207,182 +1439,59 @@ def _find(m: Words, w: Words, nodes: int) -> int:
     return found
 
 
-@kernel(f"boolean({_mm}, int64)")
-def _nearby(m: Words, w: Words, variable: int) -> bool:
-    """A short search in which only what shares a constraint with the variable differs from where searches stay.
+@kernel(f"boolean({_mm}, int64, int64)")
+def _around(m: Words, w: Words, variable: int, widest: int) -> bool:
+    """A short search in which only what must change, and what shares a constraint with that, differs from where
+    searches stay. Constraints about more items than `widest` do not count, unless they are sums.
 
-    True: everything is fixed. False: the state is as it was.
+    True: the point is an assignment. False: the state is as it was.
     """
     base = w[TOP]
-    for other in range(m[VARIABLES]):
-        w[m[ITEM_HIGH] + other] = 0
-    at = m[TOUCHED] + variable
-    for index in range(m[at], m[at + 1]):
-        scope = m[SCOPE] + m[index]
-        for place in range(m[scope], m[scope + 1]):
-            if m[place] < m[VARIABLES]:
-                w[m[ITEM_HIGH] + m[place]] = 1
+    variables = m[VARIABLES]
+    items = variables + m[NUMBERS]
+    free = m[ITEM_HIGH]
+    for item in range(items):
+        w[free + item] = 0
+    for item in range(variables):
+        phase = w[m[PHASE] + item]
+        if item != variable and phase >= 0 and w[m[DOMAIN] + phase] != 0:
+            continue
+        w[free + item] = 1
+        at = m[TOUCHED] + item
+        for index in range(m[at], m[at + 1]):
+            constraint = m[index]
+            scope = m[SCOPE] + constraint
+            if m[scope + 1] - m[scope] > widest and m[m[PURE_IS] + constraint] == 0:
+                continue
+            for place in range(m[scope], m[scope + 1]):
+                w[free + m[place]] = 1
     w[LEVEL] += 1
-    for other in range(m[VARIABLES]):
-        phase = w[m[PHASE] + other]
-        if w[m[ITEM_HIGH] + other] == 0 and phase >= 0 and w[m[DOMAIN] + phase] != 0:
-            _take(m, w, phase)
-            if w[FAILED] != 0:
-                break
+    for item in range(items):
+        if w[free + item] != 0 or w[FAILED] != 0:
+            continue
+        if item < variables:
+            _take(m, w, w[m[PHASE] + item])
+        else:
+            number = item - variables
+            phase = w[m[NUMBER_PHASE] + number]
+            if w[m[LOW] + number] <= phase <= w[m[HIGH] + number]:
+                _at_least(m, w, number, phase)
+                _at_most(m, w, number, phase)
     if w[FAILED] == 0 and _propagate(m, w) and _dive(m, w, 60, 8) == _FOUND:
         return True
     _undo(m, w, base)
     return False
 
 
-# --- what a point does to the constraints ---
+@kernel(f"boolean({_mm}, int64)")
+def _nearby(m: Words, w: Words, variable: int) -> bool:
+    """`_around` the variable, first without formulas that are about much (a weight depends on nearly everything)."""
+    if _guesses(m, w):
+        return True
+    return _around(m, w, variable, _NARROW) or _around(m, w, variable, m[VARIABLES] + m[NUMBERS])
 
 
-@kernel(f"int64({_mm}, int64)")
-def _truth_at(m: Words, w: Words, truth: int) -> int:
-    low, high = w[m[POINT_LOW] + (truth >> 1)], w[m[POINT_HIGH] + (truth >> 1)]
-    if low < high:
-        return -1
-    return int(low ^ (truth & 1))
-
-
-@kernel(f"int64({_mm}, int64, int64)")
-def _row_at(m: Words, w: Words, start: int, rows: int) -> int:
-    """Whether the point is among the sorted rows of a table."""
-    columns = m[start + 1]
-    scope = start + 3
-    low, high = 0, m[start + 2] - 1
-    while low <= high:
-        middle = (low + high) // 2
-        at = rows + middle * columns
-        order = 0
-        for column in range(columns):
-            own = w[m[POINT] + m[scope + column]]
-            if m[at + column] != own:
-                order = -1 if m[at + column] < own else 1
-                break
-        if order == 0:
-            return 1
-        if order < 0:
-            low = middle + 1
-        else:
-            high = middle - 1
-    return 0
-
-
-@kernel(f"int64({_mm}, int64)")
-def _at_point(m: Words, w: Words, constraint: int) -> int:
-    """Whether a constraint holds at the point: 1, 0, or -1 if the nodes' intervals do not tell.
-
-    Variables have the literals of POINT, nodes the intervals of POINT_LOW and POINT_HIGH; one that defines a node
-    computes it and holds.
-    """
-    start, end = m[m[START] + constraint], m[m[START] + constraint + 1]
-    kind = m[m[KIND] + constraint]
-    point, low_of, high_of = m[POINT], m[POINT_LOW], m[POINT_HIGH]
-    if kind == CLAUSE:
-        for place in range(start, end):
-            literal = m[place] >> 1
-            if (w[point + m[m[OF] + literal]] == literal) == (m[place] & 1 == 0):
-                return 1
-        return 0
-    if kind == COUNT:
-        many = 0
-        for place in range(start + 2, end):
-            if w[point + m[m[OF] + m[place]]] == m[place]:
-                many += 1
-        return 1 if m[start] <= many <= m[start + 1] else 0
-    if kind == TABLE:
-        return _row_at(m, w, start, start + 3 + m[start + 1])
-    if kind == ASSERT:
-        return _truth_at(m, w, m[start])
-    if kind in (LINEAR, AFFINE):
-        low = high = 0
-        at = start + 4
-        for _ in range(m[start + 2]):
-            variable = m[at]
-            begin = m[m[FIRST] + variable]
-            amount = m[at + 1 + w[point + variable] - begin]
-            low += amount
-            high += amount
-            at += 1 + m[m[FIRST] + variable + 1] - begin
-        nodes = m[start + 3] - (1 if kind == AFFINE else 0)
-        for _ in range(nodes):
-            factor = m[at + 1]
-            one, other = factor * w[low_of + m[at]], factor * w[high_of + m[at]]
-            low += min(one, other)
-            high += max(one, other)
-            at += 2
-        if kind == AFFINE:
-            w[low_of + m[at]] = max(low - m[start], m[m[ROOT_LOW] + m[at]])
-            w[high_of + m[at]] = min(high - m[start], m[m[ROOT_HIGH] + m[at]])
-            return 1
-        if low >= m[start] and high <= m[start + 1]:
-            return 1
-        return 0 if high < m[start] or low > m[start + 1] else -1
-    node = m[start]
-    if kind == ALL_OF:
-        low = high = 1
-        for place in range(start + 1, end):
-            known = _truth_at(m, w, m[place])
-            if known == 0:
-                low = high = 0
-                break
-            if known < 0:
-                low = 0
-    elif kind in (MINIMUM_OF, MAXIMUM_OF):
-        low, high = w[low_of + m[start + 1]], w[high_of + m[start + 1]]
-        for place in range(start + 2, end):
-            if kind == MINIMUM_OF:
-                low, high = min(low, w[low_of + m[place]]), min(high, w[high_of + m[place]])
-            else:
-                low, high = max(low, w[low_of + m[place]]), max(high, w[high_of + m[place]])
-    elif kind == CHOOSE:
-        known = _truth_at(m, w, m[start + 1])
-        x = m[start + 3] if known == 0 else m[start + 2]
-        low, high = w[low_of + x], w[high_of + x]
-        if known < 0:
-            y = m[start + 3]
-            low, high = min(low, w[low_of + y]), max(high, w[high_of + y])
-    else:
-        x = m[start + 1]
-        a, b = w[low_of + x], w[high_of + x]
-        if kind == FLOOR:
-            low, high = a // m[start + 2], b // m[start + 2]
-        elif kind == IS_LOW:
-            low, high = (1 if b <= 0 else 0), (1 if a <= 0 else 0)
-        elif kind == IS_ZERO:
-            low, high = (1 if a == 0 and b == 0 else 0), (1 if a <= 0 <= b else 0)
-        else:
-            y = m[start + 2]
-            c, d = w[low_of + y], w[high_of + y]
-            if kind == PRODUCT:
-                one, two, three, four = a * c, a * d, b * c, b * d
-                low, high = min(min(one, two), min(three, four)), max(max(one, two), max(three, four))
-            elif d == 0:
-                low = high = 0
-            else:
-                least = max(1, c)
-                low, high = min(a // least, a // d), max(b // least, b // d)
-                if c == 0:
-                    low, high = min(low, 0), max(high, 0)
-    w[low_of + node] = low
-    w[high_of + node] = high
-    return 1
-
-
-@kernel(f"int64({_mm})")
-def _judge(m: Words, w: Words) -> int:
-    """Whether all constraints hold at the point; constraints that define nodes come before what reads them."""
-    result = 1
-    for constraint in range(m[CONSTRAINTS]):
-        if w[m[ACTIVE] + constraint] != 0:
-            found = _at_point(m, w, constraint)
-            if found == 0:
-                return 0
-            if found < 0:
-                result = -1
-    return result
+# --- moving the point ---
 
 
 @kernel(f"boolean({_mm})")
@@ -1605,14 +1714,11 @@ def _begin(m: Words, w: Words, base: Words, allowed: Any, entered: Words) -> boo
 
 @kernel(f"void({_mm}, int32[::1], int64[::1])")
 def _read(m: Words, w: Words, values: Any, numbers: Words) -> None:
-    """What everything is fixed to: literals and numbers."""
+    """The point, which a search has left, as an assignment."""
     for variable in range(m[VARIABLES]):
-        literal = m[m[FIRST] + variable]
-        while w[m[DOMAIN] + literal] == 0:
-            literal += 1
-        values[variable] = literal
+        values[variable] = w[m[POINT] + variable]
     for number in range(m[NUMBERS]):
-        numbers[number] = w[m[LOW] + number]
+        numbers[number] = w[m[POINT_LOW] + number]
 
 
 @kernel(f"int64({_mm}, int64[::1], uint8[::1], int64[::1], uint8[::1], int32[::1], int64[::1], int64, int64)")
@@ -1676,15 +1782,6 @@ def _join(counts: Words, fresh: Any, fresh_numbers: Any, values: Any, numbers: W
     counts[0] = index + 1
 
 
-@kernel(f"void({_mm}, int32[::1], int64[::1])")
-def _copy_point(m: Words, w: Words, values: Any, numbers: Words) -> None:
-    """The point as an assignment."""
-    for variable in range(m[VARIABLES]):
-        values[variable] = w[m[POINT] + variable]
-    for number in range(m[NUMBERS]):
-        numbers[number] = w[m[POINT_LOW] + number]
-
-
 @kernel(f"void({_mm}, boolean)")
 def _stay(m: Words, w: Words, here: bool) -> None:
     """Make the point the place that later searches stay near to, or go back to that place."""
@@ -1723,6 +1820,22 @@ def _adapts(m: Words, w: Words, allowed: Any, values: Any, numbers: Words, stray
     return False
 
 
+@kernel(f"boolean({_mm}, int64)")
+def _slack_takes(m: Words, w: Words, literal: int) -> bool:
+    """Whether the point, which holds, does so with another value of a variable that only sums ask for."""
+    variable = m[m[OF] + literal]
+    begin = m[m[FIRST] + variable]
+    at, end = m[m[TOUCHED] + variable], m[m[TOUCHED] + variable + 1]
+    shift = m[m[TOUCHED_AT] + variable] - at
+    for index in range(at, end):
+        constraint, amounts = m[index], m[index + shift] - begin
+        if w[m[ACTIVE] + constraint] != 0:
+            amount = w[m[AMOUNT] + constraint] + m[amounts + literal] - m[amounts + w[m[POINT] + variable]]
+            if not m[m[m[START] + constraint]] <= amount <= m[m[m[START] + constraint] + 1]:
+                return False
+    return True
+
+
 @kernel(f"void({_mm}, {_flags}, {_flags}, {_flags}, {_flags}, {_words}, int32[:, ::1], int64[:, ::1])")
 def _slide(
     m: Words, w: Words, allowed: Any, asked: Any, valid: Any, closed: Any, counts: Words, fresh: Any, fresh_numbers: Any
@@ -1737,10 +1850,16 @@ def _slide(
         bit = 1 if allowed[literal] != 0 else 2
         if asked[literal] == 0 or (valid[literal] | closed[literal]) & bit:
             continue
-        if (bit == 1 and w[m[DOMAIN] + literal] == 0) or not _reaches(m, w, literal):
+        if bit == 1 and w[m[DOMAIN] + literal] == 0:
             continue
-        _copy_point(m, w, values, numbers)
-        _join(counts, fresh, fresh_numbers, values, numbers)
+        if m[m[SLACK] + m[m[OF] + literal]] != 0 and _slack_takes(m, w, literal):
+            valid[literal] |= 3 if bit == 1 else 2  # so quickly seen again that it need not be remembered
+            continue
+        if not _reaches(m, w, literal):
+            continue
+        _read(m, w, values, numbers)
+        if m[m[SLACK] + m[m[OF] + literal]] == 0:
+            _join(counts, fresh, fresh_numbers, values, numbers)
         if bit == 1:
             for variable in range(variables):
                 valid[values[variable]] |= 3
@@ -1782,6 +1901,7 @@ def settle(
     w[SEARCHED] = 0
     w[SEED] = 1
     w[EFFORT] = 256
+    w[GUESSING] = 1
     inside = -1
     before = known.shape[0]
     strays = np.empty(max(before, 1), np.int64)  # the variable that is not as decided; -1: none, -2: more than one
@@ -1818,7 +1938,7 @@ def settle(
         numbers_found[:] = known_numbers[inside]
         _stand(m, w, values, numbers_found)
         _slide(m, w, allowed, asked, valid, closed, counts, fresh, fresh_numbers)
-        _copy_point(m, w, values, numbers_found)
+        _read(m, w, values, numbers_found)
     for literal in range(literals):
         w[m[LIKED] + literal] = 0 if valid[literal] & 1 else 1
     top = w[TOP]
@@ -1846,7 +1966,7 @@ def settle(
                 failed += 1
         if adapted:
             failed = 0
-            _copy_point(m, w, values, numbers_found)
+            _read(m, w, values, numbers_found)
             _stay(m, w, True)
             inside = 1
             _join(counts, fresh, fresh_numbers, values, numbers_found)
@@ -1870,7 +1990,7 @@ def settle(
             for variable in range(variables):
                 valid[values[variable]] |= 3
             _slide(m, w, allowed, asked, valid, closed, counts, fresh, fresh_numbers)
-            _copy_point(m, w, values, numbers_found)
+            _read(m, w, values, numbers_found)
             for other in range(literals):
                 w[m[LIKED] + other] = 0 if valid[other] & 1 else 1
         elif found == _NONE:
@@ -1906,6 +2026,7 @@ def settle(
     searched = w[SEARCHED]
     possible = _begin(m, w, base, free, entered)
     w[SEARCHED] = searched
+    w[GUESSING] = 1
     if inside >= 0:
         _stand(m, w, values, numbers_found)
     frames = np.empty((2 * variables + 2, 5), np.int64)  # from, to, stage, trail, possible
@@ -2146,6 +2267,7 @@ def _places(m: Words, w: Words, number: int, low: int, high: int, good: Any, man
     waiting = np.empty((128, 2), np.int64)
     waiting[0, 0], waiting[0, 1] = low, high
     depth = 1
+    before = many
     left = PIECES - 100
     while depth > 0 and left > 0 and many < good.shape[0] - 1:
         left -= 1
@@ -2153,7 +2275,7 @@ def _places(m: Words, w: Words, number: int, low: int, high: int, good: Any, man
         one, other = waiting[depth, 0], waiting[depth, 1]
         found = _all_hold(m, w, number, one, other)
         if found == 1:
-            if many > 0 and _up(m, number, good[many - 1, 1] + 1) == one:
+            if many > before and _up(m, number, good[many - 1, 1] + 1) == one:
                 good[many - 1, 1] = other
             else:
                 good[many, 0], good[many, 1] = one, other
@@ -2202,6 +2324,64 @@ def _varies(m: Words, w: Words, number: int, low: int, high: int, values: Any, n
     return found
 
 
+@kernel(f"boolean({_mm}, int64, int64[:, ::1], int64, int64, int64)")
+def _shifts(m: Words, w: Words, number: int, left: Any, many: int, low: int, high: int) -> bool:
+    """From the point, which holds, and does with the number in an interval, towards one of the intervals left.
+
+    One variable of a sum that asks for the number changes, and the interval with it; the point then holds again.
+    """
+    item = m[VARIABLES] + number
+    tries = _SHIFTS
+    at_end = m[m[TOUCHED] + item + 1]
+    many_sums = at_end - m[m[TOUCHED] + item]
+    for turn in range(2 * many_sums):  # first those that add much to what is known
+        constraint = m[at_end - 1 - turn % many_sums]
+        least = 3 * (high - low) // 4 if turn < many_sums else 0
+        if m[m[PURE_IS] + constraint] == 0 or w[m[ACTIVE] + constraint] == 0:
+            continue
+        start, stop = m[m[START] + constraint], m[m[START] + constraint + 1]
+        factor = 0
+        for place in range(stop - 2 * m[start + 3], stop, 2):
+            if m[place] == number:
+                factor = m[place + 1]
+        at = start + 4
+        for _ in range(m[start + 2]):
+            variable = m[at]
+            begin, end = m[m[FIRST] + variable], m[m[FIRST] + variable + 1]
+            at += 1 - begin
+            own = m[at + w[m[POINT] + variable]]
+            for literal in range(begin, end):
+                by = own - m[at + literal]
+                if by == 0 or w[m[DOMAIN] + literal] == 0 or m[m[SLACK] + variable] != 0:
+                    continue
+                by = by // factor
+                for place in range(many):
+                    if min(left[place, 1], high + by) - max(left[place, 0], low + by) >= least:
+                        before, value = w[m[POINT] + variable], w[m[POINT_LOW] + number] + by
+                        _put(m, w, variable, literal)
+                        if _broken(m, w, variable, 0) < 0:
+                            return True
+                        fits = w[m[LOW] + number] <= value <= w[m[HIGH] + number] and _up(m, number, value) == value
+                        if fits and _mends(m, w, variable, item, value):
+                            return True
+                        _put(m, w, variable, before)
+                        tries -= 1
+                        break
+                if tries <= 0:
+                    return False
+            at += end
+    return False
+
+
+@kernel("int64(int64[:, ::1], int64)")
+def _room_of(left: Any, many: int) -> int:
+    """How long intervals are together."""
+    room = 0
+    for index in range(many):
+        room += left[index, 1] - left[index, 0] + 1
+    return room
+
+
 @kernel("int64(int64[:, ::1], int64, int64, int64, int64[:, ::1])")
 def _without(left: Any, many: int, low: int, high: int, spare: Any) -> int:
     """Take an interval out of intervals; how many there are then."""
@@ -2224,7 +2404,7 @@ def _without(left: Any, many: int, low: int, high: int, spare: Any) -> int:
 
 @kernel(
     f"int64({_mm}, {_words}, {_flags}, {_words}, int64, int32[:, ::1], int64[:, ::1], int32[:, ::1], int64[:, ::1],"
-    f" {_words}, int64[:, ::1], int64[:, ::1], int64[:, ::1], {_words}, int64, int64)"
+    f" {_words}, int64[:, ::1], int64[:, ::1], int64[:, ::1], {_words}, int64, int64, int64)"
 )
 def spread(
     m: Words,
@@ -2244,14 +2424,16 @@ def spread(
     sizes: Words,
     each: int,
     total: int,
+    begun: int,
 ) -> int:
     """The values of a number that an assignment has, as intervals (of its grid) in `good`.
 
     `left`: intervals that nothing is known of, `stuck`: those where a search gave up; sizes: how many of the three
     there are. `known`, `fresh` and `counts` as in `settle`. DONE: nothing is left. VOID, or PAUSED after `total` nodes.
+    With `begun` the last call with `w` was one for the same decisions, and has left it where this one begins.
     """
     variables, numbers = m[VARIABLES], m[NUMBERS]
-    if not _begin(m, w, base, allowed, entered):
+    if (begun == 0 or w[FAILED] != 0 or w[FULL] != 0) and not _begin(m, w, base, allowed, entered):
         return VOID
     w[SEARCHED] = 0
     w[SEED] = 1
@@ -2261,6 +2443,17 @@ def spread(
     top = w[TOP]
     tried = seen = failed = 0
     standing = False
+    shifted = moved = 0
+    shares = False  # sums with other numbers that are open
+    item = variables + number
+    for index in range(m[m[TOUCHED] + item], m[m[TOUCHED] + item + 1]):
+        at = m[SCOPE] + m[index]
+        for place in range(m[at], m[at + 1]):
+            other = m[place] - variables
+            if other >= 0 and other != number and w[m[LOW] + other] < w[m[HIGH] + other]:
+                shares = True
+    w[EFFORT] = 64
+    w[GUESSING] = 1
     while sizes[1] > 0:
         if w[SEARCHED] > total or sizes[0] + PIECES >= good.shape[0] or sizes[1] + PIECES >= left.shape[0]:
             return PAUSED
@@ -2288,9 +2481,9 @@ def spread(
                 found = _FOUND
                 values[:] = known[tried]
                 found_numbers[:] = known_numbers[tried]
-            elif fits and failed < 6 and _adapts(m, w, allowed, known[tried], known_numbers[tried], stray):
+            elif fits and failed < 2 and _adapts(m, w, allowed, known[tried], known_numbers[tried], stray):
                 failed = 0
-                _copy_point(m, w, values, found_numbers)
+                _read(m, w, values, found_numbers)
                 kept = True
                 for other in range(numbers):
                     if entered[other] != _BIG and found_numbers[other] != entered[other]:
@@ -2303,6 +2496,14 @@ def spread(
             elif fits:
                 failed += 1
             tried += 1
+        if found != _FOUND and moved != 0 and shifted < _SHIFTED:
+            _stand(m, w, values, found_numbers)
+            if _measure(m, w) and _shifts(m, w, number, left, sizes[1], good[sizes[0] - 2, 0], good[sizes[0] - 2, 1]):
+                shifted += 1
+                found = _FOUND
+                _read(m, w, values, found_numbers)
+                _join(counts, fresh, fresh_numbers, values, found_numbers)
+        moved = 0
         low, high = left[sizes[1] - 1, 0], left[sizes[1] - 1, 1]
         if found != _FOUND and standing and _varies(m, w, number, low, high, values, found_numbers):
             found = _FOUND
@@ -2336,9 +2537,17 @@ def spread(
             _undo(m, w, top)
         if found != _FOUND:
             continue
+        room = _room_of(left, sizes[1])
         before = sizes[0]
         seen += 1
-        for attempt in range(2 if seen <= 2 else 0):  # what is left free: other numbers and slack, other numbers
+        if not shares:
+            _stand(m, w, values, found_numbers)
+            _judge(m, w)
+            standing = True
+            if _reach(m, w, number, good, before):
+                sizes[0] = before + 1
+                moved = 1
+        for attempt in range(2 if seen <= 2 and moved == 0 else 0):  # left free: other numbers and slack, other numbers
             w[LEVEL] += 1
             for variable in range(variables):
                 if attempt == 1 or m[m[SLACK] + variable] == 0:
@@ -2349,14 +2558,16 @@ def spread(
             _undo(m, w, top)
             if sizes[0] > before:
                 break
-        if sizes[0] == before:
-            _stand(m, w, values, found_numbers)
-            _judge(m, w)
+        if sizes[0] == before or moved != 0:
             low = found_numbers[number]
-            standing = True
-            if _reach(m, w, number, good, before):
-                sizes[0] = before + 1
-            else:
+            if moved == 0:
+                _stand(m, w, values, found_numbers)
+                _judge(m, w)
+                standing = True
+                if shares and _reach(m, w, number, good, before):
+                    sizes[0] = before + 1
+                    moved = 1
+            if moved == 0:
                 for index in range(sizes[1]):
                     if left[index, 0] <= low <= left[index, 1]:
                         one, other = _up(m, number, left[index, 0]), _down(m, number, left[index, 1])
@@ -2368,6 +2579,8 @@ def spread(
         w[m[NUMBER_PHASE] + number] = ANYWHERE
         for index in range(before, sizes[0]):
             sizes[1] = _without(left, sizes[1], good[index, 0], good[index, 1], spare)
+        if _room_of(left, sizes[1]) == room:
+            shifted = _SHIFTED  # nothing new
     return DONE
 
 
@@ -2524,13 +2737,13 @@ def _descend(m: Words, w: Words, goal: Words, values: Any, numbers: Words, cost:
             own = w[m[POINT] + m[m[OF] + literal]]
             if goal[literal] >= goal[own] or w[m[DOMAIN] + literal] == 0 or not _reaches(m, w, literal):
                 continue
-            _copy_point(m, w, values, numbers)
+            _read(m, w, values, numbers)
             found = cost_of(m, goal, values, numbers)
             _stay(m, w, found < cost)
             if found < cost:
                 cost = found
                 better = True
-    _copy_point(m, w, values, numbers)
+    _read(m, w, values, numbers)
     return cost
 
 
@@ -2564,7 +2777,12 @@ def improve(
         for number in range(m[NUMBERS]):
             w[m[NUMBER_PHASE] + number] = numbers[number]
     costs = np.empty(len(goal), np.int64)
-    constant = _weigh(m, w, goal, costs)
+    constant = 0
+    if near:  # sums between limits say little of a distance
+        for place in range(len(goal)):
+            costs[place] = _UNIT * goal[place] if place < m[LITERALS] else 0
+    else:
+        constant = _weigh(m, w, goal, costs)
     span[0] = max(span[0], _bound(m, w, costs, constant))
     second = m[OBJECTIVE] + len(goal)
     for place in range(len(goal)):
@@ -2574,7 +2792,15 @@ def improve(
     if not near:
         w[CHEAP] = 2
     top = w[TOP]
-    bold = True
+    if near and span[1] >= FREE:  # a first one by what a change makes necessary
+        w[GUESSING] = 1
+        w[LEVEL] += 1
+        if _nearby(m, w, -1):
+            _read(m, w, values, numbers)
+            span[1] = cost_of(m, goal, values, numbers)
+        w[GUESSING] = 0
+        _undo(m, w, top)
+    bold = near == 0
     while span[0] < span[1]:
         have = span[1] < FREE
         limit = span[1] - 1 if have else FREE
@@ -2583,7 +2809,7 @@ def improve(
         w[LEVEL] += 1
         _aim(m, w, goal, limit)
         w[m[OBJECTIVE_LIMIT] + 1] = _UNIT * limit - constant if limit < FREE else FREE
-        w[OBJECTIVES] = 2
+        w[OBJECTIVES] = 1 if near else 2
         found = _NONE
         left = nodes - w[SEARCHED]
         if _propagate(m, w):
@@ -2593,7 +2819,7 @@ def improve(
             w[OBJECTIVES] = 0
             _undo(m, w, top)
             span[1] = cost_of(m, goal, values, numbers)
-            bold = True
+            bold = near == 0
             if not near:
                 span[1] = _descend(m, w, goal, values, numbers, span[1])
                 for variable in range(m[VARIABLES]):
@@ -2607,7 +2833,7 @@ def improve(
                 if not have:
                     return VOID
                 span[0] = limit + 1
-                bold = True
+                bold = near == 0
             elif have and bold:
                 bold = False
             else:

@@ -97,6 +97,25 @@ class Cut:
         return 2 * self.literal + self.chosen
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One decision beside those about other things. `about`: what of the problem it is about, `variable`: what of all
+    parts (the place of its first literal; -1: nothing), so that decisions with others of both do not meet it.
+    """
+
+    cut: Cut
+    about: object
+    variable: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spots:
+    """Where a part's literals are in the network, and which of the part's literal is at each of these."""
+
+    at: slice | NDArray[np.int64]
+    literal: slice | NDArray[np.int64]
+
+
 class Layout:
     """Where the questions of a problem are among the parts; and decisions as cuts."""
 
@@ -109,6 +128,7 @@ class Layout:
         self.parts = tuple(parts)
         self.size = parts[-1].stop if parts else 0
         self._places: list[int] = place.tolist()
+        self._starts: list[int] = first.tolist()
         self._part = np.repeat(
             np.arange(len(parts), dtype=np.int32), [part.stop - part.start for part in parts]
         ).tolist()
@@ -122,6 +142,9 @@ class Layout:
             number.id: (part.position, place) for part in parts for place, number in enumerate(part.network.numbers)
         }
         self._cuts: dict[Decision, Cut] = {}
+        self.steps: dict[Decision, Step] = {}  # those that were asked for
+        self._spots: dict[int, Spots] = {}
+        self._untouched: dict[int, Question] = {}
         # place + 2 looks up what is true: core, dead, then the places.
         self._look = place.astype(np.int64) + 2
 
@@ -149,6 +172,41 @@ class Layout:
                 self._cuts[decision] = found
         return found
 
+    def step(self, decision: Decision) -> Step:
+        """The decision as a step; remembered. It has to be one of the problem's."""
+        cut = self.cut(decision)
+        about: object
+        if isinstance(decision, Enter):
+            about = decision.parameter
+        elif self.names.problem.group_by_id[decision.group].single:
+            about = decision.group
+        else:
+            about = (decision.group, decision.option)
+        variable = self.parts[cut.part].start + cut.first if cut.part >= 0 and cut.number < 0 else -1
+        found = Step(cut, about, variable)
+        if len(self.steps) < 100_000:
+            self.steps[decision] = found
+        return found
+
+    def spots(self, part: int) -> Spots:
+        """Where the part's literals are in the network; remembered."""
+        found = self._spots.get(part)
+        if found is None:
+            start, stop = self.parts[part].start, self.parts[part].stop
+            order, starts = self._at
+            at = np.sort(order[starts[start] : starts[stop]])
+            literal = self.place[at].astype(np.int64) - start
+            found = self._spots[part] = Spots(_run(at), _run(literal, whole=stop - start))
+        return found
+
+    def untouched(self, part: int) -> Question:
+        """The question without any decision. Only to be read."""
+        found = self._untouched.get(part)
+        if found is None:
+            everything = np.ones(self.parts[part].stop - self.parts[part].start, dtype=np.uint8)
+            found = self._untouched[part] = Question(everything, everything)
+        return found
+
     def _cut(self, decision: Decision) -> Cut:
         problem = self.names.problem
         if isinstance(decision, Enter):
@@ -162,7 +220,7 @@ class Layout:
         else:
             variable, value = self.names.value(decision.group, decision.option)
             chosen = decision.chosen
-        return self.cut_of(int(self.first[variable]) + value, chosen=chosen)
+        return self.cut_of(self._starts[variable] + value, chosen=chosen)
 
     def cut_of(self, literal: int, *, chosen: bool) -> Cut:
         """The cut of one literal of the network."""
@@ -182,6 +240,20 @@ class Layout:
             if cut.part >= 0:
                 found.setdefault(cut.part, []).append(cut)
         return {part: tuple(cuts) for part, cuts in found.items()}
+
+    def narrowed(self, question: Question, cut: Cut) -> Question:
+        """The question with one more cut, of a variable that has no other. Shares arrays with it: only to be read."""
+        allowed = question.allowed.copy()
+        if cut.chosen:
+            allowed[cut.first : cut.stop] = 0
+            allowed[cut.literal] = 1
+            return Question(allowed, question.asked, question.numbers)
+        allowed[cut.literal] = 0
+        if question.asked is question.allowed:
+            return Question(allowed, allowed, question.numbers)
+        asked = question.asked.copy()
+        asked[cut.literal] = 0
+        return Question(allowed, asked, question.numbers)
 
     def question(self, part: int, cuts: Sequence[Cut]) -> Question | None:
         """The cuts as a question to the part; None if they contradict each other."""
@@ -236,3 +308,11 @@ class Layout:
         found = np.zeros(self.size, dtype=np.int64)
         np.add.at(found, self.place[inside], literals[inside])
         return found
+
+
+def _run(places: NDArray[np.int64], whole: int = -1) -> slice | NDArray[np.int64]:
+    """Places that follow each other as a slice: quicker. `whole`: so many from 0 on are all."""
+    if len(places) and np.array_equal(places, np.arange(places[0], places[0] + len(places))):
+        every = places[0] == 0 and len(places) == whole
+        return slice(None) if every else slice(int(places[0]), int(places[-1]) + 1)
+    return places

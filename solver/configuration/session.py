@@ -7,8 +7,10 @@ place it would take (the other colours stay open after a colour was chosen).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from math import inf
 from typing import Final
 
 import numpy as np
@@ -16,6 +18,7 @@ import numpy as np
 from solver.configuration.compile import Base, CompiledProblem
 from solver.configuration.decisions import decided, require_known, undone
 from solver.configuration.explain import Conflict, Conflicting, explain
+from solver.configuration.parts import Cut
 from solver.configuration.problem import (
     Choose,
     Decision,
@@ -26,9 +29,10 @@ from solver.configuration.problem import (
     OptionId,
     ParameterId,
 )
-from solver.configuration.question import RELEASED, STRICT, Answer, Clock, Flags, Interval
+from solver.configuration.question import RELEASED, STRICT, Answer, Clock, Flags, Interval, Question
 from solver.configuration.translate import is_one_variable
 
+_AT_ONCE: Final = Clock(inf)
 _EXPLAINING: Final = 2.0  # seconds for a conflict and its repairs
 
 
@@ -42,6 +46,15 @@ class OptionState(StrEnum):
     EXCLUDED = "excluded"  # choosing it would be a conflict: proved
 
 
+@dataclass(slots=True, eq=False)
+class _Touched:
+    """The cuts of a part that decisions touch, and its answer; the question where one step led to it."""
+
+    cuts: tuple[Cut, ...]
+    answer: Answer
+    question: Question | None = None
+
+
 class ValidDomains:
     """What can still be had. `undecided`: options that time did not settle; they are shown as OPEN, never as EXCLUDED.
 
@@ -51,12 +64,19 @@ class ValidDomains:
     """
 
     def __init__(
-        self, compiled: CompiledProblem, decisions: Sequence[Decision], base: Base, touched: Mapping[int, Answer]
+        self,
+        compiled: CompiledProblem,
+        decisions: Sequence[Decision],
+        base: Base,
+        touched: dict[int, _Touched],
+        valid: Flags,
     ) -> None:
         self._compiled = compiled
-        self._base = base
-        self._touched = touched
+        self.base = base
+        self.touched = touched
         self._decisions = decisions
+        valid.setflags(write=False)  # a session goes on from it
+        self.valid: Final = valid  # bits STRICT and RELEASED of every literal of the network: what some variant has
 
     @cached_property
     def _own(self) -> dict[tuple[GroupId, OptionId], bool]:
@@ -81,22 +101,20 @@ class ValidDomains:
 
     # --- as arrays over the network's literals ---
 
-    @cached_property
-    def valid(self) -> Flags:
-        """Bits STRICT and RELEASED of every literal of the network: what some variant has."""
-        flags = self._base.valid.copy()
-        for part, answer in self._touched.items():
-            place = self._compiled.parts[part]
-            flags[place.start : place.stop] = answer.valid
-        return self._compiled.layout.spread(flags, core=STRICT | RELEASED)
+    @property
+    def settled(self) -> bool:
+        """Whether time left nothing open."""
+        others = self.touched.values()
+        answers = [*self.base.answers, *(touched.answer for touched in others)]
+        return not any(answer.open_numbers or answer.open.any() for answer in answers)
 
     @cached_property
     def open(self) -> Flags:
-        """The same bits of what time did not settle."""
-        flags = self._base.open.copy()
-        for part, answer in self._touched.items():
+        """The bits of `valid` of what time did not settle."""
+        flags = self.base.open.copy()
+        for part, touched in self.touched.items():
             place = self._compiled.parts[part]
-            flags[place.start : place.stop] = answer.open
+            flags[place.start : place.stop] = touched.answer.open
         return self._compiled.layout.spread(flags, core=0)
 
     # --- in the problem's words ---
@@ -188,7 +206,8 @@ class ValidDomains:
     def _large(self) -> dict[ParameterId, tuple[tuple[Interval, ...], bool]]:
         found: dict[ParameterId, tuple[tuple[Interval, ...], bool]] = {}
         for part in self._compiled.parts_with_numbers:
-            answer = self._touched.get(part.position, self._base.answers[part.position])
+            touched = self.touched.get(part.position)
+            answer = self.base.answers[part.position] if touched is None else touched.answer
             for place, number in enumerate(part.network.numbers):
                 found[number.id] = (answer.numbers[place], place in answer.open_numbers)
         return found
@@ -219,13 +238,19 @@ class ValidDomains:
 
 
 class Session:
-    """A buyer's decisions and what follows from them. Decisions that conflict from the start have no domains."""
+    """A buyer's decisions and what follows from them. Decisions that conflict from the start have no domains.
+
+    It keeps what it was answered: a decision asks anew only the part that it touches.
+    """
 
     def __init__(self, compiled: CompiledProblem, decisions: Sequence[Decision] = (), *, seconds: float = 1.0) -> None:
         require_known(compiled.problem, decisions)
         self._compiled = compiled
         self._seconds = seconds
         self._decisions = decided(compiled.problem, (), *decisions)
+        self._at: ValidDomains | None = None  # of these decisions, if they have been asked for and are settled
+        self._about: set[object] = set()  # what they are about, and the variables: see Step
+        self._variables: set[int] = set()
 
     @property
     def decisions(self) -> tuple[Decision, ...]:
@@ -234,7 +259,7 @@ class Session:
 
     def domains(self) -> ValidDomains:
         """The valid domains. Raises Conflicting if the decisions conflict."""
-        found = valid_domains(self._compiled, self._decisions, seconds=self._seconds)
+        found = self._moved(self._decisions)
         if found is None:
             raise Conflicting(explain(self._compiled, self._decisions, (), seconds=_EXPLAINING))
         return found
@@ -244,12 +269,15 @@ class Session:
 
         A new choice takes the place of an old one in a group of at most one option, a new number that of an old number.
         """
+        if self._at is not None and len(decisions) == 1:
+            added = self._added(self._at, decisions[0])
+            if added is not None:
+                return added
         require_known(self._compiled.problem, decisions)
         after = decided(self._compiled.problem, self._decisions, *decisions)
-        found = valid_domains(self._compiled, after, seconds=self._seconds)
+        found = self._moved(after)
         if found is None:
             return explain(self._compiled, after, decisions, seconds=_EXPLAINING)
-        self._decisions = after
         return found
 
     def undo(self, *decisions: Decision) -> ValidDomains:
@@ -261,6 +289,53 @@ class Session:
         """Take all decisions back."""
         self._decisions = ()
         return self.domains()
+
+    def _added(self, before: ValidDomains, decision: Decision) -> ValidDomains | None:
+        """One more decision, about nothing that was decided and in a part that answers at once.
+
+        None if it is not such a one, or a conflict: nothing has changed then.
+        """
+        compiled = self._compiled
+        layout = compiled.layout
+        step = layout.steps.get(decision)
+        if step is None:
+            require_known(compiled.problem, (decision,))
+            step = layout.step(decision)
+        cut, variable = step.cut, step.variable
+        if variable < 0 or step.about in self._about or variable in self._variables or not compiled.at_once[cut.part]:
+            return None
+        part = cut.part
+        old = before.touched.get(part)
+        if old is None:
+            asked: Question | None = layout.untouched(part)
+        else:
+            asked = old.question or layout.question(part, old.cuts)
+        assert asked is not None  # it has been answered
+        question = layout.narrowed(asked, cut)
+        answer = compiled.parts[part].engine.domains(question, _AT_ONCE)
+        if answer is None:
+            return None
+        valid = before.valid.copy()
+        spots = layout.spots(part)
+        valid[spots.at] = answer.valid[spots.literal]
+        touched = before.touched | {part: _Touched((cut,) if old is None else (*old.cuts, cut), answer, question)}
+        self._decisions = after = (*self._decisions, decision)
+        self._about.add(step.about)
+        self._variables.add(variable)
+        self._at = found = ValidDomains(compiled, after, before.base, touched, valid)
+        return found
+
+    def _moved(self, after: tuple[Decision, ...]) -> ValidDomains | None:
+        """The session with these decisions; None if they conflict: nothing has changed then."""
+        found = valid_domains(self._compiled, after, seconds=self._seconds, before=self._at)
+        if found is not None:
+            layout = self._compiled.layout
+            self._decisions = after
+            self._at = found if found.settled else None
+            steps = [layout.step(decision) for decision in after]
+            self._about = {step.about for step in steps}
+            self._variables = {step.variable for step in steps}
+        return found
 
 
 def open_session(
@@ -274,23 +349,45 @@ def open_session(
 
 
 def valid_domains(
-    compiled: CompiledProblem, decisions: Sequence[Decision], *, seconds: float = 1.0
+    compiled: CompiledProblem,
+    decisions: Sequence[Decision],
+    *,
+    seconds: float = 1.0,
+    before: ValidDomains | None = None,
 ) -> ValidDomains | None:
     """The complete valid domains of these decisions; None if they conflict.
 
-    Each part remembers its answers, unless time left something open: asked again, it goes on.
+    Each part remembers its answers, unless time left something open: asked again, it goes on. `before`: settled domains
+    of this problem with other decisions; only the parts in which the decisions differ are asked.
     """
     gathered = compiled.layout.gather(decisions)
     if gathered is None:
         return None
     clock = Clock.of(seconds)
-    touched: dict[int, Answer] = {}
+    old = {} if before is None else before.touched
+    touched: dict[int, _Touched] = {}
+    anew: list[int] = []
     for part, cuts in gathered.items():
+        known = old.get(part)
+        if known is not None and known.cuts == cuts:
+            touched[part] = known
+            continue
         found = compiled.answer(part, cuts, clock)
         if found is None:
             return None
-        touched[part] = found
-    return ValidDomains(compiled, decisions, compiled.base(clock), touched)
+        touched[part] = _Touched(cuts, found)
+        anew.append(part)
+    base = compiled.base(clock) if before is None else before.base
+    valid = (base.spread if before is None else before.valid).copy()
+    layout = compiled.layout
+    for part in anew:
+        spots = layout.spots(part)
+        valid[spots.at] = touched[part].answer.valid[spots.literal]
+    for part in old:
+        if part not in touched:
+            spots = layout.spots(part)
+            valid[spots.at] = base.answers[part].valid[spots.literal]
+    return ValidDomains(compiled, decisions, base, touched, valid)
 
 
 def _intervals(parameter: IntegerParameter, values: Sequence[int]) -> tuple[Interval, ...]:

@@ -238,10 +238,10 @@ BOMBS = {
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_refused_at_once(name: str) -> None:
     read_uvl(LAMP)  # the grammar is made once a process
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(UvlSyntaxError) as refused:
         read_uvl(BOMBS[name])
-    assert time.monotonic() - began < 2.0
+    assert time.process_time() - began < 2.0
     assert 0 < len(str(refused.value)) < 20_000
 
 

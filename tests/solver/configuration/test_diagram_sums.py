@@ -9,8 +9,11 @@ from time import monotonic
 import numpy as np
 import pytest
 
+from solver.configuration import mixed
 from solver.configuration.diagram_sums import Summed, summed_of
+from solver.configuration.mixed import Mixed
 from solver.configuration.network import Clause, Formula, Network, Sum, Variable
+from solver.configuration.problem import ConfigurationProblem
 from solver.configuration.question import Clock, Costs, Question
 from solver.configuration.rules import Number
 from tests.solver.configuration.networks import every_assignment, literals_of, random_network
@@ -81,6 +84,25 @@ def test_bounds_that_time_leaves_open_are_on_the_right_side() -> None:
         for bit, found, truth in ((1, hasty.low, proved.low), (2, hasty.high, proved.high)):
             exact = valid & (hasty.exact & bit != 0)
             assert (found[exact] == truth[exact]).all()
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.02])
+def test_what_the_paths_leave_open_a_search_settles(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mixed, "_PATHS", seconds)
+    for seed in range(4):
+        network, _ = catalogue(seed)
+        random = Random(seed)
+        costs = Costs(np.array([random.randint(0, 500) for _ in range(network.literals)], dtype=np.int64))
+        allowed = np.ones(network.literals, dtype=np.uint8)
+        asked = allowed.copy()
+        allowed[:3] = 0  # of the first group one of two; the others stay on offer in its place
+        engine = Mixed(network, ConfigurationProblem((), ()))
+        engine.summed = summed(network)
+        truth = engine.summed.spans(Question(allowed, asked), costs, Clock.of(60.0))
+        found = engine.spans(Question(allowed, asked), costs, Clock.of(60.0))
+        assert (found.exact == 3).all() and (truth.exact == 3).all()
+        assert found.low.tolist() == truth.low.tolist()
+        assert found.high.tolist() == truth.high.tolist()
 
 
 def test_time_is_kept() -> None:

@@ -358,6 +358,43 @@ def test_the_values_of_large_numbers_come_with_their_holes() -> None:
     ]
 
 
+@pytest.mark.parametrize("fillers", [(0, 0), (2, 7)])  # what is left over: nothing, or so much on either side
+def test_a_number_that_must_be_a_sum_has_exactly_the_values_that_some_parts_come_to(fillers: tuple[int, int]) -> None:
+    """Widths in steps and fillers that make up for them; a formula forbids some widths together, a rule others."""
+    widths = [IntegerParameter(ParameterId(name), 30, 90, 15) for name in "abc"]
+    left, right = (IntegerParameter(ParameterId(name), 0, most) for name, most in zip("lr", fillers, strict=True))
+    niche = IntegerParameter(ParameterId("niche"), 1, 50_000)
+    rules = tuple(
+        ExpressionRule(RuleId(rule), parse(rule))
+        for rule in (
+            "a + b + c + l + r = niche",
+            "a * b * board.mm <= 100000",
+            "not (b = 45 and c = 60)",
+            "niche > 150 => a >= b",
+        )
+    )
+    case = case_of(ConfigurationProblem((BOARD,), (*widths, left, right, niche), rules), ())
+    first, names = case.network.first, case.names
+    allowed = np.ones(case.network.literals, dtype=np.uint8)
+    allowed[first[names.of_group[GroupId("board")][0]] :][:3] = (0, 1, 0)  # thick
+    answer = case.engine.domains(case.question(allowed), Clock.of(SECONDS))
+    assert answer is not None and not answer.open.any() and not answer.open_numbers
+    variants = [
+        (*parts, sum(parts))
+        for parts in product(*(parameter.values for parameter in (*widths, left, right)))
+        if parts[0] * parts[1] * 25 <= 100_000
+        and (parts[1], parts[2]) != (45, 60)
+        and (sum(parts) <= 150 or parts[0] >= parts[1])
+    ]
+    listed = [value for low, high, step in answer.numbers[0] for value in range(low, high + 1, step)]
+    assert listed == sorted({variant[-1] for variant in variants})
+    for place, parameter in enumerate((*widths, left, right)):
+        variable = names.of_parameter[parameter.id]
+        valid = answer.valid[first[variable] : first[variable + 1]] & STRICT
+        seen = {variant[place] for variant in variants}
+        assert valid.tolist() == [int(value in seen) for value in parameter.values]
+
+
 def test_a_sum_of_numbers_leaves_all_between_its_ends_without_trying_each() -> None:
     names = ("a", "b", "c")
     parameters = tuple(IntegerParameter(ParameterId(name), 0, 10**9) for name in names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from random import Random
 
 import numpy as np
 import pytest
@@ -100,6 +101,44 @@ def test_domains_of_a_random_problem_are_those_of_all_its_variants(
             if any(has(variant, decided(problem, own, Enter(parameter.id, n))) for variant in variants)
         }
         assert found == expected
+
+
+@random_problems
+@given(problem=problems(divide=True), decisions=decision_lists(12), seed=st.integers(0, 1000))
+def test_a_session_that_decides_and_undoes_says_what_asking_anew_says(
+    engine: str, problem: ConfigurationProblem, decisions: list[Decision], seed: int
+) -> None:
+    compiled = compiled_or_skip(problem)
+    session, random = Session(compiled, seconds=20), Random(seed)
+    session.domains()
+    for decision in decisions:
+        before = session.decisions
+        found = session.decide(decision)
+        own = decided(problem, before, decision)
+        anew = valid_domains(compiled, own, seconds=20)
+        if isinstance(found, Conflict):
+            assert anew is None
+            assert session.decisions == before
+        else:
+            assert found == anew and anew is not None
+            assert found.valid.tolist() == anew.valid.tolist()
+            assert session.decisions == own
+        if session.decisions and random.random() < 0.3:
+            gone = random.choice(session.decisions)
+            after_undo = session.undo(gone)
+            assert gone not in session.decisions
+            assert after_undo == valid_domains(compiled, session.decisions, seconds=20)
+
+
+def test_domains_stay_what_they_were_when_the_session_goes_on(bicycle: CompiledProblem) -> None:
+    session = Session(bicycle)
+    first = session.domains()
+    belt = session.decide(choose("drive.belt"))
+    assert isinstance(belt, ValidDomains)
+    session.decide(choose("fork.carbon"))
+    session.undo(choose("drive.belt"))
+    assert first == valid_domains(bicycle, ())
+    assert belt == valid_domains(bicycle, (choose("drive.belt"),))
 
 
 @random_problems

@@ -89,6 +89,7 @@ def grown(compiled: CompiledProblem, count: int) -> int:
 
 def test_clicks_leave_no_more_behind_than_the_memo_holds(bicycle: CompiledProblem) -> None:
     compiled = compile_problem(bicycle.problem)
+    compiled.at_once = (False,) * len(compiled.parts)  # as if every part were worth remembering
     compiled.domains_memo = Memo(64)
     clicks(compiled, 1_000, seed=3)
     assert len(compiled.domains_memo) == 64
