@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from solver.scheduling.calendar import Calendar
 from solver.scheduling.problem import (
     NEVER,
     FamilyId,
@@ -68,8 +69,7 @@ SETUPS = 33
 TRANSPORT = 34  # seconds from plant to plant
 DEPARTURE_AT = 35  # of each pair of plants; none: it can leave at any time
 DEPARTURES = 36
-OP_TAIL = 37  # the shortest way from the operation's start to the end of its order
-HEADER = 38
+HEADER = 37
 
 PAUSES, BREAKS, WHOLE, UNATTENDED = 0, 1, 2, 3
 RUNNING = {Running.PAUSES: PAUSES, Running.BREAKS: BREAKS, Running.WHOLE: WHOLE, Running.UNATTENDED: UNATTENDED}
@@ -164,7 +164,6 @@ def arrays_of(problem: SchedulingProblem, starts: Mapping[OperationId, int] | No
     sections[ORDER_DUE] = _ints(order.due for order in problem.orders)
     sections[ORDER_PROMISE] = _ints(NEVER if o.promise is None else o.promise for o in problem.orders)
     sections[ORDER_WEIGHT] = _ints(order.weight for order in problem.orders)
-    sections[OP_TAIL] = _tails(operations, preds)
     sections[LINE_AT] = _offsets(np.bincount(sections[MODE_LINE], minlength=len(problem.lines)).tolist())
     sections[LINE_PLANT] = _ints(plants.index(line.plant) for line in problem.lines)
     sections[LINE_ANY_TIME] = _ints(int(line.setup_any_time) for line in problem.lines)
@@ -210,15 +209,6 @@ def _reserve(
             if there < 0:
                 instant = NEVER
             earliest[operation_number] = max(earliest[operation_number], instant)
-
-
-def _tails(operations: tuple[Operation, ...], preds: list[list[tuple[int, int]]]) -> Words:
-    tail = np.zeros(len(operations), dtype=np.int64)
-    for i in range(len(operations) - 1, -1, -1):
-        tail[i] += min(mode.duration for mode in operations[i].modes)
-        for before, wait in preds[i]:
-            tail[before] = max(tail[before], tail[i] + wait)
-    return tail
 
 
 def _setups(
@@ -267,33 +257,15 @@ def _setups(
 
 
 def _windows(lines: tuple[Line, ...], sections: dict[int, Words]) -> None:
-    opens: list[int] = []
-    closes: list[int] = []
-    before: list[int] = []
-    shift: list[int] = []
-    at = [0]
-    for line in lines:
-        first, done = len(opens), 0
-        for window in line.windows:
-            if len(opens) > first and closes[-1] == window.start:
-                closes[-1] = window.end
-            else:
-                opens.append(window.start)
-                closes.append(window.end)
-        for i in range(first, len(opens)):
-            before.append(done)
-            done += closes[i] - opens[i]
-        last = len(opens) - 1
-        ends = [0] * (last + 1 - first)
-        for i in range(len(opens) - 1, first - 1, -1):
-            if i + 1 < len(opens) and opens[i + 1] - closes[i] > line.longest_break:
-                last = i
-            ends[i - first] = last
-        shift.extend(ends)
-        at.append(len(opens))
-    sections[WINDOW_AT] = _ints(at)
-    sections[WINDOW_OPENS], sections[WINDOW_CLOSES] = _ints(opens), _ints(closes)
-    sections[WINDOW_BEFORE], sections[WINDOW_SHIFT] = _ints(before), _ints(shift)
+    calendars = [Calendar(line) for line in lines]
+    first = _offsets(len(calendar.opens) for calendar in calendars)
+    sections[WINDOW_AT] = first
+    sections[WINDOW_OPENS] = _ints(opens for calendar in calendars for opens in calendar.opens)
+    sections[WINDOW_CLOSES] = _ints(closes for calendar in calendars for closes in calendar.closes)
+    sections[WINDOW_BEFORE] = _ints(before for calendar in calendars for before in calendar.before)
+    sections[WINDOW_SHIFT] = _ints(
+        at + last for at, calendar in zip(first.tolist(), calendars, strict=False) for last in calendar.shift
+    )
 
 
 def _transports(problem: SchedulingProblem, plants: tuple[PlantId, ...], sections: dict[int, Words]) -> None:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import pairwise
 
-from solver.scheduling.encode import Clock, Index
+from solver.scheduling.calendar import Calendar
+from solver.scheduling.encode import Index
 from solver.scheduling.problem import (
     NEVER,
     FamilyId,
@@ -142,11 +143,8 @@ def _alone(
                 if sure:
                     arrives = _arrival(index, earlier, ends[earlier.id], before, index.lines[mode.line].plant)
                     ready = max(ready, arrives)
-            clock = index.clocks[mode.line]
-            start = _first_start(clock, ready, operation.running, mode.duration)
-            if start < NEVER:
-                head = min(head, start)
-                end = min(end, clock.finish(start, operation.running, mode.duration))
+            start, done = index.clocks[mode.line].earliest(ready, operation.running, mode.duration)
+            head, end = min(head, start), min(end, done)
         heads[operation.id], ends[operation.id] = head, end
     for operation in reversed(order.operations):
         tails.setdefault(operation.id, 0)
@@ -174,15 +172,6 @@ def _arrival(index: Index, earlier: Operation, end: int, before: Precedence, pla
         if transport is not None:
             arrives = min(arrives, transport.arrival(ready))
     return arrives
-
-
-def _first_start(clock: Clock, ready: int, running: Running, duration: int) -> int:
-    """The first start at `ready` or later from which it can be done; NEVER when there is none."""
-    for k in range(bisect_left(clock.closes, ready + 1), len(clock.opens)):
-        start = max(ready, clock.opens[k])
-        if start <= clock.last_start(k, running, duration):
-            return start
-    return NEVER
 
 
 def _route_end(order: WorkOrder, route: str, ends: Mapping[OperationId, int]) -> int:
@@ -231,7 +220,7 @@ def _shared(
 class _Capacity:
     """The working time of several lines together, as a piecewise linear function of the instant."""
 
-    def __init__(self, clocks: Sequence[Clock]) -> None:
+    def __init__(self, clocks: Sequence[Calendar]) -> None:
         steps: dict[int, int] = {}
         for clock in clocks:
             for opens, closes in zip(clock.opens, clock.closes, strict=True):

@@ -17,7 +17,8 @@ from typing import Any
 
 from ortools.sat.python import cp_model
 
-from solver.scheduling.check import FACTS, merged
+from solver.scheduling.calendar import Calendar
+from solver.scheduling.check import FACTS
 from solver.scheduling.problem import (
     NEVER,
     FamilyId,
@@ -41,68 +42,6 @@ from solver.scheduling.problem import (
 from solver.scheduling.schedule import Part
 
 
-class Clock:
-    """The windows of a line (those that touch are one) with the work before each."""
-
-    __slots__ = ("after", "before", "closes", "opens", "shift_end")
-
-    def __init__(self, line: Line) -> None:
-        windows = merged(line)
-        self.opens = [opens for opens, _ in windows]
-        self.closes = [closes for _, closes in windows]
-        self.before: list[int] = []
-        self.after: list[int] = []
-        total = 0
-        for opens, closes in windows:
-            self.before.append(total)
-            total += closes - opens
-            self.after.append(total)
-        self.shift_end = list(range(len(windows)))  # the last window of each window's shift
-        for k in range(len(windows) - 2, -1, -1):
-            if self.opens[k + 1] - self.closes[k] <= line.longest_break:
-                self.shift_end[k] = self.shift_end[k + 1]
-
-    def work(self, instant: int) -> int:
-        """Working time until `instant`."""
-        k = bisect_right(self.opens, instant) - 1
-        return 0 if k < 0 else self.before[k] + min(instant, self.closes[k]) - self.opens[k]
-
-    def always(self, low: int, high: int) -> bool:
-        """Whether one window spans [low, high]."""
-        k = bisect_right(self.opens, low) - 1
-        return k >= 0 and high <= self.closes[k]
-
-    def last_start(self, k: int, running: Running, duration: int) -> int:
-        """The last start in window k from which `duration` can be done; before it opens when there is none."""
-        opens, last = self.opens[k], self.closes[k] - 1
-        if running is Running.WHOLE:
-            return self.closes[k] - duration
-        if running is Running.BREAKS:
-            return min(last, opens + self.after[self.shift_end[k]] - self.before[k] - duration)
-        if running is Running.PAUSES:
-            return min(last, opens + self.after[-1] - self.before[k] - duration)
-        return last
-
-    def starts(self, low: int, high: int, running: Running, duration: int) -> list[tuple[int, int]]:
-        """The starts within [low, high] from which `duration` can be done, as closed intervals."""
-        found = []
-        for k in range(max(0, bisect_right(self.opens, low) - 1), len(self.opens)):
-            if self.opens[k] > high:
-                break
-            first, last = max(low, self.opens[k]), min(high, self.last_start(k, running, duration))
-            if first <= last:
-                found.append((first, last))
-        return found
-
-    def finish(self, start: int, running: Running, duration: int) -> int:
-        """When what starts inside a window is done; NEVER when the windows end before."""
-        if running in (Running.UNATTENDED, Running.WHOLE):
-            return start + duration
-        done = self.work(start) + duration
-        k = bisect_left(self.after, done)
-        return NEVER if k == len(self.after) else self.opens[k] + done - self.before[k]
-
-
 @dataclass(frozen=True, slots=True)
 class Index:
     """What a model asks of a problem, by id; made once, used by every window."""
@@ -110,7 +49,7 @@ class Index:
     problem: SchedulingProblem
     homes: Mapping[OperationId, tuple[WorkOrder, Operation]]
     lines: Mapping[LineId, Line]
-    clocks: Mapping[LineId, Clock]
+    clocks: Mapping[LineId, Calendar]
     matrices: Mapping[LineId, SetupMatrix]
     transports: Mapping[tuple[PlantId, PlantId], Transport]
     users: Mapping[ResourceId, tuple[OperationId, ...]]
@@ -135,14 +74,18 @@ class Index:
                 for material in {need.material for need in operation.materials}:
                     takers.setdefault(material, []).append(operation.id)
         matrices = {matrix.id: matrix for matrix in problem.setups}
-        clocks: dict[tuple[Any, ...], Clock] = {}
+        shared: dict[tuple[Any, ...], Calendar] = {}  # by windows, and so an operation's literals for them
+        clocks: dict[LineId, Calendar] = {}
+        for line in problem.lines:
+            key = (line.windows, line.longest_break)
+            if key not in shared:
+                shared[key] = Calendar(line)
+            clocks[line.id] = shared[key]
         return Index(
             problem,
             homes,
             {line.id: line for line in problem.lines},
-            {  # lines with the same calendar share one clock, and so an operation's literals for it
-                line.id: clocks.setdefault((line.windows, line.longest_break), Clock(line)) for line in problem.lines
-            },
+            clocks,
             {line.id: matrices[line.setups] for line in problem.lines if line.setups is not None},
             {(transport.origin, transport.destination): transport for transport in problem.transports},
             {resource: tuple(found) for resource, found in users.items()},
@@ -350,7 +293,7 @@ class Encoding:
 
     def _open(self, line: LineId, task: _Task) -> bool:
         """Whether the line is open from the first start to the latest end: no clock is needed."""
-        return self.index.clocks[line].always(task.low, self.latest)
+        return self.index.clocks[line].is_open(task.low, self.latest)
 
     def _duration(self, task: _Task, line: LineId) -> Any:
         return task.together if self.index.lines[line].batch else task.duration[line]
@@ -424,7 +367,7 @@ class Encoding:
             model.add(task.start == begin + (clock.opens[k] - clock.before[k])).only_enforce_if(inside)
             for name in lines:
                 if self.index.lines[name].batch and running in (Running.WHOLE, Running.BREAKS):
-                    last = k if running is Running.WHOLE else clock.shift_end[k]
+                    last = k if running is Running.WHOLE else clock.shift[k]
                     self._when(task.end <= clock.closes[last], inside, task.on[name])
         model.add_exactly_one([*literals, *absent])
         literals = []
@@ -481,7 +424,7 @@ class Encoding:
         if matrix is not None:
             self._add_setups(line, matrix, [(task, task.on[line.id]) for task in tasks], blocks)
 
-    def _whole_blocks(self, clock: Clock, there: Sequence[Placement]) -> Iterable[bool]:
+    def _whole_blocks(self, clock: Calendar, there: Sequence[Placement]) -> Iterable[bool]:
         """Whether what stays does not run through closed hours, so that its work tells all."""
         for placement in there:
             yield self.index.homes[placement.operation][1].running is not Running.UNATTENDED
@@ -691,7 +634,7 @@ class Encoding:
                         setup = matrix.between(task.operation.family, block.first)
                         taken = arc(j, count + b, setup)
                         if not setup or seconds or plain[j]:
-                            if not seconds and setup and plain[j] and not clock.always(task.low, block.start):
+                            if not seconds and setup and plain[j] and not clock.is_open(task.low, block.start):
                                 end = self._ticks(task, line.id).end
                                 self._when(clock.work(block.start) >= end + setup, taken)
                             else:
@@ -743,7 +686,7 @@ class Encoding:
         """The setup from what stays to a task that follows it."""
         setup = matrix.between(block.last, task.operation.family)
         clock = self.index.clocks[line.id]
-        if not setup or line.setup_any_time or (plain and clock.always(block.end, self.latest)):
+        if not setup or line.setup_any_time or (plain and clock.is_open(block.end, self.latest)):
             self._when(task.start >= block.end + setup, taken)
         else:
             self._when(self._ticks(task, line.id).start >= clock.work(block.end) + setup, taken)

@@ -13,8 +13,9 @@ from typing import Any
 
 from solver.cp import Limits, Status, Stop
 from solver.cp import solve as run
+from solver.scheduling.calendar import Calendar
 from solver.scheduling.check import violations
-from solver.scheduling.encode import Clock, Encoding, Index, Range
+from solver.scheduling.encode import Encoding, Index, Range
 from solver.scheduling.problem import (
     NEVER,
     LineId,
@@ -278,10 +279,10 @@ def _latest(index: Index, objective: Objective, hint: Schedule | None) -> tuple[
 
     if total < closes and (longest_wait or problem.same_sequence):
         # Waits at most make an order's operations follow closely: a later week may be the first that has room.
-        complete = all(clock.always(base, total) for clock in index.clocks.values())
+        complete = all(clock.is_open(base, total) for clock in index.clocks.values())
         if not complete and closes < NEVER and windows(closes) <= LITERALS:
             latest, complete = closes, True
-    if windows(latest) > LITERALS and not all(clock.always(base, latest) for clock in index.clocks.values()):
+    if windows(latest) > LITERALS and not all(clock.is_open(base, latest) for clock in index.clocks.values()):
         work = max((_worst(clock, base, 1, Running.PAUSES) for clock in index.clocks.values()), default=0)
         shorter = min(latest, base + (total - base) // 20 + 2 * min(work, NEVER >> 8))
         latest, complete = max(shorter, base), shorter == latest
@@ -319,7 +320,7 @@ def _slowest(seconds: int, departures: Sequence[int] | None, base: int) -> int:
     return seconds + max(gaps, default=0)
 
 
-def _worst(clock: Clock, base: int, duration: int, running: Running) -> int:
+def _worst(clock: Calendar, base: int, duration: int, running: Running) -> int:
     """The longest from an instant after `base` to the end of what begins as soon as it can after it.
 
     The worst instant is just after a last start, or the base.

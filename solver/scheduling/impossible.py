@@ -6,14 +6,15 @@ other orders: it follows from release, predecessors, transports, material and th
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import accumulate
 
-from solver.scheduling.check import FACTS, Rule, Violation, merged, violations
+from solver.scheduling.calendar import Calendar
+from solver.scheduling.check import FACTS, Rule, Violation, violations
 from solver.scheduling.problem import (
     NEVER,
     InvalidProblem,
@@ -84,69 +85,13 @@ def refuse(problem: SchedulingProblem) -> None:
         raise InvalidProblem(" ".join(fault.words for fault in found[:NAMED]) + more)
 
 
-class _Hours:
-    """The windows of a line, those that touch made one, and how they form shifts."""
-
-    __slots__ = ("before", "closes", "line", "longest", "longest_shift", "opens", "shift", "total")
-
-    def __init__(self, line: Line) -> None:
-        windows = merged(line)
-        self.line = line
-        self.opens = [opens for opens, _ in windows]
-        self.closes = [closes for _, closes in windows]
-        self.before = [0, *accumulate(closes - opens for opens, closes in windows)]
-        self.total = self.before[-1]
-        self.longest = max(closes - opens for opens, closes in windows)
-        self.shift = list(range(1, len(windows) + 1))  # one past the last window of the window's shift
-        for i in range(len(windows) - 2, -1, -1):
-            if self.opens[i + 1] - self.closes[i] <= line.longest_break:
-                self.shift[i] = self.shift[i + 1]
-        self.longest_shift = max(self.before[self.shift[i]] - self.before[i] for i in range(len(windows)))
-
-    def until(self, instant: int) -> int:
-        """Seconds of work before `instant`."""
-        i = bisect_right(self.opens, instant) - 1
-        return 0 if i < 0 else self.before[i] + min(instant, self.closes[i]) - self.opens[i]
-
-    def earliest(self, ready: int, duration: int, running: Running) -> tuple[int, int]:
-        """The first start >= `ready` at which it can be made, and its end; (NEVER, NEVER) if there is none."""
-        opens, closes = self.opens, self.closes
-        i = bisect_right(closes, ready)
-        if i == len(opens):
-            return NEVER, NEVER
-        start = max(ready, opens[i])
-        if running is Running.UNATTENDED:
-            return start, start + duration
-        if running is Running.WHOLE:
-            if duration > self.longest:
-                return NEVER, NEVER
-            while closes[i] - start < duration:
-                i += 1
-                if i == len(opens):
-                    return NEVER, NEVER
-                start = opens[i]
-            return start, start + duration
-        done = self.before[i] + start - opens[i] + duration
-        if running is Running.BREAKS:
-            if duration > self.longest_shift:
-                return NEVER, NEVER
-            while done > self.before[self.shift[i]]:
-                i = self.shift[i]
-                if i == len(opens):
-                    return NEVER, NEVER
-                start, done = opens[i], self.before[i] + duration
-        elif done > self.total:
-            return NEVER, NEVER
-        j = bisect_left(self.before, done) - 1
-        return start, opens[j] + done - self.before[j]
-
-
 class _Shop:
     """What all orders share."""
 
     def __init__(self, problem: SchedulingProblem) -> None:
         self.problem = problem
-        self.hours = {line.id: _Hours(line) for line in problem.lines}
+        self.hours = {line.id: Calendar(line) for line in problem.lines}
+        self.lines = {line.id: line for line in problem.lines}
         self.plants = {line.id: line.plant for line in problem.lines}
         self.transports = {(t.origin, t.destination): t for t in problem.transports}
         self.facts = {key for key, (fixing, _) in problem.fixed.items() if fixing in FACTS}
@@ -267,7 +212,7 @@ class _Chain:
                     ready[plant] = self._ready(operation, plant) if operation.predecessors else 0
                 at = max(begin, ready[plant])
                 if at < NEVER:
-                    start, end = shop.hours[mode.line].earliest(at, mode.duration, operation.running)
+                    start, end = shop.hours[mode.line].earliest(at, operation.running, mode.duration)
                     first = min(first, start)
                     ends[plant] = min(ends.get(plant, NEVER), end)
         self.ends[operation.id] = ends
@@ -306,12 +251,12 @@ class _Chain:
                 words = f"{key} needs {need.quantity} {need.material}, {all_} is all that ever comes."
                 self._fault(operation, Cause.MATERIAL, words)
                 return
-        long = [mode for mode in operation.modes if mode.duration > _room(shop.hours[mode.line], operation.running)]
+        long = [mode for mode in operation.modes if mode.duration > shop.hours[mode.line].room(operation.running)]
         if len(long) == len(operation.modes):
             kind = "shift" if operation.running is Running.BREAKS else "window"
             if operation.running is Running.PAUSES:
                 kind = "calendar"
-            rooms = [_room(shop.hours[mode.line], operation.running) for mode in long]
+            rooms = [shop.hours[mode.line].room(operation.running) for mode in long]
             told = "; ".join(
                 f"{mode.duration} s on {mode.line}, {room} s" for mode, room in zip(long, rooms, strict=True)
             )
@@ -324,19 +269,6 @@ class _Chain:
         at = max(begin, min(ready.values(), default=0))
         words = f"{key} cannot start before {at}, and then {lines} has too little time left."
         self._fault(operation, Cause.CLOSED, words)
-
-
-def _room(hours: _Hours, running: Running) -> int:
-    """The longest duration that the line takes at all."""
-    match running:
-        case Running.WHOLE:
-            return hours.longest
-        case Running.BREAKS:
-            return hours.longest_shift
-        case Running.PAUSES:
-            return hours.total
-        case Running.UNATTENDED:
-            return NEVER
 
 
 def _overflows(problem: SchedulingProblem) -> Iterator[Fault]:
@@ -424,8 +356,8 @@ class _Between:
         family = line.initial_family if before is None else self.operations[before.operation].family
         first = 0 if line.setup_any_time else line.windows[0].start
         since: int = first if before is None else before.end
-        hours = _Hours(line)
-        there = pin.start - since if line.setup_any_time else hours.until(pin.start) - hours.until(since)
+        hours = Calendar(line)
+        there = pin.start - since if line.setup_any_time else hours.work(pin.start) - hours.work(since)
         after = self.operations[pin.operation].family
         shortest = min(1 if o.running is Running.UNATTENDED else duration for o, duration in free)
         out = min(matrix.between(family, o.family) for o, _ in free)
@@ -494,9 +426,9 @@ def _overloads(shop: _Shop) -> Iterator[Fault]:
             since[line] = min(since.get(line, start), start)
     for line, seconds in work.items():
         hours = shop.hours[line]
-        if hours.line.batch or hours.line.unlimited:
+        if shop.lines[line].batch or shop.lines[line].unlimited:
             continue
-        there = hours.total - hours.until(since[line])
+        there = hours.total - hours.work(since[line])
         if seconds > there:
             words = f"{line} has {there} s of work left from {since[line]} on, {seconds} s can only be made there."
             yield Fault(line, Cause.OVERLOAD, words)
