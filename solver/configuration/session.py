@@ -357,8 +357,8 @@ def valid_domains(
 ) -> ValidDomains | None:
     """The complete valid domains of these decisions; None if they conflict.
 
-    Each part remembers its answers, unless time left something open: asked again, it goes on. `before`: settled domains
-    of this problem with other decisions; only the parts in which the decisions differ are asked.
+    A part remembers its answers, unless it gives them at once; what time left open goes on when asked again. `before`:
+    settled domains of this problem with other decisions; only the parts in which the decisions differ are asked.
     """
     gathered = compiled.layout.gather(decisions)
     if gathered is None:

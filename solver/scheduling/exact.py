@@ -25,7 +25,7 @@ from solver.scheduling.problem import (
     Running,
     SchedulingProblem,
 )
-from solver.scheduling.schedule import Objective, Part, Schedule, evaluate
+from solver.scheduling.schedule import Objective, Part, Schedule, evaluate, has_moved, setups_on
 
 LITERALS = 60_000  # literals for windows (operations times windows) that a whole model may have
 QUICK: dict[str, Any] = {"max_presolve_iterations": 1, "cp_model_probing_level": 0, "symmetry_level": 0}
@@ -491,10 +491,7 @@ class _Local:
             return max(*ends, max((p.end for p in standing.values()), default=ends[0]))
         if part is Part.MOVED:
             reference = self.objective.reference.placements if self.objective.reference is not None else {}
-            return sum(
-                key in reference and (reference[key].line, reference[key].start) != (p.line, p.start)
-                for key, p in found.items()
-            )
+            return sum(key in reference and has_moved(reference[key], p) for key, p in found.items())
         total = 0
         for order in self.encoding.orders.values():
             there = [found.get(o.id) or standing[o.id] for o in order.operations if o.id in found or o.id in standing]
@@ -516,13 +513,7 @@ class _Local:
             matrix = self.index.matrices.get(line)
             if matrix is None:
                 continue
-            sequence = [*there, *(placement for placement in found.values() if placement.line == line)]
-            oven, before, last = self.index.lines[line].batch, self.index.lines[line].initial_family, None
-            for placement in sorted(sequence, key=lambda p: (p.start, p.end)):
-                after = self.index.homes[placement.operation][1].family
-                this = (placement.start, placement.end, after)
-                if oven and after is not None and this == last:
-                    continue  # a batch counts once
-                total += matrix.between(before, after)
-                before, last = after, this
+            there = [*there, *(placement for placement in found.values() if placement.line == line)]
+            standing = [(p.start, p.end, self.index.homes[p.operation][1].family) for p in there]
+            total += setups_on(self.index.lines[line], matrix, standing)
         return total

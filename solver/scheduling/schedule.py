@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -17,6 +17,7 @@ from solver.scheduling.problem import (
     Placement,
     SchedulingProblem,
     Second,
+    SetupMatrix,
     WorkOrderId,
 )
 
@@ -152,9 +153,11 @@ def evaluate(problem: SchedulingProblem, schedule: Schedule, reference: Schedule
 
 def _moved(placed: Mapping[OperationId, Placement], reference: Schedule, operation: OperationId) -> bool:
     before = reference.placements.get(operation)
-    if before is None:
-        return False
-    now = placed.get(operation)
+    return before is not None and has_moved(before, placed.get(operation))
+
+
+def has_moved(before: Placement, now: Placement | None) -> bool:
+    """Whether an operation is on another line, at another time, or nowhere."""
     return now is None or (now.line, now.start) != (before.line, before.start)
 
 
@@ -169,22 +172,19 @@ def _setup_seconds(problem: SchedulingProblem, schedule: Schedule) -> int:
     for line in problem.lines:
         if line.setups is None:
             continue
-        before = line.initial_family
-        for after in _families(line, on_line[line.id], operations):
-            total += matrices[line.setups].between(before, after)
-            before = after
+        standing = [(p.start, p.end, operations[p.operation].family) for p in on_line[line.id]]
+        total += setups_on(line, matrices[line.setups], standing)
     return total
 
 
-def _families(
-    line: Line, placements: list[Placement], operations: Mapping[OperationId, Operation]
-) -> Iterator[FamilyId | None]:
-    """The families that follow each other on the line; a batch counts once."""
-    last: tuple[Second, Second, FamilyId | None] | None = None
-    for placement in sorted(placements, key=lambda p: (p.start, p.end)):
-        family = operations[placement.operation].family
-        this = (placement.start, placement.end, family)
+def setups_on(line: Line, matrix: SetupMatrix, standing: Iterable[tuple[int, int, FamilyId | None]]) -> int:
+    """Seconds of setup on a line for what stands there (start, end, family), in any order; a batch counts once."""
+    total, before = 0, line.initial_family
+    last: tuple[int, int, FamilyId | None] | None = None
+    for this in sorted(standing, key=lambda one: one[:2]):
+        family = this[2]
         if line.batch and family is not None and this == last:
             continue
-        last = this
-        yield family
+        total += matrix.between(before, family)
+        before, last = family, this
+    return total

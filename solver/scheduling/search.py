@@ -14,8 +14,6 @@ from math import log
 from random import Random
 from time import monotonic
 
-import numpy as np
-
 from solver.scheduling.anneal import resequenced
 from solver.scheduling.arrays import beyond_kernels
 from solver.scheduling.book import Book, HorizonTooShort, NoRoom, State
@@ -30,10 +28,11 @@ from solver.scheduling.problem import (
     WorkOrder,
     WorkOrderId,
 )
-from solver.scheduling.schedule import Schedule, evaluate
+from solver.scheduling.schedule import Part, Schedule, evaluate
 
 BROKEN = 10_000_000  # what one broken promise costs, in weighted seconds of tardiness
 OVER = 20  # and every second over it
+WEIGHTS = {Part.BROKEN: BROKEN, Part.OVER: OVER, Part.TARDINESS: 1, Part.SETUP: 1}  # what the annealing minimises
 ANNEALED = 0.5  # the share of the time in which sequences are annealed
 MOVES = 100  # so many such moves for one iteration
 REPORT_SECONDS = 0.5
@@ -134,9 +133,8 @@ class _Annealing:
 
     def run(self, seed: int, stop: Callable[[], bool]) -> Schedule:
         """The schedule annealed, if that is better, keeps the rules and breaks no promise that was kept."""
-        weights = np.array([BROKEN, OVER, 1, 0, 1, 0], dtype=np.int64)
         found = resequenced(
-            self.problem, self.schedule, weights,
+            self.problem, self.schedule, WEIGHTS,
             seconds=self.seconds, moves=self.most, seed=seed, stop=stop, report=self._told,
         )  # fmt: skip
         after = evaluate(self.problem, found)

@@ -55,9 +55,9 @@ WAITS = 9  # of each operation: whether it is in the heap
 TRAIL = 10  # operation, start and end before, for each change
 HEAP_SIZE = 11
 TRAIL_SIZE = 12
-STEPS = 13  # how many operations a move may time; more, and it is taken back
-FAMILY = 14  # of each operation: where it is on its line, to be read without its mode
-WORK_HEADER = 16
+FAMILY = 13  # of each operation: where it is on its line, to be read without its mode
+WEIGHTS = 14  # eight words for the search that changes the state
+WORK_HEADER = 22
 
 
 def work_of(arrays: Arrays, mode: Words, start: Words, end: Words) -> Words:
@@ -88,46 +88,62 @@ def work_of(arrays: Arrays, mode: Words, start: Words, end: Words) -> Words:
             w[w[AFTER] + last], w[w[BEFORE] + i] = i, last
         w[row + w[length]] = i
         w[length] += 1
-    w[STEPS] = 4 * n + 100
     return w
 
 
-@kernel("UniTuple(int64, 2)(int64[::1], int64[::1], int64)")
-def timed(s: Any, w: Any, op: int) -> tuple[int, int]:
-    """The start and end of an operation by what it waits for; (NEVER, NEVER) where there is no room for it.
+@kernel("UniTuple(int64, 2)(int64[::1], int64[::1], int64, int64)", into_callers=True)
+def ready_at(s: Any, w: Any, op: int, plant: int) -> tuple[int, int]:
+    """When release, materials and predecessors let an operation start in a plant; and the last predecessor, or -1.
 
-    What is fixed stays where it is; it is not asked whether it can be there beside other fixed ones.
+    What is fixed is not asked whether it can be there beside other fixed ones.
     """
     fixed = s[s[OP_FIXED] + op]
-    mode = w[w[MODE] + op]
-    line = s[s[MODE_LINE] + mode]
-    ready = 0 if fixed else s[s[OP_EARLIEST] + op]
-    plant = s[s[LINE_PLANT] + line]
+    ready, last = 0 if fixed else s[s[OP_EARLIEST] + op], -1
     for i in range(s[s[PRED_AT] + op], s[s[PRED_AT] + op + 1]):
         before = s[s[PRED_OP] + i]
         if fixed and s[s[OP_FIXED] + before]:
             continue
-        came = w[w[END] + before] + s[s[PRED_WAIT] + i]
         origin = s[s[LINE_PLANT] + s[s[MODE_LINE] + w[w[MODE] + before]]]
-        if origin != plant:
+        came = w[w[END] + before] + s[s[PRED_WAIT] + i]
+        if origin != plant:  # most often it stays, and a call costs as much as the rest
             came = arrival(s, origin, plant, came)
-        ready = max(ready, came)
+        if came >= ready:
+            ready, last = came, before
+    return int(ready), int(last)
+
+
+@kernel("int64(int64[::1], int64[::1], int64)", into_callers=True)
+def setup_at(s: Any, w: Any, op: int) -> int:
+    """Seconds of setup before an operation on its line."""
+    line = s[s[MODE_LINE] + w[w[MODE] + op]]
+    before = w[w[BEFORE] + op]
+    family = w[w[FAMILY] + before] if before >= 0 else s[s[LINE_FAMILY] + line]
+    return setup_of(s, line, family, w[w[FAMILY] + op])
+
+
+@kernel("UniTuple(int64, 2)(int64[::1], int64[::1], int64)", into_callers=True)
+def timed(s: Any, w: Any, op: int) -> tuple[int, int]:
+    """The start and end of an operation by what it waits for; (NEVER, NEVER) where there is no room for it.
+
+    What is fixed stays where it is: what it waits for must be over by then.
+    """
+    fixed = s[s[OP_FIXED] + op]
+    mode = w[w[MODE] + op]
+    line = s[s[MODE_LINE] + mode]
+    ready, _ = ready_at(s, w, op, s[s[LINE_PLANT] + line])
     if not s[s[LINE_UNLIMITED] + line]:
         before = w[w[BEFORE] + op]
         if before >= 0:
-            left, family = w[w[END] + before], w[w[FAMILY] + before]
-        else:
-            left, family = 0, s[s[LINE_FAMILY] + line]
-        setup = setup_of(s, line, family, w[w[FAMILY] + op])
-        if before < 0 and setup:  # the initial family is there since the first window opened
-            left = s[s[WINDOW_OPENS] + s[s[WINDOW_AT] + line]] if not s[s[LINE_ANY_TIME] + line] else 0
-        if (before >= 0 or setup) and not (fixed and (before < 0 or s[s[OP_FIXED] + before])):
-            ready = max(ready, after_setup(s, line, left, setup))
-    if fixed:  # what it waits for must be over by then
-        if ready > w[w[START] + op]:
-            return NEVER, NEVER
+            if not (fixed and s[s[OP_FIXED] + before]):
+                ready = max(ready, after_setup(s, line, w[w[END] + before], setup_at(s, w, op)))
+        elif not fixed:
+            setup = setup_at(s, w, op)
+            if setup:  # the initial family is there since the first window opened
+                since = 0 if s[s[LINE_ANY_TIME] + line] else s[s[WINDOW_OPENS] + s[s[WINDOW_AT] + line]]
+                ready = max(ready, after_setup(s, line, since, setup))
+    if fixed and ready <= w[w[START] + op]:
         return int(w[w[START] + op]), int(w[w[END] + op])
-    if ready >= NEVER:
+    if fixed or ready >= NEVER:
         return NEVER, NEVER
     return fit(s, line, s[s[OP_RUNNING] + op], s[s[MODE_TIME] + mode], ready)
 
@@ -152,7 +168,7 @@ def enqueue(w: Any, op: int) -> None:
     w[heap + i] = op
 
 
-@kernel("int64(int64[::1])")
+@kernel("int64(int64[::1])", into_callers=True)
 def take_next(w: Any) -> int:
     """Take the operation with the earliest old start out of the heap."""
     heap, start = w[HEAP], w[START]
@@ -183,6 +199,15 @@ def forget_queue(w: Any) -> None:
     for i in range(w[HEAP_SIZE]):
         w[w[WAITS] + w[w[HEAP] + i]] = 0
     w[HEAP_SIZE] = 0
+
+
+@kernel("int64(int64[::1], int64[::1], int64)", into_callers=True)
+def done_of(s: Any, w: Any, order: int) -> int:
+    """The end of an order's last operation."""
+    done = 0
+    for op in range(s[s[ORDER_AT] + order], s[s[ORDER_AT] + order + 1]):
+        done = max(done, w[w[END] + op])
+    return int(done)
 
 
 @kernel("int64(int64[::1], int64[::1])")
@@ -218,10 +243,7 @@ def settle(s: Any, w: Any) -> int:
                 stack[size] = after
                 size += 1
     for order in range(s[ORDERS]):
-        done = 0
-        for op in range(s[s[ORDER_AT] + order], s[s[ORDER_AT] + order + 1]):
-            done = max(done, w[w[END] + op])
-        w[w[DONE] + order] = done
+        w[w[DONE] + order] = done_of(s, w, order)
     return 1 if timed_so_far == n else 0
 
 

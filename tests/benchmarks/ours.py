@@ -2,7 +2,6 @@
 
 import json
 import mmap
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -24,7 +23,7 @@ from solver.configuration.session import Session, ValidDomains
 from solver.configuration.spans import CostSpans, cost_spans
 from solver.configuration.translate import Names
 from tests.benchmarks.models import Model, Source, load
-from tests.benchmarks.peers.talk import memory_mb
+from tests.benchmarks.peers.talk import answer_each, memory_mb
 from tests.benchmarks.statement import choices, signed, state
 
 Message = dict[str, Any]
@@ -361,14 +360,7 @@ def main() -> None:
         "load": ours.load,
         "spans": ours.spans,
     }
-    for line in sys.stdin:
-        message = json.loads(line)
-        try:
-            answer = asked[message.pop("ask")](**message)
-        except Exception as error:
-            answer = {"error": f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"}
-        sys.stdout.write(json.dumps(answer) + "\n")
-        sys.stdout.flush()
+    answer_each(lambda message: asked[message.pop("ask")](**message))
 
 
 if __name__ == "__main__":

@@ -61,6 +61,17 @@ def serve(make: Callable[[dict[str, Any]], Peer]) -> None:
         _say({"ms": seconds * 1000, "can": _letters(can), "cannot": _letters(cannot), "memory_mb": memory_mb()})
 
 
+def answer_each(answer: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Answer a question a line until they end; a fault is an answer too (`error`), and the next question follows."""
+    for line in sys.stdin:
+        try:
+            said = answer(json.loads(line))
+        except Exception as error:  # the suite says where it was and goes on
+            words = str(error).splitlines()[0][:300] if str(error) else ""
+            said = {"error": f"{type(error).__name__}: {words}"}
+        _say(said)
+
+
 def memory_mb() -> float:
     """The most memory that this process had, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -1,19 +1,19 @@
 """Promises by our engine in a process of its own: into a large book, and into snapshots of a rolling one."""
 
 import json
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from solver.scheduling import search as engine
 from solver.scheduling.book import Book, NoRoom
 from solver.scheduling.check import violations
 from solver.scheduling.dispatch import dispatch
 from solver.scheduling.problem import OperationId, Placement, Precedence, SchedulingProblem, Second, WorkOrder
-from solver.scheduling.schedule import Objective, Part, Schedule, evaluate
+from solver.scheduling.schedule import Schedule, evaluate
+from solver.scheduling.search import improve
+from tests.benchmarks.peers.talk import answer_each
 from tests.benchmarks.scheduling.factory import full_problem
 from tests.benchmarks.scheduling.plain import line_id, operation_id
 from tests.benchmarks.scheduling.shops import (
@@ -45,10 +45,7 @@ def thought_over(problem: SchedulingProblem, schedule: Schedule, order: WorkOrde
     """The schedule after so many seconds of search for an earlier end of `order`, every promise held."""
     held = tuple(replace(other, weight=0) for other in problem.orders)
     more = replace(problem, orders=(*held, replace(order, weight=RUSH, due=problem.now)))
-    if hasattr(engine, "search"):
-        objective = Objective({Part.TARDINESS: 1}, (Part.BROKEN, Part.OVER))
-        return engine.search(more, objective=objective, schedule=schedule, seconds=seconds, cores=1).schedule
-    return engine.improve(more, schedule, seconds=seconds)
+    return improve(more, schedule, seconds=seconds)
 
 
 def snapshot_answers(snapshot: dict[str, Any], seconds: Sequence[float]) -> list[dict[str, Any]]:
@@ -152,10 +149,4 @@ def _answer(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    for question in sys.stdin:
-        try:
-            said = _answer(json.loads(question))
-        except Exception as error:  # the suite says where it was and goes on
-            said = {"error": f"{type(error).__name__}: {error}"[:300]}
-        sys.stdout.write(json.dumps(said) + "\n")
-        sys.stdout.flush()
+    answer_each(_answer)

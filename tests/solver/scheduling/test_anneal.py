@@ -9,17 +9,17 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from solver.scheduling.anneal import anneal, annealed, resequenced, total_cost
-from solver.scheduling.arrays import MODE_AT, Arrays, Words, arrays_of, beyond_kernels
+from solver.scheduling.anneal import anneal, annealed, resequenced, total_cost, weights_of
+from solver.scheduling.arrays import LINE_AT, MODE_AT, Arrays, Words, arrays_of, beyond_kernels
 from solver.scheduling.check import violations
 from solver.scheduling.dispatch import dispatch
 from solver.scheduling.problem import SchedulingProblem
-from solver.scheduling.schedule import evaluate
-from solver.scheduling.sequences import BEFORE, DONE, END, LENGTH, MODE, ROW, START, settle, work_of
+from solver.scheduling.schedule import Part, evaluate
+from solver.scheduling.sequences import BEFORE, DONE, END, LENGTH, MODE, ROW, START, WEIGHTS, settle, work_of
 from tests.solver.scheduling.shops import bicycle_problem, random_problem
 
-TARDINESS = np.array([0, 0, 1, 0, 1, 0], dtype=np.int64)
-MAKESPAN = np.array([0, 0, 0, 1, 0, 0], dtype=np.int64)
+TARDINESS = {Part.TARDINESS: 1, Part.SETUP: 1}
+MAKESPAN = {Part.MAKESPAN: 1}
 UNKNOWN = {"oven": False, "tools": False, "routes": False, "waits": False, "sequence": False}
 
 
@@ -53,15 +53,16 @@ def test_sequences_are_timed_so_that_the_judge_finds_nothing(seed: int, size: in
 def test_moves_keep_the_rules_and_their_cost_is_true(seed: int, size: int, hot: float, makespan: bool) -> None:
     problem = loose(seed, size)
     arrays = arrays_of(problem)
-    s, weights = arrays.words, MAKESPAN if makespan else TARDINESS
+    s, weights = arrays.words, weights_of(MAKESPAN if makespan else TARDINESS)
     w = work_of(arrays, *one_after_another(arrays, seed))
+    w[WEIGHTS : WEIGHTS + len(weights)] = weights
     assume(settle(s, w))
-    cost = np.array([total_cost(s, w, weights)], dtype=np.int64)
-    anneal(s, w, weights, np.array([seed + 1], dtype=np.uint64), cost, 300, hot)
+    cost = np.array([total_cost(s, w)], dtype=np.int64)
+    anneal(s, w, np.array([seed + 1], dtype=np.uint64), cost, 300, hot)
     n, orders = len(arrays.operations), len(problem.orders)
     schedule = arrays.schedule(*(w[w[k] : w[k] + n] for k in (MODE, START, END)))
     assert violations(problem, schedule) == ()
-    assert cost[0] == total_cost(s, w, weights)
+    assert cost[0] == total_cost(s, w)
     found = evaluate(problem, schedule)
     assert cost[0] == (found.makespan if makespan else found.tardiness + found.setup_seconds)
     before = w[w[START] : w[START] + n].copy(), w[w[DONE] : w[DONE] + orders].copy()
@@ -69,7 +70,7 @@ def test_moves_keep_the_rules_and_their_cost_is_true(seed: int, size: int, hot: 
     assert (before[0] == w[w[START] : w[START] + n]).all()
     assert (before[1] == w[w[DONE] : w[DONE] + orders]).all()
     for line in range(len(problem.lines)):  # rows and links say the same
-        begin = w[ROW] + arrays.column(27, len(problem.lines) + 1)[line]
+        begin = w[ROW] + arrays.column(LINE_AT, len(problem.lines) + 1)[line]
         row = w[begin : begin + w[w[LENGTH] + line]].tolist()
         assert all(w[w[BEFORE] + b] == a for a, b in pairwise(row))
 
@@ -78,7 +79,7 @@ def test_a_seed_gives_the_same_schedule_again() -> None:
     problem = bicycle_problem(60)
     arrays = arrays_of(problem)
     columns = arrays.columns(dispatch(problem))
-    one, two = (annealed(arrays, columns, TARDINESS, moves=3000, seed=7) for _ in range(2))
+    one, two = (annealed(arrays, columns, weights_of(TARDINESS), moves=3000, seed=7) for _ in range(2))
     assert one.accepted > 0
     assert (one.start == two.start).all() and one.cost == two.cost
 
