@@ -256,17 +256,26 @@ class Fallback:
         self._layout = layout
         self._cp_sat = cp_sat
         self._start = part.start
-        size = part.stop - part.start
-        origin = np.full(size, -1, dtype=np.int64)  # one literal of the network for each of the part
-        inside = np.flatnonzero((layout.place >= part.start) & (layout.place < part.stop))[::-1]
-        origin[layout.place[inside] - part.start] = inside
-        self._origin = origin
-        self._known = np.flatnonzero(np.asarray(origin) >= 0)
+        self._first = first = part.network.first[:-1]
         self._whole = int(layout.first[-1])
         ids = [number.id for number in layout.names.numbers]
         self._numbers = [ids.index(number.id) for number in part.network.numbers]
-        self._variables = np.searchsorted(layout.first, origin[part.network.first[:-1]], side="right") - 1
-        self._first = part.network.first[:-1]
+        origin = np.full(part.stop - part.start, -1, dtype=np.int64)  # one literal of the network for each of the part
+        inside = np.flatnonzero((layout.place >= part.start) & (layout.place < part.stop))[::-1]
+        origin[layout.place[inside] - part.start] = inside
+        # What is settled has no place in the part. Variables of sums and formulas keep such values: they keep all, so
+        # that the others tell where these come from, or, where all are settled, whose variable it is.
+        sizes, theirs = np.diff(part.network.first), np.diff(layout.first)
+        self._variables = np.searchsorted(layout.first, np.maximum.reduceat(origin, first), side="right") - 1
+        mine = {(one.group, one.option, one.parameter): place for place, one in enumerate(layout.names.variables)}
+        for place in np.flatnonzero(self._variables < 0).tolist():
+            one = part.network.variables[place]
+            self._variables[place] = mine[one.group, one.option, one.parameter]
+        self._kept = sizes == theirs[self._variables]
+        for place in np.flatnonzero(self._kept).tolist():
+            begin = int(layout.first[self._variables[place]])
+            origin[first[place] : first[place] + sizes[place]] = np.arange(begin, begin + sizes[place])
+        self._origin = origin
 
     def find(
         self,
@@ -280,7 +289,7 @@ class Fallback:
     ) -> Assignment | None:
         """As CpSat.find, for the part alone."""
         whole = np.ones(self._whole, dtype=np.uint8)
-        whole[self._origin[self._known]] = allowed[self._known]
+        whole[self._origin] = allowed
         found = self._cp_sat.find(
             whole,
             {self._numbers[number]: value for number, value in numbers.items()},
@@ -307,18 +316,14 @@ class Fallback:
     ) -> tuple[Assignment, int, int] | None:
         """As CpSat.least, for the part alone."""
         whole = np.ones(self._whole, dtype=np.uint8)
-        whole[self._origin[self._known]] = allowed[self._known]
+        whole[self._origin] = allowed
         number_costs = [0] * len(self._layout.names.numbers)
         for place, cost in zip(self._numbers, costs.numbers, strict=False):
             number_costs[place] = cost
         found = self._cp_sat.least(
             whole,
             {self._numbers[number]: value for number, value in numbers.items()},
-            [
-                (int(self._origin[k]), int(costs.literals[k]))
-                for k in np.flatnonzero(costs.literals).tolist()
-                if self._origin[k] >= 0  # what stands for nothing of the problem has no cost of its own
-            ],
+            [(int(self._origin[k]), int(costs.literals[k])) for k in np.flatnonzero(costs.literals).tolist()],
             number_costs,
             clock,
             [(self._numbers[number], value) for number, value in wishes],
@@ -327,7 +332,8 @@ class Fallback:
         return None if found is None else (self._local(found[0]), found[1], found[2])
 
     def _local(self, found: Assignment) -> Assignment:
-        """Of variables that keep all their values, which those of sums and formulas do, the value is the same."""
-        chosen = self._layout.first[self._variables] + found.values[self._variables]
-        values = self._layout.place[chosen] - self._start - self._first
+        """Of variables that keep all their values the value is the same."""
+        theirs = found.values[self._variables]
+        place = self._layout.place[self._layout.first[self._variables] + theirs]
+        values = np.where(self._kept, theirs, place - self._start - self._first)
         return Assignment(values.astype(np.int32), tuple(found.numbers[number] for number in self._numbers))

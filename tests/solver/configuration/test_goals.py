@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
@@ -18,6 +21,7 @@ from solver.configuration.problem import (
     OptionId,
     ParameterId,
 )
+from solver.configuration.question import STRICT, Clock
 from solver.configuration.session import OptionState, valid_domains
 from solver.configuration.spans import cost_spans
 from tests.solver.configuration.brute import all_variants, has, problems
@@ -141,3 +145,28 @@ def _changed(standing: object, variant: object) -> int:
     return count + sum(
         1 for p, n in standing.numbers.items() if variant.numbers[p] != n  # type: ignore[attr-defined]
     )
+
+
+@settings(some, max_examples=60)
+@given(problem=problems(divide=True))
+def test_cp_sat_answers_for_a_part_in_the_parts_own_values(engine: str, problem: ConfigurationProblem) -> None:
+    """Sums and formulas keep what is settled: such values have no place in the part, and their variable has one."""
+    compiled = compiled_or_skip(problem)
+    clock = Clock.of(20)
+    for part in compiled.parts:
+        question = compiled.layout.untouched(part.position)
+        answer = part.engine.domains(question, clock)
+        assert answer is not None and not answer.open.any()
+        # Of auxiliary variables CP-SAT knows the rules, not the values.
+        asked = np.array([bool(one.group or one.parameter) for one in part.network.variables], dtype=bool)
+        for variable, (first, stop) in enumerate(pairwise(part.network.first.tolist())):
+            for literal in range(first, stop) if asked[variable] else ():
+                allowed = question.allowed.copy()
+                allowed[first:stop] = 0
+                allowed[literal] = 1
+                found = compiled.fallback(part.position).find(allowed, {}, clock)
+                assert (found is not None) == bool(answer.valid[literal] & STRICT)
+                if found is not None:
+                    chosen = (part.network.first[:-1] + found.values)[asked]
+                    assert literal in chosen
+                    assert (answer.valid[chosen] & STRICT).all()
