@@ -15,12 +15,15 @@ from solver.scheduling.arrays import (
     LINE_FAMILY,
     LINE_PLANT,
     LINE_UNLIMITED,
+    LINES,
     MODE_AT,
     MODE_FAMILY,
     MODE_LINE,
     MODE_TIME,
     OP_FIXED,
+    OP_ORDER,
     OPERATIONS,
+    ORDER_AT,
     PRED_AT,
     PRED_OP,
     SUCC_AT,
@@ -31,6 +34,7 @@ from solver.scheduling.arrays import (
 from solver.scheduling.critical import (
     CRITICAL_HEADER,
     MAKESPAN,
+    MARK,
     PATH,
     TAIL,
     arranged,
@@ -74,6 +78,8 @@ PAIRS = MAKESPAN + 18  # of pairs of neighbours, hashed: the same
 KEPT = MAKESPAN + 19  # mode, start and end of the best
 TENURE = MAKESPAN + 20
 RULE = MAKESPAN + 21
+OUT = MAKESPAN + 22
+BACK = MAKESPAN + 23
 
 
 @kernel("int64(int64[::1], int64[::1], int64, int64)")
@@ -125,15 +131,29 @@ def _way(s: Any, w: Any, t: Any, op: int, tail: int) -> int:
     return s[s[MODE_TIME] + w[w[MODE] + op]] + tail
 
 
-@kernel("void(int64[::1], int64[::1], int64[::1], uint64[::1], int64, int64, int64, int64, int64)")
-def _elsewhere(s: Any, w: Any, t: Any, r: Any, op: int, place: int, mode: int, floor: int, roof: int) -> None:
+@kernel("int64(int64[::1], int64[::1], int64[::1], int64)")
+def _without(s: Any, w: Any, t: Any, op: int) -> int:
+    """The longest path over the operations beside this one on its line when it is gone."""
+    before, after = w[w[BEFORE] + op], w[w[AFTER] + op]
+    if before < 0 or after < 0:
+        return 0
+    line = s[s[MODE_LINE] + w[w[MODE] + op]]
+    setup = setup_of(s, line, w[w[FAMILY] + before], w[w[FAMILY] + after])
+    ready = max(_ready(s, w, after, s[s[LINE_PLANT] + line]), w[w[END] + before] + setup)
+    return ready + _way(s, w, t, after, t[t[TAIL] + after])
+
+
+@kernel("void(int64[::1], int64[::1], int64[::1], uint64[::1], int64, int64, int64, int64, int64, int64)")
+def _elsewhere(
+    s: Any, w: Any, t: Any, r: Any, op: int, place: int, mode: int, floor: int, roof: int, least: int
+) -> None:
     """Offer the moves of an operation to another line."""
     line = s[s[MODE_LINE] + mode]
     plant, family, duration = s[s[LINE_PLANT] + line], s[s[MODE_FAMILY] + mode], s[s[MODE_TIME] + mode]
     ready = _ready(s, w, op, plant)
     tail = tail_in(s, w, t, op, plant)
     if s[s[LINE_UNLIMITED] + line]:
-        _offer(s, w, t, r, op, place, mode, -1, -1, -1, ready + duration + tail)
+        _offer(s, w, t, r, op, place, mode, -1, -1, -1, max(least, ready + duration + tail))
         return
     row, length = w[ROW] + s[s[LINE_AT] + line], w[w[LENGTH] + line]
     low, high = place_of(s, w, line, floor), place_of(s, w, line, roof)
@@ -155,7 +175,7 @@ def _elsewhere(s: Any, w: Any, t: Any, r: Any, op: int, place: int, mode: int, f
             done = way <= rest
             rest = max(rest, way)
         if not (after >= 0 and s[s[OP_FIXED] + after]):
-            _offer(s, w, t, r, op, place, mode, to, before, after, start + duration + rest)
+            _offer(s, w, t, r, op, place, mode, to, before, after, max(least, start + duration + rest))
         if (done and start > ready) or start + duration + tail > t[ESTIMATE]:
             break
         to += 1
@@ -228,9 +248,10 @@ def _neighbours(s: Any, w: Any, t: Any, r: Any, op: int) -> None:
     if not s[s[LINE_UNLIMITED] + s[s[MODE_LINE] + w[w[MODE] + op]]]:
         place = place_on_line(s, w, op)
         _here(s, w, t, r, op, place, floor, roof)
+    least = _without(s, w, t, op)
     for mode in range(s[s[MODE_AT] + op], s[s[MODE_AT] + op + 1]):
         if mode != w[w[MODE] + op]:
-            _elsewhere(s, w, t, r, op, place, mode, floor, roof)
+            _elsewhere(s, w, t, r, op, place, mode, floor, roof, least)
 
 
 @kernel("void(int64[::1], int64[::1], int64[::1])")
@@ -287,6 +308,184 @@ def tabu_moves(s: Any, w: Any, t: Any, r: Any, moves: int, patience: int) -> int
     return made
 
 
+@kernel("int64(int64[::1], int64[::1], int64[::1], uint64[::1], int64, int64)")
+def _chosen(s: Any, w: Any, t: Any, r: Any, size: int, most: int) -> int:
+    """Operations to take out: those of an order, neighbours on a line, or what is made at the same time; how many."""
+    out, mark, number = t[OUT], t[MARK], 0
+    seed = t[t[PATH] + below(r, size)] if size and below(r, 4) else below(r, s[OPERATIONS])
+    want = 1 + below(r, most)
+    way = below(r, 3)
+    tries = 0
+    while number < want and tries < 4 * want:
+        tries += 1
+        line = s[s[MODE_LINE] + w[w[MODE] + seed]]
+        if way == 0:
+            order = s[s[OP_ORDER] + seed]
+            for op in range(s[s[ORDER_AT] + order], s[s[ORDER_AT] + order + 1]):
+                if t[mark + op] == 0 and not s[s[OP_FIXED] + op] and number < 64:
+                    t[mark + op] = 1
+                    t[out + number] = op
+                    number += 1
+            seed = below(r, s[OPERATIONS])
+        else:
+            if t[mark + seed] == 0 and not s[s[OP_FIXED] + seed]:
+                t[mark + seed] = 1
+                t[out + number] = seed
+                number += 1
+            if way == 2:
+                first = s[s[MODE_AT] + seed]
+                line = s[s[MODE_LINE] + first + below(r, s[s[MODE_AT] + seed + 1] - first)]
+            length = w[w[LENGTH] + line]
+            if length:
+                place = place_of(s, w, line, w[w[START] + seed]) + below(r, 5) - 2
+                seed = w[w[ROW] + s[s[LINE_AT] + line] + max(0, min(length - 1, place))]
+            else:
+                seed = below(r, s[OPERATIONS])
+    for i in range(number):
+        t[mark + t[out + i]] = 0
+    return number
+
+
+@kernel("int64(int64[::1], int64[::1], int64[::1], int64)")
+def _taken_out(s: Any, w: Any, t: Any, op: int) -> int:
+    """Take an operation off its line."""
+    if s[s[LINE_UNLIMITED] + s[s[MODE_LINE] + w[w[MODE] + op]]]:
+        return 1
+    return moved(s, w, t, op, place_on_line(s, w, op), w[w[MODE] + op], -1)
+
+
+@kernel("int64(int64[::1], int64[::1], int64[::1], uint64[::1], int64)")
+def _put_in(s: Any, w: Any, t: Any, r: Any, op: int) -> int:
+    """Put an operation where the longest path over it is shortest."""
+    t[ESTIMATE], t[TIES] = NEVER, 0
+    floor, roof = -1, NEVER
+    for i in range(s[s[PRED_AT] + op], s[s[PRED_AT] + op + 1]):
+        floor = max(floor, w[w[START] + s[s[PRED_OP] + i]])
+    for i in range(s[s[SUCC_AT] + op], s[s[SUCC_AT] + op + 1]):
+        roof = min(roof, w[w[END] + s[s[SUCC_OP] + i]])
+    for mode in range(s[s[MODE_AT] + op], s[s[MODE_AT] + op + 1]):
+        _elsewhere(s, w, t, r, op, -1, mode, floor, roof, 0)
+    if t[TIES] == 0:
+        return 0
+    return moved(s, w, t, op, -1, t[CHOSEN], t[TO])
+
+
+@kernel("void(int64[::1], int64[::1], int64[::1])")
+def _set_back(s: Any, w: Any, t: Any) -> None:
+    """Back to the modes and the sequence of starts in BACK."""
+    n, back = s[OPERATIONS], t[BACK]
+    for line in range(s[LINES]):
+        w[w[LENGTH] + line] = 0
+    for i in np.argsort(t[back + n : back + 2 * n], kind="mergesort"):
+        mode = t[back + i]
+        line = s[s[MODE_LINE] + mode]
+        w[w[MODE] + i], w[w[FAMILY] + i], w[w[BEFORE] + i], w[w[AFTER] + i] = mode, s[s[MODE_FAMILY] + mode], -1, -1
+        if not s[s[LINE_UNLIMITED] + line]:
+            link(s, w, i, mode, w[w[LENGTH] + line])
+    settle(s, w)
+    arranged(s, w, t)
+
+
+@kernel("int64(int64[::1], int64[::1], int64[::1], uint64[::1], int64, float64, int64)")
+def recreate_moves(s: Any, w: Any, t: Any, r: Any, moves: int, temperature: float, most: int) -> int:
+    n = s[OPERATIONS]
+    made, out = 0, t[OUT]
+    t[STEP] = NEVER
+    while made < moves:
+        made += 1
+        size = critical_path(s, w, t, r)
+        was = t[MAKESPAN]
+        number = _chosen(s, w, t, r, size, most)
+        for i in range(n):
+            t[t[BACK] + i], t[t[BACK] + n + i] = w[w[MODE] + i], w[w[START] + i]
+        for i in range(number):
+            op = t[out + i]
+            _taken_out(s, w, t, op)
+        for i in range(number - 1, 0, -1):
+            k = below(r, i + 1)
+            t[out + i], t[out + k] = t[out + k], t[out + i]
+        limit = was + int(-temperature * np.log((below(r, 1 << 30) + 1) / (1 << 30)))
+        ok = 1
+        for i in range(number):
+            ok = _put_in(s, w, t, r, t[out + i])
+            if not ok or t[ESTIMATE] > limit:
+                ok = 0
+                break
+        if ok and t[MAKESPAN] <= limit:
+            if t[MAKESPAN] < t[BEST]:
+                _keep(s, w, t)
+            continue
+        _set_back(s, w, t)
+    return made
+
+
+Columns = tuple[Words, Words, Words]
+
+
+def _relinked(arrays: Arrays, one: Columns, other: Columns, random: np.random.Generator) -> Columns:
+    """A schedule between two: each operation on a line of one of them, in the sequence of starts between theirs.
+
+    Along an order both starts rise, so what is between them rises too: there are no cycles.
+    """
+    share = int(random.integers(300, 701))
+    start = one[1] * (1000 - share) + other[1] * share
+    mode = np.where(random.random(len(start)) * 1000 < share, other[0], one[0])
+    return mode, start, start + 1
+
+
+def _shaken(arrays: Arrays, one: Columns, random: np.random.Generator, strength: float) -> Columns:
+    """A schedule with random lines for some operations, and the orders hurried or held up at random."""
+    n = len(arrays.operations)
+    first = arrays.column(MODE_AT, n + 1)
+    fixed = arrays.column(OP_FIXED, n) == 1
+    order = arrays.column(OP_ORDER, n)
+    any_mode = first[:-1] + (random.random(n) * np.diff(first)).astype(np.int64)
+    mode = np.where((random.random(n) < strength) & ~fixed, any_mode, one[0])
+    factor = (1000 * np.exp(strength * random.standard_normal(len(arrays.problem.orders)))).astype(np.int64) + 1
+    start = np.where(fixed, 1000 * one[1], factor[order] * one[1])
+    return mode, start, start + 1
+
+
+class _Search:
+    def __init__(self, arrays: Arrays, seed: int, rule: int, tenure: int) -> None:
+        self.arrays = arrays
+        s = self.s = arrays.words
+        n, modes = len(arrays.operations), len(arrays.modes)
+        self.n = n
+        t = self.t = critical_words(arrays, modes + TABLE + 5 * n + 256)
+        t[BARRED] = CRITICAL_HEADER + 5 * n
+        t[PAIRS] = t[BARRED] + modes
+        t[KEPT] = t[PAIRS] + TABLE
+        t[BACK] = t[KEPT] + 3 * n
+        t[OUT] = t[BACK] + 2 * n
+        t[RULE], t[TENURE] = rule, tenure
+        self.state = np.array([seed * 2_654_435_769 + 88_172_645_463_325_252], dtype=np.uint64)
+
+    def begin(self, columns: Columns) -> bool:
+        self.w = work_of(self.arrays, *columns)
+        if not settle(self.s, self.w):
+            return False
+        arranged(self.s, self.w, self.t)
+        t = self.t
+        t[t[BARRED] : t[KEPT]] = 0
+        t[STEP] = 0
+        _keep(self.s, self.w, t)
+        return True
+
+    def kept(self) -> Columns:
+        n, kept = self.n, self.t[KEPT]
+        return tuple(self.t[kept + k * n : kept + (k + 1) * n].copy() for k in range(3))
+
+    def go(self, chunk: int, patience: int) -> int:
+        if self.recreate:
+            return int(recreate_moves(self.s, self.w, self.t, self.state, chunk, self.hot, self.most))
+        return int(tabu_moves(self.s, self.w, self.t, self.state, chunk, patience))
+
+
+def _apart(one: Columns, other: Columns) -> int:
+    return int((one[0] != other[0]).sum() + (one[1] != other[1]).sum())
+
+
 def tabu(
     arrays: Arrays,
     columns: tuple[Words, Words, Words],
@@ -296,35 +495,66 @@ def tabu(
     seed: int = 0,
     stop: Callable[[], bool] = lambda: False,
     report: Callable[[int], None] = lambda moves: None,
-    rule: int = 0,
+    rule: int = 2,
     tenure: int = 12,
-    patience: int = 1 << 40,
+    patience: int = 10000,
+    pool: int = 6,
+    log: bool = False,
+    recreate: int = 0,
+    hot: float = 1.0,
+    most: int = 6,
 ) -> Annealed:
-    s = arrays.words
-    n, modes = len(arrays.operations), len(arrays.modes)
-    w = work_of(arrays, *columns)
-    if not settle(s, w):
+    search = _Search(arrays, seed, rule, tenure)
+    random = np.random.default_rng(seed)
+    search.recreate, search.hot, search.most = recreate, hot, most
+    if not search.begin(columns):
         raise Untimed
-    t = critical_words(arrays, modes + TABLE + 3 * n)
-    t[BARRED] = CRITICAL_HEADER + 5 * n
-    t[PAIRS] = t[BARRED] + modes
-    t[KEPT] = t[PAIRS] + TABLE
-    t[RULE], t[TENURE] = rule, tenure
-    state = np.array([seed * 2_654_435_769 + 88_172_645_463_325_252], dtype=np.uint64)
-    arranged(s, w, t)
-    t[BEST] = NEVER
-    from solver.scheduling.tabu import _keep
-    _keep(s, w, t)
     began, made, chunk = monotonic(), 0, 100
-    while not stop():
-        report(made)
-        now = monotonic()
-        if (seconds is not None and now - began >= seconds) or (moves is not None and made >= moves):
+    elites: list[tuple[int, Columns]] = []
+    best: tuple[int, Columns] | None = None
+    rounds = 0
+    over = False
+    while True:
+        while True:
+            report(made)
+            now = monotonic()
+            if stop() or (seconds is not None and now - began >= seconds) or (moves is not None and made >= moves):
+                over = True
+                break
+            ask = chunk if moves is None else min(chunk, moves - made)
+            k = search.go(ask, patience)
+            made += k
+            if k < ask:
+                break
+            if monotonic() - now < 0.02:
+                chunk *= 2
+        found = int(search.t[BEST]), search.kept()
+        if best is None or found[0] < best[0]:
+            best = found
+        if over:
             break
-        k = tabu_moves(s, w, t, state, chunk, patience)
-        made += k
-        if k < chunk:
-            break
-        if monotonic() - now < 0.02: chunk *= 2
-    kept = t[KEPT]
-    return Annealed(*(t[kept + k * n : kept + (k + 1) * n].copy() for k in range(3)), int(t[BEST]), made, made)
+        rounds += 1
+        if log:
+            print(f"{monotonic()-began:.1f}", rounds, found[0], best[0], sorted(e[0] for e in elites))
+        near = [i for i, e in enumerate(elites) if (e[1][0] != found[1][0]).mean() + (e[1][1] != found[1][1]).mean() < 0.1]
+        if near:
+            i = max(near, key=lambda i: elites[i][0])
+            if found[0] <= elites[i][0]:
+                elites[i] = found
+        elif len(elites) < pool:
+            elites.append(found)
+        else:
+            i = max(range(pool), key=lambda i: elites[i][0])
+            if found[0] <= elites[i][0]:
+                elites[i] = found
+        ok = False
+        while not ok:
+            if len(elites) < pool and rounds < 2 * pool:
+                child = _shaken(arrays, best[1], random, 0.5)
+            else:
+                a, b = random.choice(len(elites), 2, replace=False) if len(elites) > 1 else (0, 0)
+                child = _relinked(arrays, elites[a][1], elites[b][1], random)
+                if len(elites) < 3:
+                    child = _shaken(arrays, child, random, 0.3)
+            ok = search.begin(child)
+    return Annealed(*best[1], best[0], made, rounds)
