@@ -13,9 +13,11 @@ import numpy as np
 
 from solver.native import kernel
 from solver.scheduling.arrays import (
+    LINE_AT,
     LINE_PLANT,
     LINE_UNLIMITED,
     LINES,
+    MODE_FAMILY,
     MODE_LINE,
     MODE_TIME,
     OP_FIXED,
@@ -30,18 +32,19 @@ from solver.scheduling.arrays import (
     Arrays,
     Words,
 )
-from solver.scheduling.arrays import LINE_AT as LINE_ROW
 from solver.scheduling.problem import NEVER
 from solver.scheduling.sequences import (
     AFTER,
     BEFORE,
     END,
+    FAMILY,
     LENGTH,
     MODE,
     ROW,
     START,
     enqueue,
     link,
+    place_on_line,
     ready_at,
     setup_at,
     take_next,
@@ -54,17 +57,31 @@ from solver.scheduling.timing import after_setup
 TAIL = 0  # of each operation
 ORDER = 1  # the operations in a topological order
 AT = 2  # where each operation is in it
-MARK = 3  # of each operation: it waits to be looked at
+MARK = 3  # of each operation: 1 it waits to be timed, 2 its tail waits, 3 both
 PATH = 4  # the operations of a critical path, the last one first
-MAKESPAN = 5
-CRITICAL_HEADER = 32  # the rest is for the search
+SEEDS = 5  # the operations that a change touches, before anything is timed
+LOG = 6  # three words for each change since it was emptied
+SEEDS_SIZE = 7
+LOG_SIZE = 8
+LOG_ROOM = 9
+MAKESPAN = 10
+CRITICAL_HEADER = 48  # the rest is for the search
+TO_TIME, TO_TAIL = 1, 2
+# What a change in the log is: the code times the number of operations, plus the operation or its place in ORDER.
+TIMED, TAILED, SHIFTED, LIFTED, DROPPED = range(5)
 
 
 def critical_words(arrays: Arrays, more: int = 0) -> Words:
-    """Room for the sections above, and `more` words behind them; `arranged` fills it."""
+    """Room for the sections above, and `more` words behind them, from the second value on; `arranged` fills it."""
     n = len(arrays.operations)
-    t = np.zeros(CRITICAL_HEADER + 5 * n + more, dtype=np.int64)
-    t[:MAKESPAN] = CRITICAL_HEADER + n * np.arange(MAKESPAN)
+    room = 8 * n + 32 * min(n, 5000) + 1000
+    sizes = {TAIL: n, ORDER: n, AT: n, MARK: n, PATH: n, SEEDS: n, LOG: 3 * room}
+    t = np.zeros(CRITICAL_HEADER + sum(sizes.values()) + more, dtype=np.int64)
+    at = CRITICAL_HEADER
+    for section, size in sizes.items():
+        t[section] = at
+        at += size
+    t[LOG_ROOM] = room
     return t
 
 
@@ -114,7 +131,7 @@ def latest_end(s: Any, w: Any, t: Any) -> int:
     for line in range(s[LINES]):
         length = w[w[LENGTH] + line]
         if length:
-            latest = max(latest, w[w[END] + w[w[ROW] + s[s[LINE_ROW] + line] + length - 1]])
+            latest = max(latest, w[w[END] + w[w[ROW] + s[s[LINE_AT] + line] + length - 1]])
         elif s[s[LINE_UNLIMITED] + line]:
             for op in range(s[OPERATIONS]):
                 latest = max(latest, w[w[END] + op])
@@ -151,77 +168,154 @@ def arranged(s: Any, w: Any, t: Any) -> int:
     return latest_end(s, w, t)
 
 
-@kernel("int64(int64[::1], int64[::1], int64[::1], int64)")
-def _reordered(s: Any, w: Any, t: Any, op: int) -> int:
-    """Repair the topological order after an operation came to a new place on a line; 0 if there is none.
+@kernel("void(int64[::1], int64, int64, int64)", into_callers=True)
+def _note(t: Any, what: int, one: int, other: int) -> None:
+    """Note a change, with two words that were there before."""
+    i = t[LOG] + 3 * t[LOG_SIZE]
+    t[i], t[i + 1], t[i + 2] = what, one, other
+    t[LOG_SIZE] += 1
 
-    What must follow it is shifted behind the operation before it on the line, or what must precede it ahead of the one
-    after it. Source: Pearce and Kelly, A dynamic topological sort algorithm for directed acyclic graphs (2006).
+
+@kernel("void(int64[::1], int64, int64)", into_callers=True)
+def _touch(t: Any, op: int, what: int) -> None:
+    """Let an operation be timed, or get a new tail, or both, by the next `flow`."""
+    if op >= 0:
+        if t[t[MARK] + op] == 0:
+            t[t[SEEDS] + t[SEEDS_SIZE]] = op
+            t[SEEDS_SIZE] += 1
+        t[t[MARK] + op] |= what
+
+
+@kernel("void(int64[::1], int64[::1], int64[::1], int64)")
+def lift(s: Any, w: Any, t: Any, op: int) -> None:
+    """Take an operation off its line; nothing is timed yet."""
+    place = -1
+    if not s[s[LINE_UNLIMITED] + s[s[MODE_LINE] + w[w[MODE] + op]]]:
+        place = place_on_line(s, w, op)
+        _touch(t, w[w[BEFORE] + op], TO_TAIL)
+        _touch(t, w[w[AFTER] + op], TO_TIME)
+        unlink(s, w, op, place)
+    _touch(t, op, TO_TIME | TO_TAIL)
+    _note(t, LIFTED * s[OPERATIONS] + op, w[w[MODE] + op], place)
+
+
+@kernel("void(int64[::1], int64, int64, int64)", into_callers=True)
+def _shift(t: Any, n: int, place: int, op: int) -> None:
+    """Give an operation a place in the topological order."""
+    _note(t, SHIFTED * n + place, t[t[ORDER] + place], 0)
+    t[t[ORDER] + place], t[t[AT] + op] = op, place
+
+
+@kernel("int64(int64[::1], int64[::1], int64[::1], int64)")
+def _ordered_before(s: Any, w: Any, t: Any, op: int) -> int:
+    """Bring an operation, with all that follow it, behind the one before it on its line; 0 if that makes a cycle.
+
+    Source: Pearce and Kelly, A dynamic topological sort algorithm for directed acyclic graphs (2006).
     """
-    order, at, mark = t[ORDER], t[AT], t[MARK]
-    before, after = w[w[BEFORE] + op], w[w[AFTER] + op]
+    order, at, before = t[ORDER], t[AT], w[w[BEFORE] + op]
     first = t[at + op]
-    if before >= 0 and t[at + before] > first:
-        last = t[at + before]
-        moved = np.empty(last - first + 1, np.int64)
-        size, place = 0, first
-        for i in range(first, last + 1):
-            this = t[order + i]
-            behind = this == op
-            if not behind:
-                other = w[w[BEFORE] + this]
-                behind = other >= 0 and t[mark + other] == 1
-                for k in range(s[s[PRED_AT] + this], s[s[PRED_AT] + this + 1]):
-                    behind = behind or t[mark + s[s[PRED_OP] + k]] == 1
-            if behind:
-                moved[size] = this
-                size += 1
-                t[mark + this] = 1
-            else:
-                t[order + place], t[at + this] = this, place
-                place += 1
-        for i in range(size):
-            t[order + place + i], t[at + moved[i]] = moved[i], place + i
-            t[mark + moved[i]] = 0
-        if t[at + before] > t[at + op]:
-            return 0
-    elif after >= 0 and t[at + after] < first:
-        last = t[at + after]
-        moved = np.empty(first - last + 1, np.int64)
-        size, place = 0, first
-        for i in range(first, last - 1, -1):
-            this = t[order + i]
-            ahead = this == op
-            if not ahead:
-                other = w[w[AFTER] + this]
-                ahead = other >= 0 and t[mark + other] == 1
-                for k in range(s[s[SUCC_AT] + this], s[s[SUCC_AT] + this + 1]):
-                    ahead = ahead or t[mark + s[s[SUCC_OP] + k]] == 1
-            if ahead:
-                moved[size] = this
-                size += 1
-                t[mark + this] = 1
-            else:
-                t[order + place], t[at + this] = this, place
-                place -= 1
-        for i in range(size):
-            t[order + place - i], t[at + moved[i]] = moved[i], place - i
-            t[mark + moved[i]] = 0
-        if t[at + after] < t[at + op]:
-            return 0
+    if before < 0 or t[at + before] < first:
+        return 1
+    last = t[at + before]
+    follows = np.zeros(last - first + 1, np.int8)
+    held = np.empty(last - first + 1, np.int64)
+    size, place = 0, first
+    for i in range(first, last + 1):
+        this = t[order + i]
+        behind = i == first
+        other = w[w[BEFORE] + this]
+        if other >= 0 and first <= t[at + other] < i:
+            behind = behind or follows[t[at + other] - first] == 1
+        for k in range(s[s[PRED_AT] + this], s[s[PRED_AT] + this + 1]):
+            other = t[at + s[s[PRED_OP] + k]]
+            if first <= other < i:
+                behind = behind or follows[other - first] == 1
+        if behind:
+            follows[i - first] = 1
+    if follows[last - first]:
+        return 0
+    for i in range(first, last + 1):
+        this = t[order + i]
+        if follows[i - first]:
+            held[size] = this
+            size += 1
+        else:
+            _shift(t, s[OPERATIONS], place, this)
+            place += 1
+    for i in range(size):
+        _shift(t, s[OPERATIONS], place + i, held[i])
     return 1
 
 
+@kernel("int64(int64[::1], int64[::1], int64[::1], int64)")
+def _ordered_after(s: Any, w: Any, t: Any, op: int) -> int:
+    """Bring an operation, with all that it follows, ahead of the one after it on its line; 0 if that makes a cycle."""
+    order, at, after = t[ORDER], t[AT], w[w[AFTER] + op]
+    last = t[at + op]
+    if after < 0 or t[at + after] > last:
+        return 1
+    first = t[at + after]
+    leads = np.zeros(last - first + 1, np.int8)
+    held = np.empty(last - first + 1, np.int64)
+    size, place = 0, last
+    for i in range(last, first - 1, -1):
+        this = t[order + i]
+        ahead = i == last
+        other = w[w[AFTER] + this]
+        if other >= 0 and i < t[at + other] <= last:
+            ahead = ahead or leads[t[at + other] - first] == 1
+        for k in range(s[s[SUCC_AT] + this], s[s[SUCC_AT] + this + 1]):
+            other = t[at + s[s[SUCC_OP] + k]]
+            if i < other <= last:
+                ahead = ahead or leads[other - first] == 1
+        if ahead:
+            leads[i - first] = 1
+    if leads[0]:
+        return 0
+    for i in range(last, first - 1, -1):
+        this = t[order + i]
+        if leads[i - first]:
+            held[size] = this
+            size += 1
+        else:
+            _shift(t, s[OPERATIONS], place, this)
+            place -= 1
+    for i in range(size):
+        _shift(t, s[OPERATIONS], place - i, held[i])
+    return 1
+
+
+@kernel("int64(int64[::1], int64[::1], int64[::1], int64, int64, int64)")
+def drop(s: Any, w: Any, t: Any, op: int, mode: int, place: int) -> int:
+    """Put an operation that is on no line into a mode, with `place` others before it (-1: on an unlimited line).
+
+    Nothing is timed yet. 0 if it makes a cycle.
+    """
+    _note(t, DROPPED * s[OPERATIONS] + op, 0, place)
+    if place >= 0:
+        link(s, w, op, mode, place)
+    else:
+        w[w[MODE] + op], w[w[FAMILY] + op] = mode, s[s[MODE_FAMILY] + mode]
+    _touch(t, op, TO_TIME | TO_TAIL)
+    _touch(t, w[w[BEFORE] + op], TO_TAIL)
+    _touch(t, w[w[AFTER] + op], TO_TIME)
+    for k in range(s[s[SUCC_AT] + op], s[s[SUCC_AT] + op + 1]):
+        _touch(t, s[s[SUCC_OP] + k], TO_TIME)
+    for k in range(s[s[PRED_AT] + op], s[s[PRED_AT] + op + 1]):
+        _touch(t, s[s[PRED_OP] + k], TO_TAIL)
+    return _ordered_before(s, w, t, op) and _ordered_after(s, w, t, op)
+
+
 @kernel("int64(int64[::1], int64[::1], int64[::1], int64, int64)")
-def _retimed(s: Any, w: Any, t: Any, first: int, waiting: int) -> int:
-    """Time the marked operations, the first one at `first` in the order, and all that they change; 0: no room."""
-    order, mark, i, room = t[ORDER], t[MARK], first, 1
+def _retimed(s: Any, w: Any, t: Any, i: int, waiting: int) -> int:
+    """Time what is marked for it, the first one at `i` in the order, and all that it changes; 0: no room."""
+    mark, room = t[MARK], 1
     while waiting:
-        op = t[order + i]
+        op = t[t[ORDER] + i]
         i += 1
-        if t[mark + op] == 0:
+        if not t[mark + op] & TO_TIME:
             continue
-        t[mark + op] = 0
+        t[mark + op] &= TO_TAIL
         waiting -= 1
         if not room:
             continue
@@ -231,89 +325,90 @@ def _retimed(s: Any, w: Any, t: Any, first: int, waiting: int) -> int:
             continue
         if start == w[w[START] + op] and end == w[w[END] + op]:
             continue
+        _note(t, op, w[w[START] + op], w[w[END] + op])
         w[w[START] + op], w[w[END] + op] = start, end
         after = w[w[AFTER] + op]
-        if after >= 0 and t[mark + after] == 0:
-            t[mark + after] = 1
+        if after >= 0 and not t[mark + after] & TO_TIME:
+            t[mark + after] |= TO_TIME
             waiting += 1
         for k in range(s[s[SUCC_AT] + op], s[s[SUCC_AT] + op + 1]):
             after = s[s[SUCC_OP] + k]
-            if t[mark + after] == 0:
-                t[mark + after] = 1
+            if not t[mark + after] & TO_TIME:
+                t[mark + after] |= TO_TIME
                 waiting += 1
     return room
 
 
 @kernel("void(int64[::1], int64[::1], int64[::1], int64, int64)")
-def _retailed(s: Any, w: Any, t: Any, last: int, waiting: int) -> None:
-    """The tails of the marked operations, the last one at `last` in the order, and of all that they change."""
-    order, mark, i = t[ORDER], t[MARK], last
+def _retailed(s: Any, w: Any, t: Any, i: int, waiting: int) -> None:
+    """Measure the tails of what is marked for it, the last one at `i` in the order, and of all that it changes."""
+    mark = t[MARK]
     while waiting:
-        op = t[order + i]
+        op = t[t[ORDER] + i]
         i -= 1
-        if t[mark + op] == 0:
+        if not t[mark + op] & TO_TAIL:
             continue
-        again = t[mark + op] == 2
         t[mark + op] = 0
         waiting -= 1
         tail = _tail(s, w, t, op)
-        if tail == t[t[TAIL] + op] and not again:
+        if tail == t[t[TAIL] + op]:
             continue
+        _note(t, TAILED * s[OPERATIONS] + op, t[t[TAIL] + op], 0)
         t[t[TAIL] + op] = tail
         before = w[w[BEFORE] + op]
-        if before >= 0 and t[mark + before] == 0:
-            t[mark + before] = 1
+        if before >= 0 and not t[mark + before] & TO_TAIL:
+            t[mark + before] |= TO_TAIL
             waiting += 1
         for k in range(s[s[PRED_AT] + op], s[s[PRED_AT] + op + 1]):
             before = s[s[PRED_OP] + k]
-            if t[mark + before] == 0:
-                t[mark + before] = 1
+            if not t[mark + before] & TO_TAIL:
+                t[mark + before] |= TO_TAIL
                 waiting += 1
 
 
-@kernel("int64(int64[::1], int64[::1], int64[::1], int64, int64, int64, int64)")
-def moved(s: Any, w: Any, t: Any, op: int, place: int, mode: int, to: int) -> int:
-    """Move an operation from its place on its line to another one (-1: it has none on an unlimited line).
-
-    Everything is then timed. 0 if the move makes a cycle or leaves no room for what is fixed or in the calendar: the
-    state is then broken until the way back is linked, and it is settled and arranged anew.
-    """
-    mark = t[MARK]
-    behind, ahead = w[w[AFTER] + op], w[w[BEFORE] + op]
-    if place >= 0:
-        unlink(s, w, op, place)
-    if to >= 0:
-        link(s, w, op, mode, to)
-    else:
-        w[w[MODE] + op] = mode
-    if to >= 0 and not _reordered(s, w, t, op):
+@kernel("int64(int64[::1], int64[::1], int64[::1])")
+def flow(s: Any, w: Any, t: Any) -> int:
+    """Time what was touched and all that it changes, and measure the tails; 0: there is no room, undo it all."""
+    mark, n = t[MARK], s[OPERATIONS]
+    first, last, to_time, to_tail = n, -1, 0, 0
+    for i in range(t[SEEDS_SIZE]):
+        op = t[t[SEEDS] + i]
+        if t[mark + op] & TO_TIME:
+            first, to_time = min(first, t[t[AT] + op]), to_time + 1
+        if t[mark + op] & TO_TAIL:
+            last, to_tail = max(last, t[t[AT] + op]), to_tail + 1
+    if t[LOG_SIZE] + 4 * n > t[LOG_ROOM] or not _retimed(s, w, t, first, to_time):
         return 0
-    first, waiting = t[t[AT] + op], 1
-    t[mark + op] = 1
-    after = w[w[AFTER] + op]
-    for other in (behind, after):
-        if other >= 0 and t[mark + other] == 0:
-            t[mark + other] = 1
-            waiting += 1
-            first = min(first, t[t[AT] + other])
-    for k in range(s[s[SUCC_AT] + op], s[s[SUCC_AT] + op + 1]):
-        other = s[s[SUCC_OP] + k]
-        if t[mark + other] == 0:
-            t[mark + other] = 1
-            waiting += 1
-    if not _retimed(s, w, t, first, waiting):
-        return 0
-    last, waiting = t[t[AT] + op], 1
-    t[mark + op] = 2
-    before = w[w[BEFORE] + op]
-    for other in (ahead, before):
-        if other >= 0 and t[mark + other] == 0:
-            t[mark + other] = 1
-            waiting += 1
-            last = max(last, t[t[AT] + other])
-    _retailed(s, w, t, last, waiting)
+    t[SEEDS_SIZE] = 0
+    _retailed(s, w, t, last, to_tail)
     latest_end(s, w, t)
     return 1
+
+
+@kernel("void(int64[::1], int64[::1], int64[::1])")
+def undone(s: Any, w: Any, t: Any) -> None:
+    """Take back every change in the log, which is empty then."""
+    n = s[OPERATIONS]
+    for i in range(t[SEEDS_SIZE]):
+        t[t[MARK] + t[t[SEEDS] + i]] = 0
+    t[SEEDS_SIZE] = 0
+    for i in range(t[LOG] + 3 * (t[LOG_SIZE] - 1), t[LOG] - 1, -3):
+        what, op, one, other = t[i] // n, t[i] % n, t[i + 1], t[i + 2]
+        if what == TIMED:
+            w[w[START] + op], w[w[END] + op] = one, other
+        elif what == TAILED:
+            t[t[TAIL] + op] = one
+        elif what == SHIFTED:
+            t[t[ORDER] + op], t[t[AT] + one] = one, op
+        elif what == DROPPED:
+            if other >= 0:
+                unlink(s, w, op, other)
+        elif other >= 0:
+            link(s, w, op, one, other)
+        else:
+            w[w[MODE] + op], w[w[FAMILY] + op] = one, s[s[MODE_FAMILY] + one]
+    t[LOG_SIZE] = 0
+    latest_end(s, w, t)
 
 
 @kernel("int64(int64[::1], int64[::1], int64[::1], uint64[::1])")
@@ -325,7 +420,7 @@ def critical_path(s: Any, w: Any, t: Any, r: Any) -> int:
     op, ties = -1, 0
     for line in range(s[LINES]):
         length = w[w[LENGTH] + line]
-        first = w[ROW] + s[s[LINE_ROW] + line]
+        first = w[ROW] + s[s[LINE_AT] + line]
         if length and w[w[END] + w[first + length - 1]] == t[MAKESPAN]:
             ties += 1
             if below(r, ties) == 0:

@@ -32,6 +32,11 @@ from solver.scheduling.arrays import (
     Words,
 )
 from solver.scheduling.critical import (
+    LOG_SIZE,
+    drop,
+    flow,
+    lift,
+    undone,
     CRITICAL_HEADER,
     MAKESPAN,
     MARK,
@@ -41,7 +46,6 @@ from solver.scheduling.critical import (
     below,
     critical_path,
     critical_words,
-    moved,
     tail_in,
 )
 from solver.scheduling.problem import NEVER
@@ -64,22 +68,18 @@ from solver.scheduling.sequences import (
 )
 from solver.scheduling.timing import setup_of
 
-TABLE = 1 << 14
 # --- more of the header of t ---
 STEP = MAKESPAN + 1
 BEST = MAKESPAN + 2  # the least makespan since the search began
 BETTERED = MAKESPAN + 3  # the step at which it was found
-OP, CHOSEN, TO, FROM, ESTIMATE, TIES = (MAKESPAN + 4 + i for i in range(6))  # the move that is chosen
-OTHER, OTHER_MODE, OTHER_TO, OTHER_FROM, OTHERS = (MAKESPAN + 10 + i for i in range(5))  # one that is tabu
-HEADS = MAKESPAN + 15
-TAILS = MAKESPAN + 16
+OP, CHOSEN, TO, ESTIMATE, EXTRA, TIES = (MAKESPAN + 4 + i for i in range(6))  # the move that is chosen
+OTHER, OTHER_MODE, OTHER_TO, OTHERS = (MAKESPAN + 10 + i for i in range(4))  # one that is tabu
 BARRED = MAKESPAN + 17  # of each mode: the step until which it may not be taken up again
-PAIRS = MAKESPAN + 18  # of pairs of neighbours, hashed: the same
 KEPT = MAKESPAN + 19  # mode, start and end of the best
-TENURE = MAKESPAN + 20
-RULE = MAKESPAN + 21
 OUT = MAKESPAN + 22
-BACK = MAKESPAN + 23
+SAVED = MAKESPAN + 23
+MOST_OUT = 64
+TIEBREAK = MAKESPAN + 24
 
 
 @kernel("int64(int64[::1], int64[::1], int64, int64)")
@@ -88,41 +88,21 @@ def _ready(s: Any, w: Any, op: int, plant: int) -> int:
     return ready
 
 
-@kernel("int64(int64[::1], int64, int64, int64)", into_callers=True)
-def _pair(t: Any, line: int, before: int, after: int) -> int:
-    """Where a pair of neighbours is in PAIRS."""
-    key = (before + 1) * 2_654_435_761 + (after + 1) * 40_503 + line * 97
-    return t[PAIRS] + ((key ^ (key >> 17)) & (TABLE - 1))
-
-
-@kernel("void(int64[::1], int64[::1], int64[::1], uint64[::1], int64, int64, int64, int64, int64, int64, int64)")
-def _offer(s: Any, w: Any, t: Any, r: Any, op: int, place: int, mode: int, to: int, before: int, after: int, estimate: int) -> None:
+@kernel("void(int64[::1], uint64[::1], int64, int64, int64, int64, int64)")
+def _offer(t: Any, r: Any, op: int, mode: int, to: int, estimate: int, extra: int) -> None:
     """Keep a move if it is the best so far that is not tabu."""
-    step, line = t[STEP], s[s[MODE_LINE] + mode]
-    own = w[w[MODE] + op] == mode
-    a, b = t[_pair(t, line, before, op)] > step, t[_pair(t, line, op, after)] > step
-    if t[RULE] == 0:
-        tabu = a and b
-    elif t[RULE] == 1:
-        tabu = a or b
-    elif t[RULE] == 2:
-        tabu = t[t[BARRED] + mode] > step
-    elif t[RULE] == 3:
-        tabu = (a or b) if own else t[t[BARRED] + mode] > step
-    else:
-        tabu = (a and b) if own else t[t[BARRED] + mode] > step
-    if tabu and estimate >= t[BEST]:
+    if t[t[BARRED] + mode] > t[STEP] and estimate >= t[BEST]:
         t[OTHERS] += 1
         if below(r, t[OTHERS]) == 0:
-            t[OTHER], t[OTHER_MODE], t[OTHER_TO], t[OTHER_FROM] = op, mode, to, place
+            t[OTHER], t[OTHER_MODE], t[OTHER_TO] = op, mode, to
         return
-    if estimate < t[ESTIMATE]:
+    if estimate < t[ESTIMATE] or (estimate == t[ESTIMATE] and extra < t[EXTRA]):
         t[TIES] = 0
-    elif estimate > t[ESTIMATE]:
+    elif estimate > t[ESTIMATE] or extra > t[EXTRA]:
         return
     t[TIES] += 1
     if t[TIES] == 1 or below(r, t[TIES]) == 0:
-        t[OP], t[CHOSEN], t[TO], t[FROM], t[ESTIMATE] = op, mode, to, place, estimate
+        t[OP], t[CHOSEN], t[TO], t[ESTIMATE], t[EXTRA] = op, mode, to, estimate, extra
 
 
 @kernel("int64(int64[::1], int64[::1], int64[::1], int64, int64)", into_callers=True)
@@ -143,9 +123,9 @@ def _without(s: Any, w: Any, t: Any, op: int) -> int:
     return ready + _way(s, w, t, after, t[t[TAIL] + after])
 
 
-@kernel("void(int64[::1], int64[::1], int64[::1], uint64[::1], int64, int64, int64, int64, int64, int64)")
+@kernel("void(int64[::1], int64[::1], int64[::1], uint64[::1], int64, int64, int64, int64, int64)")
 def _elsewhere(
-    s: Any, w: Any, t: Any, r: Any, op: int, place: int, mode: int, floor: int, roof: int, least: int
+    s: Any, w: Any, t: Any, r: Any, op: int, mode: int, floor: int, roof: int, least: int
 ) -> None:
     """Offer the moves of an operation to another line."""
     line = s[s[MODE_LINE] + mode]
@@ -153,7 +133,7 @@ def _elsewhere(
     ready = _ready(s, w, op, plant)
     tail = tail_in(s, w, t, op, plant)
     if s[s[LINE_UNLIMITED] + line]:
-        _offer(s, w, t, r, op, place, mode, -1, -1, -1, max(least, ready + duration + tail))
+        _offer(t, r, op, mode, -1, max(least, ready + duration + tail), duration)
         return
     row, length = w[ROW] + s[s[LINE_AT] + line], w[w[LENGTH] + line]
     low, high = place_of(s, w, line, floor), place_of(s, w, line, roof)
@@ -175,7 +155,7 @@ def _elsewhere(
             done = way <= rest
             rest = max(rest, way)
         if not (after >= 0 and s[s[OP_FIXED] + after]):
-            _offer(s, w, t, r, op, place, mode, to, before, after, max(least, start + duration + rest))
+            _offer(t, r, op, mode, to, max(least, start + duration + rest), duration if t[TIEBREAK] else 0)
         if (done and start > ready) or start + duration + tail > t[ESTIMATE]:
             break
         to += 1
@@ -207,7 +187,7 @@ def _here(s: Any, w: Any, t: Any, r: Any, op: int, place: int, floor: int, roof:
         if after >= 0:
             rest = max(rest, setup_of(s, line, family, w[w[FAMILY] + after]) + _way(s, w, t, after, t[t[TAIL] + after]))
         if not (after >= 0 and s[s[OP_FIXED] + after]):
-            _offer(s, w, t, r, op, place, mode, to, before, after, start + duration + rest)
+            _offer(t, r, op, mode, to, start + duration + rest, duration if t[TIEBREAK] else 0)
         if start + duration + tail > t[ESTIMATE]:
             break
     # earlier: what stands before it moves back
@@ -231,7 +211,7 @@ def _here(s: Any, w: Any, t: Any, r: Any, op: int, place: int, floor: int, roof:
         else:
             start = max(start, setup_of(s, line, initial, family))
         later = max(tail, way + setup_of(s, line, family, last))
-        _offer(s, w, t, r, op, place, mode, to, before, after, start + duration + later)
+        _offer(t, r, op, mode, to, start + duration + later, duration if t[TIEBREAK] else 0)
         if ready + duration + later > t[ESTIMATE]:
             break
 
@@ -244,14 +224,12 @@ def _neighbours(s: Any, w: Any, t: Any, r: Any, op: int) -> None:
         floor = max(floor, w[w[START] + s[s[PRED_OP] + i]])
     for i in range(s[s[SUCC_AT] + op], s[s[SUCC_AT] + op + 1]):
         roof = min(roof, w[w[END] + s[s[SUCC_OP] + i]])
-    place = -1
     if not s[s[LINE_UNLIMITED] + s[s[MODE_LINE] + w[w[MODE] + op]]]:
-        place = place_on_line(s, w, op)
-        _here(s, w, t, r, op, place, floor, roof)
+        _here(s, w, t, r, op, place_on_line(s, w, op), floor, roof)
     least = _without(s, w, t, op)
     for mode in range(s[s[MODE_AT] + op], s[s[MODE_AT] + op + 1]):
         if mode != w[w[MODE] + op]:
-            _elsewhere(s, w, t, r, op, place, mode, floor, roof, least)
+            _elsewhere(s, w, t, r, op, mode, floor, roof, least)
 
 
 @kernel("void(int64[::1], int64[::1], int64[::1])")
@@ -263,17 +241,6 @@ def _keep(s: Any, w: Any, t: Any) -> None:
     t[BEST], t[BETTERED] = t[MAKESPAN], t[STEP]
 
 
-@kernel("void(int64[::1], int64[::1], int64[::1], uint64[::1], int64, int64, int64)")
-def _bar(s: Any, w: Any, t: Any, r: Any, op: int, mode: int, size: int) -> None:
-    """Make what a move gives up tabu."""
-    line, old = s[s[MODE_LINE] + mode], s[s[MODE_LINE] + w[w[MODE] + op]]
-    until = t[STEP] + t[TENURE] + below(r, max(1, t[TENURE] >> 1))
-    before, after = w[w[BEFORE] + op], w[w[AFTER] + op]
-    t[_pair(t, old, before, op)] = until
-    t[_pair(t, old, op, after)] = until
-    t[t[BARRED] + w[w[MODE] + op]] = t[STEP] + size + s[s[MODE_AT] + op + 1] - s[s[MODE_AT] + op]
-
-
 @kernel("int64(int64[::1], int64[::1], int64[::1], uint64[::1], int64, int64)")
 def tabu_moves(s: Any, w: Any, t: Any, r: Any, moves: int, patience: int) -> int:
     """Moves from the settled, arranged state; how many; ends early after `patience` steps without a better schedule."""
@@ -282,29 +249,25 @@ def tabu_moves(s: Any, w: Any, t: Any, r: Any, moves: int, patience: int) -> int
         made += 1
         t[STEP] += 1
         size = critical_path(s, w, t, r)
-        t[ESTIMATE], t[TIES], t[OTHERS] = NEVER, 0, 0
+        t[ESTIMATE], t[EXTRA], t[TIES], t[OTHERS] = NEVER, NEVER, 0, 0
         for i in range(size):
             _neighbours(s, w, t, r, t[t[PATH] + i])
-        op, mode, to, place = t[OP], t[CHOSEN], t[TO], t[FROM]
+        op, mode, to = t[OP], t[CHOSEN], t[TO]
         if t[TIES] == 0:
             if t[OTHERS] == 0:
                 t[BETTERED] = t[STEP] - patience
                 break
-            op, mode, to, place = t[OTHER], t[OTHER_MODE], t[OTHER_TO], t[OTHER_FROM]
+            op, mode, to = t[OTHER], t[OTHER_MODE], t[OTHER_TO]
         old = w[w[MODE] + op]
-        _bar(s, w, t, r, op, mode, size)
-        if not moved(s, w, t, op, place, mode, to):
-            if to >= 0:
-                unlink(s, w, op, to)
-            w[w[MODE] + op], w[w[FAMILY] + op] = old, s[s[MODE_FAMILY] + old]
-            if place >= 0:
-                link(s, w, op, old, place)
-            settle(s, w)
-            arranged(s, w, t)
-            t[_pair(t, s[s[MODE_LINE] + mode], w[w[BEFORE] + op], op)] = 0
-            t[t[BARRED] + mode] = t[STEP] + 20
-        elif t[MAKESPAN] < t[BEST]:
-            _keep(s, w, t)
+        t[LOG_SIZE] = 0
+        lift(s, w, t, op)
+        if drop(s, w, t, op, mode, to) and flow(s, w, t):
+            t[t[BARRED] + old] = t[STEP] + size + s[s[MODE_AT] + op + 1] - s[s[MODE_AT] + op]
+            if t[MAKESPAN] < t[BEST]:
+                _keep(s, w, t)
+        else:
+            undone(s, w, t)
+            t[t[BARRED] + mode] = t[STEP] + size
     return made
 
 
@@ -322,7 +285,7 @@ def _chosen(s: Any, w: Any, t: Any, r: Any, size: int, most: int) -> int:
         if way == 0:
             order = s[s[OP_ORDER] + seed]
             for op in range(s[s[ORDER_AT] + order], s[s[ORDER_AT] + order + 1]):
-                if t[mark + op] == 0 and not s[s[OP_FIXED] + op] and number < 64:
+                if t[mark + op] == 0 and not s[s[OP_FIXED] + op] and number < MOST_OUT:
                     t[mark + op] = 1
                     t[out + number] = op
                     number += 1
@@ -346,77 +309,49 @@ def _chosen(s: Any, w: Any, t: Any, r: Any, size: int, most: int) -> int:
     return number
 
 
-@kernel("int64(int64[::1], int64[::1], int64[::1], int64)")
-def _taken_out(s: Any, w: Any, t: Any, op: int) -> int:
-    """Take an operation off its line."""
-    if s[s[LINE_UNLIMITED] + s[s[MODE_LINE] + w[w[MODE] + op]]]:
-        return 1
-    return moved(s, w, t, op, place_on_line(s, w, op), w[w[MODE] + op], -1)
-
-
-@kernel("int64(int64[::1], int64[::1], int64[::1], uint64[::1], int64)")
-def _put_in(s: Any, w: Any, t: Any, r: Any, op: int) -> int:
-    """Put an operation where the longest path over it is shortest."""
-    t[ESTIMATE], t[TIES] = NEVER, 0
+@kernel("int64(int64[::1], int64[::1], int64[::1], uint64[::1], int64, int64)")
+def _put_in(s: Any, w: Any, t: Any, r: Any, op: int, limit: int) -> int:
+    """Put an operation where the longest path over it is shortest; 0 if that is longer than `limit`."""
+    t[ESTIMATE], t[EXTRA], t[TIES] = limit, NEVER, 0
     floor, roof = -1, NEVER
     for i in range(s[s[PRED_AT] + op], s[s[PRED_AT] + op + 1]):
         floor = max(floor, w[w[START] + s[s[PRED_OP] + i]])
     for i in range(s[s[SUCC_AT] + op], s[s[SUCC_AT] + op + 1]):
         roof = min(roof, w[w[END] + s[s[SUCC_OP] + i]])
     for mode in range(s[s[MODE_AT] + op], s[s[MODE_AT] + op + 1]):
-        _elsewhere(s, w, t, r, op, -1, mode, floor, roof, 0)
+        _elsewhere(s, w, t, r, op, mode, floor, roof, 0)
     if t[TIES] == 0:
         return 0
-    return moved(s, w, t, op, -1, t[CHOSEN], t[TO])
-
-
-@kernel("void(int64[::1], int64[::1], int64[::1])")
-def _set_back(s: Any, w: Any, t: Any) -> None:
-    """Back to the modes and the sequence of starts in BACK."""
-    n, back = s[OPERATIONS], t[BACK]
-    for line in range(s[LINES]):
-        w[w[LENGTH] + line] = 0
-    for i in np.argsort(t[back + n : back + 2 * n], kind="mergesort"):
-        mode = t[back + i]
-        line = s[s[MODE_LINE] + mode]
-        w[w[MODE] + i], w[w[FAMILY] + i], w[w[BEFORE] + i], w[w[AFTER] + i] = mode, s[s[MODE_FAMILY] + mode], -1, -1
-        if not s[s[LINE_UNLIMITED] + line]:
-            link(s, w, i, mode, w[w[LENGTH] + line])
-    settle(s, w)
-    arranged(s, w, t)
+    return drop(s, w, t, op, t[CHOSEN], t[TO]) and flow(s, w, t) and t[MAKESPAN] <= limit
 
 
 @kernel("int64(int64[::1], int64[::1], int64[::1], uint64[::1], int64, float64, int64)")
 def recreate_moves(s: Any, w: Any, t: Any, r: Any, moves: int, temperature: float, most: int) -> int:
-    n = s[OPERATIONS]
-    made, out = 0, t[OUT]
-    t[STEP] = NEVER
-    while made < moves:
-        made += 1
+    """Take out and put back"""
+    out, taken = t[OUT], 0
+    for _ in range(moves):
+        t[STEP] += 1
         size = critical_path(s, w, t, r)
-        was = t[MAKESPAN]
+        limit = t[MAKESPAN] + int(-temperature * np.log((below(r, 1 << 30) + 1) / (1 << 30)))
         number = _chosen(s, w, t, r, size, most)
-        for i in range(n):
-            t[t[BACK] + i], t[t[BACK] + n + i] = w[w[MODE] + i], w[w[START] + i]
+        t[LOG_SIZE] = 0
         for i in range(number):
-            op = t[out + i]
-            _taken_out(s, w, t, op)
+            lift(s, w, t, t[out + i])
+        ok = flow(s, w, t)
         for i in range(number - 1, 0, -1):
             k = below(r, i + 1)
             t[out + i], t[out + k] = t[out + k], t[out + i]
-        limit = was + int(-temperature * np.log((below(r, 1 << 30) + 1) / (1 << 30)))
-        ok = 1
-        for i in range(number):
-            ok = _put_in(s, w, t, r, t[out + i])
-            if not ok or t[ESTIMATE] > limit:
-                ok = 0
-                break
-        if ok and t[MAKESPAN] <= limit:
-            if t[MAKESPAN] < t[BEST]:
-                _keep(s, w, t)
+        i = 0
+        while ok and i < number:
+            ok = _put_in(s, w, t, r, t[out + i], limit)
+            i += 1
+        if not ok:
+            undone(s, w, t)
             continue
-        _set_back(s, w, t)
-    return made
+        taken += 1
+        if t[MAKESPAN] < t[BEST]:
+            _keep(s, w, t)
+    return taken
 
 
 Columns = tuple[Words, Words, Words]
@@ -452,13 +387,11 @@ class _Search:
         s = self.s = arrays.words
         n, modes = len(arrays.operations), len(arrays.modes)
         self.n = n
-        t = self.t = critical_words(arrays, modes + TABLE + 5 * n + 256)
-        t[BARRED] = CRITICAL_HEADER + 5 * n
-        t[PAIRS] = t[BARRED] + modes
-        t[KEPT] = t[PAIRS] + TABLE
-        t[BACK] = t[KEPT] + 3 * n
-        t[OUT] = t[BACK] + 2 * n
-        t[RULE], t[TENURE] = rule, tenure
+        t = self.t = critical_words(arrays, modes + 3 * n + 2 * MOST_OUT)
+        t[BARRED] = len(t) - modes - 3 * n - MOST_OUT
+        t[KEPT] = t[BARRED] + modes
+        t[OUT] = t[KEPT] + 3 * n
+        t[TIEBREAK] = rule
         self.state = np.array([seed * 2_654_435_769 + 88_172_645_463_325_252], dtype=np.uint64)
 
     def begin(self, columns: Columns) -> bool:
@@ -478,7 +411,7 @@ class _Search:
 
     def go(self, chunk: int, patience: int) -> int:
         if self.recreate:
-            return int(recreate_moves(self.s, self.w, self.t, self.state, chunk, self.hot, self.most))
+            return int(recreate_moves(self.s, self.w, self.t, self.state, chunk, self.hot, self.most)) * 0 + chunk
         return int(tabu_moves(self.s, self.w, self.t, self.state, chunk, patience))
 
 
@@ -495,7 +428,7 @@ def tabu(
     seed: int = 0,
     stop: Callable[[], bool] = lambda: False,
     report: Callable[[int], None] = lambda moves: None,
-    rule: int = 2,
+    rule: int = 0,
     tenure: int = 12,
     patience: int = 10000,
     pool: int = 6,
@@ -503,10 +436,11 @@ def tabu(
     recreate: int = 0,
     hot: float = 1.0,
     most: int = 6,
+    alpha: float = 0.0,
 ) -> Annealed:
     search = _Search(arrays, seed, rule, tenure)
     random = np.random.default_rng(seed)
-    search.recreate, search.hot, search.most = recreate, hot, most
+    search.recreate, search.hot, search.most, search.alpha = recreate, hot, most, alpha
     if not search.begin(columns):
         raise Untimed
     began, made, chunk = monotonic(), 0, 100
