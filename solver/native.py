@@ -33,7 +33,9 @@ KERNELS = (
     "solver.configuration.propagation",
     "solver.scheduling.timing",
     "solver.scheduling.sequences",
+    "solver.scheduling.critical",
     "solver.scheduling.anneal",
+    "solver.scheduling.tabu",
     "solver.configuration.mixed_passes",
 )  # the modules that have kernels, those that compile longest last: they are begun first
 
