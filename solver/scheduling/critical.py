@@ -3,6 +3,10 @@
 One array `t` beside the state `w` of `sequences`. *Tails* are the counterpart of starts: the least time from the end of
 an operation to the end of all, in working seconds. Both are kept true by going along a topological order of the
 operations, from the first one that a move touches to the last one that it changes.
+
+A *window* is a part of that order, and with it a run of neighbours on each line. What is outside of it stands still
+while operations inside move, so that a move costs the same in a schedule of any size: starts before the window and
+tails behind it stay true, and so do the lengths of all paths through it.
 """
 
 from __future__ import annotations
@@ -44,7 +48,6 @@ from solver.scheduling.sequences import (
     START,
     enqueue,
     link,
-    place_on_line,
     ready_at,
     setup_at,
     take_next,
@@ -64,8 +67,11 @@ LOG = 6  # three words for each change since it was emptied
 SEEDS_SIZE = 7
 LOG_SIZE = 8
 LOG_ROOM = 9
-MAKESPAN = 10
-CRITICAL_HEADER = 48  # the rest is for the search
+MAKESPAN = 10  # the longest path through the window
+FIRST, LAST = 11, 12  # the window: places in the order, [first, last)
+LOW = 13  # of each line: how many operations of its row are before the window
+HIGH = 14  # of each line: how many are before its end
+CRITICAL_HEADER = 40  # the rest is for the search
 TO_TIME, TO_TAIL = 1, 2
 # What a change in the log is: the code times the number of operations, plus the operation or its place in ORDER.
 TIMED, TAILED, SHIFTED, LIFTED, DROPPED = range(5)
@@ -75,7 +81,8 @@ def critical_words(arrays: Arrays, more: int = 0) -> Words:
     """Room for the sections above, and `more` words behind them, from the second value on; `arranged` fills it."""
     n = len(arrays.operations)
     room = 8 * n + 32 * min(n, 5000) + 1000
-    sizes = {TAIL: n, ORDER: n, AT: n, MARK: n, PATH: n, SEEDS: n, LOG: 3 * room}
+    lines = len(arrays.problem.lines)
+    sizes = {TAIL: n, ORDER: n, AT: n, MARK: n, PATH: n, SEEDS: n, LOG: 3 * room, LOW: lines, HIGH: lines}
     t = np.zeros(CRITICAL_HEADER + sum(sizes.values()) + more, dtype=np.int64)
     at = CRITICAL_HEADER
     for section, size in sizes.items():
@@ -125,23 +132,56 @@ def _tail(s: Any, w: Any, t: Any, op: int) -> int:
 
 
 @kernel("int64(int64[::1], int64[::1], int64[::1])")
-def latest_end(s: Any, w: Any, t: Any) -> int:
-    """The makespan of a settled state."""
-    latest = 0
+def _longest(s: Any, w: Any, t: Any) -> int:
+    """The longest path through the window; of all, it is the makespan."""
+    longest = 0
+    if t[LAST] - t[FIRST] < s[OPERATIONS]:
+        for i in range(t[FIRST], t[LAST]):
+            op = t[t[ORDER] + i]
+            longest = max(longest, w[w[END] + op] + t[t[TAIL] + op])
+    else:
+        for line in range(s[LINES]):
+            length = w[w[LENGTH] + line]
+            if length:
+                longest = max(longest, w[w[END] + w[w[ROW] + s[s[LINE_AT] + line] + length - 1]])
+            elif s[s[LINE_UNLIMITED] + line]:
+                for op in range(s[OPERATIONS]):
+                    longest = max(longest, w[w[END] + op])
+    t[MAKESPAN] = longest
+    return int(longest)
+
+
+@kernel("int64(int64[::1], int64[::1], int64[::1], int64, int64)")
+def opened(s: Any, w: Any, t: Any, first: int, last: int) -> int:
+    """Open a window in a state that is settled and arranged; the longest path through it."""
+    t[FIRST], t[LAST] = first, last
     for line in range(s[LINES]):
-        length = w[w[LENGTH] + line]
-        if length:
-            latest = max(latest, w[w[END] + w[w[ROW] + s[s[LINE_AT] + line] + length - 1]])
-        elif s[s[LINE_UNLIMITED] + line]:
-            for op in range(s[OPERATIONS]):
-                latest = max(latest, w[w[END] + op])
-    t[MAKESPAN] = latest
-    return int(latest)
+        row, low, high = w[ROW] + s[s[LINE_AT] + line], 0, w[w[LENGTH] + line]
+        while low < high and t[t[AT] + w[row + low]] < first:
+            low += 1
+        while low < high and t[t[AT] + w[row + high - 1]] >= last:
+            high -= 1
+        t[t[LOW] + line], t[t[HIGH] + line] = low, high
+    return _longest(s, w, t)
+
+
+@kernel("int64(int64[::1], int64[::1], int64[::1], int64, int64)")
+def place_in(s: Any, w: Any, t: Any, line: int, instant: int) -> int:
+    """How many operations of a line's row start before `instant`, if it is one of the places in the window."""
+    row, start = w[ROW] + s[s[LINE_AT] + line], w[START]
+    low, high = t[t[LOW] + line], t[t[HIGH] + line]
+    while low < high:
+        middle = (low + high) >> 1
+        if w[start + w[row + middle]] < instant:
+            low = middle + 1
+        else:
+            high = middle
+    return int(low)
 
 
 @kernel("int64(int64[::1], int64[::1], int64[::1])")
 def arranged(s: Any, w: Any, t: Any) -> int:
-    """Topological order (by start) and tails of a settled state from scratch; the makespan."""
+    """Topological order (by start) and tails of a settled state from scratch, and a window of all; the makespan."""
     n = s[OPERATIONS]
     missing = np.zeros(n, np.int64)
     for op in range(n):
@@ -165,7 +205,7 @@ def arranged(s: Any, w: Any, t: Any) -> int:
     for i in range(n - 1, -1, -1):
         op = t[t[ORDER] + i]
         t[t[TAIL] + op] = _tail(s, w, t, op)
-    return latest_end(s, w, t)
+    return opened(s, w, t, 0, n)
 
 
 @kernel("void(int64[::1], int64, int64, int64)", into_callers=True)
@@ -178,8 +218,8 @@ def _note(t: Any, what: int, one: int, other: int) -> None:
 
 @kernel("void(int64[::1], int64, int64)", into_callers=True)
 def _touch(t: Any, op: int, what: int) -> None:
-    """Let an operation be timed, or get a new tail, or both, by the next `flow`."""
-    if op >= 0:
+    """Let an operation in the window be timed, or get a new tail, or both, by the next `flow`."""
+    if op >= 0 and t[FIRST] <= t[t[AT] + op] < t[LAST]:
         if t[t[MARK] + op] == 0:
             t[t[SEEDS] + t[SEEDS_SIZE]] = op
             t[SEEDS_SIZE] += 1
@@ -191,10 +231,12 @@ def lift(s: Any, w: Any, t: Any, op: int) -> None:
     """Take an operation off its line; nothing is timed yet."""
     place = -1
     if not s[s[LINE_UNLIMITED] + s[s[MODE_LINE] + w[w[MODE] + op]]]:
-        place = place_on_line(s, w, op)
+        line = s[s[MODE_LINE] + w[w[MODE] + op]]
+        place = place_in(s, w, t, line, w[w[START] + op])
         _touch(t, w[w[BEFORE] + op], TO_TAIL)
         _touch(t, w[w[AFTER] + op], TO_TIME)
         unlink(s, w, op, place)
+        t[t[HIGH] + line] -= 1
     _touch(t, op, TO_TIME | TO_TAIL)
     _note(t, LIFTED * s[OPERATIONS] + op, w[w[MODE] + op], place)
 
@@ -294,6 +336,7 @@ def drop(s: Any, w: Any, t: Any, op: int, mode: int, place: int) -> int:
     _note(t, DROPPED * s[OPERATIONS] + op, 0, place)
     if place >= 0:
         link(s, w, op, mode, place)
+        t[t[HIGH] + s[s[MODE_LINE] + mode]] += 1
     else:
         w[w[MODE] + op], w[w[FAMILY] + op] = mode, s[s[MODE_FAMILY] + mode]
     _touch(t, op, TO_TIME | TO_TAIL)
@@ -309,7 +352,7 @@ def drop(s: Any, w: Any, t: Any, op: int, mode: int, place: int) -> int:
 @kernel("int64(int64[::1], int64[::1], int64[::1], int64, int64)")
 def _retimed(s: Any, w: Any, t: Any, i: int, waiting: int) -> int:
     """Time what is marked for it, the first one at `i` in the order, and all that it changes; 0: no room."""
-    mark, room = t[MARK], 1
+    mark, last, room = t[MARK], t[LAST], 1
     while waiting:
         op = t[t[ORDER] + i]
         i += 1
@@ -328,12 +371,12 @@ def _retimed(s: Any, w: Any, t: Any, i: int, waiting: int) -> int:
         _note(t, op, w[w[START] + op], w[w[END] + op])
         w[w[START] + op], w[w[END] + op] = start, end
         after = w[w[AFTER] + op]
-        if after >= 0 and not t[mark + after] & TO_TIME:
+        if after >= 0 and t[t[AT] + after] < last and not t[mark + after] & TO_TIME:
             t[mark + after] |= TO_TIME
             waiting += 1
         for k in range(s[s[SUCC_AT] + op], s[s[SUCC_AT] + op + 1]):
             after = s[s[SUCC_OP] + k]
-            if not t[mark + after] & TO_TIME:
+            if t[t[AT] + after] < last and not t[mark + after] & TO_TIME:
                 t[mark + after] |= TO_TIME
                 waiting += 1
     return room
@@ -342,7 +385,7 @@ def _retimed(s: Any, w: Any, t: Any, i: int, waiting: int) -> int:
 @kernel("void(int64[::1], int64[::1], int64[::1], int64, int64)")
 def _retailed(s: Any, w: Any, t: Any, i: int, waiting: int) -> None:
     """Measure the tails of what is marked for it, the last one at `i` in the order, and of all that it changes."""
-    mark = t[MARK]
+    mark, first = t[MARK], t[FIRST]
     while waiting:
         op = t[t[ORDER] + i]
         i -= 1
@@ -356,12 +399,12 @@ def _retailed(s: Any, w: Any, t: Any, i: int, waiting: int) -> None:
         _note(t, TAILED * s[OPERATIONS] + op, t[t[TAIL] + op], 0)
         t[t[TAIL] + op] = tail
         before = w[w[BEFORE] + op]
-        if before >= 0 and not t[mark + before] & TO_TAIL:
+        if before >= 0 and t[t[AT] + before] >= first and not t[mark + before] & TO_TAIL:
             t[mark + before] |= TO_TAIL
             waiting += 1
         for k in range(s[s[PRED_AT] + op], s[s[PRED_AT] + op + 1]):
             before = s[s[PRED_OP] + k]
-            if not t[mark + before] & TO_TAIL:
+            if t[t[AT] + before] >= first and not t[mark + before] & TO_TAIL:
                 t[mark + before] |= TO_TAIL
                 waiting += 1
 
@@ -381,7 +424,7 @@ def flow(s: Any, w: Any, t: Any) -> int:
         return 0
     t[SEEDS_SIZE] = 0
     _retailed(s, w, t, last, to_tail)
-    latest_end(s, w, t)
+    _longest(s, w, t)
     return 1
 
 
@@ -402,35 +445,44 @@ def undone(s: Any, w: Any, t: Any) -> None:
             t[t[ORDER] + op], t[t[AT] + one] = one, op
         elif what == DROPPED:
             if other >= 0:
+                t[t[HIGH] + s[s[MODE_LINE] + w[w[MODE] + op]]] -= 1
                 unlink(s, w, op, other)
         elif other >= 0:
+            t[t[HIGH] + s[s[MODE_LINE] + one]] += 1
             link(s, w, op, one, other)
         else:
             w[w[MODE] + op], w[w[FAMILY] + op] = one, s[s[MODE_FAMILY] + one]
     t[LOG_SIZE] = 0
-    latest_end(s, w, t)
+    _longest(s, w, t)
 
 
 @kernel("int64(int64[::1], int64[::1], int64[::1], uint64[::1])")
 def critical_path(s: Any, w: Any, t: Any, r: Any) -> int:
-    """A path whose operations wait for each other up to the makespan, where there are several a random one.
+    """A longest path through the window, where there are several a random one: its operations wait for each other.
 
-    Its length; the operations are in PATH, the last one first. It ends at a release, at what is fixed or at the start.
+    Its length; they are in PATH, the last one first. It begins at a release, behind what is fixed or with the window.
     """
     op, ties = -1, 0
-    for line in range(s[LINES]):
-        length = w[w[LENGTH] + line]
-        first = w[ROW] + s[s[LINE_AT] + line]
-        if length and w[w[END] + w[first + length - 1]] == t[MAKESPAN]:
-            ties += 1
-            if below(r, ties) == 0:
-                op = w[first + length - 1]
-    if op < 0:
-        for other in range(s[OPERATIONS]):
+    if t[LAST] - t[FIRST] < s[OPERATIONS]:
+        for i in range(t[LAST] - 1, t[FIRST] - 1, -1):
+            other = t[t[ORDER] + i]
+            if w[w[END] + other] + t[t[TAIL] + other] == t[MAKESPAN]:
+                op = other
+                if below(r, 3) == 0:
+                    break
+    else:
+        for line in range(s[LINES]):
+            length = w[w[LENGTH] + line]
+            last = w[w[ROW] + s[s[LINE_AT] + line] + length - 1] if length else -1
+            if length and w[w[END] + last] == t[MAKESPAN]:
+                ties += 1
+                if below(r, ties) == 0:
+                    op = last
+        for other in range(s[OPERATIONS] if op < 0 else 0):
             if w[w[END] + other] == t[MAKESPAN]:
                 op = other
     size = 0
-    while op >= 0 and not s[s[OP_FIXED] + op]:
+    while op >= 0 and t[t[AT] + op] >= t[FIRST] and not s[s[OP_FIXED] + op]:
         t[t[PATH] + size] = op
         size += 1
         line = s[s[MODE_LINE] + w[w[MODE] + op]]

@@ -42,9 +42,15 @@ from solver.scheduling.arrays import (
     Words,
 )
 from solver.scheduling.critical import (
+    AT,
+    FIRST,
+    HIGH,
+    LAST,
     LOG_SIZE,
+    LOW,
     MAKESPAN,
     MARK,
+    ORDER,
     PATH,
     TAIL,
     arranged,
@@ -54,6 +60,8 @@ from solver.scheduling.critical import (
     drop,
     flow,
     lift,
+    opened,
+    place_in,
     tail_in,
     undone,
 )
@@ -67,8 +75,6 @@ from solver.scheduling.sequences import (
     MODE,
     ROW,
     START,
-    place_of,
-    place_on_line,
     ready_at,
     settle,
     work_of,
@@ -86,7 +92,7 @@ from solver.scheduling.timing import setup_of
     BARRED,  # of each mode: the step up to which it may not be taken up again
     KEPT,  # mode, start and end of each operation in the best schedule of the phase
     OUT,  # what is taken out
-) = range(MAKESPAN + 1, MAKESPAN + 18)  # fmt: skip
+) = range(HIGH + 1, HIGH + 18)  # fmt: skip
 MOST_OUT = 64
 LONGEST = 128  # operations of a path that a tabu step looks at
 
@@ -122,8 +128,8 @@ def _ready(s: Any, w: Any, op: int, plant: int) -> int:
     return int(ready)
 
 
-@kernel("UniTuple(int64, 2)(int64[::1], int64[::1], int64, int64)")
-def _between(s: Any, w: Any, op: int, line: int) -> tuple[int, int]:
+@kernel("UniTuple(int64, 2)(int64[::1], int64[::1], int64[::1], int64, int64)")
+def _between(s: Any, w: Any, t: Any, op: int, line: int) -> tuple[int, int]:
     """An operation makes no cycle on a line ahead of what starts from the first instant on, behind what starts before
     the second one.
 
@@ -134,8 +140,9 @@ def _between(s: Any, w: Any, op: int, line: int) -> tuple[int, int]:
         floor = max(floor, w[w[START] + s[s[PRED_OP] + i]] + 1)
     for i in range(s[s[SUCC_AT] + op], s[s[SUCC_AT] + op + 1]):
         after = s[s[SUCC_OP] + i]
-        on = s[s[MODE_LINE] + w[w[MODE] + after]] == line
-        roof = min(roof, w[w[START] + after] if on else w[w[END] + after])
+        if t[t[AT] + after] < t[LAST]:
+            on = s[s[MODE_LINE] + w[w[MODE] + after]] == line
+            roof = min(roof, w[w[START] + after] if on else w[w[END] + after])
     return floor, roof
 
 
@@ -158,9 +165,9 @@ def elsewhere(s: Any, w: Any, t: Any, r: Any, op: int, mode: int, least: int) ->
         _offer(t, r, op, mode, -1, max(least, ready + duration + tail), duration)
         return
     row, length = w[ROW] + s[s[LINE_AT] + line], w[w[LENGTH] + line]
-    floor, roof = _between(s, w, op, line)
-    high = place_of(s, w, line, roof)
-    place = max(place_of(s, w, line, floor), place_of(s, w, line, ready) - 2)
+    floor, roof = _between(s, w, t, op, line)
+    high = place_in(s, w, t, line, roof)
+    place = max(place_in(s, w, t, line, floor), place_in(s, w, t, line, ready) - 2, t[t[LOW] + line])
     while place <= high:
         start, rest, extra = ready, tail, duration
         before, known = -1, s[s[LINE_FAMILY] + line]
@@ -190,13 +197,13 @@ def _later(s: Any, w: Any, t: Any, r: Any, op: int, place: int) -> None:
     mode = w[w[MODE] + op]
     line = s[s[MODE_LINE] + mode]
     plant, family, duration = s[s[LINE_PLANT] + line], s[s[MODE_FAMILY] + mode], s[s[MODE_TIME] + mode]
-    row, length = w[ROW] + s[s[LINE_AT] + line], w[w[LENGTH] + line]
+    row, length, high = w[ROW] + s[s[LINE_AT] + line], w[w[LENGTH] + line], t[t[HIGH] + line]
     ready, tail = _ready(s, w, op, plant), tail_in(s, w, t, op, plant)
-    _, roof = _between(s, w, op, line)
+    _, roof = _between(s, w, t, op, line)
     left, end, last = w[w[BEFORE] + op], 0, s[s[LINE_FAMILY] + line]
     if left >= 0:
         end, last = w[w[END] + left], w[w[FAMILY] + left]
-    while place + 1 < length:
+    while place + 1 < high:
         before = w[row + place + 1]
         if w[w[START] + before] >= roof or s[s[OP_FIXED] + before]:
             break
@@ -220,11 +227,11 @@ def _sooner(s: Any, w: Any, t: Any, r: Any, op: int, place: int) -> None:
     plant, family, duration = s[s[LINE_PLANT] + line], s[s[MODE_FAMILY] + mode], s[s[MODE_TIME] + mode]
     row = w[ROW] + s[s[LINE_AT] + line]
     ready, tail = _ready(s, w, op, plant), tail_in(s, w, t, op, plant)
-    floor, _ = _between(s, w, op, line)
+    floor, _ = _between(s, w, t, op, line)
     right, way, last = w[w[AFTER] + op], -NEVER, 0
     if right >= 0:
         way, last = _way(s, w, t, right), w[w[FAMILY] + right]
-    while place > 0:
+    while place > t[t[LOW] + line]:
         after = w[row + place - 1]
         if w[w[START] + after] < floor or s[s[OP_FIXED] + after]:
             break
@@ -259,7 +266,7 @@ def neighbours(s: Any, w: Any, t: Any, r: Any, op: int) -> None:
     """Offer all moves of an operation that make no cycle."""
     now, least = w[w[MODE] + op], 0
     if not s[s[LINE_UNLIMITED] + s[s[MODE_LINE] + now]]:
-        place = place_on_line(s, w, op)
+        place = place_in(s, w, t, s[s[MODE_LINE] + now], w[w[START] + op])
         _later(s, w, t, r, op, place)
         _sooner(s, w, t, r, op, place)
         least = _without(s, w, t, op)
@@ -309,6 +316,12 @@ def tabu_steps(s: Any, w: Any, t: Any, r: Any, steps: int, patience: int) -> int
     return steps
 
 
+@kernel("int64(int64[::1], uint64[::1])")
+def _any(t: Any, r: Any) -> int:
+    """Any operation of the window."""
+    return int(t[t[ORDER] + t[FIRST] + below(r, t[LAST] - t[FIRST])])
+
+
 @kernel("int64(int64[::1], int64[::1], int64[::1], uint64[::1], int64, int64)")
 def _near(s: Any, w: Any, t: Any, r: Any, op: int, elsewhere: int) -> int:
     """An operation made at about the same time as another one, on its line or on any line that could make it."""
@@ -317,18 +330,18 @@ def _near(s: Any, w: Any, t: Any, r: Any, op: int, elsewhere: int) -> int:
         first = s[s[MODE_AT] + op]
         mode = first + below(r, s[s[MODE_AT] + op + 1] - first)
     line = s[s[MODE_LINE] + mode]
-    length = w[w[LENGTH] + line]
-    if not length:
-        return below(r, s[OPERATIONS])
-    place = place_of(s, w, line, w[w[START] + op]) + below(r, 5) - 2
-    return int(w[w[ROW] + s[s[LINE_AT] + line] + max(0, min(length - 1, place))])
+    low, high = t[t[LOW] + line], t[t[HIGH] + line]
+    if low == high:
+        return _any(t, r)
+    place = place_in(s, w, t, line, w[w[START] + op]) + below(r, 5) - 2
+    return int(w[w[ROW] + s[s[LINE_AT] + line] + max(low, min(high - 1, place))])
 
 
 @kernel("int64(int64[::1], int64[::1], int64[::1], uint64[::1], int64)")
 def _chosen(s: Any, w: Any, t: Any, r: Any, most: int) -> int:
     """Fill OUT: some orders, or what is near one operation, of a critical path most often. How many."""
     size, mark, number = critical_path(s, w, t, r), t[MARK], 0
-    op = t[t[PATH] + below(r, size)] if size and below(r, 4) else below(r, s[OPERATIONS])
+    op = t[t[PATH] + below(r, size)] if size and below(r, 4) else _any(t, r)
     wanted, way = 1 + below(r, most), below(r, 3)
     for _ in range(4 * wanted):
         if number >= wanted:
@@ -338,11 +351,12 @@ def _chosen(s: Any, w: Any, t: Any, r: Any, most: int) -> int:
             order = s[s[OP_ORDER] + op]
             first, last = s[s[ORDER_AT] + order], s[s[ORDER_AT] + order + 1]
         for other in range(first, min(last, first + MOST_OUT - number)):
-            if not t[mark + other] and not s[s[OP_FIXED] + other]:
+            inside = t[FIRST] <= t[t[AT] + other] < t[LAST]
+            if inside and not t[mark + other] and not s[s[OP_FIXED] + other]:
                 t[mark + other] = 1
                 t[t[OUT] + number] = other
                 number += 1
-        op = below(r, s[OPERATIONS]) if way == 0 else _near(s, w, t, r, op, way - 1)
+        op = _any(t, r) if way == 0 else _near(s, w, t, r, op, way - 1)
     for i in range(number):
         t[mark + t[t[OUT] + i]] = 0
         k = below(r, i + 1)
@@ -388,7 +402,7 @@ def recreate_steps(
             undone(s, w, t)
             continue
         taken += 1
-        if t[MAKESPAN] < t[BEST]:
+        if t[MAKESPAN] < t[BEST] and t[LAST] - t[FIRST] == s[OPERATIONS]:
             keep(s, w, t)
     return steps, taken
 
