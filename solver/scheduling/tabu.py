@@ -26,6 +26,7 @@ from solver.scheduling.arrays import (
     LINE_FAMILY,
     LINE_PLANT,
     LINE_UNLIMITED,
+    LINES,
     MODE_AT,
     MODE_FAMILY,
     MODE_LINE,
@@ -96,11 +97,12 @@ from solver.scheduling.timing import setup_of
 MOST_OUT = 64
 LONGEST = 128  # operations of a path that a tabu step looks at
 
-HEATS = (0.0, 0.04, 0.15)  # of phases: the first temperature in mean durations; 0: tabu search
+HEATS = (0.0, 0.05, 0.2)  # of phases: the first temperature in mean durations; 0: tabu search
+WINDOW = 500  # operations that move in a phase when there are many
 POOL = 6  # schedules that phases start from
-WANTED = 6  # operations or orders that a step takes out at most
-WORK_AT_FIRST = 3e6  # of a phase, and how much it grows each time
-GROWTH = 1.3
+WANTED = 8  # operations or orders that a step takes out at most
+WORK_AT_FIRST = 3e6  # of a phase
+GROWTH = 1.5  # of the work when a phase with all operations found nothing better
 
 Columns = tuple[Words, Words, Words]
 
@@ -284,11 +286,35 @@ def keep(s: Any, w: Any, t: Any) -> None:
     t[BEST], t[BETTERED] = t[MAKESPAN], t[WORK]
 
 
+@kernel("void(int64[::1], int64[::1], int64[::1])")
+def _laid(s: Any, w: Any, t: Any) -> None:
+    """Put the operations on the lines of the modes in KEPT, in the sequence that is in ORDER."""
+    n, before = s[OPERATIONS], w[BEFORE]
+    for line in range(s[LINES]):
+        w[w[LENGTH] + line] = 0
+    for i in range(n):
+        op = t[t[ORDER] + i]
+        mode = t[t[KEPT] + op]
+        line = s[s[MODE_LINE] + mode]
+        w[w[MODE] + op], w[w[FAMILY] + op] = mode, s[s[MODE_FAMILY] + mode]
+        w[before + op] = w[w[AFTER] + op] = -1
+        if s[s[OP_FIXED] + op]:
+            w[w[START] + op], w[w[END] + op] = t[t[KEPT] + n + op], t[t[KEPT] + 2 * n + op]
+        if s[s[LINE_UNLIMITED] + line]:
+            continue
+        row, length = w[ROW] + s[s[LINE_AT] + line], w[LENGTH] + line
+        if w[length]:
+            w[before + op] = w[row + w[length] - 1]
+            w[w[AFTER] + w[before + op]] = op
+        w[row + w[length]] = op
+        w[length] += 1
+
+
 @kernel("int64(int64[::1], int64[::1], int64[::1], uint64[::1], int64, int64)")
 def tabu_steps(s: Any, w: Any, t: Any, r: Any, steps: int, patience: int) -> int:
     """So many steps from a settled, arranged state; less when `patience` WORK brings nothing better. How many."""
     for step in range(steps):
-        if t[WORK] - t[BETTERED] >= patience:
+        if t[WORK] - t[BETTERED] >= patience or t[WORK] >= 5 * patience:
             return step
         t[STEP] += 1
         size = critical_path(s, w, t, r)
@@ -299,7 +325,7 @@ def tabu_steps(s: Any, w: Any, t: Any, r: Any, steps: int, patience: int) -> int
         op, mode, place = t[OP], t[OP_MODE], t[OP_PLACE]
         if t[TIES] == 0:
             if t[TABU_TIES] == 0:
-                t[WORK] += patience
+                t[WORK] += 5 * patience
                 return step
             op, mode, place = t[TABU], t[TABU_MODE], t[TABU_PLACE]
         old = w[w[MODE] + op]
@@ -409,16 +435,17 @@ def recreate_steps(
 
 @dataclass(slots=True)
 class _Kind:
-    """A kind of phase: its heat, whether it starts from something new, its WORK, and how well it has done lately."""
+    """A kind of phase: its heat, what it starts from, how many operations move, its WORK, how well it did lately."""
 
     heat: float
-    relinked: bool
+    new: bool  # from between two schedules or from a shaken one, not from the best
+    size: int
     work: float = WORK_AT_FIRST
     success: float = 1.0
 
 
 class Search:
-    """The state of the kernels, and the best schedules so far."""
+    """The state of the kernels, and the best schedules so far, the newest last."""
 
     def __init__(self, arrays: Arrays, seed: int) -> None:
         self.arrays, self.s = arrays, arrays.words
@@ -432,17 +459,20 @@ class Search:
         self.random = np.random.default_rng(seed)
         self.elites: list[tuple[int, Columns]] = []
         self.accepted = 0
+        self.w = work_of(arrays, arrays.column(MODE_AT, self.n), *np.zeros((2, self.n), dtype=np.int64))
 
     def begin(self, columns: Columns) -> bool:
-        """Start a phase; False if the sequences cannot be timed."""
-        self.w = work_of(self.arrays, *columns)
-        if not settle(self.s, self.w):
+        """Start a phase with all operations; False if the sequences cannot be timed."""
+        s, w, t, n = self.s, self.w, self.t, self.n
+        t[t[KEPT] : t[KEPT] + 3 * n] = np.concatenate(columns)
+        t[t[ORDER] : t[ORDER] + n] = np.lexsort((columns[2], columns[1]))
+        _laid(s, w, t)
+        if not settle(s, w):
             return False
-        t = self.t
-        arranged(self.s, self.w, t)
+        arranged(s, w, t)
         t[t[BARRED] : t[KEPT]] = 0
         t[STEP] = t[WORK] = 0
-        keep(self.s, self.w, t)
+        keep(s, w, t)
         return True
 
     def steps(self, kind: _Kind, steps: int) -> int:
@@ -457,28 +487,30 @@ class Search:
         self.accepted += taken
         return int(made)
 
-    def kept(self) -> tuple[int, Columns]:
-        """The best schedule of the phase: makespan and columns."""
-        mode, start, end = self.t[self.t[KEPT] : self.t[KEPT] + 3 * self.n].reshape(3, -1).copy()
-        return int(self.t[BEST]), (mode, start, end)
-
-    def learn(self) -> bool:
+    def end(self) -> bool:
         """Take the best of the phase among the elites, unless it is worse or like a better one; is it the best?"""
-        found = self.kept()
-        best = not self.elites or found[0] < self.best[0]
+        s, w, t, n = self.s, self.w, self.t, self.n
+        if t[LAST] - t[FIRST] < n:  # what is behind the window moves up now
+            if not settle(s, w):
+                return False
+            if arranged(s, w, t) <= t[BEST]:
+                keep(s, w, t)
+        mode, start, end = t[t[KEPT] : t[KEPT] + 3 * n].reshape(3, -1).copy()
+        found = int(t[BEST]), (mode, start, end)
+        better = not self.elites or found[0] < self.best[0]
         alike = [i for i, (_, other) in enumerate(self.elites) if _apart(found[1], other) < 0.1]
-        if not alike and len(self.elites) < POOL:
-            self.elites.append(found)
-            return best
-        worst = max(alike or range(len(self.elites)), key=lambda i: self.elites[i][0])
-        if found[0] <= self.elites[worst][0]:
-            self.elites[worst] = found
-        return best
+        if alike or len(self.elites) == POOL:
+            worst = max(alike or range(POOL), key=lambda i: self.elites[i][0])
+            if found[0] > self.elites[worst][0]:
+                return False
+            del self.elites[worst]
+        self.elites.append(found)
+        return better
 
     @property
     def best(self) -> tuple[int, Columns]:
-        """The best schedule so far."""
-        return min(self.elites, key=lambda elite: elite[0])
+        """The best schedule so far, the newest of several."""
+        return min(reversed(self.elites), key=lambda elite: elite[0])
 
     def draw(self, kinds: list[_Kind]) -> _Kind:
         """A kind of phase, more often one that has done well."""
@@ -486,18 +518,19 @@ class Search:
         return kinds[int(self.random.choice(len(kinds), p=shares / shares.sum()))]
 
     def again(self, kind: _Kind) -> None:
-        """Start another phase: from the best, from between two elites, or from a shaken one while there are few."""
-        while True:
-            if not kind.relinked:
-                child = self.best[1]
-            elif len(self.elites) < POOL:
-                child = self.shaken(self.best[1])
-            else:
-                one, other = self.random.choice(len(self.elites), 2, replace=False)
-                child = self.between(self.elites[one][1], self.elites[other][1])
-            if self.begin(child):
-                return
-            kind = _Kind(kind.heat, False)  # what is fixed stands in the way
+        """Start another phase."""
+        if not (kind.new and self.begin(self.child())):  # what is fixed may stand in the way of the new
+            self.begin(self.best[1])
+        if kind.size < self.n:
+            first = int(self.random.integers(-kind.size // 2, self.n - kind.size // 2))
+            opened(self.s, self.w, self.t, max(0, first), min(self.n, first + kind.size))
+
+    def child(self) -> Columns:
+        """Between two of the best schedules, or the best shaken while there are few."""
+        if len(self.elites) < POOL:
+            return self.shaken(self.best[1])
+        one, other = self.random.choice(POOL, 2, replace=False)
+        return self.between(self.elites[one][1], self.elites[other][1])
 
     def between(self, one: Columns, other: Columns) -> Columns:
         """A schedule between two: each operation on a line of one of them, in the sequence of starts between theirs.
@@ -544,8 +577,13 @@ def tabu(
     search = Search(arrays, seed)
     if not search.begin(columns):
         raise Untimed
-    kinds = [_Kind(heat, relinked) for heat in HEATS for relinked in (False, True)]
+    n = len(arrays.operations)
+    kinds = [_Kind(heat, new, n) for heat in HEATS for new in (False, True)]
+    if n > 2 * WINDOW:
+        kinds = [_Kind(heat, False, WINDOW, success=3.0) for heat in HEATS if heat] + kinds
     kind, began, made, chunk = kinds[0], monotonic(), 0, 100
+    search.end()
+    search.again(kind)
     while True:
         report(made)
         now = monotonic()
@@ -558,10 +596,17 @@ def tabu(
         took = monotonic() - now
         chunk = max(1, chunk // 2 if took > 0.04 else chunk * 2 if took < 0.015 else chunk)
         if done < asked:
-            kind.success = 0.9 * kind.success + search.learn()
-            kind.work *= GROWTH
+            better = search.end()
+            kind.success = 0.9 * kind.success + better
+            if not better:
+                kind.work *= GROWTH ** (kind.size / n)
+            if LOGGING:
+                print(f"{monotonic() - began:.1f}", kind, better, search.t[BEST], search.t[WORK], sorted(e[0] for e in search.elites))
             kind = search.draw(kinds)
             search.again(kind)
-    search.learn()
+    search.end()
     cost, best = search.best
     return Annealed(*best, cost, made, search.accepted)
+
+
+LOGGING = False
