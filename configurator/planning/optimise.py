@@ -38,7 +38,7 @@ from solver.scheduling.book import Book, HorizonTooShort, NoRoom, Occupied
 from solver.scheduling.check import violations
 from solver.scheduling.problem import Fixing, OperationId, Placement, SchedulingProblem, WorkOrder, WorkOrderId
 from solver.scheduling.schedule import Schedule, evaluate
-from solver.scheduling.search import Progress, improve
+from solver.scheduling.search import Progress, search
 
 log = structlog.get_logger()
 KIND = "optimise"
@@ -123,14 +123,14 @@ def optimise(context: JobContext) -> dict[str, Any]:
 
     def report(progress: Progress) -> None:
         context.report(
-            share=round(progress.share, 3), moves=progress.moves, broken=progress.broken_promises,
-            tardiness=progress.tardiness, setup=progress.setup_seconds,
+            share=round(progress.share, 3), moves=progress.moves, phase=progress.phase.value,
+            **evaluation_to_json(progress.evaluation),
         )
 
-    found = improve(
-        base.problem, base.schedule, seconds=float(context.arguments.get("seconds", SEARCH_SECONDS)),
+    found = search(
+        base.problem, schedule=base.schedule, seconds=float(context.arguments.get("seconds", SEARCH_SECONDS)),
         seed=context.job_id, stop=context.stop.is_set, report=report,
-    )
+    ).schedule
     if faults := violations(base.problem, found):
         raise RuntimeError("; ".join(f"{v.subject}: {v.what}" for v in faults[:3]))
     return store_proposal(context.company_id, base, found, job_id=context.job_id, actor_id=None)
