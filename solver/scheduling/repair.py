@@ -33,7 +33,7 @@ def repaired(problem: SchedulingProblem, schedule: Schedule, objective: Objectiv
     found = [Schedule(known), *_put_back(problem, known)]
     found += [pushed for start in found if (pushed := _pushed(problem, start.placements)) is not None]
     try:
-        found.append(dispatch(problem))
+        found.append(dispatch(problem, objective))
     except Unplaceable:
         if all(_avoidable(problem, candidate) for candidate in found):
             raise
