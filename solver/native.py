@@ -34,6 +34,8 @@ KERNELS = (
     "solver.scheduling.timing",
     "solver.scheduling.rows",
     "solver.scheduling.sequences",
+    "solver.scheduling.queues",
+    "solver.scheduling.dispatch",
     "solver.scheduling.anneal",
     "solver.configuration.mixed_passes",
 )  # the modules that have kernels, those that compile longest last: they are begun first

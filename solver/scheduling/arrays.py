@@ -6,7 +6,7 @@ All times are seconds, all words int64. Families are numbered for each setup mat
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import gcd
 
 import numpy as np
@@ -18,6 +18,7 @@ from solver.scheduling.problem import (
     FamilyId,
     Line,
     LineId,
+    MaterialId,
     MatrixId,
     Mode,
     Operation,
@@ -80,8 +81,9 @@ UNIT_AT = 42  # of each resource
 UNIT_ROW = 43  # of each unit: where its row begins
 LINE_BATCH = 44  # above 0: an oven, and what it takes
 OP_SIZE = 45
-RESOURCES = 46  # not a section: how many have units
-HEADER = 47
+OP_FAMILY = 46  # numbered over all lines: what an oven takes together
+RESOURCES = 47  # not a section: how many have units
+HEADER = 48
 
 PAUSES, BREAKS, WHOLE, UNATTENDED = 0, 1, 2, 3
 RUNNING = {Running.PAUSES: PAUSES, Running.BREAKS: BREAKS, Running.WHOLE: WHOLE, Running.UNATTENDED: UNATTENDED}
@@ -108,6 +110,12 @@ class Arrays:
         return Schedule(
             {o.id: Placement(o.id, self.modes[m].line, Second(s), Second(e)) for o, m, s, e in places if m >= 0}
         )
+
+    def with_earliest(self, earliest: Words) -> Arrays:
+        """The same problem with another OP_EARLIEST (see `earliest_of`)."""
+        words = self.words.copy()
+        words[words[OP_EARLIEST] : words[OP_EARLIEST] + len(earliest)] = earliest
+        return replace(self, words=words)
 
     def columns(self, schedule: Schedule) -> tuple[Words, Words, Words]:
         """Mode (-1: not made), start and end of each operation in a complete schedule."""
@@ -155,11 +163,7 @@ def arrays_of(problem: SchedulingProblem, starts: Mapping[OperationId, int] | No
     sections[OP_ORDER] = np.repeat(np.arange(len(sizes)), sizes)
     sections[OP_RUNNING] = _ints(RUNNING[o.running] for o in operations)
     sections[OP_FIXED] = _ints(int(o.id in problem.fixed) for o in operations)
-    earliest = np.repeat(_ints(order.release for order in problem.orders), sizes)
-    free = sections[OP_FIXED] == 0
-    earliest[free] = np.maximum(earliest[free], problem.now)
-    _reserve(problem, number, starts or {}, earliest)
-    sections[OP_EARLIEST] = earliest
+    sections[OP_EARLIEST] = earliest_of(problem, starts)
     preds = [[(number[b.operation], b.minimum_wait) for b in o.predecessors] for o in operations]
     succs: list[list[int]] = [[] for _ in operations]
     for i, befores in enumerate(preds):
@@ -187,6 +191,11 @@ def arrays_of(problem: SchedulingProblem, starts: Mapping[OperationId, int] | No
     _units(problem, operations, modes, sections)
     sections[LINE_BATCH] = _ints(line.batch for line in problem.lines)
     sections[OP_SIZE] = _ints(operation.size for operation in operations)
+    known: dict[FamilyId, int] = {}
+    sections[OP_FAMILY] = _ints(
+        0 if operation.family is None else known.setdefault(operation.family, len(known) + 1)
+        for operation in operations
+    )
     words, at = [np.zeros(HEADER, dtype=np.int64)], HEADER
     for section in sorted(sections):
         words[0][section] = at
@@ -206,27 +215,49 @@ def _offsets(sizes: Iterable[int]) -> Words:
     return np.concatenate(([0], np.cumsum(_ints(sizes)))).astype(np.int64)
 
 
-def _reserve(
-    problem: SchedulingProblem, number: Mapping[OperationId, int], starts: Mapping[OperationId, int], earliest: Words
-) -> None:
-    takes: dict[str, list[tuple[int, int, int]]] = {}
-    for order in problem.orders:
-        for operation in order.operations:
-            for need in operation.materials:
-                row = (starts.get(operation.id, order.release), number[operation.id], need.quantity)
-                takes.setdefault(need.material, []).append(row)
+def earliest_of(
+    problem: SchedulingProblem, starts: Mapping[OperationId, int] | None = None, *, materials: bool = True
+) -> Words:
+    """OP_EARLIEST with each material reserved in the order of `starts` (else of release), or as if there were plenty.
+
+    What is fixed takes its own first: others get what lasts beside it.
+    """
+    numbers = enumerate((order, operation) for order in problem.orders for operation in order.operations)
+    earliest: list[int] = []
+    takes: dict[MaterialId, list[tuple[int, int, int]]] = {}
+    changes: dict[MaterialId, list[tuple[int, int]]] = {m.id: list(m.arrivals) for m in problem.materials}
+    for i, (order, operation) in numbers:
+        fixed = problem.fixed.get(operation.id)
+        earliest.append(order.release if fixed else max(order.release, problem.now))
+        for need in operation.materials if materials else ():
+            if fixed:
+                changes[need.material].append((fixed[1].start, -need.quantity))
+            else:
+                at = starts.get(operation.id, order.release) if starts else order.release
+                takes.setdefault(need.material, []).append((at, i, need.quantity))
     for material in problem.materials:
-        come = sorted(material.arrivals)
-        there, i, instant = material.stock, 0, 0
-        for _, operation_number, quantity in sorted(takes.get(material.id, ())):
-            there -= quantity
-            while there < 0 and i < len(come):
-                instant = max(instant, come[i][0])
-                there += come[i][1]
-                i += 1
-            if there < 0:
-                instant = NEVER
-            earliest[operation_number] = max(earliest[operation_number], instant)
+        lasting = _lasting(material.stock, changes[material.id])
+        taken, step = 0, 0
+        for _, i, quantity in sorted(takes.get(material.id, ())):
+            taken += quantity
+            while step < len(lasting) and lasting[step][1] < taken:
+                step += 1
+            earliest[i] = max(earliest[i], lasting[step][0] if step < len(lasting) else NEVER)
+    return _ints(earliest)
+
+
+def _lasting(stock: int, changes: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """(instant, what is there from then on for good), both rising."""
+    levels = {0: stock}
+    for instant, quantity in sorted(changes):
+        stock += quantity
+        levels[max(0, instant)] = stock
+    lasting: list[tuple[int, int]] = []
+    least = stock
+    for instant in reversed(levels):
+        least = min(least, levels[instant])
+        lasting.append((instant, least))
+    return lasting[::-1]
 
 
 def _setups(
@@ -237,21 +268,17 @@ def _setups(
 ) -> None:
     """A matrix for each setup matrix, over the families that its lines can meet."""
     of_line = {line.id: line.setups for line in problem.lines}
-    ovens = {line.id for line in problem.lines if line.batch}
     families: dict[MatrixId, dict[FamilyId, int]] = {matrix.id: {} for matrix in problem.setups}
     for line in problem.lines:
         if line.setups is not None and line.initial_family is not None:
             known = families[line.setups]
             known.setdefault(line.initial_family, len(known) + 1)
     mode_family: list[int] = []
-    others: dict[FamilyId, int] = {}
     for operation in operations:
         for mode in operation.modes:
             matrix = of_line[mode.line]
-            if operation.family is None or (matrix is None and mode.line not in ovens):
+            if matrix is None or operation.family is None:
                 mode_family.append(0)
-            elif matrix is None:  # what goes together must be told apart even so
-                mode_family.append(others.setdefault(operation.family, len(others) + 1))
             else:
                 known = families[matrix]
                 mode_family.append(known.setdefault(operation.family, len(known) + 1))

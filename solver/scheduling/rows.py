@@ -19,6 +19,7 @@ from solver.scheduling.arrays import (
     MODE_LINE,
     NEED_AT,
     NEED_RESOURCE,
+    OP_FAMILY,
     OP_FIXED,
     OP_SIZE,
     RESOURCES,
@@ -188,7 +189,8 @@ def into_row(s: Any, w: Any, op: int, mode: int, place: int) -> None:
 @kernel("int64(int64[::1], int64[::1], int64, int64)")
 def fits_into(s: Any, w: Any, op: int, head: int) -> int:
     """Whether a batch takes one more: it is of the same family, and there is room for its size."""
-    if w[w[FAMILY] + op] == 0 or w[w[FAMILY] + op] != w[w[FAMILY] + head]:
+    family = s[s[OP_FAMILY] + op]
+    if family == 0 or family != s[s[OP_FAMILY] + head]:
         return 0
     room = s[s[LINE_BATCH] + s[s[MODE_LINE] + w[w[MODE] + head]]] - s[s[OP_SIZE] + op]
     member = head

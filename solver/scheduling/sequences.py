@@ -26,6 +26,7 @@ from solver.scheduling.arrays import (
     MODE_TIME,
     NEED_AT,
     OP_EARLIEST,
+    OP_FAMILY,
     OP_FIXED,
     OP_RUNNING,
     OPERATIONS,
@@ -41,7 +42,6 @@ from solver.scheduling.arrays import (
     SUCC_OP,
     UNIT_AT,
     UNIT_ROW,
-    WHOLE,
     WINDOW_AT,
     WINDOW_OPENS,
     Arrays,
@@ -86,7 +86,7 @@ from solver.scheduling.state import (
     WAITS,
     WORK_HEADER,
 )
-from solver.scheduling.timing import after_setup, arrival, fit, setup_of
+from solver.scheduling.timing import after_setup, arrival, fit, setup_of, together
 
 
 def work_of(arrays: Arrays, mode: Words, start: Words, end: Words) -> Words:
@@ -113,7 +113,7 @@ def work_of(arrays: Arrays, mode: Words, start: Words, end: Words) -> Words:
     w[w[HEAD] : w[HEAD] + n] = w[w[RING] : w[RING] + n] = np.arange(n)
     made = mode >= 0
     w[w[FAMILY] : w[FAMILY] + n][made] = arrays.column(MODE_FAMILY, len(arrays.modes))[mode[made]]
-    sequence = np.lexsort((w[w[FAMILY] : w[FAMILY] + n], end, start)).astype(np.int64)
+    sequence = np.lexsort((arrays.column(OP_FAMILY, n), end, start)).astype(np.int64)
     _fill_rows(s, w, sequence)
     if s[RESOURCES]:
         share_units(s, w, sequence)
@@ -188,14 +188,6 @@ def free_line(s: Any, w: Any, op: int, line: int) -> int:
     # The initial family is there since the first window opened.
     since = 0 if s[s[LINE_ANY_TIME] + line] else s[s[WINDOW_OPENS] + s[s[WINDOW_AT] + line]]
     return after_setup(s, line, since, setup)
-
-
-@kernel("int64(int64, int64)", into_callers=True)
-def together(one: int, other: int) -> int:
-    """How a batch runs whose members run so: what one of them may not, it may not."""
-    if one == other or other < 0:
-        return one
-    return WHOLE if one > WHOLE or other > WHOLE else max(one, other)
 
 
 @kernel("UniTuple(int64, 2)(int64[::1], int64[::1], int64)")
