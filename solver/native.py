@@ -32,6 +32,7 @@ KERNELS = (
     "solver.configuration.diagram_sift",
     "solver.configuration.propagation",
     "solver.scheduling.timing",
+    "solver.scheduling.rows",
     "solver.scheduling.sequences",
     "solver.scheduling.queues",
     "solver.scheduling.dispatch",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from math import gcd
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ from solver.scheduling.problem import (
     OperationId,
     Placement,
     PlantId,
+    ResourceId,
     Running,
     SchedulingProblem,
     Second,
@@ -70,7 +72,18 @@ SETUPS = 33
 TRANSPORT = 34  # seconds from plant to plant
 DEPARTURE_AT = 35  # of each pair of plants; none: it can leave at any time
 DEPARTURES = 36
-HEADER = 37
+BESIDE = 37  # not a section: 1 if there are units, ovens, routes or longest waits
+NEED_AT = 38  # of each mode: the units that it needs, one entry a unit
+NEED_RESOURCE = 39
+SLOT_AT = 40  # of each operation: a slot for each unit that it can need at once
+SLOT_OP = 41
+UNIT_AT = 42  # of each resource
+UNIT_ROW = 43  # of each unit: where its row begins
+LINE_BATCH = 44  # above 0: an oven, and what it takes
+OP_SIZE = 45
+OP_FAMILY = 46  # numbered over all lines: what an oven takes together
+RESOURCES = 47  # not a section: how many have units
+HEADER = 48
 
 PAUSES, BREAKS, WHOLE, UNATTENDED = 0, 1, 2, 3
 RUNNING = {Running.PAUSES: PAUSES, Running.BREAKS: BREAKS, Running.WHOLE: WHOLE, Running.UNATTENDED: UNATTENDED}
@@ -94,7 +107,9 @@ class Arrays:
     def schedule(self, mode: Words, start: Words, end: Words) -> Schedule:
         """The schedule that these columns (one entry an operation) describe."""
         places = zip(self.operations, mode.tolist(), start.tolist(), end.tolist(), strict=True)
-        return Schedule({o.id: Placement(o.id, self.modes[m].line, Second(s), Second(e)) for o, m, s, e in places})
+        return Schedule(
+            {o.id: Placement(o.id, self.modes[m].line, Second(s), Second(e)) for o, m, s, e in places if m >= 0}
+        )
 
     def with_earliest(self, earliest: Words) -> Arrays:
         """The same problem with another OP_EARLIEST (see `earliest_of`)."""
@@ -103,10 +118,13 @@ class Arrays:
         return replace(self, words=words)
 
     def columns(self, schedule: Schedule) -> tuple[Words, Words, Words]:
-        """Mode, start and end of each operation in a complete schedule."""
+        """Mode (-1: not made), start and end of each operation in a complete schedule."""
         first = self.column(MODE_AT, len(self.operations)).tolist()
         rows = []
         for operation, begin in zip(self.operations, first, strict=True):
+            if operation.route is not None and operation.id not in schedule.placements:
+                rows.append((-1, 0, 0))
+                continue
             place = schedule.placements[operation.id]
             on = next(i for i, mode in enumerate(operation.modes) if mode.line == place.line)
             rows.append((begin + on, place.start, place.end))
@@ -116,16 +134,12 @@ class Arrays:
 
 def beyond_kernels(problem: SchedulingProblem) -> str | None:
     """What of a problem the compiled search does not know yet, in a word; None if it knows all."""
-    if any(line.batch for line in problem.lines):
-        return "batch"
     if problem.same_sequence:
         return "same_sequence"
     for order in problem.orders:
         for operation in order.operations:
             if operation.route is not None:
                 return "route"
-            if any(mode.needs for mode in operation.modes):
-                return "resource"
             if any(before.maximum_wait is not None for before in operation.predecessors):
                 return "maximum_wait"
     return None
@@ -174,12 +188,22 @@ def arrays_of(problem: SchedulingProblem, starts: Mapping[OperationId, int] | No
     _setups(problem, operations, line_number, sections)
     _windows(problem.lines, sections)
     _transports(problem, plants, sections)
+    _units(problem, operations, modes, sections)
+    sections[LINE_BATCH] = _ints(line.batch for line in problem.lines)
+    sections[OP_SIZE] = _ints(operation.size for operation in operations)
+    known: dict[FamilyId, int] = {}
+    sections[OP_FAMILY] = _ints(
+        0 if operation.family is None else known.setdefault(operation.family, len(known) + 1)
+        for operation in operations
+    )
     words, at = [np.zeros(HEADER, dtype=np.int64)], HEADER
     for section in sorted(sections):
         words[0][section] = at
         words.append(sections[section].astype(np.int64))
         at += len(sections[section])
     words[0][:4] = len(operations), len(problem.lines), len(problem.orders), len(plants)
+    words[0][RESOURCES] = len(sections[UNIT_AT]) - 1
+    words[0][BESIDE] = int(len(sections[NEED_RESOURCE]) > 0 or bool(sections[LINE_BATCH].any()))
     return Arrays(problem, np.ascontiguousarray(np.concatenate(words)), operations, modes, number)
 
 
@@ -279,6 +303,45 @@ def _setups(
         families[line.setups][line.initial_family] if line.setups is not None and line.initial_family is not None else 0
         for line in problem.lines
     )
+
+
+def _units(
+    problem: SchedulingProblem, operations: tuple[Operation, ...], modes: tuple[Mode, ...], sections: dict[int, Words]
+) -> None:
+    """Each resource as units, each of which one operation has at a time; of what suffices for all there are none.
+
+    A unit of a resource of which always so many are needed together stands for so many.
+    """
+    needed: dict[ResourceId, list[int]] = {resource.id: [] for resource in problem.resources}
+    sizes = dict.fromkeys(needed, 0)
+    for operation in operations:
+        most: dict[ResourceId, int] = {}
+        for mode in operation.modes:
+            for need in mode.needs:
+                most[need.resource] = max(most.get(need.resource, 0), need.number)
+                sizes[need.resource] = gcd(sizes[need.resource], need.number)
+        for name, number in most.items():
+            needed[name].append(number)
+    scarce = [resource for resource in problem.resources if sum(needed[resource.id]) > resource.number]
+    number_of = {resource.id: i for i, resource in enumerate(scarce)}
+    units = [resource.number // sizes[resource.id] for resource in scarce]
+    needs = [
+        [number_of[need.resource] for need in mode.needs if need.resource in number_of
+         for _ in range(need.number // sizes[need.resource])]
+        for mode in modes
+    ]  # fmt: skip
+    sections[NEED_AT] = _offsets(len(row) for row in needs)
+    sections[NEED_RESOURCE] = _ints(resource for row in needs for resource in row)
+    sections[UNIT_AT] = _offsets(units)
+    sections[UNIT_ROW] = _offsets(
+        len(needed[resource.id]) for resource, count in zip(scarce, units, strict=True) for _ in range(count)
+    )
+    counts, slots, at = np.diff(sections[NEED_AT]), [], 0
+    for operation in operations:
+        slots.append(int(counts[at : at + len(operation.modes)].max()))
+        at += len(operation.modes)
+    sections[SLOT_AT] = _offsets(slots)
+    sections[SLOT_OP] = np.repeat(np.arange(len(operations)), slots)
 
 
 def _windows(lines: tuple[Line, ...], sections: dict[int, Words]) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 
 from solver.native import kernel
 from solver.scheduling.arrays import (
+    LINE_BATCH,
     LINE_FAMILIES,
     LINE_PLANT,
     LINE_SETUPS,
@@ -27,10 +28,14 @@ from solver.scheduling.arrays import (
     MODE_FAMILY,
     MODE_LINE,
     MODE_TIME,
+    NEED_AT,
+    NEED_RESOURCE,
     OP_EARLIEST,
+    OP_FAMILY,
     OP_FIXED,
     OP_ORDER,
     OP_RUNNING,
+    OP_SIZE,
     OPERATIONS,
     ORDER_AT,
     ORDER_DUE,
@@ -41,8 +46,10 @@ from solver.scheduling.arrays import (
     PRED_AT,
     PRED_OP,
     PRED_WAIT,
+    RESOURCES,
     SUCC_AT,
     SUCC_OP,
+    UNIT_AT,
     WINDOW_AT,
     WINDOW_BEFORE,
     WINDOW_CLOSES,
@@ -59,6 +66,7 @@ from solver.scheduling.queues import (
     ACTIVE,
     ACTIVE_COUNT,
     ASLEEP,
+    BUCKET_AT,
     CHOICE,
     CHOICE_END,
     CHOICE_INDEX,
@@ -79,11 +87,14 @@ from solver.scheduling.queues import (
     OPEN,
     PER_SETUP,
     PER_SLACK,
+    RESERVED,
+    RESERVED_AT,
     SATURATES,
     SETUP_WEIGHT,
     SETUPS,
     START,
     TRIES,
+    UNIT_FREE,
     UNKNOWN,
     WALL,
     WALL_AT,
@@ -97,10 +108,11 @@ from solver.scheduling.queues import (
     offer,
     open_from,
     queues_of,
+    top_of,
     withdraw,
 )
 from solver.scheduling.schedule import PROMISES_FIRST, Objective, Part, Schedule
-from solver.scheduling.timing import after_setup, arrival, fit, setup_of
+from solver.scheduling.timing import after_setup, arrival, fit, setup_of, together
 
 PROMISED = 4.0  # how much dearer lateness is for an order whose date was promised
 PINNED = 100.0  # and for what a fixed operation waits for
@@ -122,6 +134,7 @@ class Rule:
 ATCS = tuple(Rule(1.0, k1, k2) for k1 in (0.5, 1.0, 2.0, 4.0, 8.0) for k2 in (0.05, 0.1, 0.2, 0.4, 0.8))
 BY_DATE = tuple(Rule(0.0, 1.0, share, saturates=False) for share in (inf, 0.4, 0.05))
 RULES = ATCS + BY_DATE
+BATCH_TRIES = 32  # so many are asked whether they fit into a batch
 FEW = 5  # rules that are tried again when materials are reserved in another order
 
 
@@ -284,6 +297,55 @@ def _free_from(s: Any, d: Any, line: int, now: int) -> int:
     return int(d[d[FREE] + line])
 
 
+@kernel("int64(int64[::1], int64[::1], int64, int64, int64)")
+def _wall_after(s: Any, d: Any, line: int, family: int, end: int) -> int:
+    """The fixed operation that comes next on a line if this end is too late for it, or -1."""
+    wall = d[d[WALL] + line]
+    if wall == d[d[WALL_AT] + line + 1]:
+        return -1
+    op = d[d[WALLS] + wall]
+    setup = setup_of(s, line, family, s[s[MODE_FAMILY] + d[d[MODE] + op]])
+    return int(op) if after_setup(s, line, end, setup) > d[d[START] + op] else -1
+
+
+@kernel("int64(int64[::1], int64[::1], int64, int64, int64)")
+def _missing_units(s: Any, d: Any, mode: int, start: int, end: int) -> int:
+    """0 if there are the units that a mode needs from start to end; otherwise the next instant (> start) to ask again.
+
+    All that is fixed in this time counts, as if it was at once.
+    """
+    need, last = s[s[NEED_AT] + mode], s[s[NEED_AT] + mode + 1]
+    while need < last:
+        resource, free, again = s[s[NEED_RESOURCE] + need], 0, NEVER
+        for unit in range(s[s[UNIT_AT] + resource], s[s[UNIT_AT] + resource + 1]):
+            if d[d[UNIT_FREE] + unit] <= start:
+                free += 1
+            else:
+                again = min(again, d[d[UNIT_FREE] + unit])
+        for i in range(d[RESERVED] + d[d[RESERVED_AT] + resource], d[RESERVED] + d[d[RESERVED_AT] + resource + 1], 3):
+            if d[i] < end and d[i + 1] > start:
+                free -= d[i + 2]
+                again = min(again, d[i + 1])
+        while need < last and s[s[NEED_RESOURCE] + need] == resource:
+            free -= 1
+            need += 1
+        if free < 0:
+            return int(again)
+    return 0
+
+
+@kernel("void(int64[::1], int64[::1], int64, int64, int64)")
+def _take_units(s: Any, d: Any, mode: int, start: int, end: int) -> None:
+    """Take the units that a mode needs until its end, of those that are free those that are so last."""
+    for need in range(s[s[NEED_AT] + mode], s[s[NEED_AT] + mode + 1]):
+        resource, chosen = s[s[NEED_RESOURCE] + need], -1
+        for unit in range(s[s[UNIT_AT] + resource], s[s[UNIT_AT] + resource + 1]):
+            free = d[d[UNIT_FREE] + unit]
+            if free <= start and (chosen < 0 or free > d[d[UNIT_FREE] + chosen]):
+                chosen = unit
+        d[d[UNIT_FREE] + chosen] = end
+
+
 @kernel("UniTuple(int64, 2)(int64[::1], int64[::1], int64, int64)")
 def _times(s: Any, d: Any, mode: int, now: int) -> tuple[int, int]:
     """Start and end of a mode that begins on its free line now; (-1, when to ask again) if it has to wait."""
@@ -291,18 +353,23 @@ def _times(s: Any, d: Any, mode: int, now: int) -> tuple[int, int]:
     running, duration = s[s[OP_RUNNING] + d[d[MODE_OP] + mode]], s[s[MODE_TIME] + mode]
     if s[s[LINE_UNLIMITED] + line]:
         start, end = fit(s, line, running, duration, now)
+        if start == now and s[RESOURCES]:
+            again = _missing_units(s, d, mode, start, end)
+            if again:
+                return -1, again
         return (start, end) if start == now else (-1, start)
     ready = after_setup(s, line, d[d[FREE] + line], setup_of(s, line, d[d[FAMILY] + line], family))
     ready = max(ready, now)
     start, end = fit(s, line, running, duration, ready)
     if start > ready or start >= NEVER:  # something shorter may fit in before
         return -1, start
-    wall = d[d[WALL] + line]
-    if wall < d[d[WALL_AT] + line + 1]:
-        op = d[d[WALLS] + wall]
-        next_family = s[s[MODE_FAMILY] + d[d[MODE] + op]]
-        if after_setup(s, line, end, setup_of(s, line, family, next_family)) > d[d[START] + op]:
-            return -1, max(now + 1, d[d[END] + op])
+    wall = _wall_after(s, d, line, family, end)
+    if wall >= 0:
+        return -1, max(now + 1, d[d[END] + wall])
+    if s[RESOURCES]:
+        again = _missing_units(s, d, mode, start, end)
+        if again:
+            return -1, again
     return start, end
 
 
@@ -339,25 +406,83 @@ def _choose(s: Any, d: Any, f: Any, line: int, now: int) -> None:
 
 
 @kernel("void(int64[::1], int64[::1], float64[::1], int64)")
-def _begin(s: Any, d: Any, f: Any, line: int) -> None:
-    """The line begins its choice."""
-    mode = d[d[CHOICE] + line]
-    op = d[d[MODE_OP] + mode]
-    start, end = d[d[CHOICE_START] + line], d[d[CHOICE_END] + line]
-    d[d[MODE] + op], d[d[START] + op], d[d[END] + op] = mode, start, end
-    d[d[CHOICE] + line] = UNKNOWN
-    if not s[s[LINE_UNLIMITED] + line]:
-        family = s[s[MODE_FAMILY] + mode]
-        d[SETUPS] += setup_of(s, line, d[d[FAMILY] + line], family)
-        d[d[FREE] + line], d[d[FAMILY] + line] = end, family
-        d[d[CHOICE] + line] = NONE
-        expect(d, end, -1 - line)
+def _followed(s: Any, d: Any, f: Any, op: int) -> None:
+    """An operation is placed: what waited for it alone is released."""
     for i in range(s[s[SUCC_AT] + op], s[s[SUCC_AT] + op + 1]):
         after = s[s[SUCC_OP] + i]
         if not s[s[OP_FIXED] + after]:
             d[d[MISSING] + after] -= 1
             if d[d[MISSING] + after] == 0:
                 _release(s, d, f, after)
+
+
+@kernel("void(int64[::1], int64[::1], float64[::1], int64, int64)")
+def _fill_batch(s: Any, d: Any, f: Any, line: int, now: int) -> None:
+    """Take into the oven, with what begins there, what else waits for it and fits in; the longest says when it ends."""
+    mode = d[d[CHOICE] + line]
+    op = d[d[MODE_OP] + mode]
+    start, end = d[d[START] + op], d[d[END] + op]
+    family, room = s[s[OP_FAMILY] + op], s[s[LINE_BATCH] + line] - s[s[OP_SIZE] + op]
+    running, duration = s[s[OP_RUNNING] + op], s[s[MODE_TIME] + mode]
+    needs = s[s[NEED_AT] + mode + 1] > s[s[NEED_AT] + mode]
+    bucket, pace = d[d[BUCKET_AT] + line] + s[s[MODE_FAMILY] + mode], f[LOOK_AHEAD] * f[int(f[PER_SLACK]) + line]
+    members, refused = np.empty(BATCH_TRIES + 1, np.int64), np.empty(BATCH_TRIES, np.int64)
+    members[0] = op
+    size, refusals = 1, 0
+    while room > 0 and family > 0 and size + refusals < BATCH_TRIES:
+        mode, top = top_of(d, f, bucket, pace, now)
+        if mode < 0:
+            break
+        withdraw(d, f, top)
+        op = d[d[MODE_OP] + mode]
+        runs, longest = together(s[s[OP_RUNNING] + op], running), max(duration, s[s[MODE_TIME] + mode])
+        begins, ends = fit(s, line, runs, longest, start)
+        needs = needs or s[s[NEED_AT] + mode + 1] > s[s[NEED_AT] + mode]
+        fits = s[s[OP_FAMILY] + op] == family and s[s[OP_SIZE] + op] <= room and begins == start
+        if fits and ends != end:
+            fits = not needs and _wall_after(s, d, line, s[s[MODE_FAMILY] + mode], ends) < 0
+        if fits and s[RESOURCES]:
+            fits = _missing_units(s, d, mode, start, ends) == 0
+        if not fits:
+            refused[refusals] = mode
+            refusals += 1
+            continue
+        members[size] = op
+        size, room, running, duration, end = size + 1, room - s[s[OP_SIZE] + op], runs, longest, ends
+        d[d[MODE] + op], d[d[START] + op] = mode, start
+        _take_units(s, d, mode, start, end)
+    for i in range(refusals):
+        offer(s, d, f, refused[i])
+    d[d[FREE] + line] = end
+    for i in range(size):
+        d[d[END] + members[i]] = end
+    for i in range(1, size):
+        _followed(s, d, f, members[i])
+
+
+@kernel("void(int64[::1], int64[::1], float64[::1], int64, int64)")
+def _begin(s: Any, d: Any, f: Any, line: int, now: int) -> None:
+    """The line begins its choice."""
+    mode = d[d[CHOICE] + line]
+    op = d[d[MODE_OP] + mode]
+    start, end = d[d[CHOICE_START] + line], d[d[CHOICE_END] + line]
+    if s[RESOURCES]:
+        if _missing_units(s, d, mode, start, end):  # another line took them since
+            d[d[CHOICE] + line] = UNKNOWN
+            return
+        _take_units(s, d, mode, start, end)
+    d[d[MODE] + op], d[d[START] + op], d[d[END] + op] = mode, start, end
+    if not s[s[LINE_UNLIMITED] + line]:
+        family = s[s[MODE_FAMILY] + mode]
+        d[SETUPS] += setup_of(s, line, d[d[FAMILY] + line], family)
+        d[d[FREE] + line], d[d[FAMILY] + line] = end, family
+        if s[s[LINE_BATCH] + line]:
+            _fill_batch(s, d, f, line, now)
+        d[d[CHOICE] + line] = NONE
+        expect(d, d[d[FREE] + line], -1 - line)
+    else:
+        d[d[CHOICE] + line] = UNKNOWN
+    _followed(s, d, f, op)
 
 
 @kernel("int64(int64[::1], int64[::1], float64[::1], int64)")
@@ -426,7 +551,7 @@ def _pass(s: Any, d: Any, f: Any) -> int:
             line = _best_line(s, d, f, now)
             if line < 0:
                 break
-            _begin(s, d, f, line)
+            _begin(s, d, f, line, now)
     for op in range(s[OPERATIONS]):
         if d[FAILED] < 0 and d[d[START] + op] < 0 and d[d[MISSING] + op] == 0:
             d[FAILED] = op  # its lines do not open any more

@@ -24,8 +24,12 @@ from solver.scheduling.arrays import (
     MODE_AT,
     MODE_FAMILY,
     MODE_LINE,
+    NEED_AT,
+    NEED_RESOURCE,
     OP_FIXED,
     OPERATIONS,
+    RESOURCES,
+    UNIT_AT,
     WINDOW_AT,
     WINDOW_OPENS,
     Arrays,
@@ -69,7 +73,10 @@ EVENTS = 27
 ACTIVE_COUNT = 28
 FAILED = 29  # an operation that cannot be placed, or -1
 SETUPS = 30  # seconds of setup so far
-QUEUE_HEADER = 31
+UNIT_FREE = 31  # of each unit of a resource: when what was placed so far gives it back
+RESERVED_AT = 32  # of each resource: the fixed operations that need it, with start, end and number
+RESERVED = 33
+QUEUE_HEADER = 34
 
 # --- the header of f; after it come the keys of the heaps, one a mode ---
 WORTH_WEIGHT, LOOK_AHEAD, SETUP_WEIGHT, SATURATES = 0, 1, 2, 3
@@ -92,6 +99,7 @@ def queues_of(arrays: Arrays, mode: Words, start: Words, end: Words) -> tuple[Wo
     events = modes + 2 * lines + 8
     first = arrays.column(WINDOW_AT, lines + 1)
     opens = arrays.column(WINDOW_OPENS, int(first[-1]))[first[:-1]]
+    reserved_at, reserved = _reserved(arrays, mode, start, end)
     sections: dict[int, Any] = {
         MODE: np.where(arrays.column(OP_FIXED, n) == 1, mode, -1),
         START: np.where(arrays.column(OP_FIXED, n) == 1, start, -1),
@@ -108,6 +116,7 @@ def queues_of(arrays: Arrays, mode: Words, start: Words, end: Words) -> tuple[Wo
         EARLY: np.full(bucket_at[-1], -1), LATE: np.full(bucket_at[-1], -1),
         FILLED: int(bucket_at[-1]), FILLED_COUNT: lines, IS_FILLED: int(bucket_at[-1]),
         LEFT: np.full(modes, -1), RIGHT: np.full(modes, -1), EVENT_TIME: events, EVENT: events,
+        UNIT_FREE: int(arrays.column(UNIT_AT, int(s[RESOURCES]) + 1)[-1]), RESERVED_AT: reserved_at, RESERVED: reserved,
     }  # fmt: skip
     words = [np.zeros(QUEUE_HEADER, dtype=np.int64)]
     at = QUEUE_HEADER
@@ -123,6 +132,20 @@ def queues_of(arrays: Arrays, mode: Words, start: Words, end: Words) -> tuple[Wo
         f[section] = at
         at += size
     return np.concatenate(words).astype(np.int64), f
+
+
+def _reserved(arrays: Arrays, mode: Words, start: Words, end: Words) -> tuple[Words, Words]:
+    """What fixed operations need of each resource: offsets, and start, end and number of each."""
+    s = arrays.words
+    rows: list[list[int]] = [[] for _ in range(int(s[RESOURCES]))]
+    needs_at = arrays.column(NEED_AT, len(arrays.modes) + 1)
+    needs = arrays.column(NEED_RESOURCE, int(needs_at[-1]))
+    for op in np.flatnonzero(arrays.column(OP_FIXED, int(s[OPERATIONS]))) if rows else ():
+        number = np.bincount(needs[needs_at[mode[op]] : needs_at[mode[op] + 1]], minlength=len(rows))
+        for resource in np.flatnonzero(number):
+            rows[resource] += [int(start[op]), int(end[op]), int(number[resource])]
+    at = np.concatenate(([0], np.cumsum([len(row) for row in rows]))).astype(np.int64)
+    return at, np.array([value for row in rows for value in row], dtype=np.int64)
 
 
 # --- the clock --------------------------------------------------------------------------------------------------------
@@ -228,7 +251,7 @@ def offer(s: Any, d: Any, f: Any, mode: int) -> None:
 
 
 @kernel("UniTuple(int64, 2)(int64[::1], float64[::1], int64, float64, int64)")
-def _top(d: Any, f: Any, bucket: int, pace: float, now: int) -> tuple[int, int]:
+def top_of(d: Any, f: Any, bucket: int, pace: float, now: int) -> tuple[int, int]:
     """The most urgent mode of a bucket and where its heap's top stands; (-1, -1) when nothing waits there."""
     early, late, key = d[EARLY] + bucket, d[LATE] + bucket, int(f[KEY])
     while d[early] >= 0:
@@ -261,7 +284,7 @@ def most_urgent(s: Any, d: Any, f: Any, line: int, now: int) -> tuple[int, int]:
     best, best_top, greatest, i = -1, -1, -inf, 0
     while i < d[d[FILLED_COUNT] + line]:
         bucket = d[filled + i]
-        mode, top = _top(d, f, bucket, pace, now)
+        mode, top = top_of(d, f, bucket, pace, now)
         if mode < 0:
             d[d[FILLED_COUNT] + line] -= 1
             d[d[IS_FILLED] + bucket] = 0
