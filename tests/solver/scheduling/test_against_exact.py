@@ -16,7 +16,7 @@ from solver.scheduling.search import search
 from tests.solver.scheduling.shops import random_problem
 
 FEATURES = ("plants", "oven", "tools", "routes", "waits", "sequence", "fixed", "unlimited")
-KNOWN = ("plants", "fixed", "unlimited")  # what local search knows
+KNOWN = ("plants", "fixed", "unlimited", "tools", "oven")  # what local search knows
 OBJECTIVES = (PROMISES_FIRST, TARDINESS_ONLY, MAKESPAN_ONLY)
 
 
