@@ -25,6 +25,7 @@ from solver.scheduling.check import violations
 from solver.scheduling.dispatch import Unplaceable, dispatch
 from solver.scheduling.encode import Index
 from solver.scheduling.impossible import Cause, faults
+from solver.scheduling.movement import held_back
 from solver.scheduling.problem import InvalidProblem, OperationId, SchedulingProblem, WorkOrderId
 from solver.scheduling.repair import repaired
 from solver.scheduling.schedule import PROMISES_FIRST, Evaluation, Objective, Part, Schedule, evaluate
@@ -215,6 +216,11 @@ class _Run:
         self.best, self.evaluation, self.value = schedule, found, value
         return True
 
+    def offer_still(self, schedule: Schedule) -> None:
+        """Take a schedule in which nothing has moved that need not, where movement counts."""
+        counts = Part.MOVED in self.objective.parts
+        self.offer(held_back(self.problem, schedule, self.objective) if counts else schedule)
+
     def ideal(self) -> bool:
         """Whether nothing can be better any more."""
         return self.least is not None and self.value == self.least.value
@@ -247,7 +253,7 @@ class _Run:
             fresh = dispatch(self.problem, self.objective)
         except Unplaceable:
             return
-        self.offer(fresh)
+        self.offer_still(fresh)
 
     def sequences(self, until: float) -> None:
         """Local search, on as many cores as there are."""
@@ -264,7 +270,7 @@ class _Run:
             for made, schedule in self._side_by_side(weights, end):
                 self.clock.moves += made
                 if schedule is not None:
-                    self.offer(schedule)
+                    self.offer_still(schedule)
             self.report(force=True)
 
     def _side_by_side(self, weights: Mapping[Part, int], until: float) -> list[tuple[int, Schedule | None]]:
@@ -284,6 +290,8 @@ class _Run:
     ) -> tuple[int, Schedule | None]:
         """How many moves were made, and what came of them; only the first of several speaks."""
         seconds, moves = self.clock.until(until)
+        if moves == 0:
+            return 0, None
         before = self.clock.moves
 
         def tell(made: int) -> None:
@@ -349,6 +357,10 @@ class _Run:
 
     def movement(self) -> None:
         """Put back what moved for nothing."""
+        if Part.MOVED in self.objective.parts:
+            self.phase = Phase.MOVEMENT
+            self.offer_still(self.best)
+            self.report(force=True)
 
 
 def kernel_weights(objective: Objective) -> Mapping[Part, int] | None:
