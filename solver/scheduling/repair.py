@@ -12,7 +12,8 @@ from solver.scheduling.check import Rule, Violation, violations
 from solver.scheduling.dispatch import Unplaceable, dispatch
 from solver.scheduling.problem import Fixing, OperationId, Placement, SchedulingProblem
 from solver.scheduling.schedule import Objective, Schedule, evaluate
-from solver.scheduling.sequences import END, MODE, START, settle, work_of
+from solver.scheduling.sequences import settle, work_of
+from solver.scheduling.state import END, MODE, START
 
 ROUNDS = 4  # so often what stands in the way is taken out as well
 Placements = Mapping[OperationId, Placement]
@@ -31,9 +32,9 @@ def repaired(problem: SchedulingProblem, schedule: Schedule, objective: Objectiv
     if not violations(problem, Schedule(known)):
         return Schedule(known)
     found = [Schedule(known), *_put_back(problem, known)]
-    found += [pushed for start in found if (pushed := _pushed(problem, start.placements)) is not None]
+    found += [later for start in found if (later := pushed(problem, start.placements)) is not None]
     try:
-        found.append(dispatch(problem))
+        found.append(dispatch(problem, objective))
     except Unplaceable:
         if all(_avoidable(problem, candidate) for candidate in found):
             raise
@@ -85,7 +86,7 @@ def _beside(placed: Placements, key: OperationId) -> Iterator[OperationId]:
     yield from (name for _, _, name in row[max(0, at - 1) : at + 2])
 
 
-def _pushed(problem: SchedulingProblem, placed: Placements) -> Schedule | None:
+def pushed(problem: SchedulingProblem, placed: Placements) -> Schedule | None:
     """Keep the order on every line and move later what must; nothing starts earlier than it stands."""
     if beyond_kernels(problem) is not None or any(
         o.id not in placed for order in problem.orders for o in order.operations

@@ -175,7 +175,7 @@ class _Run:
         self.phase = Phase.FIRST
         self.free = [o.id for order in problem.orders for o in order.operations if o.id not in problem.fixed]
         self.given = schedule is not None
-        self.best = dispatch(problem) if schedule is None else repaired(problem, schedule, objective)
+        self.best = dispatch(problem, objective) if schedule is None else repaired(problem, schedule, objective)
         self.known = set(violations(problem, self.best))
         self.evaluation = evaluate(problem, self.best, objective.reference)
         self.value = objective.value(self.evaluation)
@@ -244,7 +244,7 @@ class _Run:
     def anew(self) -> None:
         """A new first schedule may be better than the one that was given."""
         try:
-            fresh = dispatch(self.problem)
+            fresh = dispatch(self.problem, self.objective)
         except Unplaceable:
             return
         self.offer(fresh)
@@ -358,6 +358,8 @@ def kernel_weights(objective: Objective) -> Mapping[Part, int] | None:
     for part in objective.lexicographic:
         if part in PARTS:
             weights[part] = weights.get(part, 0) + dearest * (BROKEN if part is Part.BROKEN else OVER)
+    if weights.keys() & {Part.BROKEN, Part.OVER, Part.TARDINESS}:
+        weights.pop(Part.MAKESPAN, None)  # it only breaks ties then, and looking for it would lead away from the dates
     return weights or None
 
 
