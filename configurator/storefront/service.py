@@ -31,10 +31,11 @@ from solver.configuration.check import answers, is_asked
 from solver.configuration.complete import complete
 from solver.configuration.explain import Conflict, Conflicting, Repair
 from solver.configuration.problem import Choose, ConfigurationProblem, Decision, Enter, Variant
-from solver.configuration.question import OutOfTime
+from solver.configuration.question import Clock, Interval, OutOfTime
 from solver.configuration.session import OptionState, Session, ValidDomains, valid_domains
 
 WISH_TURNS = 3  # completions of one, at most, until its wishes are those of its own answers
+_MEASURING = 0.5  # seconds to see whether a default can be entered
 _DIFFERENCES = 0.3  # seconds for the nearest completions of a page; an option without one shows no price
 
 
@@ -296,13 +297,44 @@ def _as_wished(offer: Offer, decisions: tuple[Decision, ...]) -> Variant:
     """
     found = index_of(offer).wishes
     prefer = wished_in(found, None)
+    measured = _measured(offer, decisions)
     for _turn in range(WISH_TURNS):
-        variant = complete(offer.compiled, decisions, prefer=prefer, costs=_costs(offer))
+        variant = complete(offer.compiled, measured, prefer=prefer, costs=_costs(offer))
         wished = wished_in(found, answers(offer.problem, variant))
         if wished == prefer:
             break
         prefer = wished
     return variant
+
+
+def _measured(offer: Offer, decisions: tuple[Decision, ...]) -> tuple[Decision, ...]:
+    """The decisions, and a value for each measure that they leave open: the one nearest to its default.
+
+    The room is given: what is in it adapts to a measure, never the other way round.
+    """
+    decided = {decision.parameter for decision in decisions if isinstance(decision, Enter)}
+    found = decisions
+    for default in index_of(offer).measures:
+        if default.parameter in decided:
+            continue
+        if not offer.compiled.possible((*found, default), Clock.of(_MEASURING)):
+            domains = valid_domains(offer.compiled, found, seconds=_MEASURING)
+            spans = domains.numbers[default.parameter] if domains is not None else ()
+            if not spans or default.parameter in domains.undecided_numbers:  # type: ignore[union-attr]
+                continue
+            value = min((nearest_in(span, default.value) for span in spans), key=lambda v: abs(v - default.value))
+            default = Enter(default.parameter, value)
+        found = (*found, default)
+    return found
+
+
+def nearest_in(span: Interval, value: int) -> int:
+    """The value of an interval (first, last, step) that is nearest to a number; of two, the lower."""
+    low, high, step = span
+    if value <= low or value >= high:
+        return low if value <= low else high
+    below = low + (value - low) // step * step
+    return below if value - below <= step - (value - below) else below + step
 
 
 def date_of(offer: Offer, variant: Variant, country: str, *, now: datetime | None = None) -> Forecast | None:
