@@ -88,7 +88,7 @@ class Drawing:
     def svg(self, variant: Variant, language: str, label: str) -> str:
         """The SVG of a complete variant in `zh` or `en`, with `label` as its text alternative.
 
-        Raises DividedByZero where a formula does; loading a file tries it on many variants.
+        Raises ArithmeticError where a formula divides by 0; loading a file tries it on many variants.
         """
         sheet = _Sheet(answers(self.problem, variant), variant, language)
         for name, value in self.values:

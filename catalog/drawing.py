@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, model_validator
 from pydantic import Field as Bound
@@ -24,19 +24,16 @@ _SCRIPTS: Final = frozenset({"script", "style", "foreignobject", "animate", "ani
 _REFERENCES: Final = frozenset({"href", "xlink:href", "src", "url", "image", "use", "filter", "mask", "pattern"})
 
 
-def _inert(data: Any) -> Any:
-    """What could run or load anything is refused by its name, and not as one of many unknown fields."""
-    for name in data if isinstance(data, dict) else ():
-        plain = str(name).lower()
-        if plain in _SCRIPTS:
-            raise refusal(N_("%(name)s: a drawing runs nothing"), N_("shapes, colours and words"), name=str(name)[:40])
-        if re.fullmatch(r"on[a-z]+", plain):
-            message = N_("%(name)s: a drawing listens to no events")
-            raise refusal(message, N_("shapes, colours and words"), name=str(name)[:40])
-        if plain in _REFERENCES:
-            message = N_("%(name)s: a drawing refers to nothing outside")
-            raise refusal(message, N_("shapes, colours and words"), name=str(name)[:40])
-    return data
+def why_not_drawn(name: str) -> str | None:
+    """Why a drawing has no such field, where it could run or load something; None: it is just not known."""
+    plain = name.lower()
+    if plain in _SCRIPTS:
+        return N_("%(name)s: a drawing runs nothing")
+    if re.fullmatch(r"on[a-z]+", plain):
+        return N_("%(name)s: a drawing listens to no events")
+    if plain in _REFERENCES:
+        return N_("%(name)s: a drawing refers to nothing outside")
+    return None
 
 
 def _path_of(text: str) -> str:
@@ -52,27 +49,18 @@ def _path_of(text: str) -> str:
     return text
 
 
-class Drawn(Content):
-    """Base of all that is in a drawing."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _runs_nothing(cls, data: Any) -> Any:
-        return _inert(data)
-
-
 Colour = Annotated[str, Bound(pattern=r"^(none|#[0-9a-f]{6}|[a-z][a-z0-9_]{0,39})$")]  # written out, or of the palette
 Pair = Annotated[tuple[Formula, ...], Bound(min_length=2, max_length=2)]  # x, y
 
 
-class CaseContent(Drawn):
+class CaseContent(Content):
     """The colour where this holds."""
 
     when: Formula
     colour: Colour
 
 
-class ColourContent(Drawn):
+class ColourContent(Content):
     """A colour of the palette: the swatch of what is chosen in a group (in a tone of it), else the first case that
     holds, else `colour`. `ink` can be read on the swatch.
     """
@@ -84,14 +72,14 @@ class ColourContent(Drawn):
     cases: Annotated[tuple[CaseContent, ...], Bound(max_length=40)] = ()
 
 
-class ValueContent(Drawn):
+class ValueContent(Content):
     """A number that later formulas of the drawing name."""
 
     id: Code
     formula: Formula
 
 
-class RunningContent(Drawn):
+class RunningContent(Content):
     """A number that begins at `start` and grows by `add` after each repetition: where the next one stands."""
 
     id: Code
@@ -99,7 +87,7 @@ class RunningContent(Drawn):
     add: Formula
 
 
-class RectContent(Drawn):
+class RectContent(Content):
     """A rectangle by its upper left corner."""
 
     x: Formula
@@ -109,7 +97,7 @@ class RectContent(Drawn):
     radius: Formula | None = None
 
 
-class EllipseContent(Drawn):
+class EllipseContent(Content):
     """An ellipse (a circle without `ry`)."""
 
     x: Formula
@@ -118,14 +106,14 @@ class EllipseContent(Drawn):
     ry: Formula | None = None
 
 
-class LineContent(Drawn):
+class LineContent(Content):
     """A line from one point to another."""
 
     start: Pair
     end: Pair
 
 
-class WordsContent(Drawn):
+class WordsContent(Content):
     """One line of words: a text of the file, what was typed, the option that was chosen, or a number.
 
     `anchor`: which part of it stands at x. `room`: it is set smaller where it would be longer. `towards`: it runs
@@ -152,7 +140,7 @@ class WordsContent(Drawn):
         return self
 
 
-class DimensionContent(Drawn):
+class DimensionContent(Content):
     """A dimension line beside two points, `away` from them (to the left of the way from start to end is negative)."""
 
     start: Pair
@@ -163,7 +151,7 @@ class DimensionContent(Drawn):
     size: Formula
 
 
-class RepeatContent(Drawn):
+class RepeatContent(Content):
     """The elements so many times; `name` is 1, 2, ... `most`: however large the number becomes."""
 
     times: Formula
@@ -173,7 +161,7 @@ class RepeatContent(Drawn):
     draw: Annotated[tuple[ElementContent, ...], Bound(min_length=1)]
 
 
-class EachContent(Drawn):
+class EachContent(Content):
     """The elements for each instance of a component that is there, whose own names they may use."""
 
     component: Code
@@ -181,7 +169,7 @@ class EachContent(Drawn):
     draw: Annotated[tuple[ElementContent, ...], Bound(min_length=1)]
 
 
-class GroupedContent(Drawn):
+class GroupedContent(Content):
     """Elements together: moved, turned (degrees, about a point) and scaled."""
 
     draw: Annotated[tuple[ElementContent, ...], Bound(min_length=1)]
@@ -192,7 +180,7 @@ class GroupedContent(Drawn):
     values: Annotated[tuple[ValueContent, ...], Bound(max_length=100)] = ()
 
 
-class ShownContent(Drawn):
+class ShownContent(Content):
     """One of the drawing's shapes, with the numbers that it takes."""
 
     shape: Code
@@ -204,7 +192,7 @@ KINDS: Final = (
 )  # fmt: skip
 
 
-class ElementContent(Drawn):
+class ElementContent(Content):
     """One element: one of the KINDS, where `when` holds. `width`: of its line."""
 
     when: Formula | None = None
@@ -244,7 +232,7 @@ class ElementContent(Drawn):
         return holder.draw if holder is not None else ()
 
 
-class ShapeContent(Drawn):
+class ShapeContent(Content):
     """Elements that are shown several times, with numbers of their own. A shape may show those before it."""
 
     id: Code
@@ -252,7 +240,7 @@ class ShapeContent(Drawn):
     draw: Annotated[tuple[ElementContent, ...], Bound(min_length=1)]
 
 
-class DrawingContent(Drawn):
+class DrawingContent(Content):
     """A drawing of `width` by `height`: any unit, as long as all is drawn in it."""
 
     width: Formula

@@ -17,6 +17,7 @@ from babel.numbers import get_currency_precision, list_currencies
 from catalog.cells import ANYTHING, BadCell, interval
 from catalog.components import NUMBER, instance_id, most_of
 from catalog.content import MAXIMUM_CODE, parsed
+from catalog.draw import compile_drawing
 from catalog.explode import LineFact, NotMakeable, PlantFacts, components_of, explode
 from catalog.factory import FactoryContent, LineContent, PlantContent
 from catalog.manufacturing import ManufacturingContent
@@ -944,6 +945,7 @@ def tried_problems(
     """
     problem = state(product)
     seen: set[tuple[str, Path]] = set()
+    drawing = compile_drawing(product, problem)
     try:
         variants = sample(compiled, SAMPLE, 0)
     except OutOfTime:
@@ -956,6 +958,12 @@ def tried_problems(
                 if (section, finding.path) not in seen:
                     seen.add((section, finding.path))
                     yield section, finding
+            if drawing is not None and ("product", ("drawing",)) not in seen:
+                try:
+                    drawing.svg(variant, "en", "")
+                except ArithmeticError:
+                    seen.add(("product", ("drawing",)))
+                    yield "product", _by_zero(("drawing",), None, problem, variant)
 
 
 def faults_of(

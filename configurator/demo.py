@@ -251,7 +251,8 @@ def _variant(random: Random, offer: Offer) -> Variant:
         for decision in preset_decisions(content, random.choice(content.presets).id):
             if not isinstance(decision, Choose) or decision.group != GroupId(content.groups[1].id):
                 wishes[str(decision.group if isinstance(decision, Choose) else decision.parameter)] = decision
-    conditions = {str(one.id): one.when for one in (*offer.problem.groups, *offer.problem.parameters)}
+    conditions = {str(group.id): group.when for group in offer.problem.groups}
+    conditions |= {str(parameter.id): parameter.when for parameter in offer.problem.parameters}
     given: tuple[Decision, ...] = ()
     for name in offer.compiled.names.number:  # a measure of many values is not given up for an option
         if conditions[name] is None and offer.compiled.possible((*given, wishes[name]), Clock.of(1.0)):
