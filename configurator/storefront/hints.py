@@ -270,10 +270,16 @@ def _fewest(
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What choosing an option would change. `also`: the other groups that would get another option."""
+    """What choosing an option would change.
+
+    `also`: the other groups that would get another option; `numbers`: the numbers that would be others; `variant`: the
+    nearest completion itself.
+    """
 
     gross_minor: int
-    also: tuple[Pair, ...] = ()
+    also: tuple[Pair, ...]
+    numbers: tuple[tuple[ParameterId, int], ...]
+    variant: Variant
 
 
 def differences(
@@ -303,7 +309,8 @@ def differences(
             priced[more] = gross_of(offer.prices, total + more, country=country) - gross
         also = ((group, option) for group, chosen in changes.chosen.items() for option in sorted(chosen))
         others = tuple(one for one in also if one != pair and one[1] not in standing.chosen[one[0]])
-        found[pair] = Difference(priced[more], others)
+        numbers = tuple((name, number) for name, number in changes.numbers.items() if number != standing.numbers[name])
+        found[pair] = Difference(priced[more], others, numbers, changes.of(standing))
     return found
 
 

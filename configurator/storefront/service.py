@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 
 from flask_babel import lazy_gettext as _l
 from sqlmodel import col, select
@@ -15,7 +15,7 @@ from catalog.products import Product, TextContent
 from catalog.state import preset_decisions, text_limits, text_usable, wished_in
 from configurator import db
 from configurator.errors import DomainError, InvalidInput, NoDate, NotFound
-from configurator.planning.promise import Destination, Forecast, forecast, zone_of
+from configurator.planning.promise import Destination, Forecast, forecast, forecast_each, zone_of
 from configurator.sales.configurations import (
     Selection,
     configuration_by_token,
@@ -95,11 +95,21 @@ class RepairOffer:
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """What the option cards say: price differences, and the decisions that exclude or imply an option."""
+    """What the option cards say: price differences, and the decisions that exclude or imply an option.
+
+    `dates`: the day on which each option's nearest completion would arrive (None: no room); those that are missing
+    took more time than there was.
+    """
 
     differences: Mapping[Pair, Difference]
     excluded: Mapping[Pair, tuple[Pair, ...]]
     implied: Mapping[Pair, tuple[Pair, ...]]
+    dates: Mapping[Pair, date | None]
+
+    @property
+    def waiting(self) -> frozenset[Pair]:
+        """The options whose date is not known yet."""
+        return frozenset(self.differences.keys() - self.dates.keys())
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,8 +367,11 @@ def preset_price(offer: Offer, preset_id: str, country: str) -> Price | None:
 # --- the cards --------------------------------------------------------------------------------------------------------
 
 
-def hints(answered: Click) -> Hints:
-    """What each option of the answer would cost, and which decisions exclude or imply it."""
+def hints(answered: Click, *, dates_seconds: float = 0.0, now: datetime | None = None) -> Hints:
+    """What each option of the answer would cost and change, and which decisions exclude or imply it.
+
+    `dates_seconds`: the time for their dates, by one state of the present schedule.
+    """
     offer, index = answered.offer, index_of(answered.offer)
     wanted: list[Pair] = []
     excluded: dict[Pair, tuple[Pair, ...]] = {}
@@ -375,7 +388,16 @@ def hints(answered: Click) -> Hints:
     found = differences(
         offer, answered.decisions, prefer, answered.standing, answered.price, answered.country, wanted, _DIFFERENCES
     )
-    return Hints(found, excluded, implied)
+    variants = [_carrying(offer, difference.variant) for difference in found.values()]
+    to = Destination(answered.country, zone_of(answered.country))
+    forecasts = forecast_each(offer, variants, to, seconds=dates_seconds, now=now) if dates_seconds else ()
+    arrivals = (None if one is None else one.arrives_on for one in forecasts)
+    return Hints(found, excluded, implied, dict(zip(found, arrivals, strict=False)))
+
+
+def _carrying(offer: Offer, variant: Variant) -> Variant:
+    """The variant with the texts that it may carry: they are made too."""
+    return replace(variant, texts=usable_texts(offer, variant, variant.texts)) if variant.texts else variant
 
 
 # --- texts ------------------------------------------------------------------------------------------------------------

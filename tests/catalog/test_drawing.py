@@ -102,9 +102,10 @@ for level in range(3):
 DEEP = "line: {start: [0, 0], end: [1, 1]}"
 for _level in range(12):
     DEEP = f"group: {{draw: [{{{DEEP}}}]}}"
-DOUBLING = "    shapes:\n      - {id: s0, draw: [{line: {start: [0, 0], end: [1, 1]}}]}\n" + "".join(
-    f"      - {{id: s{n}, draw: [{{show: {{shape: s{n - 1}}}}}, {{show: {{shape: s{n - 1}}}}}]}}\n" for n in range(1, 50)
-)
+DOUBLING = "    shapes:\n      - {id: s0, draw: [{line: {start: [0, 0], end: [1, 1]}}]}\n"
+for number in range(1, 50):
+    TWICE = f"{{show: {{shape: s{number - 1}}}}}"
+    DOUBLING += f"      - {{id: s{number}, draw: [{TWICE}, {TWICE}]}}\n"
 
 
 @pytest.mark.parametrize(("body", "words"), [
@@ -172,7 +173,8 @@ def test_a_shape_takes_its_numbers_and_forgets_them() -> None:
 
 
 def test_a_dimension_says_its_number_beside_its_line() -> None:
-    svg = drawn("    draw:\n      - {dimension: {start: [0, 50], end: [height * 2, 50], away: 10, number: height, size: 6}}\n")
+    line = "{start: [0, 50], end: [height * 2, 50], away: 10, number: height, size: 6}"
+    svg = drawn(f"    draw:\n      - {{dimension: {line}}}\n")
     text = svg.find(f"{SVG}text")
     assert text is not None and text.text == "25 mm"
     assert (text.attrib["x"], "transform" in text.attrib) == ("25", False)
@@ -208,7 +210,8 @@ def test_nothing_but_shapes_colours_and_words_comes_out(name: str) -> None:
             for one in svg.iter():
                 tag = one.tag.removeprefix(SVG)
                 assert set(one.attrib) <= ALLOWED[tag] | PEN
-                assert all(re.fullmatch(r"none|#[0-9a-f]{6}", one.attrib.get(pen, "none")) for pen in ("fill", "stroke"))
+                colours = [one.attrib.get(pen, "none") for pen in ("fill", "stroke")]
+                assert all(re.fullmatch(r"none|#[0-9a-f]{6}", colour) for colour in colours)
             numbers = re.findall(r"-?\d+(?:\.\d+)?", svg.attrib["viewBox"])
             assert 0 < float(numbers[2]) <= 10_000 and 0 < float(numbers[3]) <= 10_000
 
