@@ -167,7 +167,8 @@ def test_it_ends_at_once_when_it_is_stopped_and_keeps_what_it_has() -> None:
     problem = SchedulingProblem((ALWAYS,), (order("a", 2, due=3), order("b", 4, due=20)))
     told: list[Progress] = []
     found = remedies(
-        problem, standing(b=(0, 4), a=(4, 6)), WorkOrderId("a"), seconds=600, stop=lambda: bool(told and told[-1].found),
+        problem, standing(b=(0, 4), a=(4, 6)), WorkOrderId("a"), seconds=600,
+        stop=lambda: bool(told and told[-1].found),
         report=told.append,
     )  # fmt: skip
     assert [remedy.action.kind for remedy in found] == [Kind.MOVE]
