@@ -36,7 +36,9 @@ KERNELS = (
     "solver.scheduling.sequences",
     "solver.scheduling.queues",
     "solver.scheduling.dispatch",
+    "solver.scheduling.critical",
     "solver.scheduling.anneal",
+    "solver.scheduling.tabu",
     "solver.configuration.mixed_passes",
 )  # the modules that have kernels, those that compile longest last: they are begun first
 

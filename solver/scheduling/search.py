@@ -15,6 +15,7 @@ from enum import StrEnum
 from random import Random
 from threading import Event, Thread
 from time import monotonic
+from typing import Any
 
 from solver.cp import Limits, Stop
 from solver.scheduling import exact
@@ -29,6 +30,7 @@ from solver.scheduling.movement import held_back
 from solver.scheduling.problem import InvalidProblem, OperationId, SchedulingProblem, WorkOrderId
 from solver.scheduling.repair import repaired
 from solver.scheduling.schedule import PROMISES_FIRST, Evaluation, Objective, Part, Schedule, evaluate
+from solver.scheduling.tabu import knows, tabu
 
 BROKEN = 10_000_000  # for the local search one broken promise weighs so many seconds of the dearest weighted part
 OVER = 20  # and every second over it so many
@@ -278,14 +280,14 @@ class _Run:
         seeds = [self.random.randrange(1 << 30) for _ in range(self.cores)]
 
         def run(core: int) -> tuple[int, Schedule | None]:
-            return self._annealed(arrays, weights, seeds[core], until, first=core == 0)
+            return self._searched(arrays, weights, seeds[core], until, first=core == 0)
 
         if self.cores == 1:
             return [run(0)]
         with ThreadPoolExecutor(self.cores) as pool:
             return list(pool.map(run, range(self.cores)))
 
-    def _annealed(
+    def _searched(
         self, arrays: Arrays, weights: Mapping[Part, int], seed: int, until: float, *, first: bool
     ) -> tuple[int, Schedule | None]:
         """How many moves were made, and what came of them; only the first of several speaks."""
@@ -299,11 +301,15 @@ class _Run:
                 self.clock.moves = before + made
                 self.report()
 
+        columns = arrays.columns(self.best)
+        limits: dict[str, Any] = {"seconds": seconds, "moves": moves, "seed": seed, "report": tell}
+        limits["stop"] = lambda: self.clock.over(until)
         try:
-            found = annealed(
-                arrays, arrays.columns(self.best), weights_of(weights), seconds=seconds, moves=moves, seed=seed,
-                stop=lambda: self.clock.over(until), report=tell,
-            )  # fmt: skip
+            if self.objective.parts == (Part.MAKESPAN,) and knows(arrays):
+                bound = self.least.parts[Part.MAKESPAN] if self.least is not None else 0
+                found = tabu(arrays, columns, bound=bound, **limits)
+            else:
+                found = annealed(arrays, columns, weights_of(weights), **limits)
         except Untimed:  # facts that overlap
             return 0, None
         finally:

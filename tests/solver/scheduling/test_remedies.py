@@ -177,7 +177,7 @@ def test_it_ends_at_once_when_it_is_stopped_and_keeps_what_it_has() -> None:
 
 def test_a_late_bicycle_among_many() -> None:
     """Of a busy plant the latest order: what is told is judged, ranked, and breaks no promise that it does not name."""
-    plain = replace(bicycle_problem(1), orders=tuple(bicycle_orders(120, 1, days=5)))
+    plain = replace(bicycle_problem(1), orders=tuple(bicycle_orders(160, 1, days=2)))
     schedule = dispatch(plain)
     done = evaluate(plain, schedule).completion
     problem = replace(plain, orders=tuple(
