@@ -37,23 +37,8 @@ from solver.scheduling.arrays import (
     Words,
 )
 from solver.scheduling.problem import NEVER
-from solver.scheduling.sequences import (
-    AFTER,
-    BEFORE,
-    END,
-    FAMILY,
-    LENGTH,
-    MODE,
-    ROW,
-    START,
-    enqueue,
-    link,
-    ready_at,
-    setup_at,
-    take_next,
-    timed,
-    unlink,
-)
+from solver.scheduling.sequences import enqueue, link, ready_at, setup_at, take_next, timed, unlink
+from solver.scheduling.state import AFTER, BEFORE, END, FAMILY, LENGTH, MODE, ROW, START
 from solver.scheduling.timing import after_setup
 
 # --- the header of t ---

@@ -23,6 +23,7 @@ from solver.native import kernel
 from solver.scheduling.anneal import Annealed, Untimed
 from solver.scheduling.arrays import (
     LINE_AT,
+    LINE_BATCH,
     LINE_FAMILY,
     LINE_PLANT,
     LINE_UNLIMITED,
@@ -37,6 +38,7 @@ from solver.scheduling.arrays import (
     ORDER_AT,
     PRED_AT,
     PRED_OP,
+    RESOURCES,
     SUCC_AT,
     SUCC_OP,
     Arrays,
@@ -67,19 +69,8 @@ from solver.scheduling.critical import (
     undone,
 )
 from solver.scheduling.problem import NEVER
-from solver.scheduling.sequences import (
-    AFTER,
-    BEFORE,
-    END,
-    FAMILY,
-    LENGTH,
-    MODE,
-    ROW,
-    START,
-    ready_at,
-    settle,
-    work_of,
-)
+from solver.scheduling.sequences import ready_at, settle, work_of
+from solver.scheduling.state import AFTER, BEFORE, END, FAMILY, LENGTH, MODE, ROW, START
 from solver.scheduling.timing import setup_of
 
 # --- more of the header of t ---
@@ -556,6 +547,11 @@ class Search:
 def _apart(one: Columns, other: Columns) -> float:
     """How different two schedules are: shares of operations in other modes and with other starts, summed."""
     return float((one[0] != other[0]).mean() + (one[1] != other[1]).mean())
+
+
+def knows(arrays: Arrays) -> bool:
+    """Whether the problem is one of sequences on lines alone: without resources and ovens."""
+    return not arrays.words[RESOURCES] and not arrays.column(LINE_BATCH, int(arrays.words[LINES])).any()
 
 
 def tabu(
