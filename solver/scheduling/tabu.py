@@ -289,8 +289,6 @@ def _laid(s: Any, w: Any, t: Any) -> None:
         line = s[s[MODE_LINE] + mode]
         w[w[MODE] + op], w[w[FAMILY] + op] = mode, s[s[MODE_FAMILY] + mode]
         w[before + op] = w[w[AFTER] + op] = -1
-        if s[s[OP_FIXED] + op]:
-            w[w[START] + op], w[w[END] + op] = t[t[KEPT] + n + op], t[t[KEPT] + 2 * n + op]
         if s[s[LINE_UNLIMITED] + line]:
             continue
         row, length = w[ROW] + s[s[LINE_AT] + line], w[LENGTH] + line
@@ -438,7 +436,7 @@ class _Kind:
 class Search:
     """The state of the kernels, and the best schedules so far, the newest last."""
 
-    def __init__(self, arrays: Arrays, seed: int) -> None:
+    def __init__(self, arrays: Arrays, columns: Columns, seed: int) -> None:
         self.arrays, self.s = arrays, arrays.words
         self.n, modes = len(arrays.operations), len(arrays.modes)
         self.mean = float(arrays.column(MODE_TIME, modes).mean()) if modes else 0.0
@@ -450,13 +448,17 @@ class Search:
         self.random = np.random.default_rng(seed)
         self.elites: list[tuple[int, Columns]] = []
         self.accepted = 0
-        self.w = work_of(arrays, arrays.column(MODE_AT, self.n), *np.zeros((2, self.n), dtype=np.int64))
+        self.w = work_of(arrays, *columns)
+        self.fixed, self.stood = arrays.column(OP_FIXED, self.n) == 1, columns[1:]
 
     def begin(self, columns: Columns) -> bool:
         """Start a phase with all operations; False if the sequences cannot be timed."""
         s, w, t, n = self.s, self.w, self.t, self.n
-        t[t[KEPT] : t[KEPT] + 3 * n] = np.concatenate(columns)
-        t[t[ORDER] : t[ORDER] + n] = np.lexsort((columns[2], columns[1]))
+        mode, start, end = columns
+        t[t[ORDER] : t[ORDER] + n] = np.lexsort((end, start))
+        t[t[KEPT] : t[KEPT] + n] = mode
+        for section, found, stood in ((START, start, self.stood[0]), (END, end, self.stood[1])):
+            w[w[section] : w[section] + n] = np.where(self.fixed, stood, found)
         _laid(s, w, t)
         if not settle(s, w):
             return False
@@ -536,11 +538,10 @@ class Search:
     def shaken(self, one: Columns) -> Columns:
         """A schedule with random lines for half of the operations, and orders that are hurried or held up at random."""
         first = self.arrays.column(MODE_AT, self.n + 1)
-        free = self.arrays.column(OP_FIXED, self.n) == 0
         mode = first[:-1] + (self.random.random(self.n) * np.diff(first)).astype(np.int64)
-        mode = np.where((self.random.random(self.n) < 0.5) & free, mode, one[0])
+        mode = np.where((self.random.random(self.n) < 0.5) & ~self.fixed, mode, one[0])
         hurry = 1 + (1000 * np.exp(0.5 * self.random.standard_normal(len(self.arrays.problem.orders)))).astype(np.int64)
-        start = one[1] * np.where(free, hurry[self.arrays.column(OP_ORDER, self.n)], 1000)
+        start = one[1] * np.where(self.fixed, 1000, hurry[self.arrays.column(OP_ORDER, self.n)])
         return mode, start, start + 1
 
 
@@ -570,7 +571,7 @@ def tabu(
     `bound`: no schedule is shorter, so the search ends with one of that length. With `moves` the result depends on the
     seed only. `report` gets the moves so far. What is fixed stays. Raises Untimed.
     """
-    search = Search(arrays, seed)
+    search = Search(arrays, columns, seed)
     if not search.begin(columns):
         raise Untimed
     n = len(arrays.operations)
@@ -596,13 +597,8 @@ def tabu(
             kind.success = 0.9 * kind.success + better
             if not better:
                 kind.work *= GROWTH ** (kind.size / n)
-            if LOGGING:
-                print(f"{monotonic() - began:.1f}", kind, better, search.t[BEST], search.t[WORK], sorted(e[0] for e in search.elites))
             kind = search.draw(kinds)
             search.again(kind)
     search.end()
     cost, best = search.best
     return Annealed(*best, cost, made, search.accepted)
-
-
-LOGGING = False

@@ -109,8 +109,9 @@ def one_after_another(arrays: Arrays, seed: int) -> Columns:
 def begun(problem: SchedulingProblem, seed: int) -> Search:
     """A search that stands at a bad schedule."""
     arrays = arrays_of(problem)
-    search = Search(arrays, seed)
-    assume(search.begin(one_after_another(arrays, seed)))
+    columns = one_after_another(arrays, seed)
+    search = Search(arrays, columns, seed)
+    assume(search.begin(columns))
     return search
 
 
@@ -308,7 +309,7 @@ def test_the_search_stops_when_it_is_told_to_and_at_the_bound() -> None:
     heard: list[int] = []
     tabu(arrays, columns, moves=10**9, stop=lambda: len(heard) > 3, report=heard.append)
     assert len(heard) == 4 and heard[0] == 0 and heard == sorted(set(heard))
-    search = Search(arrays, 0)
+    search = Search(arrays, columns, 0)
     assert search.begin(columns)
     assert tabu(arrays, columns, moves=10**9, bound=int(search.t[BEST])).moves == 0
 
