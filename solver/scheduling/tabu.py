@@ -79,13 +79,18 @@ from solver.scheduling.timing import setup_of
     WORK,  # of the phase: moves looked at and words changed, a measure of time that does not depend on the machine
     BEST,  # the least makespan of the phase
     BETTERED,  # WORK when it was found
-    OP, OP_MODE, OP_PLACE, ESTIMATE, EXTRA, TIES,  # the best move that is not tabu; how many are as good
+    OP, OP_MODE, OP_PLACE, ESTIMATE, SCORE, TIES,  # the best move that is not tabu; how many are as good
+    LIMIT,  # of the estimates, where not the shortest path alone counts
+    BY_PATH, BY_LINE,  # what a second of the longest path counts in a score, and one of time taken on lines
     TABU, TABU_MODE, TABU_PLACE, TABU_TIES,  # any move that is
     BARRED,  # of each mode: the step up to which it may not be taken up again
     KEPT,  # mode, start and end of each operation in the best schedule of the phase
     OUT,  # what is taken out
-) = range(HIGH + 1, HIGH + 18)  # fmt: skip
+    WEIGHT, STYLE,
+) = range(HIGH + 1, HIGH + 23)  # fmt: skip
 MOST_OUT = 64
+FARTHEST = 1 << 62
+PATH_ALONE = 1 << 20  # seconds on lines then only decide between paths of one length
 LONGEST = 128  # operations of a path that a tabu step looks at
 
 HEATS = (0.0, 0.05, 0.2)  # of phases: the first temperature in mean durations; 0: tabu search
@@ -100,18 +105,30 @@ Columns = tuple[Words, Words, Words]
 
 @kernel("void(int64[::1], uint64[::1], int64, int64, int64, int64, int64)")
 def _offer(t: Any, r: Any, op: int, mode: int, place: int, estimate: int, extra: int) -> None:
-    """Keep a move if none so far has a shorter longest path, nor an equal one with less `extra` time on lines."""
+    """Keep a move if none so far has a lower score: the longest path and `extra` seconds on lines, weighed."""
     t[WORK] += 1
+    if estimate > t[LIMIT]:
+        return
     if t[t[BARRED] + mode] > t[STEP] and estimate >= t[BEST]:
         t[TABU_TIES] += 1
         if below(r, t[TABU_TIES]) == 0:
             t[TABU], t[TABU_MODE], t[TABU_PLACE] = op, mode, place
         return
-    if estimate > t[ESTIMATE] or (estimate == t[ESTIMATE] and extra > t[EXTRA]):
+    score = estimate * t[BY_PATH] + extra * t[BY_LINE]
+    if score > t[SCORE]:
         return
-    t[TIES] = 1 if estimate < t[ESTIMATE] or extra < t[EXTRA] else t[TIES] + 1
+    t[TIES] = 1 if score < t[SCORE] else t[TIES] + 1
     if t[TIES] == 1 or below(r, t[TIES]) == 0:
-        t[OP], t[OP_MODE], t[OP_PLACE], t[ESTIMATE], t[EXTRA] = op, mode, place, estimate, extra
+        t[OP], t[OP_MODE], t[OP_PLACE], t[ESTIMATE], t[SCORE] = op, mode, place, estimate, score
+        if t[BY_PATH] == PATH_ALONE:
+            t[LIMIT] = estimate
+
+
+@kernel("void(int64[::1], int64, int64)")
+def ask(t: Any, limit: int, by_path: int) -> None:
+    """Forget the moves: the next ones are offered."""
+    t[LIMIT], t[SCORE], t[TIES], t[TABU_TIES] = limit, FARTHEST, 0, 0
+    t[BY_PATH], t[BY_LINE] = by_path, 1
 
 
 @kernel("int64(int64[::1], int64[::1], int64, int64)")
@@ -179,7 +196,7 @@ def elsewhere(s: Any, w: Any, t: Any, r: Any, op: int, mode: int, least: int) ->
             room = not (s[s[OP_FIXED] + after] and start + duration + setup > w[w[START] + after])
         if room:
             _offer(t, r, op, mode, place, max(least, start + duration + rest), extra)
-        if (done and start > ready) or start + duration + tail > t[ESTIMATE]:
+        if (done and start > ready and t[BY_PATH] == PATH_ALONE) or start + duration + tail > t[LIMIT]:
             break
         place += 1
 
@@ -208,7 +225,7 @@ def _later(s: Any, w: Any, t: Any, r: Any, op: int, place: int) -> None:
             after = w[row + place + 1]
             rest = max(rest, setup_of(s, line, family, w[w[FAMILY] + after]) + _way(s, w, t, after))
         _offer(t, r, op, mode, place, start + duration + rest, duration)
-        if start + duration + tail > t[ESTIMATE]:
+        if start + duration + tail > t[LIMIT]:
             break
 
 
@@ -238,7 +255,7 @@ def _sooner(s: Any, w: Any, t: Any, r: Any, op: int, place: int) -> None:
         start = max(ready, end + setup_of(s, line, known, family))
         rest = max(tail, way + setup_of(s, line, family, last))
         _offer(t, r, op, mode, place, start + duration + rest, duration)
-        if ready + duration + rest > t[ESTIMATE]:
+        if ready + duration + rest > t[LIMIT]:
             break
 
 
@@ -308,7 +325,7 @@ def tabu_steps(s: Any, w: Any, t: Any, r: Any, steps: int, patience: int) -> int
         t[STEP] += 1
         size = critical_path(s, w, t, r)
         t[WORK] += size + 1
-        t[ESTIMATE], t[EXTRA], t[TIES], t[TABU_TIES] = NEVER, NEVER, 0, 0
+        ask(t, NEVER, PATH_ALONE)
         for i in range(min(size, LONGEST)):
             neighbours(s, w, t, r, t[t[PATH] + (i if size <= LONGEST else below(r, size))])
         op, mode, place = t[OP], t[OP_MODE], t[OP_PLACE]
@@ -382,7 +399,7 @@ def _chosen(s: Any, w: Any, t: Any, r: Any, most: int) -> int:
 @kernel("int64(int64[::1], int64[::1], int64[::1], uint64[::1], int64, int64)")
 def _put_in(s: Any, w: Any, t: Any, r: Any, op: int, limit: int) -> int:
     """Put an operation where the longest path over it is shortest; 0 if that is longer than `limit`."""
-    t[ESTIMATE], t[EXTRA], t[TIES] = limit, NEVER, 0
+    ask(t, limit, t[WEIGHT])
     for mode in range(s[s[MODE_AT] + op], s[s[MODE_AT] + op + 1]):
         elsewhere(s, w, t, r, op, mode, 0)
     if t[TIES] == 0 or not drop(s, w, t, op, t[OP_MODE], t[OP_PLACE]) or not flow(s, w, t):
@@ -405,6 +422,8 @@ def recreate_steps(
         t[STEP] += 1
         hot = temperature * 0.1 ** (t[WORK] / length)
         limit = t[MAKESPAN] + int(-hot * np.log((below(r, 1 << 30) + 1) / (1 << 30)))
+        style = t[STYLE] if t[STYLE] < 3 else below(r, 3)
+        t[WEIGHT] = PATH_ALONE if style == 0 else 4 if style == 1 else 1
         number = _chosen(s, w, t, r, most)
         t[LOG_SIZE] = 0
         for i in range(number):

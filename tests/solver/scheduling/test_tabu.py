@@ -53,13 +53,14 @@ from solver.scheduling.sequences import BEFORE, END, LENGTH, MODE, START, settle
 from solver.scheduling.tabu import (
     BEST,
     ESTIMATE,
-    EXTRA,
     OP,
     OP_MODE,
     OP_PLACE,
+    PATH_ALONE,
     TIES,
     Columns,
     Search,
+    ask,
     elsewhere,
     neighbours,
     recreate_steps,
@@ -121,7 +122,7 @@ def lifted(search: Search, op: int) -> tuple[int, ...]:
     t[LOG_SIZE] = 0
     lift(s, w, t, op)
     assert flow(s, w, t)
-    t[ESTIMATE], t[EXTRA], t[TIES] = NEVER, NEVER, 0
+    ask(t, NEVER, PATH_ALONE)
     first = search.arrays.column(MODE_AT, len(search.arrays.operations) + 1)
     for mode in range(int(first[op]), int(first[op + 1])):
         elsewhere(s, w, t, search.r, op, mode, 0)
@@ -237,7 +238,7 @@ def test_the_move_of_a_critical_operation_is_never_worse_than_estimated(seed: in
         path = t[t[PATH] : t[PATH] + length].tolist()
         assert w[w[END] + path[0]] == t[MAKESPAN]
         assert all(w[w[END] + b] <= w[w[START] + a] for a, b in pairwise(path))
-        t[ESTIMATE], t[EXTRA], t[TIES] = NEVER, NEVER, 0
+        ask(t, NEVER, PATH_ALONE)
         op = path[seed % length]
         neighbours(s, w, t, search.r, op)
         if not t[TIES]:
