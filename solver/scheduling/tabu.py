@@ -81,13 +81,12 @@ from solver.scheduling.timing import setup_of
     BETTERED,  # WORK when it was found
     OP, OP_MODE, OP_PLACE, ESTIMATE, SCORE, TIES,  # the best move that is not tabu; how many are as good
     LIMIT,  # of the estimates, where not the shortest path alone counts
-    BY_PATH, BY_LINE,  # what a second of the longest path counts in a score, and one of time taken on lines
+    BY_PATH,  # what a second of the longest path counts in a score, where one of time on lines counts 1
     TABU, TABU_MODE, TABU_PLACE, TABU_TIES,  # any move that is
     BARRED,  # of each mode: the step up to which it may not be taken up again
     KEPT,  # mode, start and end of each operation in the best schedule of the phase
     OUT,  # what is taken out
-    WEIGHT, STYLE,
-) = range(HIGH + 1, HIGH + 23)  # fmt: skip
+) = range(HIGH + 1, HIGH + 20)  # fmt: skip
 MOST_OUT = 64
 FARTHEST = 1 << 62
 PATH_ALONE = 1 << 20  # seconds on lines then only decide between paths of one length
@@ -114,7 +113,7 @@ def _offer(t: Any, r: Any, op: int, mode: int, place: int, estimate: int, extra:
         if below(r, t[TABU_TIES]) == 0:
             t[TABU], t[TABU_MODE], t[TABU_PLACE] = op, mode, place
         return
-    score = estimate * t[BY_PATH] + extra * t[BY_LINE]
+    score = estimate * t[BY_PATH] + extra
     if score > t[SCORE]:
         return
     t[TIES] = 1 if score < t[SCORE] else t[TIES] + 1
@@ -128,7 +127,7 @@ def _offer(t: Any, r: Any, op: int, mode: int, place: int, estimate: int, extra:
 def ask(t: Any, limit: int, by_path: int) -> None:
     """Forget the moves: the next ones are offered."""
     t[LIMIT], t[SCORE], t[TIES], t[TABU_TIES] = limit, FARTHEST, 0, 0
-    t[BY_PATH], t[BY_LINE] = by_path, 1
+    t[BY_PATH] = by_path
 
 
 @kernel("int64(int64[::1], int64[::1], int64, int64)")
@@ -396,10 +395,10 @@ def _chosen(s: Any, w: Any, t: Any, r: Any, most: int) -> int:
     return number
 
 
-@kernel("int64(int64[::1], int64[::1], int64[::1], uint64[::1], int64, int64)")
-def _put_in(s: Any, w: Any, t: Any, r: Any, op: int, limit: int) -> int:
-    """Put an operation where the longest path over it is shortest; 0 if that is longer than `limit`."""
-    ask(t, limit, t[WEIGHT])
+@kernel("int64(int64[::1], int64[::1], int64[::1], uint64[::1], int64, int64, int64)")
+def _put_in(s: Any, w: Any, t: Any, r: Any, op: int, limit: int, by_path: int) -> int:
+    """Put an operation where the score is lowest; 0 if no longest path over it is within `limit`."""
+    ask(t, limit, by_path)
     for mode in range(s[s[MODE_AT] + op], s[s[MODE_AT] + op + 1]):
         elsewhere(s, w, t, r, op, mode, 0)
     if t[TIES] == 0 or not drop(s, w, t, op, t[OP_MODE], t[OP_PLACE]) or not flow(s, w, t):
@@ -422,15 +421,15 @@ def recreate_steps(
         t[STEP] += 1
         hot = temperature * 0.1 ** (t[WORK] / length)
         limit = t[MAKESPAN] + int(-hot * np.log((below(r, 1 << 30) + 1) / (1 << 30)))
-        style = t[STYLE] if t[STYLE] < 3 else below(r, 3)
-        t[WEIGHT] = PATH_ALONE if style == 0 else 4 if style == 1 else 1
         number = _chosen(s, w, t, r, most)
         t[LOG_SIZE] = 0
         for i in range(number):
             lift(s, w, t, t[t[OUT] + i])
         ok = flow(s, w, t)
+        way = below(r, 3)
+        by_path = PATH_ALONE if way == 0 else 2 - way  # or as much as time on lines, or not at all within the limit
         for i in range(number):
-            ok = ok and _put_in(s, w, t, r, t[t[OUT] + i], limit)
+            ok = ok and _put_in(s, w, t, r, t[t[OUT] + i], limit, by_path)
         t[WORK] += t[LOG_SIZE] + 10
         if not ok:
             undone(s, w, t)
