@@ -24,6 +24,7 @@ from solver.scheduling.anneal import Annealed, Untimed
 from solver.scheduling.arrays import (
     LINE_AT,
     LINE_BATCH,
+    LINE_FAMILIES,
     LINE_FAMILY,
     LINE_PLANT,
     LINE_UNLIMITED,
@@ -93,7 +94,7 @@ PATH_ALONE = 1 << 20  # seconds on lines then only decide between paths of one l
 LONGEST = 128  # operations of a path that a tabu step looks at
 
 HEATS = (0.0, 0.05, 0.2)  # of phases: the first temperature in mean durations; 0: tabu search
-WINDOW = 500  # operations that move in a phase when there are many
+WINDOW = 1000  # operations that move in a phase when there are many
 POOL = 6  # schedules that phases start from
 WANTED = 8  # operations or orders that a step takes out at most
 WORK_AT_FIRST = 3e6  # of a phase
@@ -406,6 +407,23 @@ def _put_in(s: Any, w: Any, t: Any, r: Any, op: int, limit: int, by_path: int) -
     return 1 if t[MAKESPAN] <= limit else 0
 
 
+@kernel("int64(int64[::1], int64[::1], int64)")
+def _load(s: Any, w: Any, op: int) -> int:
+    """The time that an operation takes on its line, with the change of setups."""
+    mode = w[w[MODE] + op]
+    line = s[s[MODE_LINE] + mode]
+    load = s[s[MODE_TIME] + mode]
+    if s[s[LINE_FAMILIES] + line] == 1:
+        return int(load)
+    before, after = w[w[BEFORE] + op], w[w[AFTER] + op]
+    known = w[w[FAMILY] + before] if before >= 0 else s[s[LINE_FAMILY] + line]
+    load += setup_of(s, line, known, w[w[FAMILY] + op])
+    if after >= 0:
+        family = w[w[FAMILY] + after]
+        load += setup_of(s, line, w[w[FAMILY] + op], family) - setup_of(s, line, known, family)
+    return int(load)
+
+
 @kernel("UniTuple(int64, 2)(int64[::1], int64[::1], int64[::1], uint64[::1], int64, int64, float64, int64)")
 def recreate_steps(
     s: Any, w: Any, t: Any, r: Any, steps: int, length: int, temperature: float, most: int
@@ -413,6 +431,7 @@ def recreate_steps(
     """So many steps from a settled, arranged state; less when `length` WORK is done. How many, and how many were kept.
 
     What makes the schedule longer is kept as in annealing; the temperature (seconds) falls to a tenth over `length`.
+    The mean load of the lines counts as much as the longest path: less of it will shorten the path in the end.
     """
     taken = 0
     for step in range(steps):
@@ -423,15 +442,18 @@ def recreate_steps(
         limit = t[MAKESPAN] + int(-hot * np.log((below(r, 1 << 30) + 1) / (1 << 30)))
         number = _chosen(s, w, t, r, most)
         t[LOG_SIZE] = 0
+        load = 0
         for i in range(number):
+            load -= _load(s, w, t[t[OUT] + i])
             lift(s, w, t, t[t[OUT] + i])
         ok = flow(s, w, t)
         way = below(r, 3)
         by_path = PATH_ALONE if way == 0 else 2 - way  # or as much as time on lines, or not at all within the limit
         for i in range(number):
             ok = ok and _put_in(s, w, t, r, t[t[OUT] + i], limit, by_path)
+            load += _load(s, w, t[t[OUT] + i])
         t[WORK] += t[LOG_SIZE] + 10
-        if not ok:
+        if not ok or t[MAKESPAN] + load // s[LINES] > limit:
             undone(s, w, t)
             continue
         taken += 1
@@ -442,11 +464,12 @@ def recreate_steps(
 
 @dataclass(slots=True)
 class _Kind:
-    """A kind of phase: its heat, what it starts from, how many operations move, its WORK, how well it did lately."""
+    """A kind of phase: its heat, what it starts from, what moves, its WORK, how well it did lately."""
 
     heat: float
     new: bool  # from between two schedules or from a shaken one, not from the best
-    size: int
+    size: int  # operations that move
+    last: bool = False  # the last ones, instead of any that follow each other
     work: float = WORK_AT_FIRST
     success: float = 1.0
 
@@ -534,6 +557,8 @@ class Search:
             self.begin(self.best[1])
         if kind.size < self.n:
             first = int(self.random.integers(-kind.size // 2, self.n - kind.size // 2))
+            if kind.last:
+                first = self.n - kind.size
             opened(self.s, self.w, self.t, max(0, first), min(self.n, first + kind.size))
 
     def child(self) -> Columns:
@@ -595,7 +620,8 @@ def tabu(
     n = len(arrays.operations)
     kinds = [_Kind(heat, new, n) for heat in HEATS for new in (False, True)]
     if n > 2 * WINDOW:
-        kinds = [_Kind(heat, False, WINDOW, success=3.0) for heat in HEATS if heat] + kinds
+        windows = [_Kind(heat, False, WINDOW, last, success=3.0) for heat in HEATS if heat for last in (True, False)]
+        kinds = windows + kinds
     kind, began, made, chunk = kinds[0], monotonic(), 0, 100
     search.end()
     search.again(kind)
