@@ -330,7 +330,7 @@ def test_a_long_schedule_is_searched_window_by_window(monkeypatch: pytest.Monkey
     problem = open_shop(4, 40, setups=True)
     arrays = arrays_of(problem)
     columns = one_after_another(arrays, 1)
-    found, again = (tabu(arrays, columns, moves=150_000, seed=2) for _ in range(2))
+    found, again = (tabu(arrays, columns, moves=60_000, seed=2) for _ in range(2))
     schedule = arrays.schedule(found.mode, found.start, found.end)
     assert violations(problem, schedule) == ()
     assert found.cost == evaluate(problem, schedule).makespan == again.cost
