@@ -210,7 +210,7 @@ def done_of(s: Any, w: Any, order: int) -> int:
     return int(done)
 
 
-@kernel("int64(int64[::1], int64[::1])")
+@kernel("int64(int64[::1], int64[::1])", allocates=True)
 def settle(s: Any, w: Any) -> int:
     """Time everything by the sequences; 0 if they contradict the routings or what is fixed, or leave the calendar."""
     n = s[OPERATIONS]
