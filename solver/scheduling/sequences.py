@@ -342,7 +342,7 @@ def _one_less(missing: Any, stack: Any, size: int, op: int) -> int:
     return size
 
 
-@kernel("int64(int64[::1], int64[::1])")
+@kernel("int64(int64[::1], int64[::1])", allocates=True)
 def settle(s: Any, w: Any) -> int:
     """Time everything by the sequences; 0 if they contradict the routings or what is fixed, or leave the calendar."""
     n = s[OPERATIONS]
