@@ -21,7 +21,7 @@ from catalog.products import GroupContent, ParameterContent, TextContent
 from catalog.state import preset_decisions, text_limits
 from configurator.i18n import day, language, money, number
 from configurator.sales.configurations import query_of
-from configurator.storefront.address import SHIP_TO, STEP_BACK, Address
+from configurator.storefront.address import MOST_BESIDE, SHIP_TO, STEP_BACK, Address
 from configurator.storefront.drawings import draw
 from configurator.storefront.hints import Difference, Pair
 from configurator.storefront.service import Click, Hints, RepairOffer, countries, hints, preset_price, text_allowed
@@ -207,6 +207,10 @@ class Page:
     spoken: str
     arrives_on: str
     waiting: bool
+    start: Markup
+    keep: Markup
+    compare: Markup | None
+    kept: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +308,10 @@ def page_of(
         spoken=". ".join((_("Total %(price)s", price=total), _("Delivery %(date)s", date=arrives), left_words)),
         arrives_on=_iso(answered),
         waiting=bool(hinted.waiting),
+        start=href(f"{path}/start", address),
+        keep=href(path, address.keeping(MOST_BESIDE)),
+        compare=href(f"{path}/compare", address) if address.beside else None,
+        kept=len(address.beside),
     )
 
 
