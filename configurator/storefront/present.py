@@ -388,7 +388,8 @@ def _pairs(address: Address) -> list[tuple[str, str]]:
     return [*address.choices.items(), *address.rest()]
 
 
-def _list(names: Iterable[str], lang: str) -> str:
+def joined(names: Iterable[str], lang: str) -> str:
+    """Names one after the other, as the language separates them."""
     return ("、" if lang == "zh" else ", ").join(names)
 
 
@@ -453,7 +454,7 @@ class _Words:
             everything = [question for part in parts for question in part.questions]
             yield StepView(
                 step.id, self.text(step.name), parts, sum(q.open for q in everything),
-                _list((q.answer for q in everything if q.answer), self.lang), _list(unasked[step.id], self.lang),
+                joined((q.answer for q in everything if q.answer), self.lang), joined(unasked[step.id], self.lang),
             )
 
     def is_asked(self, when: Expression | None) -> bool:
@@ -487,7 +488,7 @@ class _Words:
         )
         swatches = all(option.swatch for option in group.options)
         taken = [card for card in cards if card.state in ("chosen", "implied", "suggested")]
-        answer = _list((card.name for card in taken), self.lang)
+        answer = joined((card.name for card in taken), self.lang)
         # A group of several is never settled by the rules alone: it is answered once the buyer has touched it.
         left_open = group_id in self.open_questions and (
             exactly_one or (group.minimum > 0 and group.id not in self.address.choices)
@@ -526,10 +527,10 @@ class _Words:
                 else:
                     waiting = True
         elif state is OptionState.EXCLUDED:
-            names = _list(map(self.option_name, self.hinted.excluded.get(pair, ())), self.lang)  # type: ignore[call-overload]
+            names = joined(map(self.option_name, self.hinted.excluded.get(pair, ())), self.lang)  # type: ignore[call-overload]
             note = _("not with %(options)s", options=names) if names else _("not with your other choices")
         elif state is OptionState.IMPLIED:
-            names = _list(map(self.option_name, self.hinted.implied.get(pair, ())), self.lang)  # type: ignore[call-overload]
+            names = joined(map(self.option_name, self.hinted.implied.get(pair, ())), self.lang)  # type: ignore[call-overload]
             note = _("because of %(options)s", options=names) if names else self.state_words["implied"]
         return Card(
             f"o-{group.id}-{option.id}", link, shown, self.text(option.name), self.text(option.benefit),
@@ -547,7 +548,7 @@ class _Words:
         if len(names) > SHOWN_CHANGES + 1:
             more = _("%(num)s more", num=len(names) - SHOWN_CHANGES)
             names = [*names[:SHOWN_CHANGES], more]
-        return _list(names, self.lang)
+        return joined(names, self.lang)
 
     def number(self, parameter: ParameterContent) -> NumberQuestion:
         parameter_id = ParameterId(parameter.id)
@@ -558,7 +559,7 @@ class _Words:
         spans = tuple(span for span in self.answered.domains.numbers[parameter_id] if span[0] in asked)
         unit = unit_in(parameter.unit, self.lang)
         value = int(entered) if entered is not None else standing
-        said_spans = _list((_span(*span) for span in spans), self.lang)
+        said_spans = joined((_span(*span) for span in spans), self.lang)
         steps = []
         for target in (_below(spans, value), _above(spans, value)):
             if target is not None:
@@ -684,6 +685,6 @@ def _also(
         names = {option.id: getattr(option.name, lang) for option in group.options}
         yield (
             getattr(group.name, lang),
-            _list((names[o] for o in names if o in old.chosen[group_id]), lang),
-            _list((names[o] for o in names if o in new.chosen[group_id]), lang),
+            joined((names[o] for o in names if o in old.chosen[group_id]), lang),
+            joined((names[o] for o in names if o in new.chosen[group_id]), lang),
         )

@@ -25,7 +25,7 @@ from configurator.storefront.address import SHIP_TO, Reading, from_compact, read
 from configurator.storefront.columns import budget_of, day_of, needs_of, table_of
 from configurator.storefront.drawings import draw
 from configurator.storefront.forms import CheckoutForm
-from configurator.storefront.present import country_name, dates_of, page_of
+from configurator.storefront.present import country_name, dates_of, joined, page_of, said
 from configurator.storefront.service import Checkout, Click
 from configurator.storefront.start import Wanted, compared, suggest
 
@@ -92,9 +92,12 @@ def start(product: str) -> ResponseReturnValue:
     if suggested is not None and (columns := suggested.columns or suggested.beside):
         empty = replace(reading.address, choices={}, before=())
         table = table_of(offer, columns, empty, path, lang, wanted)
+    asked = needs_of(offer, query, lang)
+    kept = {name: value for name, value in reading.address.choices.items() if name not in {need.id for need in asked}}
+    words = [said(offer, d, lang) for d in selection_from_query(offer, kept, {})[0].decisions]
     return render_template(
         "storefront/start.html", offer=offer, table=table, suggested=suggested, path=path, query=query,
-        needs=needs_of(offer, query, lang), country=reading.address.country, currency=offer.prices.currency,
+        needs=asked, kept=kept.items(), words=joined((f"{name}: {answer}" for name, answer in words), lang), country=reading.address.country, currency=offer.prices.currency,
         countries=[(code, country_name(code)) for code in service.countries(offer)],
     )
 

@@ -142,6 +142,18 @@ def test_the_page_asks_and_answers_side_by_side(client: FlaskClient, bicycle: Of
     assert "Nothing keeps to both" in none and "above your budget" in none
 
 
+def test_what_was_chosen_is_completed_by_every_goal(client: FlaskClient, bicycle: Offer) -> None:
+    page = client.get("/products/bicycle?colour=navy&size=l&lang=en").text
+    link = re.search(r'id="find-start"[^>]* href="([^"]+)"', page)
+    assert link is not None
+    asked = client.get(html.unescape(link[1])).text
+    assert "What you chose is kept: Frame colour: Navy" in asked
+    assert '<input type="hidden" name="colour" value="navy">' in asked  # the size is a question of need itself
+    assert re.search(r'<option value="l" selected>', asked)
+    found = client.get("/products/bicycle/start?find-start=1&colour=navy&size=l&lang=en").text
+    assert found.count('auto">Navy<') == found.count("Go on with this") > 1
+
+
 @pytest.mark.parametrize("query", [
     "budget-most=abc", "budget-most=-5", "arrives-by=soon", "need-purpose=hostile", "size=xxl", "ship-to=US",
     "budget-most=9999999999999999", "need-nothing=1", "compare-with=%7C%7C;;:",

@@ -107,6 +107,8 @@ def test_a_click_answers_with_the_part_and_the_address_to_show(client: FlaskClie
 def test_a_page_has_the_dates_of_its_options_and_a_click_asks_for_them_later(
     client: FlaskClient, bicycle: Offer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(views, "DATES_OF_A_PAGE", 60.0)
+    monkeypatch.setattr(views, "DATES_LATER", 60.0)
     whole = page(client, "/products/bicycle?colour=navy")
     assert "data-dates=" not in whole and "option-date waiting" not in whole
     monkeypatch.setattr(views, "DATES_OF_A_CLICK", 0.0)
