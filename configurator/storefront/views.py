@@ -97,7 +97,8 @@ def start(product: str) -> ResponseReturnValue:
     words = [said(offer, d, lang) for d in selection_from_query(offer, kept, {})[0].decisions]
     return render_template(
         "storefront/start.html", offer=offer, table=table, suggested=suggested, path=path, query=query,
-        needs=asked, kept=kept.items(), words=joined((f"{name}: {answer}" for name, answer in words), lang), country=reading.address.country, currency=offer.prices.currency,
+        needs=asked, kept=kept.items(), words=joined((f"{name}: {answer}" for name, answer in words), lang),
+        country=reading.address.country, currency=offer.prices.currency,
         countries=[(code, country_name(code)) for code in service.countries(offer)],
     )
 
