@@ -521,7 +521,7 @@ class _Words:
                 if difference.gross_minor:
                     price = _difference(difference.gross_minor, total.currency, total.exponent, self.locale)
                 if difference.also or difference.numbers:
-                    also = _("with %(options)s", options=self.changed(difference))
+                    also = _("with %(options)s", options=self.changed(difference, group.id))
                 if pair in self.hinted.dates:
                     later = _date_words(self.hinted.dates[pair], self.answered)  # type: ignore[index]
                 else:
@@ -537,18 +537,38 @@ class _Words:
             option.swatch or "", price, note, also, self.state_words.get(shown, ""), later, waiting,
         )
 
-    def changed(self, difference: Difference) -> str:
-        """What else an option would change, the first of it by name."""
-        product = self.offer.product
-        names = [self.option_name(pair) for pair in difference.also]
+    def changed(self, difference: Difference, group: str) -> str:
+        """What else an option of this group would change, the first of it by name."""
+        names = []
+        for other, option in difference.also:
+            asked = self.question_beside(other, group)
+            names.append(f"{asked} {self.option_name((other, option))}".lstrip())
         for name, value in difference.numbers:
-            parameter = product.parameter(name)
             if value in self.offer.problem.parameter_by_id[name].asked:
-                names.append(f"{self.text(parameter.name)} {number(value)} {unit_in(parameter.unit, self.lang)}")
+                names.append(self.number_beside(self.offer.product.parameter(name), value, group))
         if len(names) > SHOWN_CHANGES + 1:
             more = _("%(num)s more", num=len(names) - SHOWN_CHANGES)
             names = [*names[:SHOWN_CHANGES], more]
         return joined(names, self.lang)
+
+    def question_beside(self, name: str, group: str) -> str:
+        """The name of an instance's question, without the instance where the group is one of it; else nothing."""
+        place = self.places.get(name)
+        if place is None:
+            return ""
+        if place is self.places.get(group):
+            return self.text(place.questions[name])
+        return self.text(self.offer.product.group(name).name)
+
+    def number_beside(self, parameter: ParameterContent, value: int, group: str) -> str:
+        """A number in words: `5 shelves` speaks for itself, millimetres do not."""
+        said = f"{number(value)} {unit_in(parameter.unit, self.lang)}"
+        place = self.places.get(parameter.id)
+        own = place is not None and place is self.places.get(group)
+        if isinstance(parameter.unit, Text) and (own or place is None):
+            return said
+        name = place.questions[parameter.id] if own and place is not None else parameter.name
+        return f"{self.text(name)} {said}"
 
     def number(self, parameter: ParameterContent) -> NumberQuestion:
         parameter_id = ParameterId(parameter.id)
