@@ -25,6 +25,8 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "storefront.configure": PUBLIC,
     "storefront.choose": PUBLIC,
     "storefront.dates": PUBLIC,
+    "storefront.start": PUBLIC,
+    "storefront.compare": PUBLIC,
     "storefront.texts": PUBLIC,
     "storefront.order": PUBLIC,
     "storefront.checkout": PUBLIC,
