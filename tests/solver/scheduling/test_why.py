@@ -148,7 +148,9 @@ def order(name: str, *steps: Operation, due: float = 100, release: float = 0) ->
     return WorkOrder(WorkOrderId(name), steps, Second(int(release * HOUR)), Second(int(due * HOUR)))
 
 
-def told(problem: SchedulingProblem, places: Mapping[str, tuple[float, float]], name: str = "a") -> list[tuple[str, ...]]:
+def told(
+    problem: SchedulingProblem, places: Mapping[str, tuple[float, float]], name: str = "a"
+) -> list[tuple[str, ...]]:
     """The chain in words and hours, from a schedule in hours that the judge has nothing against."""
     lines = {o.id: o.modes[0].line for order in problem.orders for o in order.operations}
     schedule = Schedule.of(
