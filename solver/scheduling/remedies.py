@@ -358,7 +358,7 @@ class _Run:
         """Overtime of 1, 2, 4 and 8 hours: after the shift, or before the next one if it is already under way."""
         start, end = gap
         spans = dict.fromkeys(min(hours * 3600, end - start) for hours in HOURS)
-        if start <= self.problem.now:
+        if start <= max(self.problem.now, self.order.release):
             return [Window(Second(end - span), Second(end)) for span in spans]
         return [Window(Second(start), Second(start + span)) for span in spans]
 
@@ -398,10 +398,13 @@ class _Run:
                 if best.enough or self.over():
                     break
                 if neighbours and action.kind is Kind.OVERTIME:
-                    pulled = _pulled(changed, start, until=best.completion)
-                    if pulled is not None:
-                        start = pulled
-                        best = self.sooner(best, action, place, changed, pulled)
+                    for lines in ({line for line, _ in action.overtime}, None):
+                        pulled = None if best.enough else _pulled(changed, start, self.order, best.completion, lines)
+                        if pulled is not None:
+                            start = pulled
+                            best = self.sooner(best, action, place, changed, pulled)
+                    if best.enough:
+                        break
                 free = _free(asked, start, action, self.order.id, neighbours)
                 stay = {key: (Fixing.FROZEN, p) for key, p in start.placements.items() if key not in free}
                 found = search(
@@ -536,10 +539,19 @@ def _asked(problem: SchedulingProblem, action: Action, order: WorkOrderId, targe
     return replace(problem, orders=tuple(seen(other) for other in problem.orders))
 
 
-def _pulled(problem: SchedulingProblem, schedule: Schedule, until: int) -> Schedule | None:
-    """What starts before `until` as early as its sequences allow; None where the kernels cannot tell."""
-    placed = schedule.placements
-    stay = {key: (Fixing.FROZEN, place) for key, place in placed.items() if place.start >= until}
+def _pulled(
+    problem: SchedulingProblem, schedule: Schedule, order: WorkOrder, until: int, lines: Collection[LineId] | None
+) -> Schedule | None:
+    """The order and what starts before `until` on the lines (None: on all) as early as the sequences allow.
+
+    None where the kernels cannot tell.
+    """
+    placed, mine = schedule.placements, {operation.id for operation in order.operations}
+    stay = {
+        key: (Fixing.FROZEN, place)
+        for key, place in placed.items()
+        if key not in mine and (place.start >= until or (lines is not None and place.line not in lines))
+    }
     narrow = replace(problem, fixed={**stay, **problem.fixed})
     if beyond_kernels(narrow) is not None:
         return None
