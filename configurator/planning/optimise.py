@@ -145,13 +145,19 @@ def optimise(context: JobContext) -> dict[str, Any]:
 
 
 def store_proposal(
-    company_id: int, base: Snapshot, found: Schedule, *, job_id: int | None, actor_id: int | None
+    company_id: int,
+    base: Snapshot,
+    found: Schedule,
+    *,
+    job_id: int | None,
+    actor_id: int | None,
+    chosen: bool = False,
 ) -> dict[str, Any]:
-    """Keep a judged schedule as the plant's one open proposal, if it is better than the present one."""
+    """Keep a judged schedule as the plant's one open proposal, if it is better than the present one or was `chosen`."""
     objective = objective_of(base)
     before, after = (evaluate(base.problem, schedule, base.schedule) for schedule in (base.schedule, found))
     moved = [p for key, p in found.placements.items() if p != base.rows.placements[key]]
-    if objective.value(after) >= objective.value(before) or not moved:
+    if not moved or (objective.value(after) >= objective.value(before) and not chosen):
         return {"proposal_id": None}
     now = utc_now()
     with db.writing() as session:
