@@ -33,6 +33,8 @@ KERNELS = (
     "solver.configuration.propagation",
     "solver.scheduling.timing",
     "solver.scheduling.sequences",
+    "solver.scheduling.trail",
+    "solver.scheduling.room",
     "solver.scheduling.anneal",
     "solver.configuration.mixed_passes",
 )  # the modules that have kernels, those that compile longest last: they are begun first

@@ -1,0 +1,174 @@
+"""The book: answers at once keep every rule and promise and are the earliest that giving way allows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from solver.scheduling.calendar import Calendar
+from solver.scheduling.check import violations
+from solver.scheduling.live import Book, NoRoom, Occupied, Promise
+from solver.scheduling.problem import NEVER, SchedulingProblem, Second, WorkOrder
+from solver.scheduling.schedule import Schedule, evaluate
+from tests.solver.scheduling.shops import MONDAY, bicycle_orders, bicycle_problem, full_shops, shops
+
+FEATURES = {"sequence": False, "fixed": False}
+
+
+def limits(problem: SchedulingProblem, book: Book) -> dict[str, int]:
+    done = evaluate(problem, book.schedule).completion
+    return {
+        o.id: done[o.id] if o.promise is None else max(o.promise, done[o.id])
+        for o in problem.orders if o.id in done
+    }
+
+
+def filled(problem: SchedulingProblem) -> Book:
+    """A book with all orders of the problem that find room, each quoted when the others before it are in."""
+    book = Book(replace(problem, orders=(), fixed={}))
+    for order in problem.orders:
+        before = book.placements
+        found = book.quote(order)
+        assert book.placements == before
+        if isinstance(found, Promise):
+            book.commit(order, found.placements, found.moved)
+    return book
+
+
+def with_order(book: Book, order: WorkOrder, found: Promise) -> tuple[SchedulingProblem, Schedule]:
+    problem = replace(book.problem, orders=(*book.problem.orders, order))
+    moved = {p.operation: p for p in (*found.moved, *found.placements)}
+    return problem, Schedule({**book.placements, **moved})
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.one_of(shops(orders=6), full_shops(orders=6, **FEATURES)))
+def test_every_answer_keeps_every_rule_and_every_promise(problem: SchedulingProblem) -> None:
+    book = Book(replace(problem, orders=(), fixed={}))
+    for order in problem.orders:
+        promised = limits(problem, book)
+        found = book.quote(order)
+        if isinstance(found, NoRoom):
+            continue
+        stated, schedule = with_order(book, order, found)
+        assert violations(stated, schedule) == ()
+        done = evaluate(stated, schedule).completion
+        assert done[order.id] == found.completion
+        assert all(done[key] <= limit for key, limit in promised.items())
+        book.commit(order, found.placements, found.moved)
+        assert book.schedule == schedule
+        assert violations(book.problem, book.schedule) == ()
+
+
+@settings(max_examples=100, deadline=None)
+@given(shops(orders=5), st.data())
+def test_one_operation_is_as_early_as_giving_way_allows(problem: SchedulingProblem, data: st.DataObject) -> None:
+    """Against every line and place, tried one after another with the others' sequences kept."""
+    *others, order = problem.orders
+    assume(others)
+    book = filled(replace(problem, orders=tuple(others)))
+    single = replace(order, operations=(replace(order.operations[0], predecessors=(), materials=()),))
+    found = book.quote(single)
+    ends = [end for mode in range(len(single.operations[0].modes)) for end in exhaustive(problem, book, single, mode)]
+    assert (found.completion if isinstance(found, Promise) else None) == min(ends, default=None)
+
+
+def exhaustive(problem: SchedulingProblem, book: Book, order: WorkOrder, which: int) -> list[int]:
+    """The ends that the order's one operation can have in a mode, each place on the line tried, all others as late
+    as they must."""
+    stated, promised = book.problem, limits(problem, book)
+    operation, mode = order.operations[0], order.operations[0].modes[which]
+    orders = {o.id: o for o in stated.orders}
+    home = {o.id: key for key, other in orders.items() for o in other.operations}
+    made = {o.id: o for other in orders.values() for o in other.operations} | {operation.id: operation}
+    lines = {line.id: line for line in stated.lines}
+    row = sorted((p for p in book.placements.values() if p.line == mode.line), key=lambda p: p.start)
+    found = []
+    for place in range(len(row) + 1):
+        rows: dict[str, list[str]] = {line.id: [] for line in stated.lines}
+        for p in sorted(book.placements.values(), key=lambda p: p.start):
+            rows[p.line].append(p.operation)
+        rows[mode.line].insert(place, operation.id)
+        where = {key: (p.line, p.start) for key, p in book.placements.items()}
+        where[operation.id] = (mode.line, max(order.release, stated.now))
+        starts = _earliest(stated, made, lines, rows, where)
+        if starts is None:
+            continue
+        done: dict[str, int] = {}
+        for key, (_, end) in starts.items():
+            if key != operation.id:
+                done[home[key]] = max(done.get(home[key], 0), end)
+        if all(done[key] <= limit for key, limit in promised.items()):
+            found.append(starts[operation.id][1])
+    return found
+
+
+def _earliest(stated, made, lines, rows, where):  # type: ignore[no-untyped-def]
+    """Starts and ends by the sequences, none before where it stands; None if they are not to be had."""
+    matrices = {matrix.id: matrix for matrix in stated.setups}
+    calendars = {key: Calendar(line) for key, line in lines.items()}
+    at: dict[str, tuple[int, int]] = {}
+    for _ in range(len(where) + 2):
+        again = dict(at)
+        for line_id, row in rows.items():
+            line, calendar = lines[line_id], calendars[line_id]
+            work, family = 0, line.initial_family
+            for key in row:
+                operation = made[key]
+                duration = next(m.duration for m in operation.modes if m.line == line_id)
+                ready = where[key][1]
+                for before in operation.predecessors:
+                    ready = max(ready, again.get(before.operation, (0, 0))[1] + before.minimum_wait)
+                setup = matrices[line.setups].between(family, operation.family) if line.setups else 0
+                ready = max(ready, calendar.end(work + setup) if work + setup else 0)
+                start, end = calendar.earliest(ready, operation.running, duration)
+                if end >= NEVER:
+                    return None
+                again[key] = start, end
+                work, family = calendar.work(end), operation.family
+        if again == at:
+            return at
+        at = again
+    return None
+
+
+@settings(max_examples=60, deadline=None)
+@given(shops(orders=6), st.data())
+def test_what_is_removed_gives_its_room_back(problem: SchedulingProblem, data: st.DataObject) -> None:
+    book = filled(problem)
+    assume(book.orders)
+    gone = data.draw(st.sampled_from(sorted(book.orders)))
+    before, aside = book.placements, book.copy()
+    changed = book.remove(gone)
+    assert aside.placements == before
+    assert not book.holds(gone)
+    assert violations(book.problem, book.schedule) == ()
+    assert all(book.placements[key] == place for key, place in changed.items())
+    assert all(book.placements[key] == before[key] for key in book.placements.keys() - changed.keys())
+    found = book.quote(aside.orders[gone])
+    assert isinstance(found, Promise)
+
+
+def test_an_answer_to_an_older_book_is_refused_when_its_room_is_taken() -> None:
+    book = Book(replace(bicycle_problem(1), orders=()))
+    for order in bicycle_orders(20, 1):
+        found = book.quote(order)
+        assert isinstance(found, Promise)
+        book.commit(order, found.placements, found.moved)
+    first, second = (replace(order, release=Second(MONDAY)) for order in bicycle_orders(2, 5, first=900))
+    a, b = book.quote(first), book.quote(second)
+    assert isinstance(a, Promise)
+    assert isinstance(b, Promise)
+    book.commit(first, a.placements, a.moved)
+    before = book.placements
+    with pytest.raises(Occupied):
+        book.commit(second, b.placements, b.moved)
+    assert book.placements == before
+    assert not book.holds(second.id)
+    again = book.quote(second)
+    assert isinstance(again, Promise)
+    book.commit(second, again.placements, again.moved)
+    assert violations(book.problem, book.schedule) == ()
