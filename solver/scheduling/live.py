@@ -68,6 +68,7 @@ from solver.scheduling.room import (
     SHORT_OF,
     TOO_SOON,
     UNRELEASED,
+    follow,
     lift,
     line_up,
     place_order,
@@ -508,9 +509,31 @@ class Book:
         found = []
         for key, placement in moved.items():
             op = self._handle[key]
-            entry = self._by_address[self._addresses[bisect_right(self._addresses, op) - 1]]
+            entry = self._home(op)
             found.append((op, entry.operations[(op - entry.address - ORDER_HEAD) // OPERATION_SIZE], placement))
         return found
+
+    def _home(self, op: int) -> _Entry:
+        """The order whose operation has this handle."""
+        return self._by_address[self._addresses[bisect_right(self._addresses, op) - 1]]
+
+    def _rewrite(self, rows: Sequence[tuple[int, OperationId, LineId, int, int]]) -> bool:
+        """Let operations (handle, id, line, start, end) stand elsewhere, others giving way; False if they may not."""
+        s, b = self._factory.words, self._words
+        b[TRAIL_SIZE] = 0
+        for op, *_ in rows:
+            lift(s, b, op)
+        for op, key, line, start, end in rows:
+            entry = self._home(op)
+            operation = entry.operations[(op - entry.address - ORDER_HEAD) // OPERATION_SIZE]
+            assert operation.id == key
+            stand(s, b, op, self._mode(op, operation, line), start, end)
+        ops = np.array([row[0] for row in rows], dtype=np.int64)
+        if settled(s, b, ops, 0) == 0 and follow(s, b, ops) and settled(s, b, ops, 1) == 0:
+            b[TRAIL_SIZE] = 0
+            return True
+        undo(b, 0)
+        return False
 
     def _mode(self, op: int, operation: Operation, line: LineId) -> int:
         for i, mode in enumerate(operation.modes):

@@ -714,3 +714,13 @@ def settled(s: Any, b: Any, ops: Any, checked: int) -> int:
             if b[HEAP_SIZE] + 512 > b[HEAP_CAPACITY] or b[TRAIL_SIZE] + 512 > b[TRAIL_CAPACITY]:
                 return -1
     return 0 if relate(s, b) else -1
+
+
+@kernel("int64(int64[::1], int64[::1], int64[::1])")
+def follow(s: Any, b: Any, ops: Any) -> int:
+    """Push what follows operations that were put; 0 if something may not give way."""
+    for op in ops:
+        enqueue_ahead(b, op)
+        if b[HEAP_SIZE] + 512 > b[HEAP_CAPACITY]:
+            return 0
+    return push(s, b)

@@ -1,0 +1,261 @@
+"""The next hours of a book as a problem of its own, annealed and written back: second thoughts, and room kept ready.
+
+What starts in the window is free; what stays, and what needs resources or an oven, is pinned. What comes after the
+window is pinned where it may become ready at the latest (LATE), so that a schedule of the window can always be
+continued within every limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from solver.scheduling.anneal import Untimed, annealed, weights_of
+from solver.scheduling.arrays import MODE_AT, OP_EARLIEST, Arrays, Words, arrays_of
+from solver.scheduling.book_words import (
+    BATCH,
+    EARLIEST,
+    END,
+    FREEZE,
+    LATE,
+    LENGTH,
+    LIMIT,
+    LINE,
+    NOW,
+    OPERATION_SIZE,
+    ORDER_HEAD,
+    ROW_CAPACITY,
+    ROWS,
+    START,
+    TIME,
+    WALL,
+)
+from solver.scheduling.live import Book
+from solver.scheduling.problem import (
+    NEVER,
+    Fixing,
+    Line,
+    LineId,
+    Mode,
+    Operation,
+    OperationId,
+    Placement,
+    PlantId,
+    Precedence,
+    SchedulingProblem,
+    Second,
+    Window,
+    WorkOrder,
+    WorkOrderId,
+)
+from solver.scheduling.schedule import Part, Schedule
+
+OVERRUN = 3  # what a second over a limit costs, in seconds of lateness
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An order that is wanted by `due`; a second later costs `weight`."""
+
+    due: int
+    weight: int
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The window's problem; handles in the book of its first operations, which are free."""
+
+    arrays: Arrays
+    columns: tuple[Words, Words, Words]
+    handles: dict[OperationId, int]  # of what is free
+
+
+def cut(book: Book, until: int, wishes: Mapping[WorkOrderId, Wish], margin: int = 0) -> Cut:
+    """The window [now, until) of a book that nobody else uses. All of the wished orders must end within it.
+
+    The others are wanted `margin` seconds before their limits.
+    """
+    return _Cutting(book, until, wishes, margin).cut()
+
+
+class _Cutting:
+    def __init__(self, book: Book, until: int, wishes: Mapping[WorkOrderId, Wish], margin: int) -> None:
+        self.book, self.until, self.wishes, self.margin = book, until, wishes, margin
+        self.b = book._words
+        self.lines = book._factory.problem.lines
+        self.free: dict[OperationId, int] = {}
+        self.fixed: dict[OperationId, tuple[Fixing, Placement]] = {}
+        self.ends: dict[int, int] = {}  # of each line: when the window ends there
+        self.earliest: dict[OperationId, int] = {}
+        self.at: dict[OperationId, Placement] = {}
+
+    def cut(self) -> Cut:
+        b = self.b
+        edges = self._edges()
+        chosen: dict[int, None] = {}  # addresses of orders
+        for line in range(len(self.lines)):
+            row = b[ROWS] + line * b[ROW_CAPACITY]
+            ops = b[row : row + b[b[LENGTH] + line]]
+            starts = b[ops + START]
+            standing = ops[(starts < self.until) & (b[ops + END] > b[NOW])]
+            last = ops[b[ops + END] <= b[NOW]][-1:]  # what the line is set up for
+            for op in (*last.tolist(), *standing.tolist()):
+                chosen[self.book._home(op).address] = None
+        for key in self.wishes:
+            chosen[self.book._entries[key].address] = None
+        orders = [self._order(address, edges) for address in chosen]
+        orders += [self._edge_order(line, op) for line, op in edges.items() if op and op not in self.pinned_edges]
+        problem = SchedulingProblem(
+            tuple(self._line(i) for i in range(len(self.lines))) + self._away(),
+            tuple(orders), self.book._factory.problem.setups, fixed=self.fixed, now=Second(int(b[NOW])),
+            transports=self.book._factory.problem.transports,
+        )  # fmt: skip
+        arrays = arrays_of(problem)
+        earliest = arrays.column(OP_EARLIEST, len(arrays.operations))
+        for key, instant in self.earliest.items():
+            earliest[arrays.number[key]] = instant
+        return Cut(arrays, arrays.columns(Schedule(self.at)), self.free)
+
+    def _edges(self) -> dict[int, int]:
+        """The first operation of each line behind the window; 0: none."""
+        b, edges = self.b, {}
+        for line in range(len(self.lines)):
+            row = b[ROWS] + line * b[ROW_CAPACITY]
+            ops = b[row : row + b[b[LENGTH] + line]]
+            behind = ops[b[ops + START] >= self.until]
+            edges[line] = 0
+            if len(behind) and b[behind[0] + LATE] < NEVER and not self._loose(line):
+                edges[line] = int(behind[0])
+                self.ends[line] = int(b[behind[0] + LATE])
+        self.pinned_edges: set[int] = set()
+        return edges
+
+    def _loose(self, line: int) -> bool:
+        """Whether a line takes any number here: what is in an oven is pinned."""
+        return self.lines[line].unlimited or bool(self.b[self.b[BATCH] + line])
+
+    def _order(self, address: int, edges: Mapping[int, int]) -> WorkOrder:
+        b = self.b
+        entry = self.book._by_address[address]
+        wish = self.wishes.get(entry.order.id)
+        kept: list[Operation] = []
+        whole = True
+        for i, operation in enumerate(entry.operations):
+            op = address + ORDER_HEAD + OPERATION_SIZE * i
+            start, end, line = int(b[op + START]), int(b[op + END]), int(b[op + LINE])
+            behind = start >= self.until
+            before = {before.operation for before in operation.predecessors}
+            if behind and edges[line] != op and not any(
+                k.id in before and k.id in self.free for k in kept
+            ):  # fmt: skip
+                whole = False
+                continue
+            place = self.lines[line].id
+            modes = tuple(Mode(mode.line, mode.duration) for mode in operation.modes)
+            if behind:
+                whole = False
+                start = int(b[op + LATE])
+                if start >= NEVER:
+                    continue
+                end = start + int(b[op + TIME])
+                if edges[line] == op:
+                    self.pinned_edges.add(op)
+                else:
+                    place = LineId(f"\0{self.lines[line].plant}")
+                    modes = (Mode(place, 1),)
+            at = Placement(operation.id, place, Second(start), Second(end))
+            self.at[operation.id] = at
+            if behind or self._stays(op):
+                self.fixed[operation.id] = (Fixing.PINNED, at)
+            else:
+                self.free[operation.id] = op
+                floor = 0 if wish is not None else int(b[FREEZE])
+                self.earliest[operation.id] = max(int(b[op + EARLIEST]), int(b[NOW]), floor)
+                modes = tuple(
+                    mode for mode in modes
+                    if mode.line == place or not self._loose(self.book._factory.line[mode.line])
+                    or self.lines[self.book._factory.line[mode.line]].unlimited
+                )  # fmt: skip
+            known = {k.id for k in kept}
+            kept.append(
+                replace(
+                    operation, modes=modes, materials=(), size=1, route=None,
+                    predecessors=tuple(
+                        Precedence(p.operation, p.minimum_wait) for p in operation.predecessors if p.operation in known
+                    ),
+                )
+            )  # fmt: skip
+        limit = int(b[address + LIMIT])
+        due, weight = (wish.due, wish.weight) if wish is not None else (limit - self.margin, 1)
+        if wish is None and (not whole or limit >= NEVER):
+            due = NEVER
+        promise = Second(limit) if whole and wish is None and limit < NEVER else None
+        return WorkOrder(entry.order.id, tuple(kept), Second(0), Second(due), promise, weight)
+
+    def _edge_order(self, line: int, op: int) -> WorkOrder:
+        """What begins behind the window on a line, of an order that has nothing in it."""
+        b, entry = self.b, self.book._home(op)
+        operation = entry.operations[(op - entry.address - ORDER_HEAD) // OPERATION_SIZE]
+        start = int(b[op + LATE])
+        at = Placement(operation.id, self.lines[line].id, Second(start), Second(start + int(b[op + TIME])))
+        self.at[operation.id] = at
+        self.fixed[operation.id] = (Fixing.PINNED, at)
+        alone = replace(operation, modes=(Mode(at.line, int(b[op + TIME])),), predecessors=(), materials=(), route=None)
+        return WorkOrder(WorkOrderId(f"\0{operation.id}"), (alone,), Second(0), Second(NEVER))
+
+    def _stays(self, op: int) -> bool:
+        return bool(self.b[op + WALL]) or (
+            int(self.b[op + START]) < self.b[FREEZE] and self.book._home(op).order.id not in self.wishes
+        )
+
+    def _line(self, number: int) -> Line:
+        line = self.lines[number]
+        if line.batch:
+            return replace(line, batch=0, setups=None, initial_family=None, unlimited=True)
+        end = self.ends.get(number)
+        if end is None:
+            return line
+        windows = tuple(
+            Window(w.start, Second(min(w.end, end))) for w in line.windows if w.start < min(w.end, end)
+        )  # fmt: skip
+        return replace(line, windows=windows or (Window(Second(0), Second(1)),))
+
+    def _away(self) -> tuple[Line, ...]:
+        """For each plant a line where what comes later is pinned."""
+        plants: dict[PlantId, None] = dict.fromkeys(line.plant for line in self.lines)
+        always = (Window(Second(0), Second(NEVER)),)
+        return tuple(Line(LineId(f"\0{plant}"), plant, always, unlimited=True) for plant in plants)
+
+
+def anneal_window(
+    book: Book,
+    until: int,
+    wishes: Mapping[WorkOrderId, Wish],
+    *,
+    seconds: float,
+    seed: int = 0,
+    margin: int = 0,
+    overrun: int = OVERRUN,
+    stop: Callable[[], bool] = lambda: False,
+) -> int:
+    """Anneal the window of a book that nobody else uses and write what was found into it; the moves made.
+
+    Nothing is written that would pass a limit.
+    """
+    part = cut(book, until, wishes, margin)
+    try:
+        found = annealed(
+            part.arrays, part.columns, weights_of({Part.OVER: overrun, Part.TARDINESS: 1}), seconds=seconds, seed=seed,
+            stop=stop,
+        )  # fmt: skip
+    except Untimed:
+        return 0
+    first = part.arrays.column(MODE_AT, len(part.arrays.operations))
+    rows = []
+    for key, op in part.handles.items():
+        n = part.arrays.number[key]
+        mode = part.arrays.modes[int(found.mode[n])]
+        rows.append((op, key, mode.line, int(found.start[n]), int(found.end[n])))
+    del first
+    book._rewrite(rows)
+    return found.moves
