@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from threading import RLock
@@ -25,6 +26,7 @@ from solver.scheduling.book_words import (
     HARD,
     LENGTH,
     LIMIT,
+    LINE,
     MODE_SIZE,
     MODES,
     NO_ROOM,
@@ -158,6 +160,7 @@ class Book:
         self._factory = factory_of(problem)
         self._frozen_seconds = frozen_seconds
         self._fixed: dict[OperationId, tuple[Fixing, Placement]] = dict(problem.fixed)
+        self._phantoms: frozenset[WorkOrderId] = frozenset()
         placed = placements or {}
         standing: list[tuple[WorkOrder, dict[OperationId, Placement]]] = []
         for order in problem.orders:
@@ -193,7 +196,8 @@ class Book:
             done = max(placement.end for placement in own.values())
             record = record_of(
                 factory, order, address, made=made, own=False,
-                limit=done if order.promise is None else max(order.promise, done),
+                limit=NEVER if order.id in self._phantoms
+                else done if order.promise is None else max(order.promise, done),
                 earliest={o.id: max(order.release, own[o.id].start) for o in made if o.materials},
                 walls=self._walls(made, own), placements=own,
             )  # fmt: skip
@@ -263,13 +267,16 @@ class Book:
     @property
     def orders(self) -> Mapping[WorkOrderId, WorkOrder]:
         """The orders that the book holds."""
-        return {key: entry.order for key, entry in self._entries.items()}
+        return {key: entry.order for key, entry in self._entries.items() if key not in self._phantoms}
 
     @property
     def placements(self) -> Mapping[OperationId, Placement]:
         """Where every operation stands."""
         with self._lock:
-            return {p.operation: p for entry in self._entries.values() for p in self._standing(entry)}
+            return {
+                p.operation: p for key, entry in self._entries.items() if key not in self._phantoms
+                for p in self._standing(entry)
+            }  # fmt: skip
 
     @property
     def schedule(self) -> Schedule:
@@ -279,7 +286,7 @@ class Book:
     @property
     def problem(self) -> SchedulingProblem:
         """The problem that `placements` solves, for the judge and the search."""
-        placed = {o.id for entry in self._entries.values() for o in entry.operations}
+        placed = self._handle.keys()
         return replace(
             self._factory.problem, orders=tuple(self.orders.values()), now=self.now,
             fixed={key: entry for key, entry in self._fixed.items() if key in placed},
@@ -287,7 +294,28 @@ class Book:
 
     def holds(self, order_id: WorkOrderId) -> bool:
         """Whether the order is in the book."""
-        return order_id in self._entries
+        return order_id in self._entries and order_id not in self._phantoms
+
+    @property
+    def phantoms(self) -> frozenset[WorkOrderId]:
+        """The orders that keep room for others and are none themselves."""
+        return self._phantoms
+
+    def phantom(self, order_id: WorkOrderId) -> tuple[Placement, ...]:
+        """Where a phantom stands."""
+        with self._lock:
+            return self._standing(self._entries[order_id])
+
+    def is_phantom(self, order_id: WorkOrderId) -> bool:
+        """Whether the order only keeps room for others."""
+        return order_id in self._phantoms
+
+    def _staying(self) -> list[int]:
+        """Handles of what stays and has not ended."""
+        b, handles = self._words, self._handles(latest_first=False)
+        last = {int(b[op + LINE]): int(op) for op in handles if b[op + START] < b[NOW]}
+        stays = handles[((b[handles + WALL] != 0) | (b[handles + START] < b[FREEZE])) & (b[handles + END] > b[NOW])]
+        return sorted({*last.values(), *stays.tolist()})
 
     def held(self, order_id: WorkOrderId) -> Held:
         """The order and its placements; KeyError when the book does not hold it."""
@@ -302,7 +330,7 @@ class Book:
             other._lock, other._factory, other._frozen_seconds = RLock(), self._factory, self._frozen_seconds
             other._fixed, other._entries = dict(self._fixed), dict(self._entries)
             other._by_address, other._addresses = dict(self._by_address), list(self._addresses)
-            other._handle = dict(self._handle)
+            other._handle, other._phantoms = dict(self._handle), self._phantoms
             other._words = self._words.copy()
             other._stocks = {key: stock.copy() for key, stock in self._stocks.items()}
             return other
@@ -316,14 +344,21 @@ class Book:
             for operation, (line, start, end) in zip(entry.operations, rows[:, :3].tolist(), strict=True)
         )
 
-    def quote(self, order: WorkOrder, *, not_before: Second = ANY_TIME) -> Promise | NoRoom:
-        """Where `order` would be made if it came now, and what would move for it. Changes nothing."""
+    def quote(
+        self, order: WorkOrder, *, not_before: Second = ANY_TIME, beside_phantoms: bool = False
+    ) -> Promise | NoRoom:
+        """Where `order` would be made if it came now, and what would move for it. Changes nothing.
+
+        It takes the phantoms' places, if it is not to come beside them.
+        """
         with self._lock:
-            answers = [self._quoted(order, made, not_before) for made in _routes(order)]
+            answers = [self._quoted(order, made, not_before, beside_phantoms) for made in _routes(order)]
             promises = [answer for answer in answers if isinstance(answer, Promise)]
             return min(promises, key=lambda promise: promise.completion) if promises else answers[0]
 
-    def _quoted(self, order: WorkOrder, made: tuple[Operation, ...], not_before: int) -> Promise | NoRoom:
+    def _quoted(
+        self, order: WorkOrder, made: tuple[Operation, ...], not_before: int, beside_phantoms: bool
+    ) -> Promise | NoRoom:
         earliest, missing = self._supplied(order, made, not_before)
         if missing is not None:
             return missing
@@ -332,18 +367,23 @@ class Book:
         b[TRAIL_SIZE] = 0
         b[TOP] += len(record.words)
         try:
+            if not beside_phantoms:
+                self._without_phantoms()
+            mark = int(b[TRAIL_SIZE])
             done = place_order(s, b, address)
             for _ in range(TRIES):
                 if done >= NEVER or not self._waited_too_long(address, made):
                     break
-                undo(b, 0)
+                undo(b, mark)
                 done = place_order(s, b, address)
             else:
                 done, b[address + NO_ROOM] = NEVER, 0
             if done >= NEVER:
                 return NoRoom(order.id, made[int(b[address + NO_ROOM])].id, Lack.CAPACITY)
             entry = _Entry(order, address, made, ())
-            placements, touched = self._standing(entry), self._touched(address)
+            placements = self._standing(entry)
+            hidden = frozenset() if beside_phantoms else self._phantoms
+            touched = [each for each in self._touched(address) if each.order.id not in hidden]
             after = [placement for each in touched for placement in self._standing(each)]
             undo(b, 0)
             before = [placement for each in touched for placement in self._standing(each)]
@@ -423,8 +463,14 @@ class Book:
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
-    def commit(self, order: WorkOrder, placements: Iterable[Placement], moved: Iterable[Placement] = ()) -> None:
-        """Hold `order` at `placements`, others at `moved`; raises Occupied, changing nothing, when they do not fit."""
+    def commit(
+        self, order: WorkOrder, placements: Iterable[Placement], moved: Iterable[Placement] = (), *,
+        phantom: bool = False,
+    ) -> None:  # fmt: skip
+        """Hold `order` at `placements`, others at `moved`; raises Occupied, changing nothing, when they do not fit.
+
+        `phantom`: it only keeps room, may end at any time, and gives its room to whoever asks.
+        """
         with self._lock:
             if order.id in self._entries:
                 raise InvalidProblem(f"{order.id}: is held already.")
@@ -443,7 +489,19 @@ class Book:
             ]  # fmt: skip
             if found:
                 raise Occupied(order.id, tuple(found))
-            self._write(order, made, given, {p.operation: p for p in moved})
+            if phantom:
+                self._phantoms |= {order.id}
+                self._write(order, made, given, {p.operation: p for p in moved})
+                return
+            stood = [(self._entries[key].order, self.phantom(key)) for key in self._phantoms]
+            for each, _ in stood:
+                self.remove(each.id)
+            try:
+                self._write(order, made, given, {p.operation: p for p in moved})
+            finally:
+                for each, places in stood:  # those whose room was not taken
+                    with suppress(Occupied):
+                        self.commit(each, places, phantom=True)
 
     def _write(
         self, order: WorkOrder, made: tuple[Operation, ...], given: Mapping[OperationId, Placement],
@@ -476,6 +534,7 @@ class Book:
             wrong.append(Violation(kind, key, f"it, or what comes after it, breaks a rule ({kind})."))
         if wrong:
             undo(b, 0)
+            self._phantoms -= {order.id}
             raise Occupied(order.id, tuple(wrong))
         b[TOP] = address + ORDER_HEAD  # kept from here on
         self._keep(entry, given)
@@ -487,6 +546,8 @@ class Book:
         b, address, order = self._words, entry.address, entry.order
         done = max(given[o.id].end for o in entry.operations)
         b[address + LIMIT] = done if order.promise is None else max(order.promise, done)
+        if order.id in self._phantoms:
+            b[address + LIMIT] = NEVER
         b[address + 2] = 0
         walls = self._walls(entry.operations, given)
         size = 0
@@ -561,12 +622,20 @@ class Book:
             b[TRAIL_SIZE] = 0
             for material, instant, quantity in entry.takes:
                 self._stocks[material].take(instant, -quantity)
+            self._phantoms -= {order_id}
             self._addresses.remove(entry.address)
             del self._by_address[entry.address], self._entries[order_id]
             for operation in entry.operations:
                 del self._handle[operation.id]
                 self._fixed.pop(operation.id, None)
             return {now.operation: now for was, now in zip(before, after, strict=True) if was != now}
+
+    def _without_phantoms(self) -> None:
+        """Take the phantoms out, on the trail."""
+        for key in sorted(self._phantoms):
+            entry = self._entries[key]
+            for i in range(len(entry.operations)):
+                take_out(self._factory.words, self._words, entry.address + ORDER_HEAD + OPERATION_SIZE * i)
 
     def _without(self, entry: _Entry) -> None:
         """Take an order's operations out; what follows gives way where a setup became longer."""

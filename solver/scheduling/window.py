@@ -9,9 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from random import Random
+from time import monotonic
+
+import numpy as np
 
 from solver.scheduling.anneal import Untimed, annealed, weights_of
-from solver.scheduling.arrays import MODE_AT, OP_EARLIEST, Arrays, Words, arrays_of
+from solver.scheduling.arrays import OP_EARLIEST, Arrays, Words, arrays_of
 from solver.scheduling.book_words import (
     BATCH,
     EARLIEST,
@@ -30,7 +34,7 @@ from solver.scheduling.book_words import (
     TIME,
     WALL,
 )
-from solver.scheduling.live import Book
+from solver.scheduling.live import ANY_TIME, Book, Promise
 from solver.scheduling.problem import (
     NEVER,
     Fixing,
@@ -44,6 +48,7 @@ from solver.scheduling.problem import (
     Precedence,
     SchedulingProblem,
     Second,
+    SetupMatrix,
     Window,
     WorkOrder,
     WorkOrderId,
@@ -69,6 +74,15 @@ class Cut:
     columns: tuple[Words, Words, Words]
     handles: dict[OperationId, int]  # of what is free
 
+    def rows(self, columns: tuple[Words, Words, Words]) -> list[tuple[int, OperationId, LineId, int, int]]:
+        """Handle, id, line, start and end of what is free."""
+        mode, start, end = columns
+        found = []
+        for key, op in self.handles.items():
+            n = self.arrays.number[key]
+            found.append((op, key, self.arrays.modes[int(mode[n])].line, int(start[n]), int(end[n])))
+        return found
+
 
 def cut(book: Book, until: int, wishes: Mapping[WorkOrderId, Wish], margin: int = 0) -> Cut:
     """The window [now, until) of a book that nobody else uses. All of the wished orders must end within it.
@@ -92,7 +106,7 @@ class _Cutting:
     def cut(self) -> Cut:
         b = self.b
         edges = self._edges()
-        chosen: dict[int, None] = {}  # addresses of orders
+        chosen = dict.fromkeys(self.book._entries[key].address for key in self.wishes)  # addresses of orders
         for line in range(len(self.lines)):
             row = b[ROWS] + line * b[ROW_CAPACITY]
             ops = b[row : row + b[b[LENGTH] + line]]
@@ -101,8 +115,6 @@ class _Cutting:
             last = ops[b[ops + END] <= b[NOW]][-1:]  # what the line is set up for
             for op in (*last.tolist(), *standing.tolist()):
                 chosen[self.book._home(op).address] = None
-        for key in self.wishes:
-            chosen[self.book._entries[key].address] = None
         orders = [self._order(address, edges) for address in chosen]
         orders += [self._edge_order(line, op) for line, op in edges.items() if op and op not in self.pinned_edges]
         problem = SchedulingProblem(
@@ -235,7 +247,6 @@ def anneal_window(
     seconds: float,
     seed: int = 0,
     margin: int = 0,
-    overrun: int = OVERRUN,
     stop: Callable[[], bool] = lambda: False,
 ) -> int:
     """Anneal the window of a book that nobody else uses and write what was found into it; the moves made.
@@ -243,19 +254,109 @@ def anneal_window(
     Nothing is written that would pass a limit.
     """
     part = cut(book, until, wishes, margin)
-    try:
-        found = annealed(
-            part.arrays, part.columns, weights_of({Part.OVER: overrun, Part.TARDINESS: 1}), seconds=seconds, seed=seed,
-            stop=stop,
-        )  # fmt: skip
-    except Untimed:
-        return 0
-    first = part.arrays.column(MODE_AT, len(part.arrays.operations))
-    rows = []
-    for key, op in part.handles.items():
-        n = part.arrays.number[key]
-        mode = part.arrays.modes[int(found.mode[n])]
-        rows.append((op, key, mode.line, int(found.start[n]), int(found.end[n])))
-    del first
-    book._rewrite(rows)
-    return found.moves
+    columns, moves = part.columns, 0
+    for overrun, share in ((OVERRUN, 0.7), (20 * OVERRUN, 0.3)):  # what is still over a limit is then brought in
+        weights = np.append(weights_of({Part.OVER: overrun, Part.TARDINESS: 1}), len(wishes))
+        try:
+            found = annealed(part.arrays, columns, weights, seconds=share * seconds, seed=seed, stop=stop)
+        except Untimed:
+            return moves
+        columns, moves = (found.mode, found.start, found.end), moves + found.moves
+        if book._rewrite(part.rows(columns)):
+            break
+    return moves
+
+
+def least_completion(book: Book, order: WorkOrder, *, not_before: Second = ANY_TIME) -> int:
+    """A bound: the order alone behind what stays, as if nothing else were there; NEVER if it has no room.
+
+    Setups count if no detour over a third family is shorter: then what stands between cannot make them shorter.
+    """
+    with book._lock:
+        stays, placements = [], {}
+        for op in book._staying():
+            entry = book._home(op)
+            operation = entry.operations[(op - entry.address - ORDER_HEAD) // OPERATION_SIZE]
+            line = book._factory.problem.lines[int(book._words[op + LINE])].id
+            at = Placement(operation.id, line, Second(int(book._words[op + START])), Second(int(book._words[op + END])))
+            placements[operation.id] = at
+            alone = replace(operation, predecessors=(), materials=(), route=None)
+            stays.append(WorkOrder(WorkOrderId(f"\0{operation.id}"), (alone,), Second(0), Second(NEVER)))
+        problem = book._factory.problem
+        if not all(_is_direct(matrix) for matrix in problem.setups):
+            lines = tuple(replace(line, setups=None, initial_family=None) for line in problem.lines)
+            problem = replace(problem, lines=lines)
+        fixed = {key: (Fixing.PINNED, at) for key, at in placements.items()}
+        bare = Book(replace(problem, orders=tuple(stays), fixed=fixed, now=book.now), placements)
+        bare._stocks = book._stocks
+        found = bare.quote(order, not_before=not_before)
+    return found.completion if isinstance(found, Promise) else NEVER
+
+
+def _is_direct(matrix: SetupMatrix) -> bool:
+    """Whether the triangle inequality holds."""
+    families = sorted({family for pair in matrix.seconds for family in pair})
+    return all(
+        matrix.between(a, c) <= matrix.between(a, b) + matrix.between(b, c)
+        for a in families for b in families for c in families
+    )  # fmt: skip
+
+
+def samples(book: Book, number: int, seed: int) -> list[WorkOrder]:
+    """So many orders like those in the book, as a rush order might be."""
+    random = Random(seed)  # noqa: S311 - not for secrets
+    with book._lock:
+        known = [e.order for e in book._entries.values() if len(e.operations) > 1 and not book.is_phantom(e.order.id)]
+        now = book.now
+    return [_renamed(random.choice(known), f"\0phantom {seed} {i}", now) for i in range(number)] if known else []
+
+
+def _renamed(order: WorkOrder, name: str, now: Second) -> WorkOrder:
+    ids = {o.id: OperationId(f"{name}/{i}") for i, o in enumerate(order.operations)}
+    operations = tuple(
+        replace(
+            o, id=ids[o.id], materials=(),
+            predecessors=tuple(replace(p, operation=ids[p.operation]) for p in o.predecessors),
+        )
+        for o in order.operations
+    )  # fmt: skip
+    return WorkOrder(WorkOrderId(name), operations, now, now, None)
+
+
+def reserve(
+    book: Book,
+    *,
+    seconds: float,
+    number: int = 2,
+    seed: int = 0,
+    margin: int = 0,
+    weight: int = 10,
+    rounds: int = 4,
+    stop: Callable[[], bool] = lambda: False,
+) -> None:
+    """Keep room for rush orders: phantoms like the book's orders, brought forward by annealing; old ones go.
+
+    A standing reservation: a query takes the phantoms' places. All limits are kept. The book must be nobody else's.
+    """
+    for phantom in book.phantoms:
+        book.remove(phantom)
+    wishes: dict[WorkOrderId, Wish] = {}
+    for order in samples(book, number, seed):
+        found = book.quote(order, beside_phantoms=True)
+        if isinstance(found, Promise):
+            due = least_completion(book, order)
+            book.commit(order, found.placements, found.moved, phantom=True)
+            wishes[order.id] = Wish(due, weight)
+    began = monotonic()
+    for i in range(rounds):
+        if not wishes or stop():
+            break
+        done = max(max(p.end for p in book.phantom(key)) for key in wishes)
+        until = max(least_window(wishes, book.now), int(1.05 * (done - book.now)) + 1) + book.now
+        each = max(0.01, (seconds - (monotonic() - began)) / (rounds - i))
+        anneal_window(book, until, wishes, seconds=each, seed=seed + i, margin=margin, stop=stop)
+
+
+def least_window(wishes: Mapping[WorkOrderId, Wish], now: int) -> int:
+    """A window's least length: about twice what a wished order takes."""
+    return 2 * max(wish.due - now for wish in wishes.values())
