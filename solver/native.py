@@ -32,9 +32,12 @@ KERNELS = (
     "solver.configuration.diagram_sift",
     "solver.configuration.propagation",
     "solver.scheduling.timing",
+    "solver.scheduling.rows",
     "solver.scheduling.sequences",
     "solver.scheduling.trail",
     "solver.scheduling.room",
+    "solver.scheduling.queues",
+    "solver.scheduling.dispatch",
     "solver.scheduling.anneal",
     "solver.configuration.mixed_passes",
 )  # the modules that have kernels, those that compile longest last: they are begun first

@@ -37,13 +37,14 @@ from configurator.planning.records import (
 from solver.scheduling.book import Book, HorizonTooShort, NoRoom, Occupied
 from solver.scheduling.check import violations
 from solver.scheduling.problem import Fixing, OperationId, Placement, SchedulingProblem, WorkOrder, WorkOrderId
-from solver.scheduling.schedule import Schedule, evaluate
-from solver.scheduling.search import Progress, improve
+from solver.scheduling.schedule import Objective, Part, Schedule, evaluate
+from solver.scheduling.search import Progress, search
 
 log = structlog.get_logger()
 KIND = "optimise"
 SEARCH_SECONDS = 20.0
 PUBLISH_TRIES = 3
+MOVED_WEIGHT = 1200  # an operation that moves is worth two minutes of setups, or twelve seconds of tardiness
 
 
 class ProposalOutdated(DomainError):
@@ -109,6 +110,12 @@ def snapshot(session: Session, plant_id: int, *, now: datetime | None = None) ->
     return Snapshot(plant_id, rows.plant.schedule_version, rows, problem)
 
 
+def objective_of(base: Snapshot) -> Objective:
+    """What a better schedule of a plant is: promises first; then tardiness, setups and how little moves."""
+    weights = {Part.TARDINESS: 100, Part.SETUP: 10, Part.MOVED: MOVED_WEIGHT, Part.MAKESPAN: 1}
+    return Objective(weights, (Part.BROKEN, Part.OVER), base.schedule)
+
+
 @handler(KIND)
 def optimise(context: JobContext) -> dict[str, Any]:
     """The job: search from the present schedule, judge, store what is better as a proposal."""
@@ -123,14 +130,15 @@ def optimise(context: JobContext) -> dict[str, Any]:
 
     def report(progress: Progress) -> None:
         context.report(
-            share=round(progress.share, 3), moves=progress.moves, broken=progress.broken_promises,
-            tardiness=progress.tardiness, setup=progress.setup_seconds,
+            share=round(progress.share, 3), moves=progress.moves, phase=progress.phase.value,
+            **evaluation_to_json(progress.evaluation),
         )
 
-    found = improve(
-        base.problem, base.schedule, seconds=float(context.arguments.get("seconds", SEARCH_SECONDS)),
+    found = search(
+        base.problem, objective_of(base), schedule=base.schedule,
+        seconds=float(context.arguments.get("seconds", SEARCH_SECONDS)),
         seed=context.job_id, stop=context.stop.is_set, report=report,
-    )
+    ).schedule
     if faults := violations(base.problem, found):
         raise RuntimeError("; ".join(f"{v.subject}: {v.what}" for v in faults[:3]))
     return store_proposal(context.company_id, base, found, job_id=context.job_id, actor_id=None)
@@ -140,9 +148,10 @@ def store_proposal(
     company_id: int, base: Snapshot, found: Schedule, *, job_id: int | None, actor_id: int | None
 ) -> dict[str, Any]:
     """Keep a judged schedule as the plant's one open proposal, if it is better than the present one."""
-    before, after = evaluate(base.problem, base.schedule), evaluate(base.problem, found)
+    objective = objective_of(base)
+    before, after = (evaluate(base.problem, schedule, base.schedule) for schedule in (base.schedule, found))
     moved = [p for key, p in found.placements.items() if p != base.rows.placements[key]]
-    if after.key >= before.key or not moved:
+    if objective.value(after) >= objective.value(before) or not moved:
         return {"proposal_id": None}
     now = utc_now()
     with db.writing() as session:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from threading import Lock
+from time import monotonic
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import insert
@@ -38,7 +39,7 @@ from solver.configuration.problem import Variant
 from solver.scheduling.book import NoRoom
 from solver.scheduling.problem import Placement, Second, WorkOrder
 
-__all__ = ["Destination", "Forecast", "Reserved", "forecast", "reserve", "zone_of"]
+__all__ = ["Destination", "Forecast", "Reserved", "forecast", "forecast_each", "reserve", "zone_of"]
 
 ASKED = "?"  # the id of a work order that nobody has ordered yet
 
@@ -87,17 +88,39 @@ class Reserved:
 
 def forecast(offer: Offer, variant: Variant, to: Destination, *, now: datetime | None = None) -> Forecast:
     """The best of all plants: by arrival, then by completion. Raises NoDate."""
-    start = engine_now(now)
+    found = _best(current_books(offer.company_id), offer, variant, to, engine_now(now))
+    if found is None:
+        raise NoDate
+    return found
+
+
+def forecast_each(
+    offer: Offer, variants: Sequence[Variant], to: Destination, *, seconds: float, now: datetime | None = None
+) -> tuple[Forecast | None, ...]:
+    """The best of all plants for each variant by itself, None where there is no room; by one state of the books.
+
+    In their order, as many as the time suffices for.
+    """
+    books, start, end = current_books(offer.company_id), engine_now(now), monotonic() + seconds
+    found: list[Forecast | None] = []
+    for variant in variants:
+        if monotonic() >= end:
+            break
+        found.append(_best(books, offer, variant, to, start))
+    return tuple(found)
+
+
+def _best(
+    books: Sequence[PlantBook], offer: Offer, variant: Variant, to: Destination, start: Second
+) -> Forecast | None:
     found = []
-    for plant in current_books(offer.company_id):
+    for plant in books:
         order = exploded(offer, variant, plant)
         placements = _quoted(plant, order, start) if order is not None else None
         if order is not None and placements is not None:
             found.append(dated(plant, order, placements, to))
     known = [f for f in found if f is not None]
-    if not known:
-        raise NoDate
-    return min(known, key=lambda f: (f.arrives_on, f.completes_at, f.plant_id))
+    return min(known, key=lambda f: (f.arrives_on, f.completes_at, f.plant_id), default=None)
 
 
 def reserve(

@@ -23,17 +23,22 @@ from configurator.i18n import day, language, money, number
 from configurator.sales.configurations import query_of
 from configurator.storefront.address import SHIP_TO, STEP_BACK, Address
 from configurator.storefront.drawings import draw
-from configurator.storefront.hints import Pair
+from configurator.storefront.hints import Difference, Pair
 from configurator.storefront.service import Click, Hints, RepairOffer, countries, hints, preset_price, text_allowed
 from solver.configuration.check import answers, is_asked
 from solver.configuration.problem import Choose, Decision, Enter, GroupId, OptionId, ParameterId, Variant
 from solver.configuration.rules import Expression
 from solver.configuration.session import OptionState
 
+SHOWN_CHANGES = 2  # names of what else an option would change, before the others are counted
+
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """An option as a card. `state`: chosen, implied, suggested, open, excluded, unwanted or unknown."""
+    """An option as a card. `state`: chosen, implied, suggested, open, excluded, unwanted or unknown.
+
+    `date`: how much later or earlier it would arrive; `waiting`: that is not known yet.
+    """
 
     id: str
     href: Markup
@@ -45,6 +50,13 @@ class Card:
     note: str
     also: str
     spoken: str
+    date: str
+    waiting: bool
+
+    @property
+    def date_id(self) -> str:
+        """The id of the place where its date difference stands."""
+        return f"d{self.id[1:]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +205,38 @@ class Page:
     left_out: tuple[str, ...]
     query: str
     spoken: str
+    arrives_on: str
+    waiting: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DatesView:
+    """The date differences of a page's options that were not known at once: (place, words), beside that date."""
+
+    arrives_on: str
+    words: tuple[tuple[str, str], ...]
+
+
+def dates_of(answered: Click, *, dates_seconds: float) -> DatesView:
+    """What the page of an answer left open, and what was not known even now is left out."""
+    found = hints(answered, dates_seconds=dates_seconds)
+    words = (
+        (f"d-{group}-{option}", _date_words(arrives, answered)) for (group, option), arrives in found.dates.items()
+    )
+    return DatesView(_iso(answered), tuple(words))
+
+
+def _iso(answered: Click) -> str:
+    return answered.date.arrives_on.isoformat() if answered.date else ""
+
+
+def _date_words(arrives: date | None, answered: Click) -> str:
+    """`2 days later` than the standing completion; nothing where there is no difference."""
+    if arrives is None:
+        return _("no date can be given") if answered.date else ""
+    if answered.date is None:
+        return day(arrives)
+    return date_difference(arrives, answered.date.arrives_on) if arrives != answered.date.arrives_on else ""
 
 
 def page_of(
@@ -203,6 +247,7 @@ def page_of(
     gone: tuple[str, ...] = (),
     typed: Mapping[str, str] | None = None,
     faults: Mapping[str, str] | None = None,
+    dates_seconds: float = 0.0,
 ) -> Page:
     """The page of an answer.
 
@@ -211,10 +256,12 @@ def page_of(
     address: of the answer itself: its choices hold together
     path: of the configuring page
     typed, faults: texts as they were typed, and what is wrong with them, where a form comes back
+    dates_seconds: for the dates of the options; the others are marked as waiting
     """
     offer, lang = answered.offer, language()
     price, product = answered.price, offer.product
-    words = _Words(answered, address, path, hints(answered), lang, typed or answered.standing.texts, faults or {})
+    hinted = hints(answered, dates_seconds=dates_seconds)
+    words = _Words(answered, address, path, hinted, lang, typed or answered.standing.texts, faults or {})
     steps = tuple(words.steps())
     left = sum(step.left for step in steps)
     total = _money(price.gross, price.currency, price.exponent)
@@ -255,6 +302,8 @@ def page_of(
         left_out=tuple(": ".join(said(offer, d, lang)) for d in answered.left_out) if not answered.refusal else (),
         query=address.query(),
         spoken=". ".join((_("Total %(price)s", price=total), _("Delivery %(date)s", date=arrives), left_words)),
+        arrives_on=_iso(answered),
+        waiting=bool(hinted.waiting),
     )
 
 
@@ -451,7 +500,7 @@ class _Words:
             link = Markup(f"{prefix}{group.id}={option.id}{suffix}")  # noqa: S704 - codes only
         else:
             link = href(self.path, self.address.toggle(group.id, option.id))
-        shown, note, also, price = state.value, "", "", ""
+        shown, note, also, price, later, waiting = state.value, "", "", "", "", False
         if state is OptionState.OPEN:
             if pair in self.answered.domains.undecided:
                 shown = "unknown"
@@ -462,8 +511,12 @@ class _Words:
                 total = self.answered.price
                 if difference.gross_minor:
                     price = _difference(difference.gross_minor, total.currency, total.exponent, self.locale)
-                if difference.also:
-                    also = _("with %(options)s", options=_list(map(self.option_name, difference.also), self.lang))
+                if difference.also or difference.numbers:
+                    also = _("with %(options)s", options=self.changed(difference))
+                if pair in self.hinted.dates:
+                    later = _date_words(self.hinted.dates[pair], self.answered)  # type: ignore[index]
+                else:
+                    waiting = True
         elif state is OptionState.EXCLUDED:
             names = _list(map(self.option_name, self.hinted.excluded.get(pair, ())), self.lang)  # type: ignore[call-overload]
             note = _("not with %(options)s", options=names) if names else _("not with your other choices")
@@ -472,8 +525,21 @@ class _Words:
             note = _("because of %(options)s", options=names) if names else self.state_words["implied"]
         return Card(
             f"o-{group.id}-{option.id}", link, shown, self.text(option.name), self.text(option.benefit),
-            option.swatch or "", price, note, also, self.state_words.get(shown, ""),
+            option.swatch or "", price, note, also, self.state_words.get(shown, ""), later, waiting,
         )
+
+    def changed(self, difference: Difference) -> str:
+        """What else an option would change, the first of it by name."""
+        product = self.offer.product
+        names = [self.option_name(pair) for pair in difference.also]
+        for name, value in difference.numbers:
+            parameter = product.parameter(name)
+            if value in self.offer.problem.parameter_by_id[name].asked:
+                names.append(f"{self.text(parameter.name)} {number(value)} {unit_in(parameter.unit, self.lang)}")
+        if len(names) > SHOWN_CHANGES + 1:
+            more = _("%(num)s more", num=len(names) - SHOWN_CHANGES)
+            names = [*names[:SHOWN_CHANGES], more]
+        return _list(names, self.lang)
 
     def number(self, parameter: ParameterContent) -> NumberQuestion:
         parameter_id = ParameterId(parameter.id)

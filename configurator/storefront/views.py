@@ -24,10 +24,13 @@ from configurator.storefront import service
 from configurator.storefront.address import SHIP_TO, Reading, read_address
 from configurator.storefront.drawings import draw
 from configurator.storefront.forms import CheckoutForm
-from configurator.storefront.present import country_name, page_of
+from configurator.storefront.present import country_name, dates_of, page_of
 from configurator.storefront.service import Checkout, Click
 
 bp = Blueprint("storefront", __name__)
+
+# Seconds for the dates of all options: a click does not wait for them, a page without scripts has them from the start.
+DATES_OF_A_CLICK, DATES_OF_A_PAGE, DATES_LATER = 0.008, 0.4, 3.0
 
 
 @bp.get("/")
@@ -50,7 +53,8 @@ def configure(product: str) -> ResponseReturnValue:
     """The configuring page: every decision is in its address."""
     offer, reading = _read(product)
     answered = _click(offer, reading)
-    return render_template("storefront/configure.html", page=_page(answered, reading), offer=offer)
+    page = _page(answered, reading, dates_seconds=DATES_OF_A_PAGE)
+    return render_template("storefront/configure.html", page=page, offer=offer)
 
 
 @bp.get("/products/<product>/choose")
@@ -59,6 +63,14 @@ def choose(product: str) -> ResponseReturnValue:
     """The part of the configuring page that a click changes."""
     offer, reading = _read(product)
     return _part(_click(offer, reading), reading)
+
+
+@bp.get("/products/<product>/dates")
+@public
+def dates(product: str) -> ResponseReturnValue:
+    """The date differences that a click did not wait for."""
+    offer, reading = _read(product)
+    return render_template("storefront/_dates.html", dates=dates_of(_click(offer, reading), dates_seconds=DATES_LATER))
 
 
 @bp.post("/products/<product>/texts")
@@ -119,7 +131,7 @@ def _click(offer: Offer, reading: Reading) -> Click:
 
 def _page(
     answered: Click, reading: Reading, *, typed: Mapping[str, str] | None = None,
-    faults: Mapping[str, str] | None = None,
+    faults: Mapping[str, str] | None = None, dates_seconds: float = 0.0,
 ):  # type: ignore[no-untyped-def]
     address = reading.address
     if answered.refusal is not None:
@@ -129,11 +141,13 @@ def _page(
         gone = tuple((name, value) for name, value in address.choices.items() if name not in kept)
         address = replace(address, choices=kept, before=(*address.before, *gone))
     path = url_for(".configure", product=answered.offer.product.code)
-    return page_of(answered, address, path, gone=reading.gone, typed=typed, faults=faults)
+    return page_of(
+        answered, address, path, gone=reading.gone, typed=typed, faults=faults, dates_seconds=dates_seconds
+    )
 
 
 def _part(answered: Click, reading: Reading) -> Response:
-    page = _page(answered, reading)
+    page = _page(answered, reading, dates_seconds=DATES_OF_A_CLICK)
     response = make_response(render_template("storefront/_configure.html", page=page))
     response.headers["HX-Push-Url"] = "false" if answered.refusal else f"{page.path}?{page.query}"
     return response

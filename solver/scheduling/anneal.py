@@ -18,7 +18,9 @@ import numpy as np
 
 from solver.native import kernel
 from solver.scheduling.arrays import (
+    BESIDE,
     LINE_AT,
+    LINE_BATCH,
     LINE_PLANT,
     LINE_UNLIMITED,
     MODE_AT,
@@ -34,6 +36,9 @@ from solver.scheduling.arrays import (
     ORDERS,
     PRED_AT,
     PRED_OP,
+    RESOURCES,
+    SLOT_AT,
+    SLOT_OP,
     SUCC_AT,
     SUCC_OP,
     Arrays,
@@ -42,34 +47,46 @@ from solver.scheduling.arrays import (
     beyond_kernels,
 )
 from solver.scheduling.problem import NEVER, InvalidProblem, SchedulingProblem
-from solver.scheduling.schedule import Part, Schedule
-from solver.scheduling.sequences import (
-    AFTER,
-    BEFORE,
-    DONE,
-    END,
-    FAMILY,
-    HEAP_SIZE,
-    LENGTH,
-    MODE,
-    ROW,
-    START,
-    TRAIL,
-    TRAIL_SIZE,
-    WEIGHTS,
-    done_of,
-    enqueue,
-    forget_queue,
-    link,
+from solver.scheduling.rows import (
+    NOWHERE,
+    fits_into,
     place_of,
     place_on_line,
+)
+from solver.scheduling.schedule import Part, Schedule
+from solver.scheduling.sequences import (
+    done_of,
+    enqueue,
+    enqueue_beside,
+    forget_queue,
+    link,
     ready_at,
     settle,
     setup_at,
     take_next,
     timed,
+    undo_link,
+    undo_unlink,
     unlink,
     work_of,
+)
+from solver.scheduling.state import (
+    AFTER,
+    BEFORE,
+    DONE,
+    END,
+    FAMILY,
+    HEAD,
+    HEAP_SIZE,
+    LENGTH,
+    MODE,
+    RING,
+    ROW,
+    START,
+    TRAIL,
+    TRAIL_SIZE,
+    UNIT_BEFORE,
+    WEIGHTS,
 )
 
 PARTS = (Part.BROKEN, Part.OVER, Part.TARDINESS, Part.MAKESPAN, Part.SETUP)  # what can be weighed
@@ -136,6 +153,18 @@ def _retime(s: Any, w: Any, op: int, start: int, end: int) -> int:
 
 
 @kernel("int64(int64[::1], int64[::1], int64, int64, int64)")
+def _retime_beside(s: Any, w: Any, head: int, start: int, end: int) -> int:
+    """`_retime` for all of a batch; what has their units next goes into the heap, too."""
+    delta, op = 0, head
+    while True:
+        delta += _retime(s, w, op, start, end)
+        enqueue_beside(s, w, op)
+        op = w[w[RING] + op]
+        if op == head:
+            return delta
+
+
+@kernel("int64(int64[::1], int64[::1], int64, int64, int64)")
 def _propagate(s: Any, w: Any, delta: int, limit: int, latest: int) -> int:
     """Time what waits in the heap and all that follows: `delta` and the costs' change, or GIVEN_UP above `limit`.
 
@@ -144,13 +173,15 @@ def _propagate(s: Any, w: Any, delta: int, limit: int, latest: int) -> int:
     steps, most = 0, 4 * s[OPERATIONS] + 100
     while w[HEAP_SIZE]:
         op = take_next(w)
+        if s[BESIDE]:
+            op = w[w[HEAD] + op]
         steps += 1
         start, end = timed(s, w, op)
         if start == w[w[START] + op] and end == w[w[END] + op]:
             continue
         if start >= NEVER or end > latest or steps > most or w[TRAIL_SIZE] + 2 > 8 * s[OPERATIONS]:
             return GIVEN_UP
-        change = _retime(s, w, op, start, end)
+        change = _retime_beside(s, w, op, start, end) if s[BESIDE] else _retime(s, w, op, start, end)
         delta += change
         if change and delta > limit:
             return GIVEN_UP
@@ -206,6 +237,31 @@ def _costly(s: Any, w: Any, r: Any, latest: int) -> int:
     return -1
 
 
+@kernel("int64(int64[::1], int64[::1], int64)")
+def _member(s: Any, w: Any, op: int) -> int:
+    """Of what is in a batch the one that is ready last."""
+    latest, last, member = -1, op, op
+    while w[w[RING] + op] != op:
+        ready, _ = ready_at(s, w, member, s[s[LINE_PLANT] + s[s[MODE_LINE] + w[w[MODE] + member]]])
+        if ready > latest:
+            latest, last = ready, member
+        member = w[w[RING] + member]
+        if member == op:
+            break
+    return last
+
+
+@kernel("int64(int64[::1], int64[::1], int64, int64)")
+def _last_before(s: Any, w: Any, op: int, before: int) -> int:
+    """Which of those before an operation on its line (`before`) and on its units ends last."""
+    for slot in range(s[s[SLOT_AT] + op], s[s[SLOT_AT] + op + 1]):
+        if w[w[UNIT_BEFORE] + slot] >= 0:
+            other = s[s[SLOT_OP] + w[w[UNIT_BEFORE] + slot]]
+            if before < 0 or w[w[END] + other] > w[w[END] + before]:
+                before = other
+    return before
+
+
 @kernel("int64(int64[::1], int64[::1], uint64[::1], int64)")
 def _chosen(s: Any, w: Any, r: Any, latest: int) -> int:
     """An operation of a critical path, a few steps before the end of a costly order; sometimes any operation."""
@@ -218,14 +274,41 @@ def _chosen(s: Any, w: Any, r: Any, latest: int) -> int:
         if w[w[END] + other] == w[w[DONE] + order]:
             op = other
     for _ in range(_below(r, 4 + n // max(1, orders) * 4 if w[W_MAKESPAN] else 8)):
+        if s[BESIDE]:
+            op = _member(s, w, op)
         ready, cause = ready_at(s, w, op, s[s[LINE_PLANT] + s[s[MODE_LINE] + w[w[MODE] + op]]])
-        before = w[w[BEFORE] + op]
+        before = w[w[BEFORE] + (w[w[HEAD] + op] if s[BESIDE] else op)]
+        if s[RESOURCES] and w[w[START] + op] > ready:
+            before = _last_before(s, w, op, before)
         if before >= 0 and (w[w[START] + op] > ready or (w[w[END] + before] == ready and _below(r, 2))):
             cause = before
         if cause < 0:
             break
         op = cause
     return int(op)
+
+
+@kernel("int64(int64[::1], int64[::1], int64, int64)")
+def _may_join(s: Any, w: Any, op: int, head: int) -> int:
+    """Whether an operation may go into a batch: it fits, nothing in it is fixed, and it need not wait for itself."""
+    if not fits_into(s, w, op, head):
+        return 0
+    member = head
+    while True:
+        if s[s[OP_FIXED] + member]:
+            return 0
+        member = w[w[RING] + member]
+        if member == head:
+            break
+    for i in range(s[s[PRED_AT] + op], s[s[PRED_AT] + op + 1]):
+        before = s[s[PRED_OP] + i]
+        if w[w[HEAD] + before] == head or w[w[START] + before] >= w[w[END] + head]:
+            return 0
+    for i in range(s[s[SUCC_AT] + op], s[s[SUCC_AT] + op + 1]):
+        after = s[s[SUCC_OP] + i]
+        if w[w[HEAD] + after] == head or w[w[START] + head] >= w[w[END] + after]:
+            return 0
+    return 1
 
 
 @kernel("int64(int64[::1], int64[::1], uint64[::1], int64, int64)")
@@ -259,7 +342,11 @@ def _place(s: Any, w: Any, r: Any, op: int, line: int) -> int:
                     place = i + _below(r, 2)
                     break
     place = max(low, min(high, place, length))
-    return int(place) if place <= high else -1
+    if s[s[LINE_BATCH] + line] and _below(r, 3):
+        for i in (place, place - 1):
+            if 0 <= i < length and _may_join(s, w, op, w[row + i]):
+                return int(-2 - 2 * w[row + i])
+    return int(place) if place <= high else NOWHERE
 
 
 @kernel("int64(int64[::1], int64[::1], int64, int64)")
@@ -268,30 +355,38 @@ def _take_out(s: Any, w: Any, op: int, place: int) -> int:
 
     Its own times stay. One setup may be longer than the two that it replaces: then times rise, which is fine too.
     """
-    after = w[w[AFTER] + op]
-    setups = -setup_at(s, w, op)
+    setups = 0
+    if place < NOWHERE:  # its batch may start sooner without it
+        after = w[w[RING] + op]
+        enqueue_beside(s, w, op)
+        unlink(s, w, op, place)
+    else:
+        after = w[w[AFTER] + op]
+        setups = -setup_at(s, w, op)
+        if after >= 0:
+            setups -= setup_at(s, w, after)
+        if s[BESIDE]:
+            enqueue_beside(s, w, op)
+        unlink(s, w, op, place)
+        if after >= 0:
+            setups += setup_at(s, w, after)
     if after >= 0:
-        setups -= setup_at(s, w, after)
-    unlink(s, w, op, place)
-    if after < 0:
-        return int(w[W_SETUP] * setups)
-    setups += setup_at(s, w, after)
-    enqueue(w, after)
+        enqueue(w, after)
     return _propagate(s, w, w[W_SETUP] * setups, DEAREST, NEVER)
 
 
 @kernel("int64(int64[::1], int64[::1], int64, int64, int64)")
 def _put_in(s: Any, w: Any, op: int, mode: int, place: int) -> int:
-    """Put an operation on a line; the change of setup seconds. Nothing is timed yet."""
-    line = s[s[MODE_LINE] + mode]
+    """Put an operation at a place; what the change of setups costs, or GIVEN_UP. Nothing is timed yet."""
     setups = 0
-    if place < w[w[LENGTH] + line]:
-        setups -= setup_at(s, w, w[w[ROW] + s[s[LINE_AT] + line] + place])
-    link(s, w, op, mode, place)
+    if NOWHERE < place < w[w[LENGTH] + s[s[MODE_LINE] + mode]]:
+        setups -= setup_at(s, w, w[w[ROW] + s[s[LINE_AT] + s[s[MODE_LINE] + mode]] + place])
+    if not link(s, w, op, mode, place):
+        return GIVEN_UP
     after = w[w[AFTER] + op]
     if after >= 0:
         setups += setup_at(s, w, after)
-    return setups + setup_at(s, w, op)
+    return int(w[W_SETUP] * (setups + setup_at(s, w, op)))
 
 
 @kernel("int64(int64[::1], int64[::1], int64, int64, int64, int64)")
@@ -301,7 +396,11 @@ def _make_room(s: Any, w: Any, op: int, delta: int, limit: int, ceiling: int) ->
     if start >= NEVER or end > ceiling:
         return GIVEN_UP
     sooner = end < w[w[END] + op]
-    delta += _retime(s, w, op, start, end)
+    if s[BESIDE]:
+        delta += _retime_beside(s, w, op, start, end)
+        op = w[w[HEAD] + op]
+    else:
+        delta += _retime(s, w, op, start, end)
     if sooner:  # what falls first, so that what rises afterwards only costs
         delta = _propagate(s, w, delta, DEAREST, NEVER)
     after = w[w[AFTER] + op]
@@ -310,13 +409,27 @@ def _make_room(s: Any, w: Any, op: int, delta: int, limit: int, ceiling: int) ->
     return _propagate(s, w, delta, limit, ceiling)
 
 
+@kernel("int64(int64[::1], int64[::1], int64)")
+def _may_move(s: Any, w: Any, op: int) -> int:
+    """Whether an operation is made, and nothing in its batch is fixed."""
+    if w[w[MODE] + op] < 0:
+        return 0
+    member = op
+    while True:
+        if s[s[OP_FIXED] + member]:
+            return 0
+        member = w[w[RING] + member]
+        if member == op:
+            return 1
+
+
 @kernel("int64(int64[::1], int64[::1], uint64[::1], int64[::1], int64, float64)")
 def anneal(s: Any, w: Any, r: Any, cost: Any, moves: int, temperature: float) -> int:
     """So many moves at this temperature from the settled state; `cost[0]` is kept true; how many were accepted."""
     accepted, latest = 0, _latest(s, w)
     for _ in range(moves):
         op = _chosen(s, w, r, latest)
-        if s[s[OP_FIXED] + op]:
+        if s[s[OP_FIXED] + op] or (s[BESIDE] and not _may_move(s, w, op)):
             continue
         limit = int(-temperature * np.log((_below(r, 1 << 30) + 1) / (1 << 30)))
         # With a weight on the makespan what costs more may be paid for by an earlier end of all.
@@ -326,21 +439,22 @@ def anneal(s: Any, w: Any, r: Any, cost: Any, moves: int, temperature: float) ->
         first = s[s[MODE_AT] + op]
         mode, old_mode = first + _below(r, s[s[MODE_AT] + op + 1] - first), w[w[MODE] + op]
         line, old_line = s[s[MODE_LINE] + mode], s[s[MODE_LINE] + old_mode]
-        old_start, old_end, old_place = w[w[START] + op], w[w[END] + op], -1
-        delta, top, place = 0, latest, -1
+        old_start, old_end, old_place = w[w[START] + op], w[w[END] + op], NOWHERE
+        delta, top, place = 0, latest, NOWHERE
         w[TRAIL_SIZE] = 0
-        if not s[s[LINE_UNLIMITED] + old_line]:
+        if s[RESOURCES] or not s[s[LINE_UNLIMITED] + old_line]:
             old_place = place_on_line(s, w, op)
             delta = _take_out(s, w, op, old_place)
         ok = delta < DEAREST
         w[w[MODE] + op], w[w[FAMILY] + op] = mode, s[s[MODE_FAMILY] + mode]
-        if ok and not s[s[LINE_UNLIMITED] + line]:
-            place = _place(s, w, r, op, line)
-            ok = place >= 0 and not (line == old_line and place == old_place)
+        if ok and (s[RESOURCES] or not s[s[LINE_UNLIMITED] + line]):
+            place = 0 if s[s[LINE_UNLIMITED] + line] else _place(s, w, r, op, line)
+            ok = place != NOWHERE and not (line == old_line and place == old_place)
             if ok:
-                delta += w[W_SETUP] * _put_in(s, w, op, mode, place)
+                delta += _put_in(s, w, op, mode, place)
+                ok = delta < DEAREST
             else:
-                place = -1
+                place = NOWHERE
         if ok:
             delta = _make_room(s, w, op, delta, most, ceiling)
             if w[W_MAKESPAN] and delta < DEAREST:
@@ -352,12 +466,12 @@ def anneal(s: Any, w: Any, r: Any, cost: Any, moves: int, temperature: float) ->
                 latest = top
                 continue
         _undo(w)
-        if place >= 0:
-            unlink(s, w, op, place)
+        if place != NOWHERE:
+            undo_link(s, w, op, place)
         w[w[MODE] + op], w[w[FAMILY] + op] = old_mode, s[s[MODE_FAMILY] + old_mode]
         w[w[START] + op], w[w[END] + op] = old_start, old_end
-        if old_place >= 0:
-            link(s, w, op, old_mode, old_place)
+        if old_place != NOWHERE:
+            undo_unlink(s, w, op, old_mode, old_place)
     return accepted
 
 

@@ -6,7 +6,8 @@ All times are seconds, all words int64. Families are numbered for each setup mat
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import gcd
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +18,14 @@ from solver.scheduling.problem import (
     FamilyId,
     Line,
     LineId,
+    MaterialId,
     MatrixId,
     Mode,
     Operation,
     OperationId,
     Placement,
     PlantId,
+    ResourceId,
     Running,
     SchedulingProblem,
     Second,
@@ -69,7 +72,18 @@ SETUPS = 33
 TRANSPORT = 34  # seconds from plant to plant
 DEPARTURE_AT = 35  # of each pair of plants; none: it can leave at any time
 DEPARTURES = 36
-HEADER = 37
+BESIDE = 37  # not a section: 1 if there are units, ovens, routes or longest waits
+NEED_AT = 38  # of each mode: the units that it needs, one entry a unit
+NEED_RESOURCE = 39
+SLOT_AT = 40  # of each operation: a slot for each unit that it can need at once
+SLOT_OP = 41
+UNIT_AT = 42  # of each resource
+UNIT_ROW = 43  # of each unit: where its row begins
+LINE_BATCH = 44  # above 0: an oven, and what it takes
+OP_SIZE = 45
+OP_FAMILY = 46  # numbered over all lines: what an oven takes together
+RESOURCES = 47  # not a section: how many have units
+HEADER = 48
 
 PAUSES, BREAKS, WHOLE, UNATTENDED = 0, 1, 2, 3
 RUNNING = {Running.PAUSES: PAUSES, Running.BREAKS: BREAKS, Running.WHOLE: WHOLE, Running.UNATTENDED: UNATTENDED}
@@ -93,13 +107,24 @@ class Arrays:
     def schedule(self, mode: Words, start: Words, end: Words) -> Schedule:
         """The schedule that these columns (one entry an operation) describe."""
         places = zip(self.operations, mode.tolist(), start.tolist(), end.tolist(), strict=True)
-        return Schedule({o.id: Placement(o.id, self.modes[m].line, Second(s), Second(e)) for o, m, s, e in places})
+        return Schedule(
+            {o.id: Placement(o.id, self.modes[m].line, Second(s), Second(e)) for o, m, s, e in places if m >= 0}
+        )
+
+    def with_earliest(self, earliest: Words) -> Arrays:
+        """The same problem with another OP_EARLIEST (see `earliest_of`)."""
+        words = self.words.copy()
+        words[words[OP_EARLIEST] : words[OP_EARLIEST] + len(earliest)] = earliest
+        return replace(self, words=words)
 
     def columns(self, schedule: Schedule) -> tuple[Words, Words, Words]:
-        """Mode, start and end of each operation in a complete schedule."""
+        """Mode (-1: not made), start and end of each operation in a complete schedule."""
         first = self.column(MODE_AT, len(self.operations)).tolist()
         rows = []
         for operation, begin in zip(self.operations, first, strict=True):
+            if operation.route is not None and operation.id not in schedule.placements:
+                rows.append((-1, 0, 0))
+                continue
             place = schedule.placements[operation.id]
             on = next(i for i, mode in enumerate(operation.modes) if mode.line == place.line)
             rows.append((begin + on, place.start, place.end))
@@ -109,16 +134,12 @@ class Arrays:
 
 def beyond_kernels(problem: SchedulingProblem) -> str | None:
     """What of a problem the compiled search does not know yet, in a word; None if it knows all."""
-    if any(line.batch for line in problem.lines):
-        return "batch"
     if problem.same_sequence:
         return "same_sequence"
     for order in problem.orders:
         for operation in order.operations:
             if operation.route is not None:
                 return "route"
-            if any(mode.needs for mode in operation.modes):
-                return "resource"
             if any(before.maximum_wait is not None for before in operation.predecessors):
                 return "maximum_wait"
     return None
@@ -142,11 +163,7 @@ def arrays_of(problem: SchedulingProblem, starts: Mapping[OperationId, int] | No
     sections[OP_ORDER] = np.repeat(np.arange(len(sizes)), sizes)
     sections[OP_RUNNING] = _ints(RUNNING[o.running] for o in operations)
     sections[OP_FIXED] = _ints(int(o.id in problem.fixed) for o in operations)
-    earliest = np.repeat(_ints(order.release for order in problem.orders), sizes)
-    free = sections[OP_FIXED] == 0
-    earliest[free] = np.maximum(earliest[free], problem.now)
-    _reserve(problem, number, starts or {}, earliest)
-    sections[OP_EARLIEST] = earliest
+    sections[OP_EARLIEST] = earliest_of(problem, starts)
     preds = [[(number[b.operation], b.minimum_wait) for b in o.predecessors] for o in operations]
     succs: list[list[int]] = [[] for _ in operations]
     for i, befores in enumerate(preds):
@@ -171,12 +188,22 @@ def arrays_of(problem: SchedulingProblem, starts: Mapping[OperationId, int] | No
     _setups(problem, operations, line_number, sections)
     _windows(problem.lines, sections)
     _transports(problem, plants, sections)
+    _units(problem, operations, modes, sections)
+    sections[LINE_BATCH] = _ints(line.batch for line in problem.lines)
+    sections[OP_SIZE] = _ints(operation.size for operation in operations)
+    known: dict[FamilyId, int] = {}
+    sections[OP_FAMILY] = _ints(
+        0 if operation.family is None else known.setdefault(operation.family, len(known) + 1)
+        for operation in operations
+    )
     words, at = [np.zeros(HEADER, dtype=np.int64)], HEADER
     for section in sorted(sections):
         words[0][section] = at
         words.append(sections[section].astype(np.int64))
         at += len(sections[section])
     words[0][:4] = len(operations), len(problem.lines), len(problem.orders), len(plants)
+    words[0][RESOURCES] = len(sections[UNIT_AT]) - 1
+    words[0][BESIDE] = int(len(sections[NEED_RESOURCE]) > 0 or bool(sections[LINE_BATCH].any()))
     return Arrays(problem, np.ascontiguousarray(np.concatenate(words)), operations, modes, number)
 
 
@@ -188,27 +215,49 @@ def _offsets(sizes: Iterable[int]) -> Words:
     return np.concatenate(([0], np.cumsum(_ints(sizes)))).astype(np.int64)
 
 
-def _reserve(
-    problem: SchedulingProblem, number: Mapping[OperationId, int], starts: Mapping[OperationId, int], earliest: Words
-) -> None:
-    takes: dict[str, list[tuple[int, int, int]]] = {}
-    for order in problem.orders:
-        for operation in order.operations:
-            for need in operation.materials:
-                row = (starts.get(operation.id, order.release), number[operation.id], need.quantity)
-                takes.setdefault(need.material, []).append(row)
+def earliest_of(
+    problem: SchedulingProblem, starts: Mapping[OperationId, int] | None = None, *, materials: bool = True
+) -> Words:
+    """OP_EARLIEST with each material reserved in the order of `starts` (else of release), or as if there were plenty.
+
+    What is fixed takes its own first: others get what lasts beside it.
+    """
+    numbers = enumerate((order, operation) for order in problem.orders for operation in order.operations)
+    earliest: list[int] = []
+    takes: dict[MaterialId, list[tuple[int, int, int]]] = {}
+    changes: dict[MaterialId, list[tuple[int, int]]] = {m.id: list(m.arrivals) for m in problem.materials}
+    for i, (order, operation) in numbers:
+        fixed = problem.fixed.get(operation.id)
+        earliest.append(order.release if fixed else max(order.release, problem.now))
+        for need in operation.materials if materials else ():
+            if fixed:
+                changes[need.material].append((fixed[1].start, -need.quantity))
+            else:
+                at = starts.get(operation.id, order.release) if starts else order.release
+                takes.setdefault(need.material, []).append((at, i, need.quantity))
     for material in problem.materials:
-        come = sorted(material.arrivals)
-        there, i, instant = material.stock, 0, 0
-        for _, operation_number, quantity in sorted(takes.get(material.id, ())):
-            there -= quantity
-            while there < 0 and i < len(come):
-                instant = max(instant, come[i][0])
-                there += come[i][1]
-                i += 1
-            if there < 0:
-                instant = NEVER
-            earliest[operation_number] = max(earliest[operation_number], instant)
+        lasting = _lasting(material.stock, changes[material.id])
+        taken, step = 0, 0
+        for _, i, quantity in sorted(takes.get(material.id, ())):
+            taken += quantity
+            while step < len(lasting) and lasting[step][1] < taken:
+                step += 1
+            earliest[i] = max(earliest[i], lasting[step][0] if step < len(lasting) else NEVER)
+    return _ints(earliest)
+
+
+def _lasting(stock: int, changes: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """(instant, what is there from then on for good), both rising."""
+    levels = {0: stock}
+    for instant, quantity in sorted(changes):
+        stock += quantity
+        levels[max(0, instant)] = stock
+    lasting: list[tuple[int, int]] = []
+    least = stock
+    for instant in reversed(levels):
+        least = min(least, levels[instant])
+        lasting.append((instant, least))
+    return lasting[::-1]
 
 
 def _setups(
@@ -254,6 +303,45 @@ def _setups(
         families[line.setups][line.initial_family] if line.setups is not None and line.initial_family is not None else 0
         for line in problem.lines
     )
+
+
+def _units(
+    problem: SchedulingProblem, operations: tuple[Operation, ...], modes: tuple[Mode, ...], sections: dict[int, Words]
+) -> None:
+    """Each resource as units, each of which one operation has at a time; of what suffices for all there are none.
+
+    A unit of a resource of which always so many are needed together stands for so many.
+    """
+    needed: dict[ResourceId, list[int]] = {resource.id: [] for resource in problem.resources}
+    sizes = dict.fromkeys(needed, 0)
+    for operation in operations:
+        most: dict[ResourceId, int] = {}
+        for mode in operation.modes:
+            for need in mode.needs:
+                most[need.resource] = max(most.get(need.resource, 0), need.number)
+                sizes[need.resource] = gcd(sizes[need.resource], need.number)
+        for name, number in most.items():
+            needed[name].append(number)
+    scarce = [resource for resource in problem.resources if sum(needed[resource.id]) > resource.number]
+    number_of = {resource.id: i for i, resource in enumerate(scarce)}
+    units = [resource.number // sizes[resource.id] for resource in scarce]
+    needs = [
+        [number_of[need.resource] for need in mode.needs if need.resource in number_of
+         for _ in range(need.number // sizes[need.resource])]
+        for mode in modes
+    ]  # fmt: skip
+    sections[NEED_AT] = _offsets(len(row) for row in needs)
+    sections[NEED_RESOURCE] = _ints(resource for row in needs for resource in row)
+    sections[UNIT_AT] = _offsets(units)
+    sections[UNIT_ROW] = _offsets(
+        len(needed[resource.id]) for resource, count in zip(scarce, units, strict=True) for _ in range(count)
+    )
+    counts, slots, at = np.diff(sections[NEED_AT]), [], 0
+    for operation in operations:
+        slots.append(int(counts[at : at + len(operation.modes)].max()))
+        at += len(operation.modes)
+    sections[SLOT_AT] = _offsets(slots)
+    sections[SLOT_OP] = np.repeat(np.arange(len(operations)), slots)
 
 
 def _windows(lines: tuple[Line, ...], sections: dict[int, Words]) -> None:

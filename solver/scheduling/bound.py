@@ -42,6 +42,14 @@ class Bound:
     value: tuple[int, ...]
     how: Mapping[Part, str]
 
+    def raised(self, objective: Objective, value: tuple[int, ...], how: str) -> Bound:
+        """The same with a greater bound of the objective's value, which says more of a part that alone counts."""
+        alone = [objective.lexicographic[0]] if objective.lexicographic else []
+        if not alone and len(objective.parts) == 1:
+            alone = [objective.parts[0]]
+        least = {part: -(-value[0] // (1 if objective.lexicographic else objective.weights[part])) for part in alone}
+        return Bound({**self.parts, **least}, value, {**self.how, **dict.fromkeys(least, how)})
+
 
 @dataclass(frozen=True, slots=True)
 class _Job:

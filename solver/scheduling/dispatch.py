@@ -1,27 +1,141 @@
-"""A first schedule at once: list scheduling by apparent tardiness cost with setups; of a few settings the best."""
+"""A first schedule at once: list scheduling by several rules on the compiled arrays; of all passes the best.
+
+Time goes by; whenever a line is free and open, the operation with the greatest index of those that wait for it begins
+there, of several lines and operations the best pair. The index is that of ATCS, its logarithm:
+    worth * log(weight / duration) - slack / (look-ahead * mean duration) - setup / (share * mean setup)
+Source: Lee, Bhaskaran and Pinedo, A heuristic to minimize the total weighted tardiness with sequence-dependent setups,
+IIE Transactions 29 (1997).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from heapq import heappop, heappush
+from collections.abc import Sequence
+from dataclasses import dataclass
 from math import inf, log
+from typing import Any
 
-from solver.scheduling.book import Book, State
-from solver.scheduling.problem import (
-    LineId,
-    Operation,
-    OperationId,
-    Placement,
-    Running,
-    SchedulingProblem,
-    WorkOrder,
-    WorkOrderId,
+import numpy as np
+
+from solver.native import kernel
+from solver.scheduling.arrays import (
+    LINE_BATCH,
+    LINE_FAMILIES,
+    LINE_PLANT,
+    LINE_SETUPS,
+    LINE_UNLIMITED,
+    LINES,
+    MODE_AT,
+    MODE_FAMILY,
+    MODE_LINE,
+    MODE_TIME,
+    NEED_AT,
+    NEED_RESOURCE,
+    OP_EARLIEST,
+    OP_FAMILY,
+    OP_FIXED,
+    OP_ORDER,
+    OP_RUNNING,
+    OP_SIZE,
+    OPERATIONS,
+    ORDER_AT,
+    ORDER_DUE,
+    ORDER_PROMISE,
+    ORDER_WEIGHT,
+    ORDERS,
+    PLANTS,
+    PRED_AT,
+    PRED_OP,
+    PRED_WAIT,
+    RESOURCES,
+    SUCC_AT,
+    SUCC_OP,
+    UNIT_AT,
+    WINDOW_AT,
+    WINDOW_BEFORE,
+    WINDOW_CLOSES,
+    WINDOW_OPENS,
+    Arrays,
+    Words,
+    arrays_of,
+    beyond_kernels,
+    earliest_of,
 )
-from solver.scheduling.schedule import Schedule, evaluate
+from solver.scheduling.arrays import SETUPS as SETUP_TABLES
+from solver.scheduling.problem import NEVER, InvalidProblem, OperationId, SchedulingProblem, WorkOrderId
+from solver.scheduling.queues import (
+    ACTIVE,
+    ACTIVE_COUNT,
+    ASLEEP,
+    BUCKET_AT,
+    CHOICE,
+    CHOICE_END,
+    CHOICE_INDEX,
+    CHOICE_START,
+    END,
+    EVENT_TIME,
+    EVENTS,
+    FAILED,
+    FAMILY,
+    FREE,
+    IS_ACTIVE,
+    LATEST,
+    LOOK_AHEAD,
+    MISSING,
+    MODE,
+    MODE_OP,
+    NONE,
+    OPEN,
+    PER_SETUP,
+    PER_SLACK,
+    RESERVED,
+    RESERVED_AT,
+    SATURATES,
+    SETUP_WEIGHT,
+    SETUPS,
+    START,
+    TRIES,
+    UNIT_FREE,
+    UNKNOWN,
+    WALL,
+    WALL_AT,
+    WALLS,
+    WORTH,
+    WORTH_WEIGHT,
+    Reals,
+    expect,
+    most_urgent,
+    next_event,
+    offer,
+    open_from,
+    queues_of,
+    top_of,
+    withdraw,
+)
+from solver.scheduling.schedule import PROMISES_FIRST, Objective, Part, Schedule
+from solver.scheduling.timing import after_setup, arrival, fit, setup_of, together
 
-# (k1, k2): look-ahead in mean durations of an order, weight of setups in mean setups. A wide net costs little.
-SETTINGS = ((0.3, 0.5), (2.0, 0.2), (8.0, 1.0))
-PROMISED = 4  # how much dearer lateness is for an order whose date was promised
+PROMISED = 4.0  # how much dearer lateness is for an order whose date was promised
+PINNED = 100.0  # and for what a fixed operation waits for
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a pass goes by: the index's `worth`, look-ahead and share (inf: the term does not count).
+
+    `saturates`: an operation without slack does not become more urgent when it is later still.
+    """
+
+    worth: float
+    look_ahead: float
+    share: float
+    saturates: bool = True
+
+
+ATCS = tuple(Rule(1.0, k1, k2) for k1 in (0.5, 1.0, 2.0, 4.0, 8.0) for k2 in (0.05, 0.1, 0.2, 0.4, 0.8))
+BY_DATE = tuple(Rule(0.0, 1.0, share, saturates=False) for share in (inf, 0.4, 0.05))
+RULES = ATCS + BY_DATE
+BATCH_TRIES = 32  # so many are asked whether they fit into a batch
+FEW = 5  # rules that are tried again when materials are reserved in another order
 
 
 class Unplaceable(Exception):
@@ -33,180 +147,536 @@ class Unplaceable(Exception):
         self.operation = operation
 
 
-def dispatch(problem: SchedulingProblem) -> Schedule:
-    """A schedule that keeps every rule, with the fixed operations where they are; raises Unplaceable.
+@dataclass(frozen=True, slots=True)
+class Dispatched:
+    """The best pass: columns by operation, the figure of each part, and the rules, those that did best first."""
 
-    Lines choose when they become free: the operation with the highest weight / duration * exp(-slack / (k1 * p)) *
-    exp(-setup / (k2 * s)) of those that are ready. Source: Lee, Bhaskaran and Pinedo, A heuristic to minimize the total
-    weighted tardiness with sequence-dependent setups (ATCS), IIE Transactions 29 (1997).
+    mode: Words
+    start: Words
+    end: Words
+    figures: tuple[int, ...]  # in the order of FIGURES
+    rules: tuple[Rule, ...]
+
+
+FIGURES = (Part.BROKEN, Part.OVER, Part.TARDINESS, Part.MAKESPAN, Part.SETUP, Part.FLOW)
+
+
+# --- what the index is made of ----------------------------------------------------------------------------------------
+
+
+@kernel("float64(int64[::1], int64)")
+def _stretch(s: Any, line: int) -> float:
+    """Seconds of any time for a second of the line's working time."""
+    first, last = s[s[WINDOW_AT] + line], s[s[WINDOW_AT] + line + 1] - 1
+    closes, opens, before = s[WINDOW_CLOSES], s[WINDOW_OPENS], s[WINDOW_BEFORE]
+    work = s[before + last] + s[closes + last] - s[opens + last]
+    return float((s[closes + last] - s[opens + first]) / work)
+
+
+@kernel("void(int64[::1], float64[::1], int64[::1])")
+def _means(s: Any, f: Any, modes: Any) -> None:
+    """One over the mean duration and over the mean of the setups that are not 0, of each line."""
+    for line in range(s[LINES]):
+        table, size = s[SETUP_TABLES] + s[s[LINE_SETUPS] + line], s[s[LINE_FAMILIES] + line]
+        total, count = 0.0, 0
+        for i in range(size * size):
+            if s[table + i] > 0:
+                total += s[table + i]
+                count += 1
+        f[int(f[PER_SETUP]) + line] = count / total if count else 0.0
+        f[int(f[PER_SLACK]) + line] = 0.0
+        modes[line] = 0
+    for mode in range(s[s[MODE_AT] + s[OPERATIONS]]):
+        line = s[s[MODE_LINE] + mode]
+        modes[line] += 1
+        f[int(f[PER_SLACK]) + line] += s[s[MODE_TIME] + mode]
+    for line in range(s[LINES]):
+        if modes[line]:
+            f[int(f[PER_SLACK]) + line] = modes[line] / (f[int(f[PER_SLACK]) + line] * _stretch(s, line))
+
+
+@kernel("int64(int64[::1], int64[::1], float64[::1], int64, int64)")
+def _leads_on(s: Any, d: Any, f: Any, op: int, mode: int) -> int:
+    """Whether all that comes after an operation can be reached from the plant of this mode."""
+    plant = s[s[LINE_PLANT] + s[s[MODE_LINE] + mode]]
+    for i in range(s[s[SUCC_AT] + op], s[s[SUCC_AT] + op + 1]):
+        after, reached = s[s[SUCC_OP] + i], 0
+        first, last = s[s[MODE_AT] + after], s[s[MODE_AT] + after + 1]
+        if s[s[OP_FIXED] + after]:
+            first = d[d[MODE] + after]
+            last = first + 1
+        for other in range(first, last):
+            there = s[s[LINE_PLANT] + s[s[MODE_LINE] + other]]
+            if f[int(f[WORTH]) + other] > -inf and arrival(s, plant, there, 0) < NEVER:
+                reached = 1
+                break
+        if not reached:
+            return 0
+    return 1
+
+
+@kernel("void(int64[::1], int64[::1], float64[::1], float64[::1], float64[::1])")
+def _weigh(s: Any, d: Any, f: Any, deadline: Any, weight: Any) -> None:
+    """Latest start and log(weight / duration) of everything, from each order's deadline and weight.
+
+    A latest start leaves room for the shortest way to the end. Where its plant leads nowhere a mode's worth is -inf.
     """
-    fixed = {key: placement for key, (_, placement) in problem.fixed.items()}
-    book = Book(problem, fixed)
-    best: tuple[tuple[int, ...], Schedule] | None = None
-    failure: Unplaceable | None = None
-    for k1, k2 in SETTINGS:
-        try:
-            schedule = Schedule(fixed | _Run(problem, book.copy().state, fixed, k1, k2).placements())
-        except Unplaceable as nothing:
-            failure = nothing
-            continue
-        key = evaluate(problem, schedule).key
-        if best is None or key < best[0]:
-            best = (key, schedule)
-    if best is None:
-        assert failure is not None
-        raise failure
-    return best[1]
+    latest, urgent = int(f[LATEST]), np.zeros(s[OPERATIONS])
+    for op in range(s[OPERATIONS] - 1, -1, -1):
+        order = s[s[OP_ORDER] + op]
+        limit, urgent[op] = deadline[order], 1.0
+        for i in range(s[s[SUCC_AT] + op], s[s[SUCC_AT] + op + 1]):
+            after = s[s[SUCC_OP] + i]
+            wait = 0
+            for k in range(s[s[PRED_AT] + after], s[s[PRED_AT] + after + 1]):
+                if s[s[PRED_OP] + k] == op:
+                    wait = max(wait, s[s[PRED_WAIT] + k])
+            limit = min(limit, f[latest + after] - wait)
+            urgent[op] = max(urgent[op], PINNED if s[s[OP_FIXED] + after] else urgent[after])
+        shortest = inf
+        for mode in range(s[s[MODE_AT] + op], s[s[MODE_AT] + op + 1]):
+            duration = s[s[MODE_TIME] + mode] * _stretch(s, s[s[MODE_LINE] + mode])
+            shortest = min(shortest, duration)
+            f[int(f[WORTH]) + mode] = log(max(weight[order], 1e-3) * urgent[op] / s[s[MODE_TIME] + mode])
+            if s[PLANTS] > 1 and not _leads_on(s, d, f, op, mode):
+                f[int(f[WORTH]) + mode] = -inf
+        f[latest + op] = d[d[START] + op] if s[s[OP_FIXED] + op] else limit - shortest
 
 
-class _Run:
-    """One pass of one setting over all operations."""
+# --- a pass -----------------------------------------------------------------------------------------------------------
 
-    def __init__(
-        self,
-        problem: SchedulingProblem,
-        state: State,
-        fixed: Mapping[OperationId, Placement],
-        k1: float,
-        k2: float,
-    ) -> None:
-        self.problem, self.state = problem, state
-        self.placed: dict[OperationId, Placement] = dict(fixed)
-        self.home: dict[OperationId, tuple[WorkOrder, Operation]] = {}
-        self.after: dict[OperationId, list[OperationId]] = {}
-        self.ready: dict[LineId, dict[OperationId, int]] = {line.id: {} for line in problem.lines}
-        self.pushed: dict[LineId, Placement] = {}  # placed later than the instant at which it was chosen
-        self.wake: list[tuple[int, int, LineId]] = []  # instant, tie, line
-        self.place_of = {line.id: i for i, line in enumerate(problem.lines)}
-        # What does not change while time goes by: log(weight / duration) and the latest start that is in time.
-        self.worth: dict[OperationId, float] = {}
-        self.latest: dict[OperationId, float] = {}
-        self._weigh()
-        setups = [seconds for matrix in problem.setups for seconds in matrix.seconds.values() if seconds]
-        self.per_setup = 1 / (k2 * sum(setups) / len(setups)) if setups else 0.0
-        self.per_slack = 1 / (k1 * self.flow)
 
-    def _weigh(self) -> None:
-        """Latest starts: the deadline minus the shortest way from the operation to the end of its order."""
-        state = self.state
-        stretch = {}
-        for line in self.problem.lines:
-            span = line.windows[-1].end - line.windows[0].start
-            stretch[line.id] = span / state.lines[line.id].calendar.total
-        flows: list[float] = []
-        for order in self.problem.orders:
-            tail: dict[OperationId, float] = {}
-            for operation in reversed(order.operations):
-                least = min(mode.duration * stretch[mode.line] for mode in operation.modes)
-                tail[operation.id] = way = tail.get(operation.id, 0.0) + least
-                for before in operation.predecessors:
-                    known = tail.get(before.operation, 0.0)
-                    tail[before.operation] = max(known, way + before.minimum_wait)
-            deadline = order.due if order.promise is None else min(order.due, order.promise)
-            weight = order.weight * (1 if order.promise is None else PROMISED)
-            for operation in order.operations:
-                self.home[operation.id] = (order, operation)
-                shortest = min(mode.duration for mode in operation.modes)
-                self.worth[operation.id] = log(max(weight, 1e-3) / shortest)
-                self.latest[operation.id] = deadline - tail[operation.id]
-                for before in operation.predecessors:
-                    self.after.setdefault(before.operation, []).append(operation.id)
-            flows.append(max(tail.values()))
-        self.flow = sum(flows) / len(flows) if flows else 1.0
+@kernel("void(int64[::1], int64[::1], int64)")
+def _activate(s: Any, d: Any, line: int) -> None:
+    """The line is to be asked what it begins now."""
+    d[d[CHOICE] + line] = UNKNOWN
+    if not d[d[IS_ACTIVE] + line]:
+        d[d[IS_ACTIVE] + line] = 1
+        d[d[ACTIVE] + d[ACTIVE_COUNT]] = line
+        d[ACTIVE_COUNT] += 1
 
-    def placements(self) -> dict[OperationId, Placement]:
-        """Place everything that is not fixed."""
-        for key in self.home:
-            self._offer(key)
-        left = len(self.home) - len(self.placed)
-        while left:
-            if not self.wake:
-                raise self._stuck()
-            instant, _, line = heappop(self.wake)
-            left -= self._choose(line, instant)
-        return self.placed
 
-    def _offer(self, key: OperationId) -> None:
-        """Tell the lines about an operation as soon as all that it waits for is placed."""
-        if key in self.placed:
-            return
-        order, operation = self.home[key]
-        ready: int = max(order.release, self.problem.now)
-        for before in operation.predecessors:
-            earlier = self.placed.get(before.operation)
-            if earlier is None:
-                return
-            ready = max(ready, earlier.end + before.minimum_wait)
-        self._wait(key, operation, ready)
+@kernel("void(int64[::1], float64[::1], int64)")
+def _drop(d: Any, f: Any, mode: int) -> None:
+    """An operation cannot be placed in this mode any more."""
+    op = d[d[MODE_OP] + mode]
+    d[d[OPEN] + op] -= 1
+    if d[d[OPEN] + op] == 0 and d[d[START] + op] < 0:
+        d[FAILED] = op
 
-    def _wait(self, key: OperationId, operation: Operation, ready: int) -> None:
-        for need in operation.materials:
-            instant = self.state.stocks[need.material].earliest(ready, need.quantity)
-            if instant is None:
-                raise Unplaceable(self.home[key][0].id, key)
-            ready = instant
-        for mode in operation.modes:
-            self.ready[mode.line][key] = ready
-            heappush(self.wake, (ready, self.place_of[mode.line], mode.line))
 
-    def _choose(self, line: LineId, instant: int) -> int:
-        """Start the best operation that is ready on a free line; returns how many were placed (0 or 1)."""
-        slots, offers = self.state.lines[line], self.ready[line]
-        calendar = slots.calendar
-        work = calendar.work(instant)
-        if work >= calendar.total or not offers:
-            return 0
-        i = slots.last_before(work)
-        if i >= 0 and slots.finish[i] > work:  # the line is busy: come back when it is free
-            heappush(self.wake, (calendar.end(slots.finish[i]), self.place_of[line], line))
-            return 0
-        start = calendar.start(work)
-        family = slots.family[i] if i >= 0 else slots.initial
-        best, score = None, -inf
-        for key, ready in offers.items():
-            if ready > start:
-                continue
-            value = self.worth[key] - max(0.0, self.latest[key] - start) * self.per_slack
-            if slots.setups:
-                value -= slots.setup(family, self.home[key][1].family) * self.per_setup
-            if value > score:
-                best, score = key, value
-        if best is None:
-            return 0
-        order, operation = self.home[best]
-        for need in operation.materials:
-            there = self.state.stocks[need.material].earliest(start, need.quantity)
-            if there != start:  # taken by others meanwhile
-                self._wait(best, operation, start)
-                heappush(self.wake, (instant, self.place_of[line], line))
-                return 0
-        duration = next(mode.duration for mode in operation.modes if mode.line == line)
-        begin = slots.earliest(work, duration, operation.family, operation.running is not Running.PAUSES)
-        if begin < 0:
-            del offers[best]
-            if not any(best in self.ready[mode.line] for mode in operation.modes):
-                raise Unplaceable(order.id, best)
-            heappush(self.wake, (instant, self.place_of[line], line))
-            return 0
-        placement = self.state.placement(operation, line, begin, duration)
-        pushed = self.pushed.pop(line, None)
-        if pushed is not None and start < pushed.start < placement.start:
-            heappush(self.wake, (pushed.end, self.place_of[line], line))
-            return 0
-        self.state.put(order, {best: placement})
-        self.placed[best] = placement
-        for mode in operation.modes:
-            self.ready[mode.line].pop(best, None)
-        if begin > work + slots.setup(family, operation.family):
-            # A wall or closing time pushed it away from here: something shorter may still fit in before it.
-            self.pushed[line] = placement
-            heappush(self.wake, (start, self.place_of[line], line))
+@kernel("void(int64[::1], int64[::1], float64[::1], int64)")
+def _release(s: Any, d: Any, f: Any, op: int) -> None:
+    """All that an operation waits for is placed: its modes are expected."""
+    first, last = s[s[MODE_AT] + op], s[s[MODE_AT] + op + 1]
+    d[d[OPEN] + op] = last - first
+    for mode in range(first, last):
+        plant, ready = s[s[LINE_PLANT] + s[s[MODE_LINE] + mode]], s[s[OP_EARLIEST] + op]
+        for i in range(s[s[PRED_AT] + op], s[s[PRED_AT] + op + 1]):
+            before = s[s[PRED_OP] + i]
+            origin = s[s[LINE_PLANT] + s[s[MODE_LINE] + d[d[MODE] + before]]]
+            ready = max(ready, arrival(s, origin, plant, d[d[END] + before] + s[s[PRED_WAIT] + i]))
+        if ready < NEVER and f[int(f[WORTH]) + mode] > -inf:
+            expect(d, ready, mode)
         else:
-            heappush(self.wake, (placement.end, self.place_of[line], line))
-        for name in self.after.get(best, ()):
-            self._offer(name)
-        return 1
+            _drop(d, f, mode)
 
-    def _stuck(self) -> Unplaceable:
-        key = next(key for key in self.home if key not in self.placed)
-        return Unplaceable(self.home[key][0].id, key)
+
+@kernel("int64(int64[::1], int64[::1], int64, int64)")
+def _free_from(s: Any, d: Any, line: int, now: int) -> int:
+    """When the line is free, now that what is fixed on it has begun by then."""
+    while d[d[WALL] + line] < d[d[WALL_AT] + line + 1]:
+        op = d[d[WALLS] + d[d[WALL] + line]]
+        if d[d[START] + op] > now:
+            break
+        family = s[s[MODE_FAMILY] + d[d[MODE] + op]]
+        d[SETUPS] += setup_of(s, line, d[d[FAMILY] + line], family)
+        d[d[FREE] + line] = max(d[d[FREE] + line], d[d[END] + op])
+        d[d[FAMILY] + line] = family
+        d[d[WALL] + line] += 1
+    return int(d[d[FREE] + line])
+
+
+@kernel("int64(int64[::1], int64[::1], int64, int64, int64)")
+def _wall_after(s: Any, d: Any, line: int, family: int, end: int) -> int:
+    """The fixed operation that comes next on a line if this end is too late for it, or -1."""
+    wall = d[d[WALL] + line]
+    if wall == d[d[WALL_AT] + line + 1]:
+        return -1
+    op = d[d[WALLS] + wall]
+    setup = setup_of(s, line, family, s[s[MODE_FAMILY] + d[d[MODE] + op]])
+    return int(op) if after_setup(s, line, end, setup) > d[d[START] + op] else -1
+
+
+@kernel("int64(int64[::1], int64[::1], int64, int64, int64)")
+def _missing_units(s: Any, d: Any, mode: int, start: int, end: int) -> int:
+    """0 if there are the units that a mode needs from start to end; otherwise the next instant (> start) to ask again.
+
+    All that is fixed in this time counts, as if it was at once.
+    """
+    need, last = s[s[NEED_AT] + mode], s[s[NEED_AT] + mode + 1]
+    while need < last:
+        resource, free, again = s[s[NEED_RESOURCE] + need], 0, NEVER
+        for unit in range(s[s[UNIT_AT] + resource], s[s[UNIT_AT] + resource + 1]):
+            if d[d[UNIT_FREE] + unit] <= start:
+                free += 1
+            else:
+                again = min(again, d[d[UNIT_FREE] + unit])
+        for i in range(d[RESERVED] + d[d[RESERVED_AT] + resource], d[RESERVED] + d[d[RESERVED_AT] + resource + 1], 3):
+            if d[i] < end and d[i + 1] > start:
+                free -= d[i + 2]
+                again = min(again, d[i + 1])
+        while need < last and s[s[NEED_RESOURCE] + need] == resource:
+            free -= 1
+            need += 1
+        if free < 0:
+            return int(again)
+    return 0
+
+
+@kernel("void(int64[::1], int64[::1], int64, int64, int64)")
+def _take_units(s: Any, d: Any, mode: int, start: int, end: int) -> None:
+    """Take the units that a mode needs until its end, of those that are free those that are so last."""
+    for need in range(s[s[NEED_AT] + mode], s[s[NEED_AT] + mode + 1]):
+        resource, chosen = s[s[NEED_RESOURCE] + need], -1
+        for unit in range(s[s[UNIT_AT] + resource], s[s[UNIT_AT] + resource + 1]):
+            free = d[d[UNIT_FREE] + unit]
+            if free <= start and (chosen < 0 or free > d[d[UNIT_FREE] + chosen]):
+                chosen = unit
+        d[d[UNIT_FREE] + chosen] = end
+
+
+@kernel("UniTuple(int64, 2)(int64[::1], int64[::1], int64, int64)")
+def _times(s: Any, d: Any, mode: int, now: int) -> tuple[int, int]:
+    """Start and end of a mode that begins on its free line now; (-1, when to ask again) if it has to wait."""
+    line, family = s[s[MODE_LINE] + mode], s[s[MODE_FAMILY] + mode]
+    running, duration = s[s[OP_RUNNING] + d[d[MODE_OP] + mode]], s[s[MODE_TIME] + mode]
+    if s[s[LINE_UNLIMITED] + line]:
+        start, end = fit(s, line, running, duration, now)
+        if start == now and s[RESOURCES]:
+            again = _missing_units(s, d, mode, start, end)
+            if again:
+                return -1, again
+        return (start, end) if start == now else (-1, start)
+    ready = after_setup(s, line, d[d[FREE] + line], setup_of(s, line, d[d[FAMILY] + line], family))
+    ready = max(ready, now)
+    start, end = fit(s, line, running, duration, ready)
+    if start > ready or start >= NEVER:  # something shorter may fit in before
+        return -1, start
+    wall = _wall_after(s, d, line, family, end)
+    if wall >= 0:
+        return -1, max(now + 1, d[d[END] + wall])
+    if s[RESOURCES]:
+        again = _missing_units(s, d, mode, start, end)
+        if again:
+            return -1, again
+    return start, end
+
+
+@kernel("void(int64[::1], int64[::1], float64[::1], int64, int64)")
+def _choose(s: Any, d: Any, f: Any, line: int, now: int) -> None:
+    """What a line would begin now: CHOICE and its times and index."""
+    d[d[CHOICE] + line] = NONE
+    wake = NEVER
+    if not s[s[LINE_UNLIMITED] + line]:
+        free = _free_from(s, d, line, now)
+        if free > now:
+            expect(d, free, -1 - line)
+            return
+    for _ in range(TRIES):
+        mode, top = most_urgent(s, d, f, line, now)
+        if mode < 0:
+            return
+        start, end = _times(s, d, mode, now)
+        if start >= 0:
+            d[d[CHOICE] + line] = mode
+            d[d[CHOICE_START] + line], d[d[CHOICE_END] + line] = start, end
+            return
+        withdraw(d, f, top)
+        if end >= NEVER:
+            _drop(d, f, mode)
+        else:
+            expect(d, end, mode)
+            wake = min(wake, end)
+    if wake < NEVER:
+        d[d[ASLEEP] + line] = wake
+        expect(d, wake, -1 - line)
+    else:
+        d[d[CHOICE] + line] = UNKNOWN  # all that was tried is too late for this line: go on
+
+
+@kernel("void(int64[::1], int64[::1], float64[::1], int64)")
+def _followed(s: Any, d: Any, f: Any, op: int) -> None:
+    """An operation is placed: what waited for it alone is released."""
+    for i in range(s[s[SUCC_AT] + op], s[s[SUCC_AT] + op + 1]):
+        after = s[s[SUCC_OP] + i]
+        if not s[s[OP_FIXED] + after]:
+            d[d[MISSING] + after] -= 1
+            if d[d[MISSING] + after] == 0:
+                _release(s, d, f, after)
+
+
+@kernel("void(int64[::1], int64[::1], float64[::1], int64, int64)")
+def _fill_batch(s: Any, d: Any, f: Any, line: int, now: int) -> None:
+    """Take into the oven, with what begins there, what else waits for it and fits in; the longest says when it ends."""
+    mode = d[d[CHOICE] + line]
+    op = d[d[MODE_OP] + mode]
+    start, end = d[d[START] + op], d[d[END] + op]
+    family, room = s[s[OP_FAMILY] + op], s[s[LINE_BATCH] + line] - s[s[OP_SIZE] + op]
+    running, duration = s[s[OP_RUNNING] + op], s[s[MODE_TIME] + mode]
+    needs = s[s[NEED_AT] + mode + 1] > s[s[NEED_AT] + mode]
+    bucket, pace = d[d[BUCKET_AT] + line] + s[s[MODE_FAMILY] + mode], f[LOOK_AHEAD] * f[int(f[PER_SLACK]) + line]
+    members, refused = np.empty(BATCH_TRIES + 1, np.int64), np.empty(BATCH_TRIES, np.int64)
+    members[0] = op
+    size, refusals = 1, 0
+    while room > 0 and family > 0 and size + refusals < BATCH_TRIES:
+        mode, top = top_of(d, f, bucket, pace, now)
+        if mode < 0:
+            break
+        withdraw(d, f, top)
+        op = d[d[MODE_OP] + mode]
+        runs, longest = together(s[s[OP_RUNNING] + op], running), max(duration, s[s[MODE_TIME] + mode])
+        begins, ends = fit(s, line, runs, longest, start)
+        needs = needs or s[s[NEED_AT] + mode + 1] > s[s[NEED_AT] + mode]
+        fits = s[s[OP_FAMILY] + op] == family and s[s[OP_SIZE] + op] <= room and begins == start
+        if fits and ends != end:
+            fits = not needs and _wall_after(s, d, line, s[s[MODE_FAMILY] + mode], ends) < 0
+        if fits and s[RESOURCES]:
+            fits = _missing_units(s, d, mode, start, ends) == 0
+        if not fits:
+            refused[refusals] = mode
+            refusals += 1
+            continue
+        members[size] = op
+        size, room, running, duration, end = size + 1, room - s[s[OP_SIZE] + op], runs, longest, ends
+        d[d[MODE] + op], d[d[START] + op] = mode, start
+        _take_units(s, d, mode, start, end)
+    for i in range(refusals):
+        offer(s, d, f, refused[i])
+    d[d[FREE] + line] = end
+    for i in range(size):
+        d[d[END] + members[i]] = end
+    for i in range(1, size):
+        _followed(s, d, f, members[i])
+
+
+@kernel("void(int64[::1], int64[::1], float64[::1], int64, int64)")
+def _begin(s: Any, d: Any, f: Any, line: int, now: int) -> None:
+    """The line begins its choice."""
+    mode = d[d[CHOICE] + line]
+    op = d[d[MODE_OP] + mode]
+    start, end = d[d[CHOICE_START] + line], d[d[CHOICE_END] + line]
+    if s[RESOURCES]:
+        if _missing_units(s, d, mode, start, end):  # another line took them since
+            d[d[CHOICE] + line] = UNKNOWN
+            return
+        _take_units(s, d, mode, start, end)
+    d[d[MODE] + op], d[d[START] + op], d[d[END] + op] = mode, start, end
+    if not s[s[LINE_UNLIMITED] + line]:
+        family = s[s[MODE_FAMILY] + mode]
+        d[SETUPS] += setup_of(s, line, d[d[FAMILY] + line], family)
+        d[d[FREE] + line], d[d[FAMILY] + line] = end, family
+        if s[s[LINE_BATCH] + line]:
+            _fill_batch(s, d, f, line, now)
+        d[d[CHOICE] + line] = NONE
+        expect(d, d[d[FREE] + line], -1 - line)
+    else:
+        d[d[CHOICE] + line] = UNKNOWN
+    _followed(s, d, f, op)
+
+
+@kernel("int64(int64[::1], int64[::1], float64[::1], int64)")
+def _best_line(s: Any, d: Any, f: Any, now: int) -> int:
+    """The line whose choice goes first now, or -1; ties by the earlier end."""
+    best, greatest, soonest, i = -1, -inf, NEVER, 0
+    while i < d[ACTIVE_COUNT]:
+        line = d[d[ACTIVE] + i]
+        choice = d[d[CHOICE] + line]
+        while choice == UNKNOWN or (choice >= 0 and d[d[START] + d[d[MODE_OP] + choice]] >= 0):
+            _choose(s, d, f, line, now)
+            choice = d[d[CHOICE] + line]
+            if d[FAILED] >= 0:
+                return -1
+        if choice == NONE:
+            d[ACTIVE_COUNT] -= 1
+            d[d[ACTIVE] + i] = d[d[ACTIVE] + d[ACTIVE_COUNT]]
+            d[d[IS_ACTIVE] + line] = 0
+            continue
+        index, end = f[int(f[CHOICE_INDEX]) + line], d[d[CHOICE_END] + line]
+        if index > greatest or (index == greatest and end < soonest):
+            best, greatest, soonest = line, index, end
+        i += 1
+    return int(best)
+
+
+@kernel("void(int64[::1], int64[::1], float64[::1], int64)")
+def _happens(s: Any, d: Any, f: Any, now: int) -> None:
+    """Take the events of this instant: modes join their queues, lines are asked."""
+    while d[EVENTS] and d[d[EVENT_TIME]] == now:
+        what = next_event(d)
+        if what >= 0 and d[d[START] + d[d[MODE_OP] + what]] >= 0:
+            continue  # another line has it
+        line = s[s[MODE_LINE] + what] if what >= 0 else -1 - what
+        if what < 0 and d[d[FREE] + line] > now:
+            continue
+        opens = open_from(s, line, now)
+        if opens >= NEVER:
+            if what >= 0:
+                _drop(d, f, what)
+        elif opens > now:
+            expect(d, opens, what)
+        else:
+            if what >= 0:
+                offer(s, d, f, what)
+            if d[d[FREE] + line] <= now and d[d[ASLEEP] + line] <= now:
+                _activate(s, d, line)
+
+
+@kernel("int64(int64[::1], int64[::1], float64[::1])")
+def _pass(s: Any, d: Any, f: Any) -> int:
+    """Place everything; an operation that cannot be placed, or -1."""
+    for op in range(s[OPERATIONS]):
+        if s[s[OP_FIXED] + op]:
+            continue
+        missing = 0
+        for i in range(s[s[PRED_AT] + op], s[s[PRED_AT] + op + 1]):
+            missing += 1 - s[s[OP_FIXED] + s[s[PRED_OP] + i]]
+        d[d[MISSING] + op] = missing
+        if missing == 0:
+            _release(s, d, f, op)
+    while d[EVENTS] and d[FAILED] < 0:
+        now = d[d[EVENT_TIME]]
+        _happens(s, d, f, now)
+        while d[FAILED] < 0:
+            line = _best_line(s, d, f, now)
+            if line < 0:
+                break
+            _begin(s, d, f, line, now)
+    for op in range(s[OPERATIONS]):
+        if d[FAILED] < 0 and d[d[START] + op] < 0 and d[d[MISSING] + op] == 0:
+            d[FAILED] = op  # its lines do not open any more
+    for line in range(s[LINES]):
+        _free_from(s, d, line, NEVER)
+    return int(d[FAILED])
+
+
+@kernel("void(int64[::1], int64[::1], int64[::1])")
+def _figures(s: Any, d: Any, figures: Any) -> None:
+    """The figures of a pass, in the order of FIGURES."""
+    for i in range(6):
+        figures[i] = 0
+    for order in range(s[ORDERS]):
+        begun, done = NEVER, 0
+        for op in range(s[s[ORDER_AT] + order], s[s[ORDER_AT] + order + 1]):
+            begun, done = min(begun, d[d[START] + op]), max(done, d[d[END] + op])
+        weight = s[s[ORDER_WEIGHT] + order]
+        over = done - s[s[ORDER_PROMISE] + order]
+        if over > 0:
+            figures[0] += 1
+            figures[1] += weight * over
+        figures[2] += weight * max(0, done - s[s[ORDER_DUE] + order])
+        figures[3] = max(figures[3], done)
+        figures[5] += done - begun
+    figures[4] = d[SETUPS]
+
+
+# --- all passes -------------------------------------------------------------------------------------------------------
+
+
+def dispatched(
+    arrays: Arrays,
+    objective: Objective = PROMISES_FIRST,
+    rules: Sequence[Rule] = RULES,
+    fixed: tuple[Words, Words, Words] | None = None,
+) -> Dispatched:
+    """The best of one pass by each rule; about n log n each.
+
+    `fixed`: mode, start and end of the fixed operations (see `fixed_columns`). What has moved does not count here.
+    Raises Unplaceable when no rule finds room for everything.
+    """
+    s, problem = arrays.words, arrays.problem
+    empty, f = queues_of(arrays, *(fixed or fixed_columns(arrays)))
+    _means(s, f, np.zeros(len(problem.lines), dtype=np.int64))
+    _weigh(s, empty, f, *_deadlines(arrays, objective))
+    figures = np.zeros(len(FIGURES), dtype=np.int64)
+    found: list[tuple[tuple[int, ...], int]] = []
+    best: tuple[Words, tuple[int, ...]] | None = None
+    failed = -1
+    for i, rule in enumerate(rules):
+        d = empty.copy()
+        f[WORTH_WEIGHT], f[LOOK_AHEAD], f[SETUP_WEIGHT] = rule.worth, 1 / rule.look_ahead, 1 / rule.share
+        f[SATURATES] = rule.saturates
+        wrong = _pass(s, d, f)
+        if wrong >= 0:
+            failed = wrong
+            continue
+        _figures(s, d, figures)
+        value = _value(objective, figures)
+        if not found or value < min(found)[0]:
+            best = d, tuple(figures.tolist())
+        found.append((value, i))
+    if best is None:
+        order = problem.orders[int(arrays.column(OP_ORDER, len(arrays.operations))[failed])]
+        raise Unplaceable(order.id, arrays.operations[failed].id)
+    d, n = best[0], len(arrays.operations)
+    mode, start, end = (d[d[k] : d[k] + n].copy() for k in (MODE, START, END))
+    return Dispatched(mode, start, end, best[1], tuple(rules[i] for _, i in sorted(found)))
+
+
+def _value(objective: Objective, figures: Words) -> tuple[int, ...]:
+    known = dict(zip(FIGURES, figures.tolist(), strict=True))
+    total = sum(weight * known.get(part, 0) for part, weight in objective.weights.items())
+    return (*(known.get(part, 0) for part in objective.lexicographic), total)
+
+
+def _deadlines(arrays: Arrays, objective: Objective) -> tuple[Reals, Reals]:
+    """By when each order is wanted and how dear it is: by promise and due date, or nobody's for an early end of all."""
+    orders = len(arrays.problem.orders)
+    due = arrays.column(ORDER_DUE, orders).astype(np.float64)
+    weight = arrays.column(ORDER_WEIGHT, orders).astype(np.float64)
+    counted = set(objective.parts)
+    if not counted & {Part.BROKEN, Part.OVER, Part.TARDINESS}:
+        return np.full(orders, float(NEVER)), np.ones(orders)  # so far away that slack never runs out
+    promise = arrays.column(ORDER_PROMISE, orders)
+    promised = promise < NEVER
+    if counted & {Part.BROKEN, Part.OVER}:
+        due = np.minimum(due, promise)
+        weight[promised] *= PROMISED
+    return due, weight
+
+
+def fixed_columns(arrays: Arrays) -> tuple[Words, Words, Words]:
+    """Columns in which only the fixed operations are placed."""
+    mode = np.full(len(arrays.operations), -1, dtype=np.int64)
+    start, end = mode.copy(), mode.copy()
+    for operation, (_, placement) in arrays.problem.fixed.items():
+        i = arrays.number[operation]
+        on = next(k for k, one in enumerate(arrays.operations[i].modes) if one.line == placement.line)
+        mode[i] = arrays.words[arrays.words[MODE_AT] + i] + on
+        start[i], end[i] = placement.start, placement.end
+    return mode, start, end
+
+
+def dispatch(problem: SchedulingProblem, objective: Objective = PROMISES_FIRST) -> Schedule:
+    """A schedule that keeps every rule, with the fixed operations where they are.
+
+    What a fixed operation waits for is hurried, but may come too late for it: then the judge names the fixed one.
+    Scarce materials are reserved in the sequence in which a schedule with plenty of them would take them, then in that
+    of the best schedule so far. Raises Unplaceable, and InvalidProblem for what the kernels do not know.
+    """
+    if (unknown := beyond_kernels(problem)) is not None:
+        raise InvalidProblem(f"Dispatching does not know this yet: {unknown}.")
+    arrays = arrays_of(problem)
+    fixed = fixed_columns(arrays)
+    if not problem.materials:
+        found = dispatched(arrays, objective, fixed=fixed)
+        return arrays.schedule(found.mode, found.start, found.end)
+    found = dispatched(arrays.with_earliest(earliest_of(problem, materials=False)), objective, fixed=fixed)
+    best: Dispatched | None = None
+    while True:
+        starts = dict(zip(arrays.number, found.start.tolist(), strict=True))
+        with_materials = arrays.with_earliest(earliest_of(problem, starts))
+        found = dispatched(with_materials, objective, RULES if best is None else found.rules[:FEW], fixed)
+        if best is not None and found.figures >= best.figures:
+            return arrays.schedule(best.mode, best.start, best.end)
+        best = found

@@ -1,465 +1,424 @@
-"""Better schedules, any time: first the sequences are annealed (`anneal`), then ruin and recreate through the gaps.
+"""Better schedules, any time: one loop for every problem and every objective.
 
-A move lifts a few orders (late ones and what stands in their way, neighbours on a line with setups, or any) and puts
-them back one after the other, each as early as it can. Materials, calendars, setups and fixed operations are the
-book's business, so every state on the way is a schedule that keeps the rules.
-Source: Schrimpf et al., Record breaking optimization results using the ruin and recreate principle (2000).
+A first schedule (given, repaired or dispatched) is made better by local search in compiled code; small problems and, at
+the end, the neighbourhoods of what is dear go to CP-SAT; what moved for nothing is put back. Whatever is found is
+judged, and counts only if it is better and breaks no promise that was kept.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from math import log
+from enum import StrEnum
 from random import Random
+from threading import Event, Thread
 from time import monotonic
 
-from solver.scheduling.anneal import resequenced
-from solver.scheduling.arrays import beyond_kernels
-from solver.scheduling.book import Book, HorizonTooShort, NoRoom, State
-from solver.scheduling.check import Violation, violations
+from solver.cp import Limits, Stop
+from solver.scheduling import exact
+from solver.scheduling.anneal import PARTS, Untimed, annealed, weights_of
+from solver.scheduling.arrays import Arrays, arrays_of, beyond_kernels
+from solver.scheduling.bound import Bound, bounds
+from solver.scheduling.check import violations
 from solver.scheduling.dispatch import Unplaceable, dispatch
-from solver.scheduling.problem import (
-    InvalidProblem,
-    LineId,
-    OperationId,
-    Placement,
-    SchedulingProblem,
-    WorkOrder,
-    WorkOrderId,
-)
-from solver.scheduling.schedule import Part, Schedule, evaluate
+from solver.scheduling.encode import Index
+from solver.scheduling.impossible import Cause, faults
+from solver.scheduling.movement import held_back
+from solver.scheduling.problem import InvalidProblem, OperationId, SchedulingProblem, WorkOrderId
+from solver.scheduling.repair import repaired
+from solver.scheduling.schedule import PROMISES_FIRST, Evaluation, Objective, Part, Schedule, evaluate
 
-BROKEN = 10_000_000  # what one broken promise costs, in weighted seconds of tardiness
-OVER = 20  # and every second over it
-WEIGHTS = {Part.BROKEN: BROKEN, Part.OVER: OVER, Part.TARDINESS: 1, Part.SETUP: 1}  # what the annealing minimises
-ANNEALED = 0.5  # the share of the time in which sequences are annealed
-MOVES = 100  # so many such moves for one iteration
+BROKEN = 10_000_000  # for the local search one broken promise weighs so many seconds of the dearest weighted part
+OVER = 20  # and every second over it so many
+WHOLE = 60  # up to so many free operations CP-SAT gets the whole problem
+WHOLE_PLAIN = 400  # if nothing but the makespan counts
+SECONDS_AN_OPERATION = 0.01  # of local search before that
+WINDOW = 24  # operations that CP-SAT moves at once
+WINDOW_EFFORT = 0.5  # deterministic seconds for one window
+MOVES_OF_A_WINDOW = 20_000  # what a window counts under a limit of moves
 REPORT_SECONDS = 0.5
-PATIENCE = 250  # moves without a better schedule before the order of all is tightened
+ROUNDS = 4  # of the local search, between which the cores take over each other's best
+
+
+class Phase(StrEnum):
+    """What a search is doing."""
+
+    FIRST = "first"  # a first schedule that keeps the rules
+    SEQUENCES = "sequences"  # local search
+    WHOLE = "whole"  # CP-SAT on all of it
+    WINDOWS = "windows"  # CP-SAT on neighbourhoods
+    MOVEMENT = "movement"  # putting back what moved for nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far a search is: `share` of its time or moves, and the figures of the best schedule so far."""
 
+    phase: Phase
     share: float
     seconds: float
     moves: int
-    broken_promises: int
-    tardiness: int
-    setup_seconds: int
+    evaluation: Evaluation
+    bound: Bound | None = None
+
+    @property
+    def moves_per_second(self) -> float:
+        """Of local search."""
+        return self.moves / self.seconds if self.seconds else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A judged schedule. `bound`: no schedule is better than that; `proved`: none is better than this one."""
+
+    schedule: Schedule
+    evaluation: Evaluation
+    value: tuple[int, ...]
+    bound: Bound
+    proved: bool
+    moves: int
+    seconds: float
+
+    def gap(self, part: Part) -> float:
+        """How much of a part may be too much, as a share of what it is: 0 is proved to be the least."""
+        found = self.evaluation.part(part)
+        return (found - self.bound.parts.get(part, 0)) / found if found else 0.0
 
 
 class UnsoundSearch(RuntimeError):
     """The judge refuses what the search found; the schedule before it stays."""
 
 
-def improve(
+def search(
     problem: SchedulingProblem,
-    schedule: Schedule,
+    objective: Objective = PROMISES_FIRST,
     *,
+    schedule: Schedule | None = None,
     seconds: float | None = None,
-    iterations: int | None = None,
+    moves: int | None = None,
     seed: int = 0,
+    cores: int = 1,
     stop: Callable[[], bool] = lambda: False,
     report: Callable[[Progress], None] = lambda progress: None,
-) -> Schedule:
-    """A schedule at least as good as `schedule` by `Evaluation.key`; fixed operations stay.
+) -> Result:
+    """The best schedule by `objective` that the time allows, from `schedule` on or from nothing; fixed operations stay.
 
-    A schedule that breaks rules (a line broke, a supply is late, an operation is missing) is repaired first. No promise
-    that the schedule before kept is broken by a move. With `iterations` instead of `seconds` the result depends on the
-    seed only. `stop` is asked before every move. A fixed operation that cannot be where it is stays there, and the
-    judge names it; what comes before a fixed operation stays before it. Raises Unplaceable when there is no schedule
-    within the windows, UnsoundSearch when the judge finds anything that was not wrong before, and InvalidProblem for
-    what the judge knows and the search does not: ovens, resources, routes, longest waits, lines of one sequence, and
-    orders that can go through several plants.
+    A `schedule` that breaks rules (a line broke, a supply is late, an operation is missing) is repaired first; no
+    promise that the repaired one keeps is broken afterwards. To go on later, give the result's schedule. With `moves`
+    instead of `seconds` the result depends on the seed only. `stop` ends it at any moment with the best so far. A fixed
+    operation that cannot be where it is stays there, and the judge names it. Raises InvalidProblem with the names of
+    what no schedule can make, Unplaceable when none is found within the windows, and UnsoundSearch when the judge finds
+    anything that was not wrong before.
     """
-    if (seconds is None) == (iterations is None):
-        raise ValueError("Give either seconds or iterations.")
-    if (unknown := _beyond(problem)) is not None:
-        raise InvalidProblem(f"The search does not know this yet: {unknown}.")
-    began = monotonic()
-    sound = _sound(problem, schedule)
-    annealing = _Annealing(problem, sound, seconds, iterations, report)
-    start = annealing.run(seed, stop)
-    search = _Search(problem, _fresher(problem, start), Random(seed))  # noqa: S311 - not for secrets
-    search.moves = annealing.moves
-    reported = began
-    while not stop():
-        now = monotonic()
-        done = (search.moves - annealing.moves) / (iterations or 1)
-        share = (now - began) / seconds if seconds is not None else ANNEALED + (1 - ANNEALED) * done
-        if share >= 1:
-            break
-        if now - reported >= REPORT_SECONDS:
-            reported = now
-            report(search.progress(share, now - began))
-        search.move(share)
-    result = search.schedule()
-    if evaluate(problem, result).key >= evaluate(problem, start).key:
-        result = start
-    if wrong := _new_faults(problem, result, sound):
-        raise UnsoundSearch("; ".join(f"{v.subject}: {v.what}" for v in wrong[:5]))
-    report(search.progress(1.0, monotonic() - began))
-    return result
+    if (seconds is None) == (moves is None):
+        raise ValueError("Give either seconds or moves.")
+    clock = _Clock(seconds, moves, stop)
+    if hopeless := [fault for fault in faults(problem) if schedule is None or fault.code is not Cause.PIN]:
+        raise InvalidProblem(" ".join(fault.words for fault in hopeless[:3]))
+    run = _Run(problem, objective, schedule, clock, Random(seed), cores, report)  # noqa: S311 - not for secrets
+    run.all_phases()
+    run.report(over=True)
+    return run.result()
 
 
-def _beyond(problem: SchedulingProblem) -> str | None:
-    plants = {line.id: line.plant for line in problem.lines}
-    for order in problem.orders:
-        if len({plants[mode.line] for operation in order.operations for mode in operation.modes}) > 1:
-            return "transport"
-    return beyond_kernels(problem)
+class _Clock:
+    """The one limit of a search, of time or of moves."""
+
+    def __init__(self, seconds: float | None, moves: int | None, stop: Callable[[], bool]) -> None:
+        self.limit, self.most, self.stop = seconds, moves, stop
+        self.began, self.moves = monotonic(), 0
+        self.stopped = False
+
+    @property
+    def seconds(self) -> float:
+        return monotonic() - self.began
+
+    @property
+    def share(self) -> float:
+        if self.limit is not None:
+            return min(1.0, self.seconds / self.limit) if self.limit > 0 else 1.0
+        return min(1.0, self.moves / self.most) if self.most else 1.0
+
+    def over(self, share: float = 1.0) -> bool:
+        """Whether so much of it is used up, or somebody wants it to end."""
+        self.stopped = self.stopped or self.stop()
+        return self.stopped or self.share >= share
+
+    def early(self, share: float, seconds: float) -> float:
+        """This share, or the one that comes after so many more seconds if that is sooner."""
+        if not self.limit:
+            return share
+        return min(share, self.share + seconds / self.limit)
+
+    def until(self, share: float) -> tuple[float | None, int | None]:
+        """Seconds or moves that are left until so much is used up."""
+        if self.limit is not None:
+            return max(0.0, share * self.limit - self.seconds), None
+        return None, max(0, int(share * (self.most or 0)) - self.moves)
 
 
-class _Annealing:
-    """The first part of a search: sequences are annealed in compiled code."""
-
+class _Run:
     def __init__(
         self,
         problem: SchedulingProblem,
-        schedule: Schedule,
-        seconds: float | None,
-        iterations: int | None,
+        objective: Objective,
+        schedule: Schedule | None,
+        clock: _Clock,
+        random: Random,
+        cores: int,
         report: Callable[[Progress], None],
     ) -> None:
-        self.problem, self.schedule, self.report = problem, schedule, report
-        self.seconds = seconds * ANNEALED if seconds is not None else None
-        self.most = MOVES * iterations if iterations is not None else None
-        self.before = evaluate(problem, schedule)
-        self.moves = 0
-        self.began = self.reported = monotonic()
+        self.problem, self.objective, self.clock, self.random, self.cores = problem, objective, clock, random, cores
+        self.told = report
+        self.reported = clock.began
+        self.phase = Phase.FIRST
+        self.free = [o.id for order in problem.orders for o in order.operations if o.id not in problem.fixed]
+        self.given = schedule is not None
+        self.best = dispatch(problem, objective) if schedule is None else repaired(problem, schedule, objective)
+        self.known = set(violations(problem, self.best))
+        self.evaluation = evaluate(problem, self.best, objective.reference)
+        self.value = objective.value(self.evaluation)
+        self.broken = {key for key, _ in self.evaluation.broken_promises}
+        self.least: Bound | None = None
+        self.report(force=True)
 
-    def run(self, seed: int, stop: Callable[[], bool]) -> Schedule:
-        """The schedule annealed, if that is better, keeps the rules and breaks no promise that was kept."""
-        found = resequenced(
-            self.problem, self.schedule, WEIGHTS,
-            seconds=self.seconds, moves=self.most, seed=seed, stop=stop, report=self._told,
-        )  # fmt: skip
-        after = evaluate(self.problem, found)
-        anew = {key for key, _ in after.broken_promises} - {key for key, _ in self.before.broken_promises}
-        if after.key >= self.before.key or anew or _new_faults(self.problem, found, self.schedule):
-            return self.schedule
-        return found
+    # --- what is known ------------------------------------------------------------------------------------------------
 
-    def _told(self, moves: int) -> None:
-        self.moves = moves
+    def result(self) -> Result:
+        """The best schedule, how good it is, and how good it could be at best."""
+        least = self.least or bounds(self.problem, self.objective)
+        clock = self.clock
+        return Result(
+            self.best, self.evaluation, self.value, least, self.value == least.value, clock.moves, clock.seconds
+        )
+
+    def report(self, *, force: bool = False, over: bool = False) -> None:
         now = monotonic()
-        if now - self.reported < REPORT_SECONDS:
-            return
-        self.reported = now
-        share = moves / self.most if self.most else (now - self.began) / (self.seconds or 1.0)
-        broken, tardiness = len(self.before.broken_promises), self.before.tardiness
-        self.report(
-            Progress(
-                ANNEALED * min(1.0, share), now - self.began, moves, broken, tardiness, self.before.setup_seconds
-            )
-        )
+        if force or over or now - self.reported >= REPORT_SECONDS:
+            self.reported = now
+            clock = self.clock
+            share = 1.0 if over else clock.share
+            self.told(Progress(self.phase, share, clock.seconds, clock.moves, self.evaluation, self.least))
 
-
-def _avoidable(problem: SchedulingProblem, schedule: Schedule) -> list[Violation]:
-    """What is wrong with a schedule, but for what is fixed where it cannot be."""
-    return [violation for violation in violations(problem, schedule) if violation.subject not in problem.fixed]
-
-
-def _new_faults(problem: SchedulingProblem, schedule: Schedule, before: Schedule) -> list[Violation]:
-    """What is wrong with a schedule, but for what is fixed where it could not be before either."""
-    known = set(violations(problem, before))
-    return [v for v in violations(problem, schedule) if v.subject not in problem.fixed or v not in known]
-
-
-def _sound(problem: SchedulingProblem, schedule: Schedule) -> Schedule:
-    """The schedule itself, or the best of three repairs.
-
-    Lifting what is wrong and putting it back moves least; moving everything later works where a supply is late; a new
-    schedule always works, if there is one.
-    """
-    can = {o.id: {mode.line for mode in o.modes} for order in problem.orders for o in order.operations}
-    fixed = {key: placement for key, (_, placement) in problem.fixed.items()}
-    known = {key: p for key, p in schedule.placements.items() if key in can and p.line in can[key]} | fixed
-    if not violations(problem, Schedule(known)) and len(known) == len(can):
-        return Schedule(known)
-    found = [Schedule(known), *_put_back(problem, known), *_pushed(problem, known)]
-    try:
-        found.append(dispatch(problem))
-    except Unplaceable:
-        if all(_avoidable(problem, candidate) for candidate in found):
-            raise
-    return min(
-        found, key=lambda s: (len(_avoidable(problem, s)), len(violations(problem, s)), evaluate(problem, s).key)
-    )
-
-
-def _fresher(problem: SchedulingProblem, start: Schedule) -> Schedule:
-    """Where to search from: a new schedule, if it is less late and breaks no promise that `start` keeps."""
-    present = evaluate(problem, start)
-    if not present.key[2] and not present.key[0]:
-        return start
-    try:
-        fresh = dispatch(problem)
-    except Unplaceable:
-        return start
-    found = evaluate(problem, fresh)
-    broken = {order for order, _ in found.broken_promises} - {order for order, _ in present.broken_promises}
-    if broken or found.key[:3] >= present.key[:3] or _new_faults(problem, fresh, start):
-        return start
-    return fresh
-
-
-def _put_back(problem: SchedulingProblem, known: Mapping[OperationId, Placement]) -> Iterator[Schedule]:
-    """Lift the orders that break a rule or miss an operation, and put them back by promise and due date."""
-    home = {o.id: order for order in problem.orders for o in order.operations}
-    placements = dict(known)
-    for _ in range(4):
-        state = Book(problem, placements).state.fork()
-        wrong: set[WorkOrderId] = set()
-        for violation in violations(problem, Schedule(placements)):
-            key = OperationId(violation.subject)
-            if key not in home:
-                return  # a material: who gives way is decided by moving later
-            wrong.add(home[key].id)
-            if key in problem.fixed:  # it stays, so its neighbour has to go
-                slots = state.lines[placements[key].line]
-                i = slots.find(key, slots.calendar.work(placements[key].start))
-                wrong.update(home[name].id for name in slots.operation[max(0, i - 1) : i + 2])
-        if not wrong:
-            break
-        for order_id in sorted(wrong & state.held.keys()):
-            if loose := state.held[order_id].placements.keys() - problem.fixed.keys():
-                state.lift(order_id, loose)
-        orders = [order for order in problem.orders if order.id in wrong]
-        for order in sorted(orders, key=lambda o: (o.promise is None, o.promise or o.due, o.id)):
-            kept = {o.id: problem.fixed[o.id][1] for o in order.operations if o.id in problem.fixed}
-            found = state.search(order, 0, kept)
-            if isinstance(found, NoRoom):
-                return
-            state.put(order, {p.operation: p for p in found if p.operation not in kept})
-        placements = _placements(state)
-    yield Schedule(placements)
-
-
-def _pushed(problem: SchedulingProblem, known: Mapping[OperationId, Placement]) -> Iterator[Schedule]:
-    """Keep the order on every line and move later what breaks a rule; fixed operations then stand where they must."""
-    book = Book(problem, known)
-    try:
-        book.repair()
-    except HorizonTooShort:
-        return
-    fixed = {key: placement for key, (_, placement) in problem.fixed.items()}
-    pushed = {**book.placements, **fixed}
-    if len(pushed) == len(known):
-        yield Schedule(pushed)
-
-
-def _placements(state: State) -> dict[OperationId, Placement]:
-    return {key: p for held in state.held.values() for key, p in held.placements.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class _Cost:
-    """What one order adds: whether its promise is broken, seconds over it, weighted tardiness."""
-
-    broken: int
-    over: int
-    tardiness: int
-
-    @property
-    def value(self) -> int:
-        return self.broken * BROKEN + self.over * OVER + self.tardiness
-
-
-class _Search:
-    def __init__(self, problem: SchedulingProblem, schedule: Schedule, random: Random) -> None:
-        self.random = random
-        self.moves = 0
-        self.orders: dict[WorkOrderId, WorkOrder] = {order.id: order for order in problem.orders}
-        self.home = {o.id: order.id for order in problem.orders for o in order.operations}
-        self.free: dict[WorkOrderId, frozenset[OperationId]] = {
-            order.id: frozenset(o.id for o in order.operations if o.id not in problem.fixed) for order in problem.orders
-        }
-        self.kept: dict[WorkOrderId, dict[OperationId, Placement]] = {
-            order.id: {o.id: problem.fixed[o.id][1] for o in order.operations if o.id in problem.fixed}
-            for order in problem.orders
-        }
-        self.movable = [order.id for order in problem.orders if self.free[order.id]]
-        self.state = Book(problem, schedule.placements).state.fork()
-        self.cost = {key: self._cost_of(key, self.state) for key in self.orders}
-        self.protected = {key for key, cost in self.cost.items() if not cost.broken}
-        self.too_late = {key: self._too_late(key, self.state.held[key].placements.values()) for key in self.movable}
-        self.with_setups = [line.id for line in problem.lines if self.state.lines[line.id].setups]
-        measured = {line: _setups(self.state, line) for line in self.with_setups}
-        self.setup = {line: seconds for line, (seconds, _) in measured.items()}
-        self.tight = {line: tight for line, (_, tight) in measured.items()}
-        self.best, self.best_key = self.state.fork(), self._key(self.cost, self.setup)
-        self.unit = max(60.0, sum(c.tardiness for c in self.cost.values()) / max(1, len(self.cost)) / 4)
-        self.since_better = 0
-
-    # --- figures ----------------------------------------------------------------------------------------------------
-
-    def _cost_of(self, key: WorkOrderId, state: State) -> _Cost:
-        return self._cost(self.orders[key], state.held[key].placements.values())
-
-    @staticmethod
-    def _cost(order: WorkOrder, placements: Collection[Placement]) -> _Cost:
-        done = max(placement.end for placement in placements)
-        over = max(0, done - order.promise) if order.promise is not None else 0
-        return _Cost(int(over > 0), over, order.weight * max(0, done - order.due))
-
-    def _too_late(self, key: WorkOrderId, placements: Collection[Placement]) -> int:
-        """How many operations end too late for a fixed one after them."""
-        ends = {placement.operation: placement.end for placement in placements}
-        return sum(
-            ends[before.operation] + before.minimum_wait > self.kept[key][operation.id].start
-            for operation in self.orders[key].operations
-            if operation.id in self.kept[key]
-            for before in operation.predecessors
-        )
-
-    @staticmethod
-    def _key(cost: Mapping[WorkOrderId, _Cost], setup: Mapping[LineId, int]) -> tuple[int, int, int, int]:
-        costs = cost.values()
-        return (
-            sum(c.broken for c in costs),
-            sum(c.over for c in costs),
-            sum(c.tardiness for c in costs),
-            sum(setup.values()),
-        )
-
-    def schedule(self) -> Schedule:
-        """The best schedule so far."""
-        return Schedule(_placements(self.best))
-
-    def progress(self, share: float, seconds: float) -> Progress:
-        broken, _, tardiness, setups = self.best_key
-        return Progress(min(1.0, share), seconds, self.moves, broken, tardiness, setups)
-
-    # --- moves ------------------------------------------------------------------------------------------------------
-
-    def move(self, share: float) -> None:
-        """One ruin and recreate, accepted or not; now and then everything is tightened."""
-        self.moves += 1
-        self.since_better += 1
-        if not self.movable:
-            return
-        if self.since_better % PATIENCE == 0:
-            self._tighten()
-            return
-        ruined = self._ruin()
-        heat = self.unit * (1 - share) ** 2
-        limit = -heat * log(1 - self.random.random())  # Metropolis: the loss that this draw accepts
-        self._recreate(self._sequence(ruined), limit)
-
-    def _ruin(self) -> list[WorkOrderId]:
-        random = self.random
-        late = [key for key in self.movable if self.cost[key].value]
-        draw = random.random()
-        size = random.randint(2, 8)
-        if late and draw < 0.6:
-            return self._in_the_way(random.choice(late), size)
-        if self.with_setups and draw < 0.85:
-            return self._neighbours(random.choice(self.with_setups), size)
-        return random.sample(self.movable, min(size, len(self.movable)))
-
-    def _in_the_way(self, late: WorkOrderId, size: int) -> list[WorkOrderId]:
-        """A late order, and orders that stand before its operations on their lines."""
-        chosen = {late}
-        placements = list(self.state.held[late].placements.values())
-        for _ in range(4 * size):
-            placement = self.random.choice(placements)
-            slots = self.state.lines[placement.line]
-            i = slots.find(placement.operation, slots.calendar.work(placement.start))
-            j = i - int(self.random.expovariate(1 / (2 * size))) - 1
-            if j >= 0 and self.free[self.home[slots.operation[j]]]:
-                chosen.add(self.home[slots.operation[j]])
-            if len(chosen) >= size:
-                break
-        return sorted(chosen)
-
-    def _neighbours(self, line: LineId, size: int) -> list[WorkOrderId]:
-        """Orders that follow each other on a line."""
-        operations = self.state.lines[line].operation
-        if not operations:
-            return self.random.sample(self.movable, min(size, len(self.movable)))
-        first = self.random.randrange(len(operations))
-        orders = {self.home[operation] for operation in operations[first : first + size]}
-        return sorted(order for order in orders if self.free[order])
-
-    def _sequence(self, ruined: list[WorkOrderId]) -> list[WorkOrderId]:
-        """The order in which the lifted ones come back."""
-        random, orders = self.random, self.orders
-        random.shuffle(ruined)
-        match random.randrange(4):
-            case 0:
-                ruined.sort(key=lambda key: orders[key].due)
-            case 1:
-                ruined.sort(key=lambda key: -self.cost[key].value)
-            case 2:
-                ruined.sort(key=self._family)
-        return ruined
-
-    def _family(self, key: WorkOrderId) -> str:
-        for operation in self.orders[key].operations:
-            if operation.family is not None:
-                return operation.family
-        return ""
-
-    def _recreate(self, sequence: Sequence[WorkOrderId], limit: float) -> bool:
-        """Lift the orders and put them back in this order; keep the result when it costs at most `limit` more."""
-        state = self.state.fork()
-        allowed = limit + sum(self.cost[key].value for key in sequence)
-        lines = {p.line for key in sequence for p in state.held[key].placements.values()}
-        for key in sequence:
-            state.lift(key, self.free[key])
-        costs: dict[WorkOrderId, _Cost] = {}
-        spent = 0
-        for key in sequence:
-            order = self.orders[key]
-            found = state.search(order, 0, self.kept[key])
-            if isinstance(found, NoRoom):
-                return False
-            costs[key] = cost = self._cost(order, found)
-            spent += cost.value
-            if spent > allowed or (cost.broken and key in self.protected):
-                return False
-            if self.kept[key] and self._too_late(key, found) > self.too_late[key]:
-                return False
-            state.put(order, {p.operation: p for p in found if p.operation in self.free[key]})
-            lines.update(p.line for p in found)
-        setup = dict(self.setup)
-        for line in self.with_setups:
-            if line in lines:
-                setup[line], tight = _setups(state, line)
-                if tight > self.tight[line]:
-                    return False
-        gain = sum(setup.values()) - sum(self.setup.values())
-        if spent + gain > allowed:
+    def offer(self, schedule: Schedule) -> bool:
+        """Take a schedule if it is better, breaks no promise that is kept, and the judge has nothing new to say."""
+        found = evaluate(self.problem, schedule, self.objective.reference)
+        value = self.objective.value(found)
+        if value >= self.value or {key for key, _ in found.broken_promises} - self.broken:
             return False
-        self.state, self.setup = state, setup
-        self.cost = {**self.cost, **costs}
-        key_now = self._key(self.cost, setup)
-        if key_now < self.best_key:
-            self.best, self.best_key, self.since_better = state.fork(), key_now, 0
+        wrong = set(violations(self.problem, schedule)) - self.known
+        if any(v.subject not in self.problem.fixed for v in wrong):
+            raise UnsoundSearch("; ".join(sorted(f"{v.subject}: {v.what}" for v in wrong)[:5]))
+        if wrong:  # what is fixed would be disturbed by what comes before it
+            return False
+        self.best, self.evaluation, self.value = schedule, found, value
         return True
 
-    def _tighten(self) -> None:
-        """Put every order back once, alone, in the order of completion: what others left free is used."""
-        done = {key: max(p.end for p in self.state.held[key].placements.values()) for key in self.movable}
-        for key in sorted(self.movable, key=lambda key: (done[key], key)):
-            self._recreate([key], 0.0)
+    def offer_still(self, schedule: Schedule) -> None:
+        """Take a schedule in which nothing has moved that need not, where movement counts."""
+        counts = Part.MOVED in self.objective.parts
+        self.offer(held_back(self.problem, schedule, self.objective) if counts else schedule)
+
+    def ideal(self) -> bool:
+        """Whether nothing can be better any more."""
+        return self.least is not None and self.value == self.least.value
+
+    # --- phases -------------------------------------------------------------------------------------------------------
+
+    def all_phases(self) -> None:
+        """One after the other until the time is over or the best is proved to be the best."""
+        if not self.free:
+            return
+        if not self.clock.over(0.9):
+            self.least = bounds(self.problem, self.objective)
+        if self.given and not self.ideal():
+            self.anew()
+        plain = self.objective.parts == (Part.MAKESPAN,)
+        small = len(self.free) <= (WHOLE_PLAIN if plain else WHOLE)
+        known = beyond_kernels(self.problem) is None
+        if known:
+            self.sequences(self.clock.early(0.3, SECONDS_AN_OPERATION * len(self.free)) if small else 0.85)
+        if small:
+            self.whole(0.7 if known else 0.9)
+        if known and small:
+            self.sequences(0.85)
+        self.windows(0.98)
+        self.movement()
+
+    def anew(self) -> None:
+        """A new first schedule may be better than the one that was given."""
+        try:
+            fresh = dispatch(self.problem, self.objective)
+        except Unplaceable:
+            return
+        self.offer_still(fresh)
+
+    def sequences(self, until: float) -> None:
+        """Local search, on as many cores as there are."""
+        weights = kernel_weights(self.objective)
+        if weights is None:
+            return
+        self.phase = Phase.SEQUENCES
+        rounds = ROUNDS if self.cores > 1 else 1
+        began = self.clock.share
+        for i in range(1, rounds + 1):
+            end = began + (until - began) * i / rounds
+            if self.ideal() or self.clock.over(end):
+                return
+            for made, schedule in self._side_by_side(weights, end):
+                self.clock.moves += made
+                if schedule is not None:
+                    self.offer_still(schedule)
+            self.report(force=True)
+
+    def _side_by_side(self, weights: Mapping[Part, int], until: float) -> list[tuple[int, Schedule | None]]:
+        arrays = arrays_of(self.problem, {key: placement.start for key, placement in self.best.placements.items()})
+        seeds = [self.random.randrange(1 << 30) for _ in range(self.cores)]
+
+        def run(core: int) -> tuple[int, Schedule | None]:
+            return self._annealed(arrays, weights, seeds[core], until, first=core == 0)
+
+        if self.cores == 1:
+            return [run(0)]
+        with ThreadPoolExecutor(self.cores) as pool:
+            return list(pool.map(run, range(self.cores)))
+
+    def _annealed(
+        self, arrays: Arrays, weights: Mapping[Part, int], seed: int, until: float, *, first: bool
+    ) -> tuple[int, Schedule | None]:
+        """How many moves were made, and what came of them; only the first of several speaks."""
+        seconds, moves = self.clock.until(until)
+        if moves == 0:
+            return 0, None
+        before = self.clock.moves
+
+        def tell(made: int) -> None:
+            if first:
+                self.clock.moves = before + made
+                self.report()
+
+        try:
+            found = annealed(
+                arrays, arrays.columns(self.best), weights_of(weights), seconds=seconds, moves=moves, seed=seed,
+                stop=lambda: self.clock.over(until), report=tell,
+            )  # fmt: skip
+        except Untimed:  # facts that overlap
+            return 0, None
+        finally:
+            if first:
+                self.clock.moves = before
+        return found.moves, arrays.schedule(found.mode, found.start, found.end)
+
+    def whole(self, until: float) -> None:
+        """CP-SAT on the whole problem, from the best schedule on; it may end with a proof."""
+        if self.ideal() or self.clock.over(until):
+            return
+        self.phase = Phase.WHOLE
+        seconds, moves = self.clock.until(until)
+        effort = None if moves is None else WINDOW_EFFORT * moves / MOVES_OF_A_WINDOW
+        limits = Limits(
+            seconds=3600.0 if seconds is None else seconds, effort=effort, seed=self.random.randrange(1 << 20),
+            workers=self.cores,
+        )  # fmt: skip
+        with _watching(self.clock) as asked:
+            solved = exact.solve(self.problem, self.objective, limits, hint=self.best, stop=asked)
+        if moves is not None:
+            self.clock.moves += moves
+        if solved.schedule is not None:
+            self.offer(solved.schedule)
+        if self.least is not None and solved.bound > self.least.value:
+            self.least = self.least.raised(self.objective, solved.bound, "CP-SAT")
+        self.report(force=True)
+
+    def windows(self, until: float) -> None:
+        """CP-SAT on what stands around the dearest operations, again and again."""
+        if self.ideal() or self.clock.over(until):
+            return
+        self.phase = Phase.WINDOWS
+        index = Index.of(self.problem)
+        with _watching(self.clock) as asked:
+            for chosen in _neighbourhoods(self.problem, self, self.random):
+                if self.ideal() or self.clock.over(until):
+                    return
+                seconds, _ = self.clock.until(until)
+                limits = Limits(
+                    seconds=60.0 if seconds is None else max(0.01, seconds), effort=WINDOW_EFFORT,
+                    seed=self.random.randrange(1 << 20), workers=self.cores,
+                )  # fmt: skip
+                solved = exact.improve(
+                    self.problem, self.objective, self.best, chosen, limits, index=index, stop=asked, judged=False
+                )
+                self.clock.moves += MOVES_OF_A_WINDOW if self.clock.most is not None else 1
+                if solved.schedule is not None:
+                    self.offer(solved.schedule)
+                self.report()
+
+    def movement(self) -> None:
+        """Put back what moved for nothing."""
+        if Part.MOVED in self.objective.parts:
+            self.phase = Phase.MOVEMENT
+            self.offer_still(self.best)
+            self.report(force=True)
 
 
-def _setups(state: State, line: LineId) -> tuple[int, int]:
-    """Working seconds of setup on a line, and how many neighbours are too close for theirs.
+def kernel_weights(objective: Objective) -> Mapping[Part, int] | None:
+    """What the local search minimises: parts that are compared first weigh more than those after; None for nothing."""
+    dearest = max([1, *objective.weights.values()])
+    weights = {part: weight for part, weight in objective.weights.items() if part in PARTS and weight}
+    for part in objective.lexicographic:
+        if part in PARTS:
+            weights[part] = weights.get(part, 0) + dearest * (BROKEN if part is Part.BROKEN else OVER)
+    if weights.keys() & {Part.BROKEN, Part.OVER, Part.TARDINESS}:
+        weights.pop(Part.MAKESPAN, None)  # it only breaks ties then, and looking for it would lead away from the dates
+    return weights or None
 
-    Lifting can bring such a pair together when a setup is longer than all that stood between; pins can be one.
-    """
-    slots = state.lines[line]
-    total, tight, before, finish = 0, 0, slots.initial, 0
-    for begin, end, family, operation in zip(slots.begin, slots.finish, slots.family, slots.operation, strict=True):
-        seconds = slots.setup(before, family)
-        if begin - finish < seconds and not state.is_fact(operation):
-            tight += 1
-        total += seconds
-        before, finish = family, end
-    return total, tight
+
+@contextmanager
+def _watching(clock: _Clock) -> Iterator[Stop]:
+    """Something that stops CP-SAT as soon as somebody wants the search to end."""
+    asked, done = Stop(), Event()
+
+    def watch() -> None:
+        while not done.wait(0.05):
+            if clock.stop():
+                clock.stopped = True
+                asked.ask()
+                return
+
+    thread = Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield asked
+    finally:
+        done.set()
+        thread.join()
+
+
+def _neighbourhoods(problem: SchedulingProblem, run: _Run, random: Random) -> Iterator[Collection[OperationId]]:
+    """Operations to free together: around one of a dear order, those nearest in time on the lines it can go to."""
+    orders = {order.id: order for order in problem.orders}
+    lines_of = {o.id: {mode.line for mode in o.modes} for order in problem.orders for o in order.operations}
+    movable = [order.id for order in problem.orders if any(o.id not in problem.fixed for o in order.operations)]
+    while True:
+        placed = run.best.placements
+        done = run.evaluation.completion
+        late = [key for key in movable if key in done and done[key] > orders[key].due]
+        last = [key for key in movable if key in done and done[key] == run.evaluation.makespan]
+        pool: Sequence[WorkOrderId] = movable
+        if random.random() < 0.8:
+            pool = (last if Part.MAKESPAN in run.objective.parts[:1] else late) or movable
+        order = orders[random.choice(pool)]
+        around = [o.id for o in order.operations if o.id in placed and o.id not in problem.fixed]
+        if not around:
+            continue
+        centre = random.choice(around)
+        lines = set(lines_of[centre])
+        for before in around:
+            if random.random() < 0.5:
+                lines |= lines_of[before]
+        middle = placed[centre].start
+        free = (p for key, p in placed.items() if p.line in lines and key not in problem.fixed)
+        near = sorted((abs(p.start - middle), p.operation) for p in free)[:WINDOW]
+        yield {key for _, key in near} | {key for key in around if abs(placed[key].start - middle) <= near[-1][0]}

@@ -1,8 +1,8 @@
-"""Compiled: the state that a search changes - which operation stands where on which line - and moves with undo.
+"""Compiled: the times that follow from which operation stands where in which row, and moves with undo.
 
-One array `w`, whose header says where each section begins. Operations on a line are linked both ways; a line's row
-holds them sorted by start for looking places up. START and END follow from the order: each operation starts as soon as
-its predecessors, the one before it on the line, the setup and the calendar allow.
+Each operation starts as soon as its predecessors, the one before it on the line, the setup, the calendar and the units
+that it needs allow; what an oven takes together starts and ends together. Source for units as rows of their own:
+Artigues, Michelon, Reusser, Insertion techniques for static and dynamic resource-constrained project scheduling (2003).
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ import numpy as np
 
 from solver.native import kernel
 from solver.scheduling.arrays import (
+    BESIDE,
     LINE_ANY_TIME,
     LINE_AT,
+    LINE_BATCH,
     LINE_FAMILY,
     LINE_PLANT,
     LINE_UNLIMITED,
@@ -22,7 +24,9 @@ from solver.scheduling.arrays import (
     MODE_FAMILY,
     MODE_LINE,
     MODE_TIME,
+    NEED_AT,
     OP_EARLIEST,
+    OP_FAMILY,
     OP_FIXED,
     OP_RUNNING,
     OPERATIONS,
@@ -31,33 +35,58 @@ from solver.scheduling.arrays import (
     PRED_AT,
     PRED_OP,
     PRED_WAIT,
+    RESOURCES,
+    SLOT_AT,
+    SLOT_OP,
     SUCC_AT,
     SUCC_OP,
+    UNIT_AT,
+    UNIT_ROW,
     WINDOW_AT,
     WINDOW_OPENS,
     Arrays,
     Words,
 )
 from solver.scheduling.problem import NEVER
-from solver.scheduling.timing import after_setup, arrival, fit, setup_of
-
-# --- the header of w ---
-MODE = 0  # of each operation
-START = 1
-END = 2
-BEFORE = 3  # on its line; -1
-AFTER = 4
-DONE = 5  # of each order: the end of its last operation
-ROW = 6  # each line's operations by start, from LINE_AT on
-LENGTH = 7  # of each line's row
-HEAP = 8  # operations to time anew, the one with the earliest old start first
-WAITS = 9  # of each operation: whether it is in the heap
-TRAIL = 10  # operation, start and end before, for each change
-HEAP_SIZE = 11
-TRAIL_SIZE = 12
-FAMILY = 13  # of each operation: where it is on its line, to be read without its mode
-WEIGHTS = 14  # eight words for the search that changes the state
-WORK_HEADER = 22
+from solver.scheduling.rows import (
+    drop_units,
+    fits_into,
+    give_units,
+    into_row,
+    join,
+    out_of_row,
+    restore_units,
+    share_units,
+    take_units,
+    units_free,
+)
+from solver.scheduling.state import (
+    AFTER,
+    BEFORE,
+    DONE,
+    END,
+    FAMILY,
+    HEAD,
+    HEAP,
+    HEAP_SIZE,
+    LENGTH,
+    MODE,
+    PLACE_WAS,
+    RING,
+    ROW,
+    START,
+    TRAIL,
+    UNIT,
+    UNIT_AFTER,
+    UNIT_BEFORE,
+    UNIT_LENGTH,
+    UNIT_PLACE,
+    UNIT_ROWS,
+    UNIT_WAS,
+    WAITS,
+    WORK_HEADER,
+)
+from solver.scheduling.timing import after_setup, arrival, fit, setup_of, together
 
 
 def work_of(arrays: Arrays, mode: Words, start: Words, end: Words) -> Words:
@@ -65,9 +94,14 @@ def work_of(arrays: Arrays, mode: Words, start: Words, end: Words) -> Words:
     s = arrays.words
     n, lines, orders = (int(s[i]) for i in (OPERATIONS, LINES, ORDERS))
     places = int(arrays.column(LINE_AT, lines + 1)[-1])
+    slots = int(arrays.column(SLOT_AT, n + 1)[-1])
+    units = int(arrays.column(UNIT_AT, int(s[RESOURCES]) + 1)[-1])
+    unit_places = int(arrays.column(UNIT_ROW, units + 1)[-1])
     sizes = {
         MODE: n, START: n, END: n, BEFORE: n, AFTER: n, DONE: orders, ROW: places, LENGTH: lines, HEAP: n + 1, WAITS: n,
-        TRAIL: 3 * (8 * n + 64), FAMILY: n,
+        TRAIL: 3 * (10 * n + 64), FAMILY: n, HEAD: n, RING: n,
+        UNIT: slots, UNIT_BEFORE: slots, UNIT_AFTER: slots, UNIT_PLACE: slots, UNIT_WAS: slots, PLACE_WAS: slots,
+        UNIT_ROWS: unit_places, UNIT_LENGTH: units,
     }  # fmt: skip
     w = np.zeros(WORK_HEADER + sum(sizes.values()), dtype=np.int64)
     at = WORK_HEADER
@@ -76,19 +110,33 @@ def work_of(arrays: Arrays, mode: Words, start: Words, end: Words) -> Words:
         at += size
     w[w[MODE] : w[MODE] + n], w[w[START] : w[START] + n], w[w[END] : w[END] + n] = mode, start, end
     w[w[BEFORE] : w[BEFORE] + n] = w[w[AFTER] : w[AFTER] + n] = -1
-    line_of = arrays.column(MODE_LINE, len(arrays.modes))[mode]
-    w[w[FAMILY] : w[FAMILY] + n] = arrays.column(MODE_FAMILY, len(arrays.modes))[mode]
-    for i in np.lexsort((end, start)):
-        line = int(line_of[i])
-        if s[s[LINE_UNLIMITED] + line]:
-            continue
-        row, length = w[ROW] + s[s[LINE_AT] + line], w[LENGTH] + line
-        if w[length]:
-            last = w[row + w[length] - 1]
-            w[w[AFTER] + last], w[w[BEFORE] + i] = i, last
-        w[row + w[length]] = i
-        w[length] += 1
+    w[w[HEAD] : w[HEAD] + n] = w[w[RING] : w[RING] + n] = np.arange(n)
+    made = mode >= 0
+    w[w[FAMILY] : w[FAMILY] + n][made] = arrays.column(MODE_FAMILY, len(arrays.modes))[mode[made]]
+    sequence = np.lexsort((arrays.column(OP_FAMILY, n), end, start)).astype(np.int64)
+    _fill_rows(s, w, sequence)
+    if s[RESOURCES]:
+        share_units(s, w, sequence)
     return w
+
+
+@kernel("void(int64[::1], int64[::1], int64[::1])")
+def _fill_rows(s: Any, w: Any, sequence: Any) -> None:
+    """Put all operations, sorted by start, end and family, behind each other into the rows of their lines."""
+    for i in range(len(sequence)):
+        op = sequence[i]
+        mode = w[w[MODE] + op]
+        if mode < 0 or s[s[LINE_UNLIMITED] + s[s[MODE_LINE] + mode]]:
+            continue
+        line = s[s[MODE_LINE] + mode]
+        length = w[w[LENGTH] + line]
+        if s[s[LINE_BATCH] + line] and length:
+            last = w[w[ROW] + s[s[LINE_AT] + line] + length - 1]
+            same = w[w[START] + last] == w[w[START] + op] and w[w[END] + last] == w[w[END] + op]
+            if same and fits_into(s, w, op, last):
+                join(s, w, op, -2 - 2 * last)
+                continue
+        into_row(s, w, op, mode, length)
 
 
 @kernel("UniTuple(int64, 2)(int64[::1], int64[::1], int64, int64)", into_callers=True)
@@ -101,9 +149,10 @@ def ready_at(s: Any, w: Any, op: int, plant: int) -> tuple[int, int]:
     ready, last = 0 if fixed else s[s[OP_EARLIEST] + op], -1
     for i in range(s[s[PRED_AT] + op], s[s[PRED_AT] + op + 1]):
         before = s[s[PRED_OP] + i]
-        if fixed and s[s[OP_FIXED] + before]:
+        mode = w[w[MODE] + before]
+        if mode < 0 or (fixed and s[s[OP_FIXED] + before]):
             continue
-        origin = s[s[LINE_PLANT] + s[s[MODE_LINE] + w[w[MODE] + before]]]
+        origin = s[s[LINE_PLANT] + s[s[MODE_LINE] + mode]]
         came = w[w[END] + before] + s[s[PRED_WAIT] + i]
         if origin != plant:  # most often it stays, and a call costs as much as the rest
             came = arrival(s, origin, plant, came)
@@ -114,11 +163,60 @@ def ready_at(s: Any, w: Any, op: int, plant: int) -> tuple[int, int]:
 
 @kernel("int64(int64[::1], int64[::1], int64)", into_callers=True)
 def setup_at(s: Any, w: Any, op: int) -> int:
-    """Seconds of setup before an operation on its line."""
+    """Seconds of setup before an operation on its line; none within a batch."""
+    if s[BESIDE] and w[w[HEAD] + op] != op:
+        return 0
     line = s[s[MODE_LINE] + w[w[MODE] + op]]
     before = w[w[BEFORE] + op]
     family = w[w[FAMILY] + before] if before >= 0 else s[s[LINE_FAMILY] + line]
     return setup_of(s, line, family, w[w[FAMILY] + op])
+
+
+@kernel("int64(int64[::1], int64[::1], int64, int64)")
+def free_line(s: Any, w: Any, op: int, line: int) -> int:
+    """When the line is free and set up for the head of a batch, or an operation alone."""
+    before, fixed = w[w[BEFORE] + op], s[s[OP_FIXED] + op]
+    if before >= 0:
+        if fixed and s[s[OP_FIXED] + before]:
+            return 0
+        return after_setup(s, line, w[w[END] + before], setup_at(s, w, op))
+    if fixed:
+        return 0
+    setup = setup_at(s, w, op)
+    if not setup:
+        return 0
+    # The initial family is there since the first window opened.
+    since = 0 if s[s[LINE_ANY_TIME] + line] else s[s[WINDOW_OPENS] + s[s[WINDOW_AT] + line]]
+    return after_setup(s, line, since, setup)
+
+
+@kernel("UniTuple(int64, 2)(int64[::1], int64[::1], int64)")
+def timed_beside(s: Any, w: Any, head: int) -> tuple[int, int]:
+    """As `timed`, for a head and all that is in its batch, with the units that they need."""
+    mode = w[w[MODE] + head]
+    if mode < 0:
+        return int(w[w[START] + head]), int(w[w[END] + head])
+    line = s[s[MODE_LINE] + mode]
+    plant = s[s[LINE_PLANT] + line]
+    free = 0 if s[s[LINE_UNLIMITED] + line] else free_line(s, w, head, line)
+    duration, running, fixed, op = 0, -1, -1, head
+    while True:
+        ready, _ = ready_at(s, w, op, plant)
+        free = max(free, ready)
+        if s[RESOURCES]:
+            free = max(free, units_free(s, w, op))
+        duration = max(duration, s[s[MODE_TIME] + w[w[MODE] + op]])
+        running = together(s[s[OP_RUNNING] + op], running)
+        if s[s[OP_FIXED] + op]:
+            fixed = op
+        op = w[w[RING] + op]
+        if op == head:
+            break
+    if fixed >= 0 and free <= w[w[START] + fixed]:
+        return int(w[w[START] + fixed]), int(w[w[END] + fixed])
+    if fixed >= 0 or free >= NEVER:
+        return NEVER, NEVER
+    return fit(s, line, running, duration, free)
 
 
 @kernel("UniTuple(int64, 2)(int64[::1], int64[::1], int64)", into_callers=True)
@@ -127,20 +225,18 @@ def timed(s: Any, w: Any, op: int) -> tuple[int, int]:
 
     What is fixed stays where it is: what it waits for must be over by then.
     """
+    if s[BESIDE]:
+        return timed_beside(s, w, w[w[HEAD] + op])
     fixed = s[s[OP_FIXED] + op]
     mode = w[w[MODE] + op]
     line = s[s[MODE_LINE] + mode]
     ready, _ = ready_at(s, w, op, s[s[LINE_PLANT] + line])
     if not s[s[LINE_UNLIMITED] + line]:
         before = w[w[BEFORE] + op]
-        if before >= 0:
-            if not (fixed and s[s[OP_FIXED] + before]):
-                ready = max(ready, after_setup(s, line, w[w[END] + before], setup_at(s, w, op)))
-        elif not fixed:
-            setup = setup_at(s, w, op)
-            if setup:  # the initial family is there since the first window opened
-                since = 0 if s[s[LINE_ANY_TIME] + line] else s[s[WINDOW_OPENS] + s[s[WINDOW_AT] + line]]
-                ready = max(ready, after_setup(s, line, since, setup))
+        if before < 0:
+            ready = max(ready, free_line(s, w, op, line))
+        elif not (fixed and s[s[OP_FIXED] + before]):
+            ready = max(ready, after_setup(s, line, w[w[END] + before], setup_at(s, w, op)))
     if fixed and ready <= w[w[START] + op]:
         return int(w[w[START] + op]), int(w[w[END] + op])
     if fixed or ready >= NEVER:
@@ -210,101 +306,121 @@ def done_of(s: Any, w: Any, order: int) -> int:
     return int(done)
 
 
+@kernel("int64(int64[::1], int64[::1], int64, int64)", into_callers=True)
+def _one_less(missing: Any, stack: Any, size: int, op: int) -> int:
+    """One thing less for an operation to wait for: with none left it goes onto the stack. The stack's size."""
+    missing[op] -= 1
+    if missing[op] == 0:
+        stack[size] = op
+        size += 1
+    return size
+
+
 @kernel("int64(int64[::1], int64[::1])")
 def settle(s: Any, w: Any) -> int:
     """Time everything by the sequences; 0 if they contradict the routings or what is fixed, or leave the calendar."""
     n = s[OPERATIONS]
-    missing = np.zeros(n, np.int64)
+    missing = np.zeros(n, np.int64)  # of each head: what it and its batch wait for
     stack = np.zeros(n, np.int64)
-    size, timed_so_far = 0, 0
+    size, left = 0, 0
     for op in range(n):
-        missing[op] = s[s[PRED_AT] + op + 1] - s[s[PRED_AT] + op] + (1 if w[w[BEFORE] + op] >= 0 else 0)
-        if missing[op] == 0:
+        if w[w[MODE] + op] < 0:
+            continue
+        left += 1
+        waits = 1 if w[w[BEFORE] + op] >= 0 else 0
+        for i in range(s[s[PRED_AT] + op], s[s[PRED_AT] + op + 1]):
+            waits += w[w[MODE] + s[s[PRED_OP] + i]] >= 0
+        for slot in range(s[s[SLOT_AT] + op], s[s[SLOT_AT] + op + 1]):
+            waits += w[w[UNIT_BEFORE] + slot] >= 0
+        missing[w[w[HEAD] + op]] += waits
+    for op in range(n):
+        if w[w[MODE] + op] >= 0 and w[w[HEAD] + op] == op and missing[op] == 0:
             stack[size] = op
             size += 1
     while size:
         size -= 1
-        op = stack[size]
-        timed_so_far += 1
-        start, end = timed(s, w, op)
+        head = stack[size]
+        start, end = timed(s, w, head)
         if start >= NEVER:
             return 0
-        w[w[START] + op], w[w[END] + op] = start, end
-        after = w[w[AFTER] + op]
+        after = w[w[AFTER] + head]
         if after >= 0:
-            missing[after] -= 1
-            if missing[after] == 0:
-                stack[size] = after
-                size += 1
-        for i in range(s[s[SUCC_AT] + op], s[s[SUCC_AT] + op + 1]):
-            after = s[s[SUCC_OP] + i]
-            missing[after] -= 1
-            if missing[after] == 0:
-                stack[size] = after
-                size += 1
+            size = _one_less(missing, stack, size, after)
+        op = head
+        while True:
+            left -= 1
+            w[w[START] + op], w[w[END] + op] = start, end
+            for i in range(s[s[SUCC_AT] + op], s[s[SUCC_AT] + op + 1]):
+                after = s[s[SUCC_OP] + i]
+                if w[w[MODE] + after] >= 0:
+                    size = _one_less(missing, stack, size, w[w[HEAD] + after])
+            for slot in range(s[s[SLOT_AT] + op], s[s[SLOT_AT] + op + 1]):
+                if w[w[UNIT_AFTER] + slot] >= 0:
+                    size = _one_less(missing, stack, size, w[w[HEAD] + s[s[SLOT_OP] + w[w[UNIT_AFTER] + slot]]])
+            op = w[w[RING] + op]
+            if op == head:
+                break
     for order in range(s[ORDERS]):
         w[w[DONE] + order] = done_of(s, w, order)
-    return 1 if timed_so_far == n else 0
+    return 1 if left == 0 else 0
 
 
-@kernel("int64(int64[::1], int64[::1], int64, int64)")
-def place_of(s: Any, w: Any, line: int, instant: int) -> int:
-    """How many operations of the line's row start before `instant`."""
-    row, start = w[ROW] + s[s[LINE_AT] + line], w[START]
-    low, high = 0, w[w[LENGTH] + line]
-    while low < high:
-        middle = (low + high) >> 1
-        if w[start + w[row + middle]] < instant:
-            low = middle + 1
-        else:
-            high = middle
-    return int(low)
-
-
-@kernel("int64(int64[::1], int64[::1], int64)")
-def place_on_line(s: Any, w: Any, op: int) -> int:
-    """How many operations are before this one on its line (START must be settled)."""
-    line = s[s[MODE_LINE] + w[w[MODE] + op]]
-    row = w[ROW] + s[s[LINE_AT] + line]
-    i = place_of(s, w, line, w[w[START] + op])
-    while w[row + i] != op:
-        i += 1
-    return i
+@kernel("void(int64[::1], int64[::1], int64)")
+def enqueue_beside(s: Any, w: Any, op: int) -> None:
+    """Put those into the heap that have the operation's units after it."""
+    for slot in range(s[s[SLOT_AT] + op], s[s[SLOT_AT] + op + 1]):
+        if w[w[UNIT_AFTER] + slot] >= 0:
+            enqueue(w, w[w[HEAD] + s[s[SLOT_OP] + w[w[UNIT_AFTER] + slot]]])
 
 
 @kernel("void(int64[::1], int64[::1], int64, int64)")
 def unlink(s: Any, w: Any, op: int, place: int) -> None:
-    """Take an operation, before which `place` others are, off its line."""
-    line = s[s[MODE_LINE] + w[w[MODE] + op]]
-    row, length = w[ROW] + s[s[LINE_AT] + line], w[LENGTH] + line
-    last = w[length] - 1
-    for i in range(place, last):
-        w[row + i] = w[row + i + 1]
-    w[length] = last
-    before, after = w[w[BEFORE] + op], w[w[AFTER] + op]
-    if before >= 0:
-        w[w[AFTER] + before] = after
-    if after >= 0:
-        w[w[BEFORE] + after] = before
-    w[w[BEFORE] + op] = w[w[AFTER] + op] = -1
+    """Take an operation from its place (START must be settled), and its units back."""
+    if s[RESOURCES]:
+        give_units(s, w, op)
+    out_of_row(s, w, op, place)
+
+
+@kernel("int64(int64[::1], int64[::1], int64, int64, int64)")
+def link(s: Any, w: Any, op: int, mode: int, place: int) -> int:
+    """Put an operation at a place on the line of `mode`, with the units that it needs; 0 if it cannot have them.
+
+    It then is at the place, without all of its units. It comes behind what has its units before the instant at which
+    it could start, so that nothing waits for itself.
+    """
+    into_row(s, w, op, mode, place)
+    if not s[RESOURCES] or s[s[NEED_AT] + mode] == s[s[NEED_AT] + mode + 1]:
+        return 1
+    head = w[w[HEAD] + op]
+    start, end = timed_beside(s, w, head)
+    low, high = 0, NEVER
+    for i in range(s[s[PRED_AT] + op], s[s[PRED_AT] + op + 1]):
+        low = max(low, w[w[START] + s[s[PRED_OP] + i]] + 1)
+    cut = w[w[START] + head]
+    if w[w[RING] + op] == op:
+        before, after = w[w[BEFORE] + op], w[w[AFTER] + op]
+        if before >= 0:
+            low = max(low, w[w[START] + before] + 1)
+        if after >= 0:
+            high = w[w[END] + after]
+        for i in range(s[s[SUCC_AT] + op], s[s[SUCC_AT] + op + 1]):
+            if w[w[MODE] + s[s[SUCC_OP] + i]] >= 0:
+                high = min(high, w[w[END] + s[s[SUCC_OP] + i]])
+        cut = min(max(start, low), high)
+    return take_units(s, w, op, cut, start, end) if cut >= low and start < NEVER else 0
+
+
+@kernel("void(int64[::1], int64[::1], int64, int64)")
+def undo_link(s: Any, w: Any, op: int, place: int) -> None:
+    """Take an operation off again, from where it was put last; START must be as it was then, but for its own."""
+    if s[RESOURCES]:
+        drop_units(s, w, op)
+    out_of_row(s, w, op, place)
 
 
 @kernel("void(int64[::1], int64[::1], int64, int64, int64)")
-def link(s: Any, w: Any, op: int, mode: int, place: int) -> None:
-    """Put an operation on the line of `mode`, with `place` operations before it."""
-    line = s[s[MODE_LINE] + mode]
-    row, length = w[ROW] + s[s[LINE_AT] + line], w[LENGTH] + line
-    w[w[MODE] + op], w[w[FAMILY] + op] = mode, s[s[MODE_FAMILY] + mode]
-    i = w[length]
-    while i > place:
-        w[row + i] = w[row + i - 1]
-        i -= 1
-    w[row + place] = op
-    w[length] += 1
-    before = w[row + place - 1] if place else -1
-    after = w[row + place + 1] if place + 1 < w[length] else -1
-    w[w[BEFORE] + op], w[w[AFTER] + op] = before, after
-    if before >= 0:
-        w[w[AFTER] + before] = op
-    if after >= 0:
-        w[w[BEFORE] + after] = op
+def undo_unlink(s: Any, w: Any, op: int, mode: int, place: int) -> None:
+    """Put an operation back that was taken from there; START must be as it was then."""
+    into_row(s, w, op, mode, place)
+    if s[RESOURCES]:
+        restore_units(s, w, op)

@@ -92,6 +92,14 @@ def fit(s: Any, line: int, running: int, duration: int, ready: int) -> tuple[int
     return start, start + duration
 
 
+@kernel("int64(int64, int64)", into_callers=True)
+def together(one: int, other: int) -> int:
+    """How a batch runs whose members run so: what one of them may not, it may not."""
+    if one == other or other < 0:
+        return one
+    return WHOLE if one > WHOLE or other > WHOLE else max(one, other)
+
+
 @kernel("int64(int64[::1], int64, int64, int64)")
 def setup_of(s: Any, line: int, before: int, after: int) -> int:
     """Seconds between two of the line's families."""

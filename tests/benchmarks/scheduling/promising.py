@@ -12,7 +12,7 @@ from solver.scheduling.check import violations
 from solver.scheduling.dispatch import dispatch
 from solver.scheduling.problem import OperationId, Placement, Precedence, SchedulingProblem, Second, WorkOrder
 from solver.scheduling.schedule import Schedule, evaluate
-from solver.scheduling.search import improve
+from solver.scheduling.search import search
 from tests.benchmarks.peers.talk import answer_each
 from tests.benchmarks.scheduling.factory import full_problem
 from tests.benchmarks.scheduling.plain import line_id, operation_id
@@ -45,7 +45,7 @@ def thought_over(problem: SchedulingProblem, schedule: Schedule, order: WorkOrde
     """The schedule after so many seconds of search for an earlier end of `order`, every promise held."""
     held = tuple(replace(other, weight=0) for other in problem.orders)
     more = replace(problem, orders=(*held, replace(order, weight=RUSH, due=problem.now)))
-    return improve(more, schedule, seconds=seconds)
+    return search(more, schedule=schedule, seconds=seconds).schedule
 
 
 def snapshot_answers(snapshot: dict[str, Any], seconds: Sequence[float]) -> list[dict[str, Any]]:

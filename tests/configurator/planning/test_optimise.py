@@ -43,7 +43,7 @@ from solver.configuration.samples import sample
 from solver.scheduling.book import Book
 from solver.scheduling.check import violations
 from solver.scheduling.schedule import Schedule, evaluate
-from solver.scheduling.search import improve
+from solver.scheduling.search import search
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def proposed(company_id: int, plant_id: int, seed: int = 1) -> int:
     """A proposal for the plant, found in few moves."""
     with db.reading() as session:
         base = snapshot(session, plant_id)
-    found = improve(base.problem, base.schedule, iterations=200, seed=seed)
+    found = search(base.problem, schedule=base.schedule, moves=20_000, seed=seed).schedule
     answer = store_proposal(company_id, base, found, job_id=None, actor_id=None)
     assert answer["proposal_id"] is not None
     return answer["proposal_id"]
@@ -207,7 +207,7 @@ def test_a_proposal_that_would_break_a_kept_promise_is_refused(house, wuxi):
     publish(house, proposal_id)  # in time again
     with db.writing() as session:
         base = snapshot(session, wuxi)
-        late = improve(base.problem, base.schedule, iterations=1, seed=1)
+        late = search(base.problem, schedule=base.schedule, moves=100, seed=1).schedule
         key, placement = max(late.placements.items(), key=lambda item: item[1].start)
         order = base.rows.orders[key.partition("/")[0]]
         order.dispatch_at = order.completes_at
@@ -282,7 +282,7 @@ def test_a_search_that_ends_while_a_proposal_is_published_does_not_discard_it(ho
     proposal_id = proposed(house, wuxi)
     with db.reading() as session:
         base = snapshot(session, wuxi)
-    found = improve(base.problem, base.schedule, iterations=60, seed=2)
+    found = search(base.problem, schedule=base.schedule, moves=6000, seed=2).schedule
     with ThreadPoolExecutor(1) as pool:
         with db.writing() as session:
             db.lock_row(session, Plant, wuxi)

@@ -24,6 +24,7 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "storefront.index": PUBLIC,
     "storefront.configure": PUBLIC,
     "storefront.choose": PUBLIC,
+    "storefront.dates": PUBLIC,
     "storefront.texts": PUBLIC,
     "storefront.order": PUBLIC,
     "storefront.checkout": PUBLIC,

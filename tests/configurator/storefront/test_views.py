@@ -19,7 +19,7 @@ from catalog.rows import utc_now
 from configurator import db
 from configurator.auth import Role
 from configurator.sales.models import SalesOrder
-from configurator.storefront import service
+from configurator.storefront import service, views
 from tests.catalog.small import LAMP
 
 BOTH = pytest.mark.parametrize("database_kind", ["sqlite", "postgresql"], indirect=True)
@@ -102,6 +102,25 @@ def test_a_click_answers_with_the_part_and_the_address_to_show(client: FlaskClie
     assert response.headers["HX-Push-Url"] == "/products/bicycle?colour=navy&ship-to=DE"
     assert response.text.lstrip().startswith('<div id="configure"')
     assert "<html" not in response.text
+
+
+def test_a_page_has_the_dates_of_its_options_and_a_click_asks_for_them_later(
+    client: FlaskClient, bicycle: Offer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = page(client, "/products/bicycle?colour=navy")
+    assert "data-dates=" not in whole and "option-date waiting" not in whole
+    monkeypatch.setattr(views, "DATES_OF_A_CLICK", 0.0)
+    part = page(client, "/products/bicycle/choose?colour=navy", headers={"HX-Request": "true"})
+    asked = re.search(r'data-dates="([^"]+)"', part)
+    assert asked is not None
+    waiting = set(re.findall(r'class="option-date waiting" id="(d-[a-z0-9_-]+)"', part))
+    later = page(client, html.unescape(asked[1]), headers={"HX-Request": "true"})
+    found = dict(re.findall(r'data-place="(d-[a-z0-9_-]+)">([^<]*)<', later))
+    assert found.keys() == waiting != set()
+    shown = dict(re.findall(r'class="option-date" id="(d-[a-z0-9_-]+)">([^<]+)<', whole))
+    assert {place: words for place, words in found.items() if words} == shown
+    arrives = re.search(r'data-arrives="([^"]+)"', part)
+    assert arrives is not None and f'data-arrives="{arrives[1]}"' in later
 
 
 def test_a_refused_click_leaves_the_address_alone_and_says_why(client: FlaskClient, bicycle: Offer) -> None:

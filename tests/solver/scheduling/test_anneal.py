@@ -15,12 +15,13 @@ from solver.scheduling.check import violations
 from solver.scheduling.dispatch import dispatch
 from solver.scheduling.problem import SchedulingProblem
 from solver.scheduling.schedule import Part, evaluate
-from solver.scheduling.sequences import BEFORE, DONE, END, LENGTH, MODE, ROW, START, WEIGHTS, settle, work_of
+from solver.scheduling.sequences import settle, work_of
+from solver.scheduling.state import BEFORE, DONE, END, LENGTH, MODE, ROW, START, WEIGHTS
 from tests.solver.scheduling.shops import bicycle_problem, random_problem
 
 TARDINESS = {Part.TARDINESS: 1, Part.SETUP: 1}
 MAKESPAN = {Part.MAKESPAN: 1}
-UNKNOWN = {"oven": False, "tools": False, "routes": False, "waits": False, "sequence": False}
+UNKNOWN = {"routes": False, "waits": False, "sequence": False}
 
 
 def one_after_another(arrays: Arrays, seed: int) -> tuple[Words, Words, Words]:

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from solver.cp import Limits, Status
+from solver.scheduling import exact
 from solver.scheduling.book import Book, NoRoom
 from solver.scheduling.check import Rule, violations
 from solver.scheduling.dispatch import Unplaceable, dispatch
@@ -24,14 +26,15 @@ from solver.scheduling.problem import (
     Placement,
     PlantId,
     Precedence,
+    Running,
     SchedulingProblem,
     Second,
     Window,
     WorkOrder,
     WorkOrderId,
 )
-from solver.scheduling.schedule import Schedule, evaluate
-from solver.scheduling.search import Progress, improve
+from solver.scheduling.schedule import PROMISES_FIRST, TARDINESS_ONLY, Schedule, evaluate
+from solver.scheduling.search import Phase, Progress, search
 from tests.solver.scheduling.shops import DAY, MONDAY, bicycle_orders, bicycle_problem, random_problem, shops
 
 
@@ -93,7 +96,7 @@ def test_a_horizon_that_is_too_short_is_named() -> None:
         dispatch(replace(bicycle_problem(1, horizon=7), orders=tuple(bicycle_orders(600, 1, days=1))))
 
 
-# --- improve --------------------------------------------------------------------------------------------------------
+# --- search --------------------------------------------------------------------------------------------------------
 
 
 @settings(max_examples=60, deadline=None)
@@ -104,10 +107,10 @@ def test_a_search_is_never_worse_keeps_promises_and_moves_nothing_fixed(
     before = shuffled(problem, seed)
     problem = some_fixed(problem, before, data)
     assert violations(problem, before) == ()
-    after = improve(problem, before, iterations=40, seed=seed)
+    after = search(problem, schedule=before, moves=4000, seed=seed).schedule
     assert violations(problem, after) == ()
     was, now = evaluate(problem, before), evaluate(problem, after)
-    assert now.key <= was.key
+    assert PROMISES_FIRST.value(now) <= PROMISES_FIRST.value(was)
     assert {key for key, _ in now.broken_promises} <= {key for key, _ in was.broken_promises}
     assert all(after.placements[key] == placement for key, (_, placement) in problem.fixed.items())
 
@@ -128,7 +131,7 @@ def test_what_comes_before_a_pinned_operation_stays_before_it() -> None:
     })
     assert violations(problem, before) == ()
     for seed in range(5):
-        after = improve(problem, before, iterations=60, seed=seed)
+        after = search(problem, schedule=before, moves=6000, seed=seed).schedule
         assert violations(problem, after) == ()
         assert after.placements[cut].end <= 10
 
@@ -136,18 +139,19 @@ def test_what_comes_before_a_pinned_operation_stays_before_it() -> None:
 def test_a_shuffled_book_of_300_bicycles_gets_much_better_in_seconds() -> None:
     problem = busy()
     before = shuffled(problem)
-    after = improve(problem, before, iterations=350, seed=1)  # some 0.7 s
+    after = search(problem, schedule=before, moves=100_000, seed=1).schedule
     assert violations(problem, after) == ()
     assert evaluate(problem, after).tardiness < evaluate(problem, before).tardiness / 2
-    # The search itself, not only the fresh start that it may take.
     start = dispatch(problem)
-    assert evaluate(problem, improve(problem, start, iterations=350, seed=1)).key < evaluate(problem, start).key
+    better = search(problem, moves=100_000, seed=1)
+    assert better.value < PROMISES_FIRST.value(evaluate(problem, start))
+    assert better.bound.value <= better.value and not better.proved
 
 
 def test_the_same_seed_finds_the_same_schedule() -> None:
-    problem = busy(60, days=2)
+    problem = busy(120, days=2)
     before = shuffled(problem)
-    first, second, other = (improve(problem, before, iterations=80, seed=seed) for seed in (5, 5, 6))
+    first, second, other = (search(problem, schedule=before, moves=8000, seed=seed).schedule for seed in (5, 5, 6))
     assert first == second
     assert first != other
 
@@ -161,21 +165,22 @@ def test_a_search_stops_when_told_and_says_how_far_it_is() -> None:
         asked.append(1)
         return len(asked) > 10
 
-    after = improve(problem, shuffled(problem), seconds=60, stop=stop, report=told.append)
-    assert violations(problem, after) == ()
-    assert len(asked) == 12  # the annealing ends with the eleventh question, the rest of the search with the next
-    assert told[-1].moves > 0
-    found = evaluate(problem, after)
-    assert (told[-1].tardiness, told[-1].setup_seconds) == (found.tardiness, found.setup_seconds)
+    began = perf_counter()
+    after = search(problem, schedule=shuffled(problem), seconds=60, stop=stop, report=told.append)
+    assert perf_counter() - began < 10
+    assert violations(problem, after.schedule) == ()
+    assert after.moves > 0 and after.moves == told[-1].moves
+    assert told[0].phase is Phase.FIRST and told[-1].phase is Phase.SEQUENCES
+    assert told[-1].evaluation == after.evaluation == evaluate(problem, after.schedule)
 
 
 def test_a_search_keeps_to_its_time() -> None:
     problem = busy(60, days=2)
     began = perf_counter()
-    improve(problem, shuffled(problem), seconds=0.3)
+    search(problem, schedule=shuffled(problem), seconds=0.3)
     assert perf_counter() - began < 5
     with pytest.raises(ValueError, match="either"):
-        improve(problem, shuffled(problem))
+        search(problem, schedule=shuffled(problem))
 
 
 def test_a_broken_line_is_planned_around() -> None:
@@ -190,7 +195,7 @@ def test_a_broken_line_is_planned_around() -> None:
     )
     broken = replace(problem, lines=lines)
     assert violations(broken, before) != ()
-    after = improve(broken, before, iterations=60)
+    after = search(broken, schedule=before, moves=6000).schedule
     assert violations(broken, after) == ()
     assert any(p.line == "wuxi/paint-2" for p in after.placements.values())
 
@@ -199,7 +204,7 @@ def test_operations_that_are_missing_are_placed() -> None:
     problem = busy(30, days=2)
     before = shuffled(problem)
     kept = {key: p for key, p in before.placements.items() if not key.endswith(("/pack", "/wheel_rear"))}
-    after = improve(problem, Schedule(kept), iterations=10)
+    after = search(problem, schedule=Schedule(kept), moves=1000).schedule
     assert violations(problem, after) == ()
 
 
@@ -209,14 +214,34 @@ def test_an_impossible_pin_is_left_to_the_planner() -> None:
     key, placement = next((k, p) for k, p in before.placements.items() if k.endswith("/assemble"))
     too_soon = Placement(key, placement.line, Second(MONDAY), Second(MONDAY + 60))
     pinned = replace(problem, fixed={key: (Fixing.PINNED, too_soon)})
-    after = improve(pinned, before, iterations=30)
+    after = search(pinned, schedule=before, moves=3000).schedule
     assert after.placements[key] == too_soon
     assert {v.subject for v in violations(pinned, after)} == {key}
 
 
-@pytest.mark.parametrize("feature", ["oven", "tools", "routes", "waits", "sequence", "plants"])
-def test_what_the_search_does_not_know_is_refused_by_name(feature: str) -> None:
+def test_what_no_schedule_can_make_is_refused_by_name() -> None:
+    problem = bicycle_problem(3)
+    order = problem.orders[0]
+    long = replace(order.operations[0], modes=(Mode(order.operations[0].modes[0].line, 10**7),), running=Running.WHOLE)
+    hopeless = replace(problem, orders=(replace(order, operations=(long, *order.operations[1:])), *problem.orders[1:]))
+    with pytest.raises(InvalidProblem, match=str(long.id)):
+        search(hopeless, seconds=5)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_small_problem_is_solved_to_the_end_with_a_proof(seed: int) -> None:
     every = ("plants", "oven", "tools", "routes", "waits", "sequence", "fixed", "unlimited")
-    with pytest.raises(InvalidProblem, match="does not know this yet: "):
-        for seed in range(100):
-            improve(random_problem(seed, 4, **{k: k == feature for k in every}), Schedule({}), iterations=1)
+    problem = random_problem(seed, 3, **dict.fromkeys(every, False))
+    least = exact.solve(problem, TARDINESS_ONLY, Limits(seconds=20))
+    assert least.status is Status.OPTIMAL
+    found = search(problem, TARDINESS_ONLY, seconds=20, seed=seed)
+    assert found.proved
+    assert found.value == found.bound.value == least.bound
+    assert found.seconds < 15  # it ends when there is nothing left to find
+
+
+def test_two_cores_find_what_the_judge_accepts() -> None:
+    problem = busy(60, days=2)
+    found = search(problem, seconds=1.0, cores=2, seed=4)
+    assert violations(problem, found.schedule) == ()
+    assert found.value < PROMISES_FIRST.value(evaluate(problem, dispatch(problem)))

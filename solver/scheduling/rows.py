@@ -1,0 +1,398 @@
+"""Compiled: putting operations into the rows of lines, batches and units, taking them out, and undoing both.
+
+A *place* says where on a line: so many are before it in the row (0 or more), or, coded below -1, in which batch: behind
+which member of the ring, and whether as its head. On an unlimited line it is 0. A row must be sorted by start when
+something is looked up in it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from solver.native import kernel
+from solver.scheduling.arrays import (
+    BESIDE,
+    LINE_AT,
+    LINE_BATCH,
+    LINE_UNLIMITED,
+    MODE_FAMILY,
+    MODE_LINE,
+    NEED_AT,
+    NEED_RESOURCE,
+    OP_FAMILY,
+    OP_FIXED,
+    OP_SIZE,
+    RESOURCES,
+    SLOT_AT,
+    SLOT_OP,
+    SUCC_AT,
+    SUCC_OP,
+    UNIT_AT,
+    UNIT_ROW,
+)
+from solver.scheduling.problem import NEVER
+from solver.scheduling.state import (
+    AFTER,
+    BEFORE,
+    END,
+    FAMILY,
+    HEAD,
+    LENGTH,
+    MODE,
+    PLACE_WAS,
+    RING,
+    ROW,
+    START,
+    UNIT,
+    UNIT_AFTER,
+    UNIT_BEFORE,
+    UNIT_LENGTH,
+    UNIT_PLACE,
+    UNIT_ROWS,
+    UNIT_WAS,
+)
+
+NOWHERE = -1  # no place
+
+# --- lines ---
+
+
+@kernel("int64(int64[::1], int64[::1], int64, int64)")
+def place_of(s: Any, w: Any, line: int, instant: int) -> int:
+    """How many of the line's row start before `instant`."""
+    row, start = w[ROW] + s[s[LINE_AT] + line], w[START]
+    low, high = 0, w[w[LENGTH] + line]
+    while low < high:
+        middle = (low + high) >> 1
+        if w[start + w[row + middle]] < instant:
+            low = middle + 1
+        else:
+            high = middle
+    return int(low)
+
+
+@kernel("int64(int64[::1], int64[::1], int64)")
+def place_on_line(s: Any, w: Any, op: int) -> int:
+    """The place of an operation (START must be settled)."""
+    if s[BESIDE] and w[w[RING] + op] != op:
+        before = w[w[RING] + op]
+        while w[w[RING] + before] != op:
+            before = w[w[RING] + before]
+        return int(-2 - 2 * before - (1 if w[w[HEAD] + op] == op else 0))
+    line = s[s[MODE_LINE] + w[w[MODE] + op]]
+    if s[BESIDE] and s[s[LINE_UNLIMITED] + line]:
+        return 0
+    row = w[ROW] + s[s[LINE_AT] + line]
+    i = place_of(s, w, line, w[w[START] + op])
+    while w[row + i] != op:
+        i += 1
+    return i
+
+
+@kernel("void(int64[::1], int64[::1], int64, int64)")
+def promote(s: Any, w: Any, old: int, new: int) -> None:
+    """Make another one the head of a batch: it stands in the row from now on."""
+    line = s[s[MODE_LINE] + w[w[MODE] + old]]
+    row = w[ROW] + s[s[LINE_AT] + line]
+    i = place_of(s, w, line, w[w[START] + old])
+    while w[row + i] != old:
+        i += 1
+    w[row + i] = new
+    before, after = w[w[BEFORE] + old], w[w[AFTER] + old]
+    w[w[BEFORE] + new], w[w[AFTER] + new] = before, after
+    w[w[BEFORE] + old] = w[w[AFTER] + old] = -1
+    if before >= 0:
+        w[w[AFTER] + before] = new
+    if after >= 0:
+        w[w[BEFORE] + after] = new
+    member = old
+    while True:
+        w[w[HEAD] + member] = new
+        member = w[w[RING] + member]
+        if member == old:
+            break
+
+
+@kernel("void(int64[::1], int64[::1], int64, int64)")
+def join(s: Any, w: Any, op: int, place: int) -> None:
+    """Put an operation into a batch; its start must be that of the batch when it becomes the head."""
+    behind, lead = (-2 - place) >> 1, (-2 - place) & 1
+    head = w[w[HEAD] + behind]
+    w[w[RING] + op] = w[w[RING] + behind]
+    w[w[RING] + behind] = op
+    w[w[HEAD] + op] = head
+    if lead:
+        promote(s, w, head, op)
+
+
+@kernel("void(int64[::1], int64[::1], int64)")
+def leave(s: Any, w: Any, op: int) -> None:
+    """Take an operation out of a batch in which there are others."""
+    following = w[w[RING] + op]
+    if w[w[HEAD] + op] == op:
+        promote(s, w, op, following)
+    before = following
+    while w[w[RING] + before] != op:
+        before = w[w[RING] + before]
+    w[w[RING] + before] = following
+    w[w[RING] + op] = w[w[HEAD] + op] = op
+
+
+@kernel("void(int64[::1], int64[::1], int64, int64)")
+def out_of_row(s: Any, w: Any, op: int, place: int) -> None:
+    """Take an operation off its line; `place` is where it stands."""
+    if place < NOWHERE:
+        leave(s, w, op)
+        return
+    line = s[s[MODE_LINE] + w[w[MODE] + op]]
+    if s[BESIDE] and s[s[LINE_UNLIMITED] + line]:
+        return
+    row, length = w[ROW] + s[s[LINE_AT] + line], w[LENGTH] + line
+    last = w[length] - 1
+    for i in range(place, last):
+        w[row + i] = w[row + i + 1]
+    w[length] = last
+    before, after = w[w[BEFORE] + op], w[w[AFTER] + op]
+    if before >= 0:
+        w[w[AFTER] + before] = after
+    if after >= 0:
+        w[w[BEFORE] + after] = before
+    w[w[BEFORE] + op] = w[w[AFTER] + op] = -1
+
+
+@kernel("void(int64[::1], int64[::1], int64, int64, int64)")
+def into_row(s: Any, w: Any, op: int, mode: int, place: int) -> None:
+    """Put an operation on the line of `mode` at a place."""
+    w[w[MODE] + op], w[w[FAMILY] + op] = mode, s[s[MODE_FAMILY] + mode]
+    if place < NOWHERE:
+        join(s, w, op, place)
+        return
+    line = s[s[MODE_LINE] + mode]
+    if s[BESIDE] and s[s[LINE_UNLIMITED] + line]:
+        return
+    row, length = w[ROW] + s[s[LINE_AT] + line], w[LENGTH] + line
+    i = w[length]
+    while i > place:
+        w[row + i] = w[row + i - 1]
+        i -= 1
+    w[row + place] = op
+    w[length] += 1
+    before = w[row + place - 1] if place else -1
+    after = w[row + place + 1] if place + 1 < w[length] else -1
+    w[w[BEFORE] + op], w[w[AFTER] + op] = before, after
+    if before >= 0:
+        w[w[AFTER] + before] = op
+    if after >= 0:
+        w[w[BEFORE] + after] = op
+
+
+@kernel("int64(int64[::1], int64[::1], int64, int64)")
+def fits_into(s: Any, w: Any, op: int, head: int) -> int:
+    """Whether a batch takes one more: it is of the same family, and there is room for its size."""
+    family = s[s[OP_FAMILY] + op]
+    if family == 0 or family != s[s[OP_FAMILY] + head]:
+        return 0
+    room = s[s[LINE_BATCH] + s[s[MODE_LINE] + w[w[MODE] + head]]] - s[s[OP_SIZE] + op]
+    member = head
+    while True:
+        room -= s[s[OP_SIZE] + member]
+        member = w[w[RING] + member]
+        if member == head:
+            return 1 if room >= 0 else 0
+
+
+# --- units of resources ---
+
+
+@kernel("int64(int64[::1], int64[::1], int64, int64)")
+def _place_of_unit(s: Any, w: Any, unit: int, instant: int) -> int:
+    """How many in a unit's row start before `instant`."""
+    row, start = w[UNIT_ROWS] + s[s[UNIT_ROW] + unit], w[START]
+    low, high = 0, w[w[UNIT_LENGTH] + unit]
+    while low < high:
+        middle = (low + high) >> 1
+        if w[start + s[s[SLOT_OP] + w[row + middle]]] < instant:
+            low = middle + 1
+        else:
+            high = middle
+    return int(low)
+
+
+@kernel("void(int64[::1], int64[::1], int64, int64, int64)")
+def _into_unit(s: Any, w: Any, slot: int, unit: int, place: int) -> None:
+    """Give a unit to a slot, with `place` others before it."""
+    row, length = w[UNIT_ROWS] + s[s[UNIT_ROW] + unit], w[UNIT_LENGTH] + unit
+    i = w[length]
+    while i > place:
+        w[row + i] = w[row + i - 1]
+        i -= 1
+    w[row + place] = slot
+    w[length] += 1
+    before = w[row + place - 1] if place else -1
+    after = w[row + place + 1] if place + 1 < w[length] else -1
+    w[w[UNIT] + slot], w[w[UNIT_PLACE] + slot] = unit, place
+    w[w[UNIT_BEFORE] + slot], w[w[UNIT_AFTER] + slot] = before, after
+    if before >= 0:
+        w[w[UNIT_AFTER] + before] = slot
+    if after >= 0:
+        w[w[UNIT_BEFORE] + after] = slot
+
+
+@kernel("void(int64[::1], int64[::1], int64, int64)")
+def _out_of_unit(s: Any, w: Any, slot: int, place: int) -> None:
+    """Take the unit of a slot back; `place` others are before it."""
+    unit = w[w[UNIT] + slot]
+    row, length = w[UNIT_ROWS] + s[s[UNIT_ROW] + unit], w[UNIT_LENGTH] + unit
+    last = w[length] - 1
+    for i in range(place, last):
+        w[row + i] = w[row + i + 1]
+    w[length] = last
+    before, after = w[w[UNIT_BEFORE] + slot], w[w[UNIT_AFTER] + slot]
+    if before >= 0:
+        w[w[UNIT_AFTER] + before] = after
+    if after >= 0:
+        w[w[UNIT_BEFORE] + after] = before
+    w[w[UNIT] + slot] = w[w[UNIT_BEFORE] + slot] = w[w[UNIT_AFTER] + slot] = -1
+
+
+@kernel("void(int64[::1], int64[::1], int64)")
+def give_units(s: Any, w: Any, op: int) -> None:
+    """Take an operation's units back (START must be settled), and remember them."""
+    for slot in range(s[s[SLOT_AT] + op], s[s[SLOT_AT] + op + 1]):
+        unit = w[w[UNIT] + slot]
+        w[w[UNIT_WAS] + slot] = unit
+        if unit >= 0:
+            place = _place_of_unit(s, w, unit, w[w[START] + op])
+            row = w[UNIT_ROWS] + s[s[UNIT_ROW] + unit]
+            while w[row + place] != slot:
+                place += 1
+            w[w[PLACE_WAS] + slot] = place
+            _out_of_unit(s, w, slot, place)
+
+
+@kernel("void(int64[::1], int64[::1], int64)")
+def drop_units(s: Any, w: Any, op: int) -> None:
+    """Take back the units that an operation got last; nothing was put into their rows since."""
+    for slot in range(s[s[SLOT_AT] + op], s[s[SLOT_AT] + op + 1]):
+        if w[w[UNIT] + slot] >= 0:
+            _out_of_unit(s, w, slot, w[w[UNIT_PLACE] + slot])
+
+
+@kernel("void(int64[::1], int64[::1], int64)")
+def restore_units(s: Any, w: Any, op: int) -> None:
+    """Give an operation the units back that `give_units` took."""
+    for slot in range(s[s[SLOT_AT] + op], s[s[SLOT_AT] + op + 1]):
+        if w[w[UNIT_WAS] + slot] >= 0:
+            _into_unit(s, w, slot, w[w[UNIT_WAS] + slot], w[w[PLACE_WAS] + slot])
+
+
+@kernel("int64(int64[::1], int64[::1], int64, int64)")
+def _follows(s: Any, w: Any, op: int, other: int) -> int:
+    """Whether another one waits for the operation already, as the next on its line or as a successor."""
+    met = w[w[HEAD] + other]
+    if met == w[w[AFTER] + w[w[HEAD] + op]]:
+        return 1
+    for i in range(s[s[SUCC_AT] + op], s[s[SUCC_AT] + op + 1]):
+        if w[w[HEAD] + s[s[SUCC_OP] + i]] == met:
+            return 1
+    return 0
+
+
+@kernel("int64(int64[::1], int64[::1], int64, int64, int64, int64)")
+def take_units(s: Any, w: Any, op: int, cut: int, start: int, end: int) -> int:
+    """Give an operation the units that its mode needs; 0 if so many could not be found.
+
+    It comes behind what starts before `cut` and does not wait for it. Of all units those are taken that cost the least
+    time if it ran from `start` to `end`, and of these the one that was in use last.
+    """
+    mode, head = w[w[MODE] + op], w[w[HEAD] + op]
+    slot, first = s[s[SLOT_AT] + op], s[s[SLOT_AT] + op]
+    for need in range(s[s[NEED_AT] + mode], s[s[NEED_AT] + mode + 1]):
+        resource = s[s[NEED_RESOURCE] + need]
+        chosen, chosen_place, least, latest = -1, 0, NEVER * 4, 0
+        for unit in range(s[s[UNIT_AT] + resource], s[s[UNIT_AT] + resource + 1]):
+            taken = False
+            for other in range(first, slot):
+                taken = taken or w[w[UNIT] + other] == unit
+            if taken:
+                continue
+            place, row = _place_of_unit(s, w, unit, cut), w[UNIT_ROWS] + s[s[UNIT_ROW] + unit]
+            free, wanted = 0, NEVER
+            while place:
+                before = s[s[SLOT_OP] + w[row + place - 1]]
+                free = w[w[END] + before]
+                if free <= start or not _follows(s, w, op, before):
+                    break
+                place, free = place - 1, 0
+            if place < w[w[UNIT_LENGTH] + unit]:
+                after = s[s[SLOT_OP] + w[row + place]]
+                wanted = w[w[START] + after]
+                if w[w[HEAD] + after] == head:  # one of its batch has it
+                    continue
+            loss = max(0, free - start) + max(0, end - wanted)
+            if loss < least or (loss == least and free > latest):
+                chosen, chosen_place, least, latest = unit, place, loss, free
+        if chosen < 0:
+            return 0
+        _into_unit(s, w, slot, chosen, chosen_place)
+        slot += 1
+    return 1
+
+
+@kernel("int64(int64[::1], int64[::1], int64)")
+def units_free(s: Any, w: Any, op: int) -> int:
+    """When the units of an operation are free for it. What is fixed is not asked about other fixed ones."""
+    free, fixed = 0, s[s[OP_FIXED] + op]
+    for slot in range(s[s[SLOT_AT] + op], s[s[SLOT_AT] + op + 1]):
+        before = w[w[UNIT_BEFORE] + slot]
+        if before >= 0:
+            other = s[s[SLOT_OP] + before]
+            if not (fixed and s[s[OP_FIXED] + other]):
+                free = max(free, w[w[END] + other])
+    return int(free)
+
+
+@kernel("void(int64[::1], int64[::1], int64[::1])")
+def share_units(s: Any, w: Any, sequence: Any) -> None:
+    """Give all units anew, to one operation after another: each unit that is free by then, the one free last first.
+
+    Where none is free, the one that is so first. `sequence`: the operations by start.
+    """
+    for unit in range(s[s[UNIT_AT] + s[RESOURCES]]):
+        w[w[UNIT_LENGTH] + unit] = 0
+    for i in range(len(sequence)):
+        op = sequence[i]
+        mode, start = w[w[MODE] + op], w[w[START] + op]
+        first = s[s[SLOT_AT] + op]
+        for slot in range(first, s[s[SLOT_AT] + op + 1]):
+            w[w[UNIT] + slot] = w[w[UNIT_BEFORE] + slot] = w[w[UNIT_AFTER] + slot] = -1
+        if mode < 0:
+            continue
+        slot = first
+        for need in range(s[s[NEED_AT] + mode], s[s[NEED_AT] + mode + 1]):
+            resource = s[s[NEED_RESOURCE] + need]
+            chosen, best = -1, -NEVER
+            for unit in range(s[s[UNIT_AT] + resource], s[s[UNIT_AT] + resource + 1]):
+                taken = False
+                for other in range(first, slot):
+                    taken = taken or w[w[UNIT] + other] == unit
+                if taken:
+                    continue
+                length, free = w[w[UNIT_LENGTH] + unit], 0
+                if length:
+                    last = w[w[UNIT_ROWS] + s[s[UNIT_ROW] + unit] + length - 1]
+                    free = w[w[END] + s[s[SLOT_OP] + last]]
+                value = free if free <= start else start - free
+                if free > start:
+                    value -= NEVER >> 1
+                if chosen < 0 or value > best:
+                    chosen, best = unit, value
+            place = w[w[UNIT_LENGTH] + chosen]
+            row = w[UNIT_ROWS] + s[s[UNIT_ROW] + chosen]
+            while place and s[s[OP_FIXED] + op]:  # facts may overlap: the one that ends last counts
+                other = s[s[SLOT_OP] + w[row + place - 1]]
+                if not s[s[OP_FIXED] + other] or w[w[END] + other] <= w[w[END] + op]:
+                    break
+                place -= 1
+            _into_unit(s, w, slot, chosen, place)
+            slot += 1

@@ -1,0 +1,33 @@
+"""The words of the state that a search changes: where each section begins in `w`.
+
+Operations on a line are linked both ways; a line's row holds them sorted by start for looking places up. What an oven
+takes together is a ring, of which the *head* alone stands in the row. Each unit of a resource has a row of its own.
+"""
+
+# --- the header of w ---
+MODE = 0  # of each operation
+START = 1
+END = 2
+BEFORE = 3  # on its line; -1
+AFTER = 4
+DONE = 5  # of each order: the end of its last operation
+ROW = 6  # each line's operations by start, from LINE_AT on
+LENGTH = 7  # of each line's row
+HEAP = 8  # operations to time anew, the one with the earliest old start first
+WAITS = 9  # of each operation: whether it is in the heap
+TRAIL = 10  # operation, start and end before, for each change
+HEAP_SIZE = 11
+TRAIL_SIZE = 12
+FAMILY = 13  # of each operation: where it is on its line, to be read without its mode
+WEIGHTS = 14  # eight words for the search that changes the state
+HEAD = 22  # of each operation: itself, or the one of its batch that stands in the line's row
+RING = 23  # the next one of its batch; itself when it is alone
+UNIT = 24  # of each slot: the unit that its operation has for it, or -1
+UNIT_BEFORE = 25  # the slot that has this unit before; -1
+UNIT_AFTER = 26
+UNIT_PLACE = 27  # in the unit's row, when it was put there
+UNIT_WAS = 28  # unit and place before it was taken out, for the undo
+PLACE_WAS = 29
+UNIT_ROWS = 30  # each unit's slots by start, from UNIT_ROW on
+UNIT_LENGTH = 31
+WORK_HEADER = 32
