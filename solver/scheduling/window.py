@@ -16,6 +16,7 @@ import numpy as np
 
 from solver.scheduling.anneal import Untimed, annealed, weights_of
 from solver.scheduling.arrays import OP_EARLIEST, Arrays, Words, arrays_of
+from solver.scheduling.book import ANY_TIME, Book, Promise
 from solver.scheduling.book_words import (
     BATCH,
     EARLIEST,
@@ -34,7 +35,6 @@ from solver.scheduling.book_words import (
     TIME,
     WALL,
 )
-from solver.scheduling.live import ANY_TIME, Book, Promise
 from solver.scheduling.problem import (
     NEVER,
     Fixing,
