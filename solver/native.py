@@ -44,6 +44,8 @@ KERNELS = (
     "solver.scheduling.timing",
     "solver.scheduling.rows",
     "solver.scheduling.sequences",
+    "solver.scheduling.trail",
+    "solver.scheduling.room",
     "solver.scheduling.queues",
     "solver.scheduling.dispatch",
     "solver.scheduling.critical",

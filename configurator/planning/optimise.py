@@ -34,9 +34,10 @@ from configurator.planning.records import (
     placements_to_json,
     second,
 )
-from solver.scheduling.book import Book, HorizonTooShort, NoRoom, Occupied
+from solver.scheduling.book import NoRoom, Occupied
 from solver.scheduling.check import violations
 from solver.scheduling.problem import Fixing, OperationId, Placement, SchedulingProblem, WorkOrder, WorkOrderId
+from solver.scheduling.roll import HorizonTooShort, RollingBook
 from solver.scheduling.schedule import Objective, Part, Schedule, evaluate
 from solver.scheduling.search import Progress, search
 
@@ -265,7 +266,7 @@ def _reinserted(
         if order.id in new and not any(operation.id in problem.fixed for operation in order.operations)
     ]
     gone = {operation.id for order in loose for operation in order.operations}
-    book = Book(problem, {key: placement for key, placement in placements.items() if key not in gone})
+    book = RollingBook(problem, {key: placement for key, placement in placements.items() if key not in gone})
     try:
         book.repair()
         for order in sorted(loose, key=lambda order: (order.promise or order.due, order.id)):

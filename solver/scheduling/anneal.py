@@ -92,6 +92,7 @@ from solver.scheduling.state import (
 PARTS = (Part.BROKEN, Part.OVER, Part.TARDINESS, Part.MAKESPAN, Part.SETUP)  # what can be weighed
 # What one of each costs stands in w, from WEIGHTS on.
 W_BROKEN, W_OVER, W_TARDINESS, W_MAKESPAN, W_SETUP = (WEIGHTS + i for i in range(len(PARTS)))
+W_FOCUS = WEIGHTS + len(PARTS)  # every second time one of the first so many orders is chosen, while it is late
 DEAREST = NEVER * 100  # no change of the costs reaches it
 GIVEN_UP = NEVER * 1000
 
@@ -205,6 +206,10 @@ def _below(r: Any, size: int) -> int:
 def _costly(s: Any, w: Any, r: Any, latest: int) -> int:
     """An order that makes the schedule dear: a late one, or one that ends last; -1 if none was met."""
     orders = s[ORDERS]
+    if w[W_FOCUS] and _below(r, 2):
+        order = _below(r, w[W_FOCUS])
+        if w[w[DONE] + order] > s[s[ORDER_DUE] + order]:
+            return order
     for _ in range(12):
         order = _below(r, orders)
         done = w[w[DONE] + order]
