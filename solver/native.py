@@ -23,7 +23,7 @@ def kernel(
     `allocates`: for a kernel that makes arrays of its own; then each call counts references to its arguments too, with
     two atomic additions an array, which in small kernels is most of their time. Without it the caller owns all arrays.
     """
-    compiled: Any = numba.njit(
+    compiled: Any = numba.njit(  # type: ignore[call-overload]  # its stubs leave `_nrt` out
         list(signatures),
         cache=True,
         nogil=True,

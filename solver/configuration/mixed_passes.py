@@ -2868,7 +2868,10 @@ def _descend(m: Words, w: Words, goal: Words, values: Any, numbers: Words, cost:
     return cost
 
 
-@kernel(f"int64({_mm}, {_words}, {_flags}, {_words}, {_words}, {_words}, {_literals}, {_words}, int64, int64)", allocates=True)
+@kernel(
+    f"int64({_mm}, {_words}, {_flags}, {_words}, {_words}, {_words}, {_literals}, {_words}, int64, int64)",
+    allocates=True,
+)
 def improve(
     m: Words,
     w: Words,
@@ -2994,7 +2997,10 @@ def nearest(
         ended[row] = improve(m, w, base, free, entered, goal, spans[row], values[row], numbers[row], nodes, 1)
 
 
-@kernel(f"int64({_mm}, int64[::1], uint8[::1], uint8[::1], int64[::1], int64[::1], uint8[::1], int64[::1], int64)", allocates=True)
+@kernel(
+    f"int64({_mm}, int64[::1], uint8[::1], uint8[::1], int64[::1], int64[::1], uint8[::1], int64[::1], int64)",
+    allocates=True,
+)
 def bounds(
     m: Words,
     w: Words,

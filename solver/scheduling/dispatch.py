@@ -215,7 +215,7 @@ def _leads_on(s: Any, d: Any, f: Any, op: int, mode: int) -> int:
     return 1
 
 
-@kernel("void(int64[::1], int64[::1], float64[::1], float64[::1], float64[::1])")
+@kernel("void(int64[::1], int64[::1], float64[::1], float64[::1], float64[::1])", allocates=True)
 def _weigh(s: Any, d: Any, f: Any, deadline: Any, weight: Any) -> None:
     """Latest start and log(weight / duration) of everything, from each order's deadline and weight.
 
@@ -416,7 +416,7 @@ def _followed(s: Any, d: Any, f: Any, op: int) -> None:
                 _release(s, d, f, after)
 
 
-@kernel("void(int64[::1], int64[::1], float64[::1], int64, int64)")
+@kernel("void(int64[::1], int64[::1], float64[::1], int64, int64)", allocates=True)
 def _fill_batch(s: Any, d: Any, f: Any, line: int, now: int) -> None:
     """Take into the oven, with what begins there, what else waits for it and fits in; the longest says when it ends."""
     mode = d[d[CHOICE] + line]

@@ -596,8 +596,6 @@ def tabu(
             kind.success = 0.9 * kind.success + better
             if not better:
                 kind.work *= GROWTH ** (kind.size / n)
-            if LOGGING:
-                print(f"{monotonic() - began:.1f}", kind, better, search.t[BEST], search.t[WORK], sorted(e[0] for e in search.elites))
             kind = search.draw(kinds)
             search.again(kind)
     search.end()
@@ -605,4 +603,3 @@ def tabu(
     return Annealed(*best, cost, made, search.accepted)
 
 
-LOGGING = False
