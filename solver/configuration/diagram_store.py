@@ -330,7 +330,10 @@ def _compact(level: Ints, edge: Ints, child: Ints, used: int, roots: Ints, place
     return kept
 
 
-@kernel("int64(int32[::1], int32[::1], int32[::1], int64, int64, int64, int32[::1], int32[::1], int32[::1])", allocates=True)
+@kernel(
+    "int64(int32[::1], int32[::1], int32[::1], int64, int64, int64, int32[::1], int32[::1], int32[::1])",
+    allocates=True,
+)
 def _extract(
     level: Ints, edge: Ints, child: Ints, root: int, levels: int, used: int, place: Ints, order: Ints, count: Ints
 ) -> Any:

@@ -725,7 +725,10 @@ def agree(ints: Ints, bytes_: Bytes, floats: Floats) -> Any:
     scalars[SCANNED] = 0
 
 
-@kernel(f"int32({_STATE}, int32[::1], uint8[::1], uint8[::1], int32[::1], uint64[:, ::1], int64[::1], int64[::1])", allocates=True)
+@kernel(
+    f"int32({_STATE}, int32[::1], uint8[::1], uint8[::1], int32[::1], uint64[:, ::1], int64[::1], int64[::1])",
+    allocates=True,
+)
 def settle(
     ints: Ints,
     bytes_: Bytes,
