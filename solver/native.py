@@ -23,15 +23,8 @@ def kernel(
     `allocates`: for a kernel that makes arrays of its own; then each call counts references to its arguments too, with
     two atomic additions an array, which in small kernels is most of their time. Without it the caller owns all arrays.
     """
-    compiled: Any = numba.njit(  # type: ignore[call-overload]  # its stubs leave `_nrt` out
-        list(signatures),
-        cache=True,
-        nogil=True,
-        error_model="numpy",
-        boundscheck=False,
-        forceinline=into_callers,
-        _nrt=allocates,
-    )
+    how: dict[str, Any] = {"error_model": "numpy", "boundscheck": False, "forceinline": into_callers, "_nrt": allocates}
+    compiled: Any = numba.njit(list(signatures), cache=True, nogil=True, **how)
     return compiled  # type: ignore[no-any-return]
 
 

@@ -128,6 +128,7 @@ EFFORT = 18  # how much may be computed anew to mend one broken formula
 CHEAP = 13  # 1 + the objective in whose order values are tried; 0: none
 GUESSING = 19  # whether a search may end with a guess that holds
 KEPT = 20  # how much of SAVED is in use
+BROKEN = 21  # how many constraints a guess breaks; they are in ITEM_HIGH
 SCALARS = 24
 
 # --- how a pass over a question ended ---
@@ -142,6 +143,7 @@ _SUMS_MOST = 6
 _UNIT = 1 << 16
 _SHIFTED = 500  # of them that are made
 _SHIFTS = 40  # changes tried from one assignment for other values of a number
+_FEW = 4  # constraints that a guess may break, to be mended
 _NARROW = 12  # items of a formula, beyond which a change nearby is first hoped to leave it alone
 _BIG = 1 << 62
 ANYWHERE = -_BIG
@@ -1014,6 +1016,16 @@ def _define_all(m: Words, w: Words, first: int, last: int) -> None:
         _define(m, w, m[index])
 
 
+@kernel(f"int64({_mm}, int64)", into_callers=True)
+def _clause_at(m: Words, w: Words, constraint: int) -> int:
+    """Whether a clause holds at the point."""
+    for place in range(m[m[START] + constraint], m[m[START] + constraint + 1]):
+        literal = m[place] >> 1
+        if (w[m[POINT] + m[m[OF] + literal]] == literal) == (m[place] & 1 == 0):
+            return 1
+    return 0
+
+
 @kernel(f"int64({_mm}, int64)")
 def _at_point(m: Words, w: Words, constraint: int) -> int:
     """Whether a constraint that defines no node holds at the point: 1, 0, or -1 if the nodes' intervals do not tell.
@@ -1024,11 +1036,7 @@ def _at_point(m: Words, w: Words, constraint: int) -> int:
     kind = m[m[KIND] + constraint]
     point = m[POINT]
     if kind == CLAUSE:
-        for place in range(start, end):
-            literal = m[place] >> 1
-            if (w[point + m[m[OF] + literal]] == literal) == (m[place] & 1 == 0):
-                return 1
-        return 0
+        return int(_clause_at(m, w, constraint))
     if kind == COUNT:
         many = 0
         for place in range(start + 2, end):
@@ -1063,8 +1071,10 @@ def _all_at_point(m: Words, w: Words, first: int, last: int) -> int:
     """Whether all of listed constraints hold at the point: 1, 0, or -1 if the nodes' intervals do not tell."""
     result = 1
     for index in range(first, last):
-        if w[m[ACTIVE] + m[index]] != 0:
-            found = _at_point(m, w, m[index])
+        constraint = m[index]
+        if w[m[ACTIVE] + constraint] != 0:
+            clause = m[m[KIND] + constraint] == CLAUSE
+            found = _clause_at(m, w, constraint) if clause else _at_point(m, w, constraint)
             if found == 0:
                 return 0
             if found < 0:
@@ -1519,14 +1529,6 @@ def _around(m: Words, w: Words, variable: int, widest: int) -> bool:
     return False
 
 
-@kernel(f"boolean({_mm}, int64)")
-def _nearby(m: Words, w: Words, variable: int) -> bool:
-    """`_around` the variable, first without formulas that are about much (a weight depends on nearly everything)."""
-    if _guesses(m, w):
-        return True
-    return _around(m, w, variable, _NARROW) or _around(m, w, variable, m[VARIABLES] + m[NUMBERS])
-
-
 # --- moving the point ---
 
 
@@ -1632,6 +1634,9 @@ def _broken(m: Words, w: Words, item: int, skip: int) -> int:
             amount, start = w[m[AMOUNT] + constraint], m[m[START] + constraint]
             if m[start] <= amount <= m[start + 1]:
                 continue
+        elif m[m[KIND] + constraint] == CLAUSE:
+            if _clause_at(m, w, constraint) == 1:
+                continue
         elif _at_point(m, w, constraint) == 1:
             continue
         if skip == 0:
@@ -1647,6 +1652,29 @@ def _broken_reading(m: Words, w: Words, item: int) -> int:
         if w[m[ACTIVE] + m[index]] != 0 and _at_point(m, w, m[index]) != 1:
             return int(m[index])
     return -1
+
+
+@kernel(f"boolean({_mm}, int64)")
+def _stays_broken(m: Words, w: Words, item: int) -> bool:
+    """Whether what a change of the item (or, for -1, a guess) broke still is, of what reads no node."""
+    if item >= 0:
+        return bool(_broken(m, w, item, 0) >= 0)
+    for place in range(m[ITEM_HIGH], m[ITEM_HIGH] + w[BROKEN]):
+        kind = m[m[KIND] + w[place]]
+        if (kind <= TABLE or m[m[PURE_IS] + w[place]] != 0) and _at_point(m, w, w[place]) != 1:
+            return True
+    return False
+
+
+@kernel(f"boolean({_mm}, int64)")
+def _stays_broken_reading(m: Words, w: Words, item: int) -> bool:
+    """As `_stays_broken`, of what reads nodes, which are computed."""
+    if item >= 0:
+        return bool(_broken_reading(m, w, item) >= 0)
+    broken = 0
+    for place in range(m[ITEM_HIGH], m[ITEM_HIGH] + w[BROKEN]):
+        broken += _at_point(m, w, w[place]) != 1
+    return broken > 0
 
 
 @kernel(f"int64({_mm}, int64, int64)")
@@ -1669,22 +1697,22 @@ def _back(m: Words, w: Words, item: int, value: int) -> None:
 
 @kernel(f"boolean({_mm}, int64, int64, int64, int64)")
 def _mends(m: Words, w: Words, item: int, other: int, value: int, first: int) -> bool:
-    """Whether this value of the other item mends what the item's change broke; the point then has it.
+    """Whether this value of the other item mends what the item's change (-1: a guess) broke; the point then has it.
 
     `first`: a constraint to be looked at first, or -1.
     """
     before, kept = _held(m, w, other), w[KEPT]
     _move(m, w, other, value)
-    if (first >= 0 and _at_point(m, w, first) != 1) or _broken(m, w, item, 0) >= 0 or _broken(m, w, other, 0) >= 0:
+    if (first >= 0 and _at_point(m, w, first) != 1) or _stays_broken(m, w, item) or _broken(m, w, other, 0) >= 0:
         _move(m, w, other, before)
         return False
-    if kept == 0:  # the nodes that depend on the item have not been computed, or there are none
+    if kept == 0 and item >= 0:  # the nodes that depend on the item have not been computed, or there are none
         _move(m, w, other, before)
         _feed(m, w, item)
         _move(m, w, other, value)
         kept = w[KEPT]
     _feed(m, w, other)
-    if _broken_reading(m, w, item) < 0 and _broken_reading(m, w, other) < 0:
+    if not _stays_broken_reading(m, w, item) and _broken_reading(m, w, other) < 0:
         w[KEPT] = 0
         return True
     _starve(m, w, kept)
@@ -1692,24 +1720,17 @@ def _mends(m: Words, w: Words, item: int, other: int, value: int, first: int) ->
     return False
 
 
-@kernel(f"boolean({_mm}, int64)")
-def _reaches(m: Words, w: Words, literal: int) -> bool:
-    """Whether the point, which holds, does so with this value too, with one other item changed at most; it then has it.
+@kernel(f"boolean({_mm}, int64, int64)")
+def _tries(m: Words, w: Words, variable: int, broken: int) -> bool:
+    """Whether one other item changed mends what a change of the variable (-1: a guess) broke; the point then has it.
 
-    The other value is one of those possible at present. Not everything is tried where a formula is broken.
+    The other value is one of those possible at present, and mends the constraint `broken`. Not everything is tried
+    where that is a formula.
     """
-    variable = m[m[OF] + literal]
-    before = w[m[POINT] + variable]
-    broken = _changes(m, w, variable, literal)
-    if broken < 0:
-        w[KEPT] = 0
-        return True
     variables = m[VARIABLES]
     domain, first = m[DOMAIN], m[FIRST]
     start, end = m[m[START] + broken], m[m[START] + broken + 1]
-    if _broken(m, w, variable, 5) >= 0:
-        start = end  # too much
-    elif m[m[PURE_IS] + broken] != 0:
+    if m[m[PURE_IS] + broken] != 0:
         low, high, amount, many, numbers = m[start], m[start + 1], w[m[AMOUNT] + broken], m[start + 2], m[start + 3]
         at = end - 2 * numbers
         for _ in range(numbers):
@@ -1746,7 +1767,7 @@ def _reaches(m: Words, w: Words, literal: int) -> bool:
                 at += stop
     else:
         left = w[EFFORT]
-        plain = broken if w[KEPT] == 0 and _broken(m, w, variable, 0) == broken else -1  # it reads no node
+        plain = broken if m[m[KIND] + broken] <= TABLE else -1
         at = m[SCOPE] + broken
         for index in range(m[at], m[at + 1]):
             other = m[index]
@@ -1760,8 +1781,57 @@ def _reaches(m: Words, w: Words, literal: int) -> bool:
                             return True
             if left <= 0:
                 break
+    return False
+
+
+@kernel(f"boolean({_mm}, int64)")
+def _reaches(m: Words, w: Words, literal: int) -> bool:
+    """Whether the point, which holds, does so with this value too, with one other item changed at most; it then has it.
+
+    The other value is one of those possible at present. Not everything is tried where a formula is broken.
+    """
+    variable = m[m[OF] + literal]
+    before = w[m[POINT] + variable]
+    broken = _changes(m, w, variable, literal)
+    if broken < 0:
+        w[KEPT] = 0
+        return True
+    if _broken(m, w, variable, 5) < 0 and _tries(m, w, variable, broken):  # else too much
+        return True
     _back(m, w, variable, before)
     return False
+
+
+@kernel(f"boolean({_mm})")
+def _mended(m: Words, w: Words) -> bool:
+    """Whether the guess that was made holds with one item changed; it is then the point."""
+    _measure(m, w)
+    _define_all(m, w, m[m[JUDGED] + 1], m[m[JUDGED] + 2])
+    w[BROKEN] = 0
+    most = min(_FEW, m[VARIABLES] + m[NUMBERS])
+    first = -1
+    for part in range(0, 3, 2):
+        for index in range(m[m[JUDGED] + part], m[m[JUDGED] + part + 1]):
+            constraint = m[index]
+            if w[m[ACTIVE] + constraint] != 0 and _at_point(m, w, constraint) != 1:
+                if w[BROKEN] == most:
+                    return False
+                w[m[ITEM_HIGH] + w[BROKEN]] = constraint
+                w[BROKEN] += 1
+                if first < 0 or (m[m[PURE_IS] + constraint] != 0 and m[m[PURE_IS] + first] == 0):
+                    first = constraint
+    return first >= 0 and _tries(m, w, -1, first) and _judge(m, w) == 1
+
+
+@kernel(f"boolean({_mm}, int64)")
+def _nearby(m: Words, w: Words, variable: int) -> bool:
+    """`_around` the variable, first without formulas that are about much (a weight depends on nearly everything).
+
+    Before that a guess, and a guess with one change, which cost less.
+    """
+    if _guesses(m, w) or (variable >= 0 and _mended(m, w)):
+        return True
+    return _around(m, w, variable, _NARROW) or _around(m, w, variable, m[VARIABLES] + m[NUMBERS])
 
 
 # --- questions ---
@@ -1982,7 +2052,7 @@ def _slide(
 
 @kernel(
     f"int64({_mm}, {_words}, {_flags}, {_flags}, {_words}, int32[:, ::1], int64[:, ::1], int32[:, ::1], int64[:, ::1],"
-    f" {_words}, {_flags}, {_flags}, int64, int64)",
+    f" {_words}, {_flags}, {_flags}, {_words}, int64, int64)",
     allocates=True,
 )
 def settle(
@@ -1999,14 +2069,16 @@ def settle(
     counts: Words,
     valid: Any,
     closed: Any,
+    strays: Words,
     each: int,
     total: int,
 ) -> int:
     """Which literals an assignment has: bits STRICT (1) and RELEASED (2) into `valid`, refuted ones into `closed`.
 
     Where a search gave up after `each` nodes, `closed` has the same bits times 4, and it is not tried again. `known`,
-    `known_numbers`: assignments; new ones go into `fresh` while there is room, counts[0]: how many. DONE; VOID: no
-    assignment has all decisions; PAUSED after `total` nodes.
+    `known_numbers`: assignments; `strays`: of each the variable that is not as decided, -1: none, -2: it has more than
+    that. New ones go into `fresh` while there is room, counts[0]: how many. DONE; VOID: no assignment has all
+    decisions; PAUSED after `total` nodes.
     """
     literals, variables, numbers = m[LITERALS], m[VARIABLES], m[NUMBERS]
     if not _begin(m, w, base, allowed, entered):
@@ -2017,7 +2089,6 @@ def settle(
     w[GUESSING] = 1
     inside = -1
     before = known.shape[0]
-    strays = np.empty(max(before, 1), np.int64)  # the variable that is not as decided; -1: none, -2: more than one
     for index in range(before):
         strays[index] = -2
         stray = -1
@@ -2140,6 +2211,7 @@ def settle(
     possible = _begin(m, w, base, free, entered)
     w[SEARCHED] = searched
     w[GUESSING] = 1
+    w[EFFORT] = 64
     if inside >= 0:
         _stand(m, w, values, numbers_found)
     frames = np.empty((2 * variables + 2, 5), np.int64)  # from, to, stage, trail, possible
