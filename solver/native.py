@@ -35,6 +35,7 @@ KERNELS = (
     "solver.scheduling.rows",
     "solver.scheduling.sequences",
     "solver.scheduling.queues",
+    "solver.scheduling.guide",
     "solver.scheduling.dispatch",
     "solver.scheduling.anneal",
     "solver.configuration.mixed_passes",

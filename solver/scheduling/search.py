@@ -18,7 +18,7 @@ from time import monotonic
 
 from solver.cp import Limits, Stop
 from solver.scheduling import exact
-from solver.scheduling.anneal import PARTS, Untimed, annealed, weights_of
+from solver.scheduling.anneal import PARTS, Untimed, annealed, reference_columns, weights_of
 from solver.scheduling.arrays import Arrays, arrays_of, beyond_kernels
 from solver.scheduling.bound import Bound, bounds
 from solver.scheduling.check import violations
@@ -286,15 +286,17 @@ class _Run:
         seconds, moves = self.clock.until(until)
         before = self.clock.moves
 
-        def tell(made: int) -> None:
+        def tell(made: int, _cost: int) -> None:
             if first:
                 self.clock.moves = before + made
                 self.report()
 
+        reference = self.objective.reference
         try:
             found = annealed(
                 arrays, arrays.columns(self.best), weights_of(weights), seconds=seconds, moves=moves, seed=seed,
                 stop=lambda: self.clock.over(until), report=tell,
+                reference=reference_columns(arrays, reference) if reference is not None else None,
             )  # fmt: skip
         except Untimed:  # facts that overlap
             return 0, None
