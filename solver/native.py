@@ -40,6 +40,7 @@ KERNELS = (
     "solver.scheduling.trail",
     "solver.scheduling.room",
     "solver.scheduling.queues",
+    "solver.scheduling.guide",
     "solver.scheduling.dispatch",
     "solver.scheduling.critical",
     "solver.scheduling.anneal",

@@ -256,9 +256,12 @@ def anneal_window(
     part = cut(book, until, wishes, margin)
     columns, moves = part.columns, 0
     for overrun, share in ((OVERRUN, 0.7), (20 * OVERRUN, 0.3)):  # what is still over a limit is then brought in
-        weights = np.append(weights_of({Part.OVER: overrun, Part.TARDINESS: 1}), len(wishes))
+        weights = weights_of({Part.OVER: overrun, Part.TARDINESS: 1})
         try:
-            found = annealed(part.arrays, columns, weights, seconds=share * seconds, seed=seed, stop=stop)
+            found = annealed(
+                part.arrays, columns, weights, seconds=share * seconds, seed=seed, stop=stop, keeping=False,
+                focus=len(wishes),
+            )  # fmt: skip
         except Untimed:
             return moves
         columns, moves = (found.mode, found.start, found.end), moves + found.moves
