@@ -24,6 +24,7 @@ from solver.scheduling.anneal import Annealed, Untimed
 from solver.scheduling.arrays import (
     LINE_AT,
     LINE_BATCH,
+    LINE_FAMILIES,
     LINE_FAMILY,
     LINE_PLANT,
     LINE_UNLIMITED,
@@ -79,17 +80,21 @@ from solver.scheduling.timing import setup_of
     WORK,  # of the phase: moves looked at and words changed, a measure of time that does not depend on the machine
     BEST,  # the least makespan of the phase
     BETTERED,  # WORK when it was found
-    OP, OP_MODE, OP_PLACE, ESTIMATE, EXTRA, TIES,  # the best move that is not tabu; how many are as good
+    OP, OP_MODE, OP_PLACE, ESTIMATE, SCORE, TIES,  # the best move that is not tabu; how many are as good
+    LIMIT,  # of the estimates, where not the shortest path alone counts
+    BY_PATH,  # what a second of the longest path counts in a score, where one of time on lines counts 1
     TABU, TABU_MODE, TABU_PLACE, TABU_TIES,  # any move that is
     BARRED,  # of each mode: the step up to which it may not be taken up again
     KEPT,  # mode, start and end of each operation in the best schedule of the phase
     OUT,  # what is taken out
-) = range(HIGH + 1, HIGH + 18)  # fmt: skip
+) = range(HIGH + 1, HIGH + 20)  # fmt: skip
 MOST_OUT = 64
+FARTHEST = 1 << 62
+PATH_ALONE = 1 << 20  # seconds on lines then only decide between paths of one length
 LONGEST = 128  # operations of a path that a tabu step looks at
 
 HEATS = (0.0, 0.05, 0.2)  # of phases: the first temperature in mean durations; 0: tabu search
-WINDOW = 500  # operations that move in a phase when there are many
+WINDOW = 1000  # operations that move in a phase when there are many
 POOL = 6  # schedules that phases start from
 WANTED = 8  # operations or orders that a step takes out at most
 WORK_AT_FIRST = 3e6  # of a phase
@@ -100,18 +105,30 @@ Columns = tuple[Words, Words, Words]
 
 @kernel("void(int64[::1], uint64[::1], int64, int64, int64, int64, int64)")
 def _offer(t: Any, r: Any, op: int, mode: int, place: int, estimate: int, extra: int) -> None:
-    """Keep a move if none so far has a shorter longest path, nor an equal one with less `extra` time on lines."""
+    """Keep a move if none so far has a lower score: the longest path and `extra` seconds on lines, weighed."""
     t[WORK] += 1
+    if estimate > t[LIMIT]:
+        return
     if t[t[BARRED] + mode] > t[STEP] and estimate >= t[BEST]:
         t[TABU_TIES] += 1
         if below(r, t[TABU_TIES]) == 0:
             t[TABU], t[TABU_MODE], t[TABU_PLACE] = op, mode, place
         return
-    if estimate > t[ESTIMATE] or (estimate == t[ESTIMATE] and extra > t[EXTRA]):
+    score = estimate * t[BY_PATH] + extra
+    if score > t[SCORE]:
         return
-    t[TIES] = 1 if estimate < t[ESTIMATE] or extra < t[EXTRA] else t[TIES] + 1
+    t[TIES] = 1 if score < t[SCORE] else t[TIES] + 1
     if t[TIES] == 1 or below(r, t[TIES]) == 0:
-        t[OP], t[OP_MODE], t[OP_PLACE], t[ESTIMATE], t[EXTRA] = op, mode, place, estimate, extra
+        t[OP], t[OP_MODE], t[OP_PLACE], t[ESTIMATE], t[SCORE] = op, mode, place, estimate, score
+        if t[BY_PATH] == PATH_ALONE:
+            t[LIMIT] = estimate
+
+
+@kernel("void(int64[::1], int64, int64)")
+def ask(t: Any, limit: int, by_path: int) -> None:
+    """Forget the moves: the next ones are offered."""
+    t[LIMIT], t[SCORE], t[TIES], t[TABU_TIES] = limit, FARTHEST, 0, 0
+    t[BY_PATH] = by_path
 
 
 @kernel("int64(int64[::1], int64[::1], int64, int64)")
@@ -179,7 +196,7 @@ def elsewhere(s: Any, w: Any, t: Any, r: Any, op: int, mode: int, least: int) ->
             room = not (s[s[OP_FIXED] + after] and start + duration + setup > w[w[START] + after])
         if room:
             _offer(t, r, op, mode, place, max(least, start + duration + rest), extra)
-        if (done and start > ready) or start + duration + tail > t[ESTIMATE]:
+        if (done and start > ready and t[BY_PATH] == PATH_ALONE) or start + duration + tail > t[LIMIT]:
             break
         place += 1
 
@@ -208,7 +225,7 @@ def _later(s: Any, w: Any, t: Any, r: Any, op: int, place: int) -> None:
             after = w[row + place + 1]
             rest = max(rest, setup_of(s, line, family, w[w[FAMILY] + after]) + _way(s, w, t, after))
         _offer(t, r, op, mode, place, start + duration + rest, duration)
-        if start + duration + tail > t[ESTIMATE]:
+        if start + duration + tail > t[LIMIT]:
             break
 
 
@@ -238,7 +255,7 @@ def _sooner(s: Any, w: Any, t: Any, r: Any, op: int, place: int) -> None:
         start = max(ready, end + setup_of(s, line, known, family))
         rest = max(tail, way + setup_of(s, line, family, last))
         _offer(t, r, op, mode, place, start + duration + rest, duration)
-        if ready + duration + rest > t[ESTIMATE]:
+        if ready + duration + rest > t[LIMIT]:
             break
 
 
@@ -289,8 +306,6 @@ def _laid(s: Any, w: Any, t: Any) -> None:
         line = s[s[MODE_LINE] + mode]
         w[w[MODE] + op], w[w[FAMILY] + op] = mode, s[s[MODE_FAMILY] + mode]
         w[before + op] = w[w[AFTER] + op] = -1
-        if s[s[OP_FIXED] + op]:
-            w[w[START] + op], w[w[END] + op] = t[t[KEPT] + n + op], t[t[KEPT] + 2 * n + op]
         if s[s[LINE_UNLIMITED] + line]:
             continue
         row, length = w[ROW] + s[s[LINE_AT] + line], w[LENGTH] + line
@@ -310,7 +325,7 @@ def tabu_steps(s: Any, w: Any, t: Any, r: Any, steps: int, patience: int) -> int
         t[STEP] += 1
         size = critical_path(s, w, t, r)
         t[WORK] += size + 1
-        t[ESTIMATE], t[EXTRA], t[TIES], t[TABU_TIES] = NEVER, NEVER, 0, 0
+        ask(t, NEVER, PATH_ALONE)
         for i in range(min(size, LONGEST)):
             neighbours(s, w, t, r, t[t[PATH] + (i if size <= LONGEST else below(r, size))])
         op, mode, place = t[OP], t[OP_MODE], t[OP_PLACE]
@@ -381,15 +396,32 @@ def _chosen(s: Any, w: Any, t: Any, r: Any, most: int) -> int:
     return number
 
 
-@kernel("int64(int64[::1], int64[::1], int64[::1], uint64[::1], int64, int64)")
-def _put_in(s: Any, w: Any, t: Any, r: Any, op: int, limit: int) -> int:
-    """Put an operation where the longest path over it is shortest; 0 if that is longer than `limit`."""
-    t[ESTIMATE], t[EXTRA], t[TIES] = limit, NEVER, 0
+@kernel("int64(int64[::1], int64[::1], int64[::1], uint64[::1], int64, int64, int64)")
+def _put_in(s: Any, w: Any, t: Any, r: Any, op: int, limit: int, by_path: int) -> int:
+    """Put an operation where the score is lowest; 0 if no longest path over it is within `limit`."""
+    ask(t, limit, by_path)
     for mode in range(s[s[MODE_AT] + op], s[s[MODE_AT] + op + 1]):
         elsewhere(s, w, t, r, op, mode, 0)
     if t[TIES] == 0 or not drop(s, w, t, op, t[OP_MODE], t[OP_PLACE]) or not flow(s, w, t):
         return 0
     return 1 if t[MAKESPAN] <= limit else 0
+
+
+@kernel("int64(int64[::1], int64[::1], int64)")
+def _load(s: Any, w: Any, op: int) -> int:
+    """The time that an operation takes on its line, with the change of setups."""
+    mode = w[w[MODE] + op]
+    line = s[s[MODE_LINE] + mode]
+    load = s[s[MODE_TIME] + mode]
+    if s[s[LINE_FAMILIES] + line] == 1:
+        return int(load)
+    before, after = w[w[BEFORE] + op], w[w[AFTER] + op]
+    known = w[w[FAMILY] + before] if before >= 0 else s[s[LINE_FAMILY] + line]
+    load += setup_of(s, line, known, w[w[FAMILY] + op])
+    if after >= 0:
+        family = w[w[FAMILY] + after]
+        load += setup_of(s, line, w[w[FAMILY] + op], family) - setup_of(s, line, known, family)
+    return int(load)
 
 
 @kernel("UniTuple(int64, 2)(int64[::1], int64[::1], int64[::1], uint64[::1], int64, int64, float64, int64)")
@@ -399,6 +431,7 @@ def recreate_steps(
     """So many steps from a settled, arranged state; less when `length` WORK is done. How many, and how many were kept.
 
     What makes the schedule longer is kept as in annealing; the temperature (seconds) falls to a tenth over `length`.
+    The mean load of the lines counts as much as the longest path: less of it will shorten the path in the end.
     """
     taken = 0
     for step in range(steps):
@@ -409,13 +442,18 @@ def recreate_steps(
         limit = t[MAKESPAN] + int(-hot * np.log((below(r, 1 << 30) + 1) / (1 << 30)))
         number = _chosen(s, w, t, r, most)
         t[LOG_SIZE] = 0
+        load = 0
         for i in range(number):
+            load -= _load(s, w, t[t[OUT] + i])
             lift(s, w, t, t[t[OUT] + i])
         ok = flow(s, w, t)
+        way = below(r, 3)
+        by_path = PATH_ALONE if way == 0 else 2 - way  # or as much as time on lines, or not at all within the limit
         for i in range(number):
-            ok = ok and _put_in(s, w, t, r, t[t[OUT] + i], limit)
+            ok = ok and _put_in(s, w, t, r, t[t[OUT] + i], limit, by_path)
+            load += _load(s, w, t[t[OUT] + i])
         t[WORK] += t[LOG_SIZE] + 10
-        if not ok:
+        if not ok or t[MAKESPAN] + load // s[LINES] > limit:
             undone(s, w, t)
             continue
         taken += 1
@@ -426,11 +464,12 @@ def recreate_steps(
 
 @dataclass(slots=True)
 class _Kind:
-    """A kind of phase: its heat, what it starts from, how many operations move, its WORK, how well it did lately."""
+    """A kind of phase: its heat, what it starts from, what moves, its WORK, how well it did lately."""
 
     heat: float
     new: bool  # from between two schedules or from a shaken one, not from the best
-    size: int
+    size: int  # operations that move
+    last: bool = False  # the last ones, instead of any that follow each other
     work: float = WORK_AT_FIRST
     success: float = 1.0
 
@@ -438,7 +477,7 @@ class _Kind:
 class Search:
     """The state of the kernels, and the best schedules so far, the newest last."""
 
-    def __init__(self, arrays: Arrays, seed: int) -> None:
+    def __init__(self, arrays: Arrays, columns: Columns, seed: int) -> None:
         self.arrays, self.s = arrays, arrays.words
         self.n, modes = len(arrays.operations), len(arrays.modes)
         self.mean = float(arrays.column(MODE_TIME, modes).mean()) if modes else 0.0
@@ -450,13 +489,17 @@ class Search:
         self.random = np.random.default_rng(seed)
         self.elites: list[tuple[int, Columns]] = []
         self.accepted = 0
-        self.w = work_of(arrays, arrays.column(MODE_AT, self.n), *np.zeros((2, self.n), dtype=np.int64))
+        self.w = work_of(arrays, *columns)
+        self.fixed, self.stood = arrays.column(OP_FIXED, self.n) == 1, columns[1:]
 
     def begin(self, columns: Columns) -> bool:
         """Start a phase with all operations; False if the sequences cannot be timed."""
         s, w, t, n = self.s, self.w, self.t, self.n
-        t[t[KEPT] : t[KEPT] + 3 * n] = np.concatenate(columns)
-        t[t[ORDER] : t[ORDER] + n] = np.lexsort((columns[2], columns[1]))
+        mode, start, end = columns
+        t[t[ORDER] : t[ORDER] + n] = np.lexsort((end, start))
+        t[t[KEPT] : t[KEPT] + n] = mode
+        for section, found, stood in ((START, start, self.stood[0]), (END, end, self.stood[1])):
+            w[w[section] : w[section] + n] = np.where(self.fixed, stood, found)
         _laid(s, w, t)
         if not settle(s, w):
             return False
@@ -514,6 +557,8 @@ class Search:
             self.begin(self.best[1])
         if kind.size < self.n:
             first = int(self.random.integers(-kind.size // 2, self.n - kind.size // 2))
+            if kind.last:
+                first = self.n - kind.size
             opened(self.s, self.w, self.t, max(0, first), min(self.n, first + kind.size))
 
     def child(self) -> Columns:
@@ -536,11 +581,10 @@ class Search:
     def shaken(self, one: Columns) -> Columns:
         """A schedule with random lines for half of the operations, and orders that are hurried or held up at random."""
         first = self.arrays.column(MODE_AT, self.n + 1)
-        free = self.arrays.column(OP_FIXED, self.n) == 0
         mode = first[:-1] + (self.random.random(self.n) * np.diff(first)).astype(np.int64)
-        mode = np.where((self.random.random(self.n) < 0.5) & free, mode, one[0])
+        mode = np.where((self.random.random(self.n) < 0.5) & ~self.fixed, mode, one[0])
         hurry = 1 + (1000 * np.exp(0.5 * self.random.standard_normal(len(self.arrays.problem.orders)))).astype(np.int64)
-        start = one[1] * np.where(free, hurry[self.arrays.column(OP_ORDER, self.n)], 1000)
+        start = one[1] * np.where(self.fixed, 1000, hurry[self.arrays.column(OP_ORDER, self.n)])
         return mode, start, start + 1
 
 
@@ -570,13 +614,14 @@ def tabu(
     `bound`: no schedule is shorter, so the search ends with one of that length. With `moves` the result depends on the
     seed only. `report` gets the moves so far. What is fixed stays. Raises Untimed.
     """
-    search = Search(arrays, seed)
+    search = Search(arrays, columns, seed)
     if not search.begin(columns):
         raise Untimed
     n = len(arrays.operations)
     kinds = [_Kind(heat, new, n) for heat in HEATS for new in (False, True)]
     if n > 2 * WINDOW:
-        kinds = [_Kind(heat, False, WINDOW, success=3.0) for heat in HEATS if heat] + kinds
+        windows = [_Kind(heat, False, WINDOW, last, success=3.0) for heat in HEATS if heat for last in (True, False)]
+        kinds = windows + kinds
     kind, began, made, chunk = kinds[0], monotonic(), 0, 100
     search.end()
     search.again(kind)
@@ -601,5 +646,3 @@ def tabu(
     search.end()
     cost, best = search.best
     return Annealed(*best, cost, made, search.accepted)
-
-

@@ -53,13 +53,14 @@ from solver.scheduling.sequences import BEFORE, END, LENGTH, MODE, START, settle
 from solver.scheduling.tabu import (
     BEST,
     ESTIMATE,
-    EXTRA,
     OP,
     OP_MODE,
     OP_PLACE,
+    PATH_ALONE,
     TIES,
     Columns,
     Search,
+    ask,
     elsewhere,
     neighbours,
     recreate_steps,
@@ -109,8 +110,9 @@ def one_after_another(arrays: Arrays, seed: int) -> Columns:
 def begun(problem: SchedulingProblem, seed: int) -> Search:
     """A search that stands at a bad schedule."""
     arrays = arrays_of(problem)
-    search = Search(arrays, seed)
-    assume(search.begin(one_after_another(arrays, seed)))
+    columns = one_after_another(arrays, seed)
+    search = Search(arrays, columns, seed)
+    assume(search.begin(columns))
     return search
 
 
@@ -120,7 +122,7 @@ def lifted(search: Search, op: int) -> tuple[int, ...]:
     t[LOG_SIZE] = 0
     lift(s, w, t, op)
     assert flow(s, w, t)
-    t[ESTIMATE], t[EXTRA], t[TIES] = NEVER, NEVER, 0
+    ask(t, NEVER, PATH_ALONE)
     first = search.arrays.column(MODE_AT, len(search.arrays.operations) + 1)
     for mode in range(int(first[op]), int(first[op + 1])):
         elsewhere(s, w, t, search.r, op, mode, 0)
@@ -236,7 +238,7 @@ def test_the_move_of_a_critical_operation_is_never_worse_than_estimated(seed: in
         path = t[t[PATH] : t[PATH] + length].tolist()
         assert w[w[END] + path[0]] == t[MAKESPAN]
         assert all(w[w[END] + b] <= w[w[START] + a] for a, b in pairwise(path))
-        t[ESTIMATE], t[EXTRA], t[TIES] = NEVER, NEVER, 0
+        ask(t, NEVER, PATH_ALONE)
         op = path[seed % length]
         neighbours(s, w, t, search.r, op)
         if not t[TIES]:
@@ -308,7 +310,7 @@ def test_the_search_stops_when_it_is_told_to_and_at_the_bound() -> None:
     heard: list[int] = []
     tabu(arrays, columns, moves=10**9, stop=lambda: len(heard) > 3, report=heard.append)
     assert len(heard) == 4 and heard[0] == 0 and heard == sorted(set(heard))
-    search = Search(arrays, 0)
+    search = Search(arrays, columns, 0)
     assert search.begin(columns)
     assert tabu(arrays, columns, moves=10**9, bound=int(search.t[BEST])).moves == 0
 
