@@ -54,6 +54,7 @@ from solver.scheduling.rows import (
     out_of_row,
     place_of,
     place_on_line,
+    share_units,
 )
 from solver.scheduling.schedule import Part, Schedule
 from solver.scheduling.sequences import (
@@ -66,6 +67,7 @@ from solver.scheduling.sequences import (
     setup_at,
     take_next,
     timed,
+    timed_beside,
     undo,
     unlink,
     work_of,
@@ -80,6 +82,7 @@ from solver.scheduling.state import (
     HEAP_SIZE,
     LENGTH,
     MODE,
+    RIGID,
     RING,
     ROW,
     START,
@@ -137,7 +140,8 @@ def _retime(s: Any, w: Any, op: int, start: int, end: int) -> int:
     w[w[START] + op], w[w[END] + op] = start, end
     first, last = s[s[SUCC_AT] + op], s[s[SUCC_AT] + op + 1]
     for i in range(first, last):
-        enqueue(w, s[s[SUCC_OP] + i])
+        after = s[s[SUCC_OP] + i]
+        enqueue(w, w[w[HEAD] + after] if s[BESIDE] else after)
     if first < last:
         return 0
     order = s[s[OP_ORDER] + op]
@@ -169,11 +173,10 @@ def _propagate(s: Any, w: Any, delta: int, limit: int, latest: int) -> int:
 
     `latest`: the greatest end that is allowed. What waits for itself comes up again and again: that is given up, too.
     """
-    steps, most = 0, 4 * s[OPERATIONS] + 100
+    # Where units change hands, what waits for itself is too frequent to go through so many.
+    steps, most = 0, min(4 * s[OPERATIONS] + 100, 600 if s[RESOURCES] else NEVER)
     while w[HEAP_SIZE]:
         op = take_next(w)
-        if s[BESIDE]:
-            op = w[w[HEAD] + op]
         steps += 1
         start, end = timed(s, w, op)
         if start == w[w[START] + op] and end == w[w[END] + op]:
@@ -340,20 +343,17 @@ def _take_out(s: Any, w: Any, op: int, place: int) -> int:
     setups = 0
     if place < NOWHERE:  # its batch may start sooner without it
         after = w[w[RING] + op]
-        enqueue_beside(s, w, op)
         unlink(s, w, op, place)
     else:
         after = w[w[AFTER] + op]
         setups = -setup_at(s, w, op)
         if after >= 0:
             setups -= setup_at(s, w, after)
-        if s[BESIDE]:
-            enqueue_beside(s, w, op)
         unlink(s, w, op, place)
         if after >= 0:
             setups += setup_at(s, w, after)
     if after >= 0:
-        enqueue(w, after)
+        enqueue(w, w[w[HEAD] + after])
     return _propagate(s, w, w[W_SETUP] * setups, DEAREST, NEVER)
 
 
@@ -374,7 +374,7 @@ def _put_in(s: Any, w: Any, op: int, mode: int, place: int) -> int:
 @kernel("int64(int64[::1], int64[::1], int64, int64, int64, int64)")
 def _make_room(s: Any, w: Any, op: int, delta: int, limit: int, ceiling: int) -> int:
     """Time an operation that has a new place, and all that this moves: `delta` and the costs' change, or GIVEN_UP."""
-    start, end = timed(s, w, op)
+    start, end = timed_beside(s, w, w[w[HEAD] + op], 0) if s[BESIDE] else timed(s, w, op)
     if start >= NEVER or end > ceiling:
         return GIVEN_UP
     sooner = end < w[w[END] + op]
@@ -384,7 +384,9 @@ def _make_room(s: Any, w: Any, op: int, delta: int, limit: int, ceiling: int) ->
     else:
         delta += _retime(s, w, op, start, end)
     if sooner:  # what falls first, so that what rises afterwards only costs
+        w[RIGID] = 1  # what comes after it here does not know yet
         delta = _propagate(s, w, delta, DEAREST, NEVER)
+        w[RIGID] = 0
     after = w[w[AFTER] + op]
     if after >= 0:
         enqueue(w, after)
@@ -522,6 +524,10 @@ def annealed(
         size = chunk if moves is None else min(2000, moves - made)
         accepted += anneal(s, w, state, cost, size, first * exp(share * log(last / first)))
         made += size
+        if s[RESOURCES]:  # what could start sooner does so now, with other units
+            share_units(s, w, np.lexsort((w[w[END] : w[END] + n], w[w[START] : w[START] + n])).astype(np.int64))
+            settle(s, w)
+            cost[0] = total_cost(s, w)
         if moves is None and monotonic() - now < 0.02:
             chunk = min(200_000, chunk * 2)
         if cost[0] < best_cost:

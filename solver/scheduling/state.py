@@ -28,4 +28,5 @@ UNIT_AFTER = 26
 UNIT_PLACE = 27  # in the unit's row, when it was put there
 UNIT_ROWS = 28  # each unit's slots by start, from UNIT_ROW on
 UNIT_LENGTH = 29
-WORK_HEADER = 30
+RIGID = 30  # 1: what is timed keeps its units
+WORK_HEADER = 31
