@@ -78,6 +78,7 @@ from solver.scheduling.rows import (
     out_of_row,
     place_of,
     place_on_line,
+    share_units,
 )
 from solver.scheduling.schedule import Part, Schedule
 from solver.scheduling.sequences import (
@@ -90,6 +91,7 @@ from solver.scheduling.sequences import (
     setup_at,
     take_next,
     timed,
+    timed_beside,
     undo,
     unlink,
     work_of,
@@ -104,6 +106,7 @@ from solver.scheduling.state import (
     HEAP_SIZE,
     LENGTH,
     MODE,
+    RIGID,
     RING,
     ROW,
     START,
@@ -185,7 +188,8 @@ def _retime(s: Any, w: Any, op: int, start: int, end: int) -> int:
         change -= w[W_FLOW] * _begun(s, w, s[s[OP_ORDER] + op])
     first, last = s[s[SUCC_AT] + op], s[s[SUCC_AT] + op + 1]
     for i in range(first, last):
-        enqueue(w, s[s[SUCC_OP] + i])
+        after = s[s[SUCC_OP] + i]
+        enqueue(w, w[w[HEAD] + after] if s[BESIDE] else after)
     if first < last:
         return int(change)
     order = s[s[OP_ORDER] + op]
@@ -217,11 +221,10 @@ def _propagate(s: Any, w: Any, delta: int, limit: int, latest: int) -> int:
 
     `latest`: the greatest end that is allowed. What waits for itself comes up again and again: that is given up, too.
     """
-    steps, most = 0, 4 * s[OPERATIONS] + 100
+    # Where units change hands, what waits for itself is too frequent to go through so many.
+    steps, most = 0, min(4 * s[OPERATIONS] + 100, 600 if s[RESOURCES] else NEVER)
     while w[HEAP_SIZE]:
         op = take_next(w)
-        if s[BESIDE]:
-            op = w[w[HEAD] + op]
         steps += 1
         start, end = timed(s, w, op)
         if start == w[w[START] + op] and end == w[w[END] + op]:
@@ -392,20 +395,17 @@ def _take_out(s: Any, w: Any, op: int, place: int) -> int:
     setups = 0
     if place < NOWHERE:  # its batch may start sooner without it
         after = w[w[RING] + op]
-        enqueue_beside(s, w, op)
         unlink(s, w, op, place)
     else:
         after = w[w[AFTER] + op]
         setups = -setup_at(s, w, op)
         if after >= 0:
             setups -= setup_at(s, w, after)
-        if s[BESIDE]:
-            enqueue_beside(s, w, op)
         unlink(s, w, op, place)
         if after >= 0:
             setups += setup_at(s, w, after)
     if after >= 0:
-        enqueue(w, after)
+        enqueue(w, w[w[HEAD] + after])
     return _propagate(s, w, w[W_SETUP] * setups, DEAREST, NEVER)
 
 
@@ -426,7 +426,7 @@ def _put_in(s: Any, w: Any, op: int, mode: int, place: int) -> int:
 @kernel("int64(int64[::1], int64[::1], int64, int64, int64, int64)")
 def _make_room(s: Any, w: Any, op: int, delta: int, limit: int, ceiling: int) -> int:
     """Time an operation that has a new place, and all that this moves: `delta` and the costs' change, or GIVEN_UP."""
-    start, end = timed(s, w, op)
+    start, end = timed_beside(s, w, w[w[HEAD] + op], 0) if s[BESIDE] else timed(s, w, op)
     if start >= NEVER or end > ceiling:
         return GIVEN_UP
     sooner = end < w[w[END] + op]
@@ -436,7 +436,9 @@ def _make_room(s: Any, w: Any, op: int, delta: int, limit: int, ceiling: int) ->
     else:
         delta += _retime(s, w, op, start, end)
     if sooner:  # what falls first, so that what rises afterwards only costs
+        w[RIGID] = 1  # what comes after it here does not know yet
         delta = _propagate(s, w, delta, DEAREST, NEVER)
+        w[RIGID] = 0
     after = w[w[AFTER] + op]
     if after >= 0:
         enqueue(w, after)
@@ -581,13 +583,13 @@ def _relocate(s: Any, w: Any, op: int, mode: int, place: int, old_place: int, li
         delta = _make_room(s, w, op, delta, limit, NEVER)
     if delta <= limit:
         return int(delta)
-    _undo(w)
+    undo(s, w)
     if linked:
-        undo_link(s, w, op, place)
+        out_of_row(s, w, op, place)
     _set_mode(s, w, op, old_mode)
     w[w[START] + op], w[w[END] + op] = old_start, old_end
     if old_place != NOWHERE:
-        undo_unlink(s, w, op, old_mode, old_place)
+        into_row(s, w, op, old_mode, old_place)
     return GIVEN_UP
 
 
@@ -756,7 +758,7 @@ def _move_order(s: Any, w: Any, g: Any, r: Any, out: Any, op: int, limit: int, h
             break
     if linked == count and delta <= limit and not same:
         return int(delta)
-    _undo(w)
+    undo(s, w)
     _lay_back(s, w, out, count, linked)
     return GIVEN_UP
 
@@ -784,7 +786,7 @@ def _near(s: Any, w: Any, g: Any, r: Any, bounds: Any) -> None:
     bounds[1] = bounds[0] + NEAR
 
 
-@kernel("int64(int64[::1], int64[::1], int64[::1], uint64[::1], int64[::1], int64, float64)")
+@kernel("int64(int64[::1], int64[::1], int64[::1], uint64[::1], int64[::1], int64, float64)", allocates=True)
 def anneal_guided(s: Any, w: Any, g: Any, r: Any, cost: Any, moves: int, temperature: float) -> int:
     """As `anneal`, with a guide and both kinds of moves: where there is nothing beside the lines and no makespan."""
     accepted, stale = 0, 0
@@ -858,6 +860,11 @@ class State:
         n = len(self.g) // SECTIONS
         mode, start, end = (self.w[self.w[k] : self.w[k] + n].copy() for k in (MODE, START, END))
         return mode, start, end
+
+    def sequence(self) -> Words:
+        """The operations by start, then end."""
+        _, start, end = self.columns()
+        return np.lexsort((end, start)).astype(np.int64)
 
 
 def state_of(
@@ -938,6 +945,10 @@ def annealed(
         else:
             accepted += anneal(arrays.words, state.w, state.r, state.cost, size, heat)
         made += size
+        if arrays.words[RESOURCES]:  # what could start sooner does so now, with other units
+            share_units(arrays.words, state.w, state.sequence())
+            settle(arrays.words, state.w)
+            state.cost[0] = total_cost(arrays.words, state.w)
         if moves is None and monotonic() - now < least:
             chunk = min(200_000, chunk * 2)
         if state.cost[0] < best_cost:

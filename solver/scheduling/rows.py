@@ -326,8 +326,8 @@ def find_gap(s: Any, w: Any, slot: int, start: int, end: int) -> int:
         if place:
             before = s[s[SLOT_OP] + w[row + place - 1]]
             spare = start - w[w[END] + before]
-            if w[w[HEAD] + before] == head:
-                continue
+            if w[w[HEAD] + before] == head or w[w[START] + before] >= w[w[END] + op]:
+                continue  # the latter may wait for this one and not be timed anew yet
         if place < w[w[UNIT_LENGTH] + unit]:
             after = s[s[SLOT_OP] + w[row + place]]
             spare = min(spare, w[w[START] + after] - end)
@@ -372,10 +372,10 @@ def take_units(s: Any, w: Any, op: int, cut: int, start: int, end: int) -> int:
             free, wanted = 0, NEVER
             while place:
                 before = s[s[SLOT_OP] + w[row + place - 1]]
-                free = w[w[END] + before]
-                if free <= start or not _follows(s, w, op, before):
+                if not _follows(s, w, op, before):
+                    free = w[w[END] + before]
                     break
-                place, free = place - 1, 0
+                place -= 1
             if place < w[w[UNIT_LENGTH] + unit]:
                 after = s[s[SLOT_OP] + w[row + place]]
                 wanted = w[w[START] + after]

@@ -71,6 +71,7 @@ from solver.scheduling.state import (
     HEAP_SIZE,
     LENGTH,
     MODE,
+    RIGID,
     RING,
     ROW,
     START,
@@ -253,7 +254,7 @@ def _other_units(s: Any, w: Any, head: int, start: int, end: int) -> int:
                 continue
             if not find_gap(s, w, slot, start, end):
                 free = max(free, w[w[END] + s[s[SLOT_OP] + before]])
-            elif after >= 0:
+            elif after >= 0 and w[w[START] + s[s[SLOT_OP] + after]] < w[w[END] + s[s[SLOT_OP] + before]]:
                 enqueue(w, w[w[HEAD] + s[s[SLOT_OP] + after]])
         op = w[w[RING] + op]
         if op == head:
@@ -291,7 +292,7 @@ def timed_beside(s: Any, w: Any, head: int, change: int) -> tuple[int, int]:
     start, end = fit(s, line, running, duration, free)
     if units <= start or start >= NEVER:
         return start, end
-    if change and w[TRAIL_SIZE] < 8 * s[OPERATIONS]:
+    if change and not w[RIGID] and w[TRAIL_SIZE] < 8 * s[OPERATIONS]:
         units = _other_units(s, w, head, start, end)
         if units <= start:
             return start, end
@@ -393,10 +394,17 @@ def settle(s: Any, w: Any) -> int:
 
 @kernel("void(int64[::1], int64[::1], int64)")
 def enqueue_beside(s: Any, w: Any, op: int) -> None:
-    """Put those into the heap that have the operation's units after it."""
+    """Put those into the heap that have the operation's units after it and start too early for its end.
+
+    What could start sooner stays until its line or its order moves it: otherwise each move would time half the schedule
+    anew. `settle` makes up for it.
+    """
+    end = w[w[END] + op]
     for slot in range(s[s[SLOT_AT] + op], s[s[SLOT_AT] + op + 1]):
         if w[w[UNIT_AFTER] + slot] >= 0:
-            enqueue(w, w[w[HEAD] + s[s[SLOT_OP] + w[w[UNIT_AFTER] + slot]]])
+            after = s[s[SLOT_OP] + w[w[UNIT_AFTER] + slot]]
+            if w[w[START] + after] < end:
+                enqueue(w, w[w[HEAD] + after])
 
 
 @kernel("void(int64[::1], int64[::1], int64, int64)")

@@ -28,4 +28,5 @@ UNIT_AFTER = 27
 UNIT_PLACE = 28  # in the unit's row, when it was put there
 UNIT_ROWS = 29  # each unit's slots by start, from UNIT_ROW on
 UNIT_LENGTH = 30
-WORK_HEADER = 31
+RIGID = 31  # 1: what is timed keeps its units
+WORK_HEADER = 32

@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 from random import Random
 from time import monotonic
 
-import numpy as np
-
 from solver.scheduling.anneal import Untimed, annealed, weights_of
 from solver.scheduling.arrays import OP_EARLIEST, Arrays, Words, arrays_of
 from solver.scheduling.book import ANY_TIME, Book, Promise
