@@ -314,13 +314,19 @@ class _Run:
         return Action(Kind.EXPEDITE, deliveries=tuple(found))
 
     def overtime(self) -> Iterator[Sequence[Action]]:
-        """Longer and longer in the last closed time before the need, of all lines that bind, then of each."""
+        """Longer and longer in the last closed time before the need, of all lines that bind, then of each.
+
+        Where one line is done sooner the lines after it have to be open too.
+        """
         bound: dict[LineId, int] = {}
+        after: dict[LineId, int] = {}
         for link in self.chain.links:
             if link.reason in LINES:
                 bound[link.line] = bound.get(link.line, 0) + link.seconds
+            elif bound:
+                after[link.line] = 0
         lines = {line.id: line for line in self.problem.lines}
-        gaps = {key: self.closed(lines[key]) for key in sorted(bound, key=lambda key: -bound[key])}
+        gaps = {key: self.closed(lines[key]) for key in {**after, **bound}}
         together = [(key, self.stretches(found[0])) for key, found in gaps.items() if found]
         if len(together) > 1:
             longest = max(len(windows) for _, windows in together)
@@ -328,9 +334,9 @@ class _Run:
                 Action(Kind.OVERTIME, tuple((key, windows[min(i, len(windows) - 1)]) for key, windows in together))
                 for i in range(longest)
             ]
-        for key, found in list(gaps.items())[:3]:
-            if found:
-                yield [Action(Kind.OVERTIME, ((key, window),)) for window in self.stretches(found[0])]
+        for key in sorted(bound, key=lambda key: -bound[key])[:3]:
+            if gaps[key]:
+                yield [Action(Kind.OVERTIME, ((key, window),)) for window in self.stretches(gaps[key][0])]
 
     def closed(self, line: Line) -> list[tuple[int, int]]:
         """Closed times of a line that can still be used, the last one before the order's need of it first.

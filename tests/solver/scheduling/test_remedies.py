@@ -23,6 +23,7 @@ from solver.scheduling.problem import (
     OperationId,
     Placement,
     PlantId,
+    Precedence,
     SchedulingProblem,
     Second,
     Window,
@@ -114,6 +115,18 @@ def test_overtime_lets_those_before_it_finish_too() -> None:
     assert overtime.enough
     assert overtime.broken == ()
     assert overtime.action.overtime == ((LineId("l"), Window(Second(16 * HOUR), Second(18 * HOUR))),)
+
+
+def test_the_line_after_it_has_to_be_open_too() -> None:
+    second = replace(SHIFTS, id=LineId("k"))
+    assemble = order("a", 9, due=20).operations[0]
+    pack = Operation(OperationId("a/2"), (Mode(LineId("k"), HOUR),), (Precedence(assemble.id),))
+    problem = SchedulingProblem((SHIFTS, second), (replace(order("a", 9, due=20), operations=(assemble, pack)),))
+    at = Placement(pack.id, LineId("k"), Second(33 * HOUR), Second(34 * HOUR))
+    overtime = helped(problem, Schedule({**standing(a=(8, 33)).placements, pack.id: at}))[Kind.OVERTIME]
+    assert overtime.enough
+    assert {line for line, _ in overtime.action.overtime} == {"l", "k"}
+    assert overtime.cost == 4 * Rates().overtime  # 16 to 18 on both
 
 
 def test_a_delivery_comes_no_earlier_than_it_has_to() -> None:
