@@ -58,10 +58,12 @@ class AskedContent(ProductContent):
     """A product with every question, quantity and rule of every instance written out, and nothing repeated any more.
 
     Its rules are all those that a conflict may name, each with its sentence: also that a question is asked only under
-    its condition, and that a look-up has a row. It is for showing and asking; `state` states the product itself.
+    its condition, and that a look-up has a row. It is for showing and asking; `state` states the product itself, its
+    `source`.
     """
 
     places: tuple[Place, ...] = ()
+    source: ProductContent | None = None
 
     def place_of(self, question_id: str) -> Place | None:
         """The instance that a question belongs to."""
@@ -183,6 +185,7 @@ def written_out(product: ProductContent) -> AskedContent:
             "lookups": tuple(lookups),
             "components": (),
             "places": tuple(places),
+            "source": product,
         }
     )
     said += [

@@ -72,7 +72,8 @@ def number_as_text(value: Any) -> Any:
     return str(value) if type(value) is int else value
 
 
-def _parses(text: str) -> str:
+def parses(text: str) -> str:
+    """The formula itself; refused with the column if it is none."""
     try:
         parsed(text)
     except RuleSyntaxError as error:
@@ -96,7 +97,7 @@ MAXIMUM_CODE = 40  # characters
 Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$"), AfterValidator(_not_reserved)]
 PlaceCode = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]  # plants and lines: never named in a rule
 Words = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_printable)]
-Formula = Annotated[str, BeforeValidator(number_as_text), AfterValidator(_parses)]  # source text of the rule language
+Formula = Annotated[str, BeforeValidator(number_as_text), AfterValidator(parses)]  # source text of the rule language
 
 
 class Text(Content):

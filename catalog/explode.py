@@ -114,8 +114,8 @@ def explode(
         before[row.operation] = _bridged(row, before, needed)
         if row.when is None or holds(formula_of(problem, row.when), asked):
             needed.add(row.operation)
-            minutes = value(formula_of(problem, row.minutes), asked)
-            operations.append(_operation(row, before[row.operation], minutes, variant, plant, parts, order_id))
+            modes = _modes(row, problem, asked, plant)
+            operations.append(_operation(row, before[row.operation], modes, variant, plant, parts, order_id))
     return Exploded(components, WorkOrder(WorkOrderId(order_id), tuple(operations), release, due))
 
 
@@ -152,7 +152,7 @@ def _bridged(row: OperationContent, before: Mapping[str, Mapping[str, int]], nee
 def _operation(
     row: OperationContent,
     before: Mapping[str, int],
-    minutes: Fraction,
+    modes: tuple[Mode, ...],
     variant: Variant,
     plant: PlantFacts,
     parts: Mapping[str, list[Component]],
@@ -160,7 +160,7 @@ def _operation(
 ) -> Operation:
     return Operation(
         id=operation_id(order_id, row.operation),
-        modes=_modes(row, minutes, plant),
+        modes=modes,
         predecessors=tuple(Precedence(operation_id(order_id, name), wait) for name, wait in before.items()),
         family=_family(row, variant),
         running=Running.PAUSES if row.interruptible else Running.WHOLE,
@@ -168,14 +168,20 @@ def _operation(
     )
 
 
-def _modes(row: OperationContent, minutes: Fraction, plant: PlantFacts) -> tuple[Mode, ...]:
-    """One mode a line of the stage; seconds = minutes * 60 * 100 / speed, rounded up."""
-    lines = plant.stages.get(row.stage, ())
-    if not lines:
-        raise NotMakeable(row.operation, plant.plant, row.stage)
-    if minutes <= 0:
-        raise BadFormula(row.operation, minutes)
-    return tuple(Mode(fact.line, ceil(minutes * 60 * 100 / fact.speed_percent)) for fact in lines)
+def _modes(
+    row: OperationContent, problem: ConfigurationProblem, asked: Answers, plant: PlantFacts
+) -> tuple[Mode, ...]:
+    """One mode a line of each way's stage; seconds = minutes * 60 * 100 / speed, rounded up."""
+    found: list[Mode] = []
+    for way in row.ways:
+        lines = plant.stages.get(way.stage, ())
+        minutes = value(formula_of(problem, way.minutes), asked) if lines else Fraction(1)
+        if minutes <= 0:
+            raise BadFormula(row.operation, minutes)
+        found += (Mode(fact.line, ceil(minutes * 60 * 100 / fact.speed_percent)) for fact in lines)
+    if not found:
+        raise NotMakeable(row.operation, plant.plant, " or ".join(way.stage for way in row.ways))
+    return tuple(found)
 
 
 def _family(row: OperationContent, variant: Variant) -> FamilyId | None:

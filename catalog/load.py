@@ -14,6 +14,7 @@ from sqlmodel import Session, col, select
 
 from catalog.content import Content
 from catalog.document import Document, NotReadable, read_document
+from catalog.drawable import drawing_problems
 from catalog.factory import (
     Calendar,
     Carrier,
@@ -186,6 +187,8 @@ def _verify(file: CatalogFile, around: Around, found: _Findings, compile_: Compi
         factory = None
     compiled = None
     product_good = file.product is None or found.take("product", product_problems(file.product))
+    if file.product is not None and product_good:
+        product_good = found.take("product", drawing_problems(file.product))
     if file.product is not None and product_good:
         compiled, solved = solved_problems(file.product, compile_)
         found.take("product", solved)

@@ -8,7 +8,7 @@ from pydantic import model_validator
 from sqlalchemy import JSON
 from sqlmodel import Field
 
-from catalog.content import Code, Content, Formula, Text, refusal
+from catalog.content import Code, Content, Formula, Later, Text, refusal
 from catalog.problems import N_
 from catalog.products import RevisionStatus
 from catalog.rows import CompanyRow, UtcDateTime, company_keys, revision_checks, unique_in_company
@@ -31,10 +31,18 @@ class After(Content):
     wait_minutes: Annotated[int, Bound(ge=0, le=100_000)] = 0
 
 
+class AlternativeContent(Content):
+    """Another way to do an operation: on the lines of another stage, in minutes of its own."""
+
+    stage: Code
+    minutes: Formula
+
+
 class OperationContent(Content):
     """A step of the routing, for the variants in which `when` holds.
 
-    `minutes`: working time at 100 % line speed. `family_of`: the group whose chosen option is the setup family;
+    `minutes`: working time at 100 % line speed. `alternatives`: other ways; a plant uses those whose stage it has, and
+    each time the one that is ready soonest. `family_of`: the group whose chosen option is the setup family;
     `family`: a family that is always the same. `takes`: BOM components taken from stock when it starts.
     """
 
@@ -48,12 +56,18 @@ class OperationContent(Content):
     family_of: Code | None = None
     interruptible: bool = True
     takes: tuple[Code, ...] = ()
+    alternatives: Annotated[tuple[AlternativeContent, ...], Bound(max_length=10), Later] = ()
 
     @model_validator(mode="after")
     def _one_family(self) -> "OperationContent":
         if self.family is not None and self.family_of is not None:
             raise refusal(N_("there are two setup families"), N_("either family or family_of"))
         return self
+
+    @property
+    def ways(self) -> tuple[AlternativeContent, ...]:
+        """All ways to do it, its own stage first."""
+        return (AlternativeContent.model_construct(stage=self.stage, minutes=self.minutes), *self.alternatives)
 
 
 class ManufacturingContent(Content):

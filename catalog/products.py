@@ -6,12 +6,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Tag, model_validator
 from pydantic import Field as Bound
 from sqlalchemy import JSON
 from sqlmodel import Field
 
 from catalog.content import Code, Content, Formula, Later, Text, Unit, number_as_text, refusal
+from catalog.drawing import DrawingContent
 from catalog.problems import N_
 from catalog.rows import CompanyRow, UtcDateTime, company_keys, revision_checks, unique_in_company
 
@@ -30,6 +31,15 @@ class Goal(StrEnum):
     CHEAPEST = "cheapest"
     SOONEST = "soonest"
 
+
+def _kind_of_drawing(value: Any) -> str:
+    return "[code]" if isinstance(value, str) else "[drawing]"
+
+
+# Files of before named a drawing that was no part of them (a code): nothing is drawn for these any more.
+Drawing = Annotated[
+    Annotated[DrawingContent, Tag("[drawing]")] | Annotated[Code, Tag("[code]")], Discriminator(_kind_of_drawing)
+]
 
 MAXIMUM_OPTIONS = 10_000  # of a group
 MAXIMUM_INSTANCES = 200  # of a component
@@ -77,6 +87,10 @@ def _cell_as_text(value: Any) -> Any:
 
 
 Whole = Annotated[int, Bound(ge=-1_000_000_000, le=1_000_000_000)]  # what the solver's integers take
+
+
+# An option, or a whole number as text.
+Answer = Annotated[str, BeforeValidator(number_as_text), Bound(pattern=r"^([a-z][a-z0-9_]{0,39}|-?\d{1,10})$")]
 
 
 class Step(Content):
@@ -315,12 +329,34 @@ class PreferenceContent(Content):
 
 
 class PresetContent(Content):
-    """A named place to start from: options by group."""
+    """A named place to start from: options by group, numbers by parameter, of the instances of components too."""
 
     id: Code
     name: Text
     benefit: Text | None = None
-    choices: Annotated[dict[Code, Code], Bound(min_length=1)]
+    choices: Annotated[dict[Code, Answer], Bound(min_length=1)]
+
+
+class NeedAnswerContent(Content):
+    """What somebody needs, and the options and numbers that go with it: wishes, never rules."""
+
+    id: Code
+    name: Text
+    choices: Annotated[dict[Code, Answer], Bound(min_length=1)]
+
+
+class NeedContent(Content):
+    """A question for somebody who does not know the product: one of its own questions (by id), or one about the use."""
+
+    id: Code
+    name: Text | None = None
+    answers: Annotated[tuple[NeedAnswerContent, ...], Bound(max_length=20)] = ()
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> "NeedContent":
+        if (self.name is None) != (not self.answers):
+            raise refusal(N_("a need is one of two kinds"), N_("only the id of a question, or a name with answers"))
+        return self
 
 
 class ProductContent(Content):
@@ -329,7 +365,7 @@ class ProductContent(Content):
     code: Code
     name: Text
     description: Text
-    drawing: Code | None = None
+    drawing: Drawing | None = None
     goals: Annotated[tuple[Goal, ...], Bound(min_length=1)] = (Goal.CHEAPEST,)
     steps: Annotated[tuple[Step, ...], Bound(min_length=1)]
     groups: Annotated[tuple[GroupContent, ...], Bound(min_length=1)]
@@ -341,6 +377,7 @@ class ProductContent(Content):
     lookups: Annotated[tuple[LookupContent, ...], Later] = ()
     components: Annotated[tuple[ComponentContent, ...], Later] = ()
     preferences: Annotated[tuple[PreferenceContent, ...], Later] = ()
+    needs: Annotated[tuple[NeedContent, ...], Bound(max_length=20), Later] = ()
 
     def group(self, group_id: str) -> GroupContent:
         """The group of this id; raises KeyError."""

@@ -310,6 +310,12 @@ class _Stated:
         for index, row in enumerate(content.routing):
             path = ("routing", index)
             yield from self._row("manufacturing", path, row.operation, row.when, "minutes", row.minutes, least=None)
+            condition = self._condition(row.when)
+            for place, way in enumerate(row.alternatives):
+                at: Path = (*path, "alternatives", place, "minutes")
+                applies, minutes = [] if condition is None else [condition], self._formula(way.minutes)
+                yield from self._zero("manufacturing", at, applies, minutes)
+                yield from self._outside("manufacturing", at, applies, minutes, None, _MOST)
             group = self.problem.group_by_id.get(GroupId(row.family_of)) if row.family_of is not None else None
             if group is not None and group.may_be_empty:
                 none = [Not(Member(group.id, option)) for option in group.options]
@@ -374,7 +380,7 @@ class _Stated:
             for row in content.routing:
                 condition = self._condition(row.when)
                 needed = [] if condition is None else [condition]
-                if not facts.stages.get(row.stage):
+                if not any(facts.stages.get(way.stage) for way in row.ways):
                     lacks.append(all_of(needed))
                 for part in content.bom:
                     if part.component not in row.takes or part.material is None or part.material in facts.materials:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 from pydantic import ValidationError
 
 from catalog.content import Content
+from catalog.drawing import why_not_drawn
 from catalog.problems import N_, Path, Sentence
 
 MOST = 2_000  # findings of a section; who has more has one mistake many times
@@ -92,6 +93,8 @@ def _finding(kind: type[Content], error: Any) -> Finding:
     values = {**context, "found": _shown(error["input"])}
     if name == "enum":
         values["expected"] = context["expected"].replace("'", "").replace(" or ", ", ")
+    if name == "extra_forbidden" and "drawing" in path and (why := why_not_drawn(str(path[-1]))) is not None:
+        return Finding(path, why, N_("shapes, colours and words"), {"name": str(path[-1])[:40]})
     if name == "extra_forbidden":
         values["fields"] = ", ".join(_fields_at(kind, path[:-1]))
     if name == "string_pattern_mismatch":

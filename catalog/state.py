@@ -127,11 +127,18 @@ def default_decisions(content: ProductContent) -> tuple[Decision, ...]:
 
 
 def preset_decisions(content: ProductContent, preset_id: str) -> tuple[Decision, ...]:
-    """What a preset chooses; raises KeyError for an unknown one."""
+    """What a preset chooses and enters; raises KeyError for an unknown one."""
     for preset in content.presets:
         if preset.id == preset_id:
-            return tuple(Choose(GroupId(group), OptionId(option)) for group, option in preset.choices.items())
+            return tuple(decision_of(name, answer) for name, answer in preset.choices.items())
     raise KeyError(preset_id)
+
+
+def decision_of(name: str, answer: str) -> Decision:
+    """The decision that a catalog file writes as an option's id or a number: no id begins like a number."""
+    if answer[0].isalpha():
+        return Choose(GroupId(name), OptionId(answer))
+    return Enter(ParameterId(name), int(answer))
 
 
 def text_limits(problem: ConfigurationProblem, content: TextContent, variant: Variant) -> TextLimits:
@@ -161,12 +168,17 @@ class Wish:
 
 
 def wishes(content: ProductContent, problem: ConfigurationProblem) -> tuple[Wish, ...]:
-    """Defaults and preferences. The default of a question that is not asked is no wish there."""
+    """Defaults and preferences. The default of a question that is not asked is no wish there.
+
+    Of a group that may stay empty, nothing is wished for unless it has a default.
+    """
     found = []
     for group in content.groups:
+        when = problem.group_by_id[GroupId(group.id)].when
         if group.default is not None:
-            choice = Choose(GroupId(group.id), OptionId(group.default))
-            found.append(Wish(choice, 1, problem.group_by_id[choice.group].when))
+            found.append(Wish(Choose(GroupId(group.id), OptionId(group.default)), 1, when))
+        elif group.minimum == 0:
+            found += (Wish(Choose(GroupId(group.id), OptionId(one.id), False), 1, when) for one in group.options)
     for parameter in content.parameters:
         if parameter.default is not None:
             entry = Enter(ParameterId(parameter.id), parameter.default)
@@ -174,12 +186,7 @@ def wishes(content: ProductContent, problem: ConfigurationProblem) -> tuple[Wish
     for preference in content.preferences:
         when = None if preference.when is None else formula_of(problem, preference.when)
         for name, answer in preference.choose.items():
-            decision: Decision
-            if GroupId(name) in problem.group_by_id:
-                decision = Choose(GroupId(name), OptionId(answer))
-            else:
-                decision = Enter(ParameterId(name), int(answer))
-            found.append(Wish(decision, preference.weight, when))
+            found.append(Wish(decision_of(name, answer), preference.weight, when))
     return tuple(found)
 
 

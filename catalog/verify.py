@@ -17,6 +17,7 @@ from babel.numbers import get_currency_precision, list_currencies
 from catalog.cells import ANYTHING, BadCell, interval
 from catalog.components import NUMBER, instance_id, most_of
 from catalog.content import MAXIMUM_CODE, parsed
+from catalog.draw import compile_drawing
 from catalog.explode import LineFact, NotMakeable, PlantFacts, components_of, explode
 from catalog.factory import FactoryContent, LineContent, PlantContent
 from catalog.manufacturing import ManufacturingContent
@@ -257,6 +258,7 @@ def product_problems(product: ProductContent) -> Iterator[Finding]:
     yield from _components(product, names)
     yield from _circles(product)
     yield from _presets(product, names)
+    yield from _needs_asked(product, names)
     yield from _preferences(product, names)
 
 
@@ -610,12 +612,20 @@ def _cells(path: Path, columns: tuple[str, ...], row: tuple[str, ...], names: Na
 
 def _presets(product: ProductContent, names: Names) -> Iterator[Finding]:
     for index, preset in enumerate(product.presets):
-        for group, option in preset.choices.items():
-            path: Path = ("presets", index, "choices", group)
-            if group not in names.groups:
-                yield _unknown(path, group, names.groups, N_("a group: %(known)s"))
-            elif option not in (options := [o.id for o in names.groups[group].options]):
-                yield _unknown(path, option, options, N_("an option: %(known)s"))
+        for name, answer in preset.choices.items():
+            yield from names.answer(("presets", index, "choices", name), name, answer)
+
+
+def _needs_asked(product: ProductContent, names: Names) -> Iterator[Finding]:
+    yield from _twice(("needs",), "id", (need.id for need in product.needs))
+    asked = [*(group.id for group in product.groups), *(parameter.id for parameter in product.parameters)]
+    for index, need in enumerate(product.needs):
+        if not need.answers and need.id not in asked:
+            yield _unknown(("needs", index, "id"), need.id, asked, N_("a group or parameter: %(known)s"))
+        yield from _twice(("needs", index, "answers"), "id", (answer.id for answer in need.answers))
+        for place, answer in enumerate(need.answers):
+            for name, choice in answer.choices.items():
+                yield from names.answer(("needs", index, "answers", place, "choices", name), name, choice)
 
 
 def _exactly_one(group: GroupContent | OptionGroup) -> bool:
@@ -823,6 +833,8 @@ def _manufacturing_names(content: ManufacturingContent, names: Names) -> Iterato
         path: Path = ("routing", index)
         yield from names.problems((*path, "when"), row.when)
         yield from names.problems((*path, "minutes"), row.minutes)
+        for place, way in enumerate(row.alternatives):
+            yield from names.problems((*path, "alternatives", place, "minutes"), way.minutes)
         if row.family_of is None:
             continue
         if row.family_of not in names.groups:
@@ -847,12 +859,15 @@ def _made_by(
             yield _unknown(("bom", index, "material"), part.material, kept, N_("a material of a plant: %(known)s"))
     for index, row in enumerate(content.routing):
         path: Path = ("routing", index)
-        if row.stage not in lines:
-            yield _unknown((*path, "stage"), row.stage, lines, N_("the stage of a line: %(known)s"))
+        for place, way in enumerate(row.ways):
+            if way.stage not in lines:
+                at: Path = (*path, "alternatives", place - 1, "stage") if place else (*path, "stage")
+                yield _unknown(at, way.stage, lines, N_("the stage of a line: %(known)s"))
         key = "family_of" if row.family_of is not None else "family"
         group = groups.get(row.family_of or "")
         families = {option.id for option in group.options} if group else {row.family} if row.family else set()
-        for code in sorted({line.setup_matrix for line in lines.get(row.stage, ()) if line.setup_matrix}):
+        used = (line for way in row.ways for line in lines.get(way.stage, ()))
+        for code in sorted({line.setup_matrix for line in used if line.setup_matrix}):
             missing = families - set(matrices[code].families) if code in matrices else set()
             if missing:
                 message = N_("the setup matrix %(matrix)s does not know %(families)s")
@@ -943,6 +958,7 @@ def tried_problems(
     """
     problem = state(product)
     seen: set[tuple[str, Path]] = set()
+    drawing = compile_drawing(product, problem)
     try:
         variants = sample(compiled, SAMPLE, 0)
     except OutOfTime:
@@ -955,6 +971,12 @@ def tried_problems(
                 if (section, finding.path) not in seen:
                     seen.add((section, finding.path))
                     yield section, finding
+            if drawing is not None and ("product", ("drawing",)) not in seen:
+                try:
+                    drawing.svg(variant, "en", "")
+                except ArithmeticError:
+                    seen.add(("product", ("drawing",)))
+                    yield "product", _by_zero(("drawing",), None, problem, variant)
 
 
 def faults_of(
@@ -1007,6 +1029,11 @@ def _tried_formulas(
     rows: list[tuple[Path, str | None, str, str]] = [
         *((("bom", index), part.when, "quantity", part.quantity) for index, part in enumerate(content.bom)),
         *((("routing", index), row.when, "minutes", row.minutes) for index, row in enumerate(content.routing)),
+        *(
+            (("routing", index, "alternatives", place), row.when, "minutes", way.minutes)
+            for index, row in enumerate(content.routing)
+            for place, way in enumerate(row.alternatives)
+        ),
     ]
     for path, when, key, formula in rows:
         applies = _value(when, problem, asked)

@@ -7,6 +7,7 @@ clock is rolled to the present. What is stored has passed the judges, or nothing
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -21,9 +22,9 @@ from sqlmodel import Session, select
 from catalog.factory import Downtime, Plant, plants_of
 from catalog.load import load_catalog
 from catalog.offer import Offer, current_offer
-from catalog.products import GroupContent, Product, ProductContent
+from catalog.products import GroupContent, ParameterContent, Product, ProductContent
 from catalog.rows import Company, utc_now
-from catalog.state import preset_decisions
+from catalog.state import default_decisions, preset_decisions
 from configurator import db
 from configurator.auth import add_user, demo_logins
 from configurator.config import Settings
@@ -48,16 +49,19 @@ from configurator.sales.configurations import Configuration, decisions_to_json, 
 from configurator.sales.models import SalesOrder, SalesOrderItem
 from configurator.sales.parties import Party
 from configurator.sales.terms import margin_columns, price_columns, price_for, price_items, promise_columns
+from solver.configuration.check import answers, is_asked
 from solver.configuration.complete import complete
-from solver.configuration.problem import Choose, Decision, GroupId, OptionId, Variant
-from solver.scheduling.book import Book, NoRoom
+from solver.configuration.problem import Choose, Decision, Enter, GroupId, OptionId, ParameterId, Variant
+from solver.configuration.question import Clock
+from solver.scheduling.book import NoRoom
 from solver.scheduling.check import violations
-from solver.scheduling.problem import Placement, Second, WorkOrder
+from solver.scheduling.problem import Second, WorkOrder
+from solver.scheduling.roll import RollingBook
 from solver.scheduling.schedule import Schedule
 
 Show = Callable[..., None]  # what is being done, how much of it is done, of how much
 
-FAMILIES = ("factory", "bicycle")
+FAMILIES = ("factory", "bicycle", "wardrobe", "pump_station")
 HISTORY = timedelta(hours=30)  # how long the factory has been at work when the demo opens
 SOON_DAYS = 2.2  # mean of the days that most buyers leave until their order is to be started
 MADE = 0.3  # orders that are made already when the demo opens, for each one that is open
@@ -137,7 +141,8 @@ def seed(
             plant_book(session, read_rows(session, plant.id or 0, now=began), now.date())
             for plant in plants_of(session, company_id)
         ]
-        wanted = [_wanted(random, offers, began) for _ in range(round(orders * (1 + MADE)))]
+        shares = [1 / _hours_a_line(offer, books) for offer in offers]
+        wanted = [_wanted(random, offers, shares, began) for _ in range(round(orders * (1 + MADE)))]
         drawn: list[Drawn] = []
         for order in sorted(wanted, key=lambda order: order.placed_at):
             drawn.append(_inserted(session, order, books))
@@ -153,7 +158,7 @@ def seed(
 
 
 def _company(session: Session, now: datetime) -> int:
-    name = "清风自行车 Qingfeng Bicycles"
+    name = "清风定制 Qingfeng Made to Order"
     company = Company(code="demo", name=name, zone="Asia/Shanghai", currency="CNY", locale="zh")
     session.add(company)
     session.flush()
@@ -199,12 +204,30 @@ class Drawn:
     pegging_key: str
     forecast: Forecast
     order: WorkOrder
-    placements: tuple[Placement, ...]
     plant: PlantBook
 
 
-def _wanted(random: Random, offers: Sequence[Offer], began: datetime) -> Wanted:
-    offer = random.choice(offers)
+def _hours_a_line(offer: Offer, books: Sequence[PlantBook]) -> float:
+    """How long the product's usual variant keeps the busiest kind of line of all plants busy.
+
+    Products are ordered in inverse proportion to it, so that none of them fills the factory.
+    """
+    usual = complete(offer.compiled, (), prefer=default_decisions(offer.product), seconds=5.0)
+    lines: Counter[str] = Counter()
+    seconds: dict[str, int] = {}
+    for plant in books:
+        for stage, facts in plant.facts.stages.items():
+            lines[stage] += len(facts)
+        if (order := exploded(offer, usual, plant)) is not None:
+            stages = {fact.line: stage for stage, facts in plant.facts.stages.items() for fact in facts}
+            for operation in order.operations:
+                stage = stages[operation.modes[0].line]
+                seconds[stage] = max(seconds.get(stage, 0), operation.modes[0].duration)
+    return max(seconds[stage] / lines[stage] for stage in seconds) / 3600
+
+
+def _wanted(random: Random, offers: Sequence[Offer], shares: Sequence[float], began: datetime) -> Wanted:
+    (offer,) = random.choices(offers, shares)
     days = random.uniform(6, 19) if random.random() < LATER else min(18.0, random.expovariate(1 / SOON_DAYS))
     release = began + timedelta(minutes=round(days * 24 * 60))
     placed_at = min(release, began) - timedelta(minutes=random.randint(5, 9 * 24 * 60))
@@ -213,18 +236,43 @@ def _wanted(random: Random, offers: Sequence[Offer], began: datetime) -> Wanted:
 
 
 def _variant(random: Random, offer: Offer) -> Variant:
-    """A valid variant near to wishes that popularity has weighted, a third of them beginning with a preset."""
+    """A valid variant near to wishes that popularity has weighted, a third of them beginning with a preset.
+
+    What is asked only beside some answers is wished for once these are there.
+    """
     content = offer.product
-    wishes: dict[GroupId, Decision] = {}
+    wishes: dict[str, Decision] = {}
     for group in content.groups:
         if group.minimum == group.maximum == 1:
-            wishes[GroupId(group.id)] = Choose(GroupId(group.id), OptionId(_popular(random, group)))
+            wishes[group.id] = Choose(GroupId(group.id), OptionId(_popular(random, group)))
+    for parameter in content.parameters:
+        wishes[parameter.id] = Enter(ParameterId(parameter.id), _usual(random, parameter))
     if content.presets and random.random() < 0.33:
         for decision in preset_decisions(content, random.choice(content.presets).id):
-            if isinstance(decision, Choose) and decision.group != GroupId(content.groups[1].id):
-                wishes[decision.group] = decision
-    variant = complete(offer.compiled, (), prefer=tuple(wishes.values()), seconds=5.0)
+            if not isinstance(decision, Choose) or decision.group != GroupId(content.groups[1].id):
+                wishes[str(decision.group if isinstance(decision, Choose) else decision.parameter)] = decision
+    conditions = {str(group.id): group.when for group in offer.problem.groups}
+    conditions |= {str(parameter.id): parameter.when for parameter in offer.problem.parameters}
+    given: tuple[Decision, ...] = ()
+    for name in offer.compiled.names.number:  # a measure of many values is not given up for an option
+        if conditions[name] is None and offer.compiled.possible((*given, wishes[name]), Clock.of(1.0)):
+            given = (*given, wishes.pop(name))
+    variant = complete(offer.compiled, given, prefer=[w for name, w in wishes.items() if conditions[name] is None])
+    found = answers(offer.problem, variant)
+    asked = [wish for name, wish in wishes.items() if is_asked(conditions[name], found)]
+    if len(asked) < len(wishes):
+        variant = complete(offer.compiled, given, prefer=asked)
     return judged(offer, replace(variant, texts=_texts(random, content)))
+
+
+def _usual(random: Random, parameter: ParameterContent) -> int:
+    """A number: the default three times out of ten, else any that can be entered, those near to it oftener."""
+    values = range(parameter.minimum, parameter.maximum + 1, parameter.step_size)
+    usual = parameter.default if parameter.default is not None else values[len(values) // 2]
+    if random.random() < 0.3:
+        return usual
+    drawn = random.triangular(values[0], values[-1], usual)
+    return values[min(len(values) - 1, round((drawn - values[0]) / parameter.step_size))]
 
 
 def _popular(random: Random, group: GroupContent) -> str:
@@ -265,8 +313,8 @@ def _inserted(session: Session, wanted: Wanted, books: Sequence[PlantBook]) -> D
         order = exploded(wanted.offer, wanted.variant, plant)
         if order is None:
             continue
-        placements = plant.book.quote(order, not_before=Second(-(-second(wanted.release) // 60) * 60))
-        if not isinstance(placements, NoRoom) and (forecast := dated(plant, order, placements, to)) is not None:
+        promise = plant.book.quote(order, not_before=Second(-(-second(wanted.release) // 60) * 60))
+        if not isinstance(promise, NoRoom) and (forecast := dated(plant, order, promise, to)) is not None:
             found.append((forecast, plant))
     if not found:
         raise SeedRefused(f"No plant can make an order that is to start at {wanted.release}.")
@@ -279,10 +327,8 @@ def _inserted(session: Session, wanted: Wanted, books: Sequence[PlantBook]) -> D
         promise=second(forecast.dispatch_at), weight=wanted.priority,
     )
     placements = renamed_placements(forecast.placements, ASKED, number)
-    plant.book.commit(order, placements)
-    return Drawn(
-        wanted, number, draw_number(session, company_id, "SO", year), forecast, order, placements, plant
-    )
+    plant.book.commit(order, placements, forecast.moved)
+    return Drawn(wanted, number, draw_number(session, company_id, "SO", year), forecast, order, plant)
 
 
 def _stand_still(session: Session, plant: Plant, began: datetime, now: datetime) -> None:
@@ -303,7 +349,7 @@ def _stand_still(session: Session, plant: Plant, began: datetime, now: datetime)
     ))
     session.flush()
     rows = read_rows(session, plant.id or 0, now=began)
-    apply_placements(rows, Book(rows.problem, rows.placements).repair())
+    apply_placements(rows, RollingBook(rows.problem, rows.placements).repair())
     session.flush()
 
 
@@ -319,12 +365,14 @@ def _judge(session: Session, plant: Plant, at: datetime) -> None:
 def _store(session: Session, company_id: int, drawn: Sequence[Drawn], books: Sequence[PlantBook]) -> None:
     """Manufacturing orders with their operations, parties, configurations, sales orders."""
     made = [manufacturing_order(one.wanted.offer, one.order, one.forecast, one.pegging_key) for one in drawn]
-    for row, one in zip(made, drawn, strict=True):
+    standing = [tuple(one.plant.book.held(one.order.id).placements.values()) for one in drawn]  # later ones moved some
+    for row, one, placements in zip(made, drawn, standing, strict=True):
         row.created_at = one.wanted.placed_at
+        row.completes_at = instant(max(placement.end for placement in placements))
     _add(session, made)
     operations: list[dict[str, Any]] = []
-    for row, one in zip(made, drawn, strict=True):
-        operations += operation_rows(one.wanted.offer, one.order, one.placements, row, one.plant)
+    for row, one, placements in zip(made, drawn, standing, strict=True):
+        operations += operation_rows(one.wanted.offer, one.order, placements, row, one.plant)
     if operations:
         session.execute(insert(ManufacturingOperation), operations)
     _store_sales(session, company_id, drawn, made)

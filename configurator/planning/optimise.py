@@ -34,16 +34,18 @@ from configurator.planning.records import (
     placements_to_json,
     second,
 )
-from solver.scheduling.book import Book, HorizonTooShort, NoRoom, Occupied
+from solver.scheduling.book import NoRoom, Occupied
 from solver.scheduling.check import violations
 from solver.scheduling.problem import Fixing, OperationId, Placement, SchedulingProblem, WorkOrder, WorkOrderId
-from solver.scheduling.schedule import Schedule, evaluate
+from solver.scheduling.roll import HorizonTooShort, RollingBook
+from solver.scheduling.schedule import Objective, Part, Schedule, evaluate
 from solver.scheduling.search import Progress, search
 
 log = structlog.get_logger()
 KIND = "optimise"
 SEARCH_SECONDS = 20.0
 PUBLISH_TRIES = 3
+MOVED_WEIGHT = 1200  # an operation that moves is worth two minutes of setups, or twelve seconds of tardiness
 
 
 class ProposalOutdated(DomainError):
@@ -109,6 +111,12 @@ def snapshot(session: Session, plant_id: int, *, now: datetime | None = None) ->
     return Snapshot(plant_id, rows.plant.schedule_version, rows, problem)
 
 
+def objective_of(base: Snapshot) -> Objective:
+    """What a better schedule of a plant is: promises first; then tardiness, setups and how little moves."""
+    weights = {Part.TARDINESS: 100, Part.SETUP: 10, Part.MOVED: MOVED_WEIGHT, Part.MAKESPAN: 1}
+    return Objective(weights, (Part.BROKEN, Part.OVER), base.schedule)
+
+
 @handler(KIND)
 def optimise(context: JobContext) -> dict[str, Any]:
     """The job: search from the present schedule, judge, store what is better as a proposal."""
@@ -128,7 +136,8 @@ def optimise(context: JobContext) -> dict[str, Any]:
         )
 
     found = search(
-        base.problem, schedule=base.schedule, seconds=float(context.arguments.get("seconds", SEARCH_SECONDS)),
+        base.problem, objective_of(base), schedule=base.schedule,
+        seconds=float(context.arguments.get("seconds", SEARCH_SECONDS)),
         seed=context.job_id, stop=context.stop.is_set, report=report,
     ).schedule
     if faults := violations(base.problem, found):
@@ -146,9 +155,10 @@ def store_proposal(
     chosen: bool = False,
 ) -> dict[str, Any]:
     """Keep a judged schedule as the plant's one open proposal, if it is better than the present one or was `chosen`."""
-    before, after = evaluate(base.problem, base.schedule), evaluate(base.problem, found)
+    objective = objective_of(base)
+    before, after = (evaluate(base.problem, schedule, base.schedule) for schedule in (base.schedule, found))
     moved = [p for key, p in found.placements.items() if p != base.rows.placements[key]]
-    if not moved or (after.key >= before.key and not chosen):
+    if not moved or (objective.value(after) >= objective.value(before) and not chosen):
         return {"proposal_id": None}
     now = utc_now()
     with db.writing() as session:
@@ -256,7 +266,7 @@ def _reinserted(
         if order.id in new and not any(operation.id in problem.fixed for operation in order.operations)
     ]
     gone = {operation.id for order in loose for operation in order.operations}
-    book = Book(problem, {key: placement for key, placement in placements.items() if key not in gone})
+    book = RollingBook(problem, {key: placement for key, placement in placements.items() if key not in gone})
     try:
         book.repair()
         for order in sorted(loose, key=lambda order: (order.promise or order.due, order.id)):

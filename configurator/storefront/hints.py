@@ -20,6 +20,7 @@ from solver.configuration.nearest import Changes, nearest_completions
 from solver.configuration.problem import (
     Choose,
     Decision,
+    Enter,
     GroupId,
     OptionId,
     ParameterId,
@@ -47,6 +48,7 @@ class RuleIndex:
     rules_of: Mapping[GroupId, tuple[int, ...]]
     costs: Mapping[Pair | ParameterId, int]
     wishes: tuple[Wish, ...]
+    measures: tuple[Enter, ...]  # defaults of the numbers of many values that are always asked for
     single: Mapping[Pair, frozenset[OptionId]]
     tables: Mapping[int, tuple[tuple[OptionId, ...], ...]]
     simple: Mapping[Pair, int]
@@ -153,6 +155,7 @@ def _build(offer: Offer) -> RuleIndex:
         groups_of.append(tuple(sorted((GroupId(n) for n in names if n in order), key=order.__getitem__)))
         parameters_of.append(tuple(sorted(ParameterId(name) for name in names if name not in order)))
     simple, formulas_of = _price_index(offer)
+    wished = wishes(offer.product, problem)
     rules_of: dict[GroupId, list[int]] = {g.id: [] for g in problem.groups}
     for number, groups in enumerate(groups_of):
         for group in groups:
@@ -166,7 +169,14 @@ def _build(offer: Offer) -> RuleIndex:
         parameters_of=tuple(parameters_of),
         rules_of={group: tuple(numbers) for group, numbers in rules_of.items()},
         costs=additive_costs(offer.prices, problem),
-        wishes=wishes(offer.product, problem),
+        wishes=wished,
+        measures=tuple(
+            wish.decision
+            for wish in wished
+            if isinstance(wish.decision, Enter)
+            and wish.when is None
+            and wish.decision.parameter in offer.compiled.names.number
+        ),
         single={(group, option): frozenset((option,)) for group, members in options.items() for option in members},
         tables={},
         simple=simple,
@@ -260,10 +270,16 @@ def _fewest(
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What choosing an option would change. `also`: the other groups that would get another option."""
+    """What choosing an option would change.
+
+    `also`: the other groups that would get another option; `numbers`: the numbers that would be others; `variant`: the
+    nearest completion itself.
+    """
 
     gross_minor: int
-    also: tuple[Pair, ...] = ()
+    also: tuple[Pair, ...]
+    numbers: tuple[tuple[ParameterId, int], ...]
+    variant: Variant
 
 
 def differences(
@@ -293,7 +309,8 @@ def differences(
             priced[more] = gross_of(offer.prices, total + more, country=country) - gross
         also = ((group, option) for group, chosen in changes.chosen.items() for option in sorted(chosen))
         others = tuple(one for one in also if one != pair and one[1] not in standing.chosen[one[0]])
-        found[pair] = Difference(priced[more], others)
+        numbers = tuple((name, number) for name, number in changes.numbers.items() if number != standing.numbers[name])
+        found[pair] = Difference(priced[more], others, numbers, changes.of(standing))
     return found
 
 

@@ -21,19 +21,24 @@ from catalog.products import GroupContent, ParameterContent, TextContent
 from catalog.state import preset_decisions, text_limits
 from configurator.i18n import day, language, money, number
 from configurator.sales.configurations import query_of
-from configurator.storefront.address import SHIP_TO, STEP_BACK, Address
+from configurator.storefront.address import MOST_BESIDE, SHIP_TO, STEP_BACK, Address
 from configurator.storefront.drawings import draw
-from configurator.storefront.hints import Pair
+from configurator.storefront.hints import Difference, Pair
 from configurator.storefront.service import Click, Hints, RepairOffer, countries, hints, preset_price, text_allowed
 from solver.configuration.check import answers, is_asked
 from solver.configuration.problem import Choose, Decision, Enter, GroupId, OptionId, ParameterId, Variant
 from solver.configuration.rules import Expression
 from solver.configuration.session import OptionState
 
+SHOWN_CHANGES = 2  # names of what else an option would change, before the others are counted
+
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """An option as a card. `state`: chosen, implied, suggested, open, excluded, unwanted or unknown."""
+    """An option as a card. `state`: chosen, implied, suggested, open, excluded, unwanted or unknown.
+
+    `date`: how much later or earlier it would arrive; `waiting`: that is not known yet.
+    """
 
     id: str
     href: Markup
@@ -45,6 +50,13 @@ class Card:
     note: str
     also: str
     spoken: str
+    date: str
+    waiting: bool
+
+    @property
+    def date_id(self) -> str:
+        """The id of the place where its date difference stands."""
+        return f"d{self.id[1:]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +205,42 @@ class Page:
     left_out: tuple[str, ...]
     query: str
     spoken: str
+    arrives_on: str
+    waiting: bool
+    start: Markup
+    keep: Markup
+    compare: Markup | None
+    kept: int
+
+
+@dataclass(frozen=True, slots=True)
+class DatesView:
+    """The date differences of a page's options that were not known at once: (place, words), beside that date."""
+
+    arrives_on: str
+    words: tuple[tuple[str, str], ...]
+
+
+def dates_of(answered: Click, *, dates_seconds: float) -> DatesView:
+    """What the page of an answer left open, and what was not known even now is left out."""
+    found = hints(answered, dates_seconds=dates_seconds)
+    words = (
+        (f"d-{group}-{option}", _date_words(arrives, answered)) for (group, option), arrives in found.dates.items()
+    )
+    return DatesView(_iso(answered), tuple(words))
+
+
+def _iso(answered: Click) -> str:
+    return answered.date.arrives_on.isoformat() if answered.date else ""
+
+
+def _date_words(arrives: date | None, answered: Click) -> str:
+    """`2 days later` than the standing completion; nothing where there is no difference."""
+    if arrives is None:
+        return _("no date can be given") if answered.date else ""
+    if answered.date is None:
+        return day(arrives)
+    return date_difference(arrives, answered.date.arrives_on) if arrives != answered.date.arrives_on else ""
 
 
 def page_of(
@@ -203,6 +251,7 @@ def page_of(
     gone: tuple[str, ...] = (),
     typed: Mapping[str, str] | None = None,
     faults: Mapping[str, str] | None = None,
+    dates_seconds: float = 0.0,
 ) -> Page:
     """The page of an answer.
 
@@ -211,10 +260,12 @@ def page_of(
     address: of the answer itself: its choices hold together
     path: of the configuring page
     typed, faults: texts as they were typed, and what is wrong with them, where a form comes back
+    dates_seconds: for the dates of the options; the others are marked as waiting
     """
     offer, lang = answered.offer, language()
     price, product = answered.price, offer.product
-    words = _Words(answered, address, path, hints(answered), lang, typed or answered.standing.texts, faults or {})
+    hinted = hints(answered, dates_seconds=dates_seconds)
+    words = _Words(answered, address, path, hinted, lang, typed or answered.standing.texts, faults or {})
     steps = tuple(words.steps())
     left = sum(step.left for step in steps)
     total = _money(price.gross, price.currency, price.exponent)
@@ -255,6 +306,12 @@ def page_of(
         left_out=tuple(": ".join(said(offer, d, lang)) for d in answered.left_out) if not answered.refusal else (),
         query=address.query(),
         spoken=". ".join((_("Total %(price)s", price=total), _("Delivery %(date)s", date=arrives), left_words)),
+        arrives_on=_iso(answered),
+        waiting=bool(hinted.waiting),
+        start=href(f"{path}/start", address),
+        keep=href(path, address.keeping(MOST_BESIDE)),
+        compare=href(f"{path}/compare", address) if address.beside else None,
+        kept=len(address.beside),
     )
 
 
@@ -331,7 +388,8 @@ def _pairs(address: Address) -> list[tuple[str, str]]:
     return [*address.choices.items(), *address.rest()]
 
 
-def _list(names: Iterable[str], lang: str) -> str:
+def joined(names: Iterable[str], lang: str) -> str:
+    """Names one after the other, as the language separates them."""
     return ("、" if lang == "zh" else ", ").join(names)
 
 
@@ -396,7 +454,7 @@ class _Words:
             everything = [question for part in parts for question in part.questions]
             yield StepView(
                 step.id, self.text(step.name), parts, sum(q.open for q in everything),
-                _list((q.answer for q in everything if q.answer), self.lang), _list(unasked[step.id], self.lang),
+                joined((q.answer for q in everything if q.answer), self.lang), joined(unasked[step.id], self.lang),
             )
 
     def is_asked(self, when: Expression | None) -> bool:
@@ -430,7 +488,7 @@ class _Words:
         )
         swatches = all(option.swatch for option in group.options)
         taken = [card for card in cards if card.state in ("chosen", "implied", "suggested")]
-        answer = _list((card.name for card in taken), self.lang)
+        answer = joined((card.name for card in taken), self.lang)
         # A group of several is never settled by the rules alone: it is answered once the buyer has touched it.
         left_open = group_id in self.open_questions and (
             exactly_one or (group.minimum > 0 and group.id not in self.address.choices)
@@ -451,7 +509,7 @@ class _Words:
             link = Markup(f"{prefix}{group.id}={option.id}{suffix}")  # noqa: S704 - codes only
         else:
             link = href(self.path, self.address.toggle(group.id, option.id))
-        shown, note, also, price = state.value, "", "", ""
+        shown, note, also, price, later, waiting = state.value, "", "", "", "", False
         if state is OptionState.OPEN:
             if pair in self.answered.domains.undecided:
                 shown = "unknown"
@@ -462,18 +520,55 @@ class _Words:
                 total = self.answered.price
                 if difference.gross_minor:
                     price = _difference(difference.gross_minor, total.currency, total.exponent, self.locale)
-                if difference.also:
-                    also = _("with %(options)s", options=_list(map(self.option_name, difference.also), self.lang))
+                if difference.also or difference.numbers:
+                    also = _("with %(options)s", options=self.changed(difference, group.id))
+                if pair in self.hinted.dates:
+                    later = _date_words(self.hinted.dates[pair], self.answered)  # type: ignore[index]
+                else:
+                    waiting = True
         elif state is OptionState.EXCLUDED:
-            names = _list(map(self.option_name, self.hinted.excluded.get(pair, ())), self.lang)  # type: ignore[call-overload]
+            names = joined(map(self.option_name, self.hinted.excluded.get(pair, ())), self.lang)  # type: ignore[call-overload]
             note = _("not with %(options)s", options=names) if names else _("not with your other choices")
         elif state is OptionState.IMPLIED:
-            names = _list(map(self.option_name, self.hinted.implied.get(pair, ())), self.lang)  # type: ignore[call-overload]
+            names = joined(map(self.option_name, self.hinted.implied.get(pair, ())), self.lang)  # type: ignore[call-overload]
             note = _("because of %(options)s", options=names) if names else self.state_words["implied"]
         return Card(
             f"o-{group.id}-{option.id}", link, shown, self.text(option.name), self.text(option.benefit),
-            option.swatch or "", price, note, also, self.state_words.get(shown, ""),
+            option.swatch or "", price, note, also, self.state_words.get(shown, ""), later, waiting,
         )
+
+    def changed(self, difference: Difference, group: str) -> str:
+        """What else an option of this group would change, the first of it by name."""
+        names = []
+        for other, option in difference.also:
+            asked = self.question_beside(other, group)
+            names.append(f"{asked} {self.option_name((other, option))}".lstrip())
+        for name, value in difference.numbers:
+            if value in self.offer.problem.parameter_by_id[name].asked:
+                names.append(self.number_beside(self.offer.product.parameter(name), value, group))
+        if len(names) > SHOWN_CHANGES + 1:
+            more = _("%(num)s more", num=len(names) - SHOWN_CHANGES)
+            names = [*names[:SHOWN_CHANGES], more]
+        return joined(names, self.lang)
+
+    def question_beside(self, name: str, group: str) -> str:
+        """The name of an instance's question, without the instance where the group is one of it; else nothing."""
+        place = self.places.get(name)
+        if place is None:
+            return ""
+        if place is self.places.get(group):
+            return self.text(place.questions[name])
+        return self.text(self.offer.product.group(name).name)
+
+    def number_beside(self, parameter: ParameterContent, value: int, group: str) -> str:
+        """A number in words: `5 shelves` speaks for itself, millimetres do not."""
+        said = f"{number(value)} {unit_in(parameter.unit, self.lang)}"
+        place = self.places.get(parameter.id)
+        own = place is not None and place is self.places.get(group)
+        if isinstance(parameter.unit, Text) and (own or place is None):
+            return said
+        name = place.questions[parameter.id] if own and place is not None else parameter.name
+        return f"{self.text(name)} {said}"
 
     def number(self, parameter: ParameterContent) -> NumberQuestion:
         parameter_id = ParameterId(parameter.id)
@@ -484,7 +579,7 @@ class _Words:
         spans = tuple(span for span in self.answered.domains.numbers[parameter_id] if span[0] in asked)
         unit = unit_in(parameter.unit, self.lang)
         value = int(entered) if entered is not None else standing
-        said_spans = _list((_span(*span) for span in spans), self.lang)
+        said_spans = joined((_span(*span) for span in spans), self.lang)
         steps = []
         for target in (_below(spans, value), _above(spans, value)):
             if target is not None:
@@ -610,6 +705,6 @@ def _also(
         names = {option.id: getattr(option.name, lang) for option in group.options}
         yield (
             getattr(group.name, lang),
-            _list((names[o] for o in names if o in old.chosen[group_id]), lang),
-            _list((names[o] for o in names if o in new.chosen[group_id]), lang),
+            joined((names[o] for o in names if o in old.chosen[group_id]), lang),
+            joined((names[o] for o in names if o in new.chosen[group_id]), lang),
         )

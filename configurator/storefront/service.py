@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
+from types import MappingProxyType
 
 from flask_babel import lazy_gettext as _l
 from sqlmodel import col, select
@@ -15,7 +16,7 @@ from catalog.products import Product, TextContent
 from catalog.state import preset_decisions, text_limits, text_usable, wished_in
 from configurator import db
 from configurator.errors import DomainError, InvalidInput, NoDate, NotFound
-from configurator.planning.promise import Destination, Forecast, forecast, zone_of
+from configurator.planning.promise import Destination, Forecast, forecast, forecast_each, zone_of
 from configurator.sales.configurations import (
     Selection,
     configuration_by_token,
@@ -31,10 +32,12 @@ from solver.configuration.check import answers, is_asked
 from solver.configuration.complete import complete
 from solver.configuration.explain import Conflict, Conflicting, Repair
 from solver.configuration.problem import Choose, ConfigurationProblem, Decision, Enter, Variant
-from solver.configuration.question import OutOfTime
+from solver.configuration.question import Clock, Interval, OutOfTime
+from solver.configuration.rules import Expression
 from solver.configuration.session import OptionState, Session, ValidDomains, valid_domains
 
 WISH_TURNS = 3  # completions of one, at most, until its wishes are those of its own answers
+_MEASURING = 0.5  # seconds to see whether a default can be entered
 _DIFFERENCES = 0.3  # seconds for the nearest completions of a page; an option without one shows no price
 
 
@@ -94,11 +97,21 @@ class RepairOffer:
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """What the option cards say: price differences, and the decisions that exclude or imply an option."""
+    """What the option cards say: price differences, and the decisions that exclude or imply an option.
+
+    `dates`: the day on which each option's nearest completion would arrive (None: no room); those that are missing
+    took more time than there was.
+    """
 
     differences: Mapping[Pair, Difference]
     excluded: Mapping[Pair, tuple[Pair, ...]]
     implied: Mapping[Pair, tuple[Pair, ...]]
+    dates: Mapping[Pair, date | None]
+
+    @property
+    def waiting(self) -> frozenset[Pair]:
+        """The options whose date is not known yet."""
+        return frozenset(self.differences.keys() - self.dates.keys())
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,10 +263,7 @@ def _only_unasked(offer: Offer, repair: Repair) -> bool:
     found = answers(offer.problem, standing_completion(offer, repair.decisions, {}))
     for change in repair.changes:
         old = change.old
-        if isinstance(old, Choose):
-            when = offer.problem.group_by_id[old.group].when
-        else:
-            when = offer.problem.parameter_by_id[old.parameter].when
+        when = condition_of_question(offer.problem, old)
         if when is None or is_asked(when, found):
             return False
     return True
@@ -280,29 +290,76 @@ def _offered(
     return RepairOffer(repair, standing, price, date_of(offer, standing, country, now=now))
 
 
-def standing_completion(offer: Offer, decisions: tuple[Decision, ...], texts: Mapping[str, str]) -> Variant:
-    """The decisions completed by the product's defaults, then as cheaply as can be, with the texts it may carry."""
+def standing_completion(
+    offer: Offer, decisions: tuple[Decision, ...], texts: Mapping[str, str], *,
+    wishes: Mapping[Decision, int] = MappingProxyType({}),
+) -> Variant:
+    """The decisions completed by the product's defaults, then as cheaply as can be, with the texts it may carry.
+
+    `wishes`: with their weights, beside the defaults.
+    """
     try:
-        variant = _as_wished(offer, decisions)
+        variant = _as_wished(offer, decisions, wishes)
     except OutOfTime as error:
         raise TooManyQuestions from error
     return replace(variant, texts=usable_texts(offer, variant, texts)) if texts else variant
 
 
-def _as_wished(offer: Offer, decisions: tuple[Decision, ...]) -> Variant:
+def _as_wished(offer: Offer, decisions: tuple[Decision, ...], wishes: Mapping[Decision, int]) -> Variant:
     """A completion by what is wished everywhere, then by what is wished in what came out, until nothing new is.
 
     A wish that depends on other answers never changes these answers, and no question is asked for its default's sake.
     """
     found = index_of(offer).wishes
-    prefer = wished_in(found, None)
+    conditions = {wish: condition_of_question(offer.problem, wish) for wish in wishes}
+    always = {wish: weight for wish, weight in wishes.items() if conditions[wish] is None}
+    prefer = {**wished_in(found, None), **always}
+    measured = _measured(offer, decisions)
     for _turn in range(WISH_TURNS):
-        variant = complete(offer.compiled, decisions, prefer=prefer, costs=_costs(offer))
-        wished = wished_in(found, answers(offer.problem, variant))
+        variant = complete(offer.compiled, measured, prefer=prefer, costs=_costs(offer))
+        asked = answers(offer.problem, variant)
+        wished = {**wished_in(found, asked), **{w: n for w, n in wishes.items() if is_asked(conditions[w], asked)}}
         if wished == prefer:
             break
         prefer = wished
     return variant
+
+
+def condition_of_question(problem: ConfigurationProblem, decision: Decision) -> Expression | None:
+    """Where the question that a decision answers is asked; None: in every variant."""
+    if isinstance(decision, Choose):
+        return problem.group_by_id[decision.group].when
+    return problem.parameter_by_id[decision.parameter].when
+
+
+def _measured(offer: Offer, decisions: tuple[Decision, ...]) -> tuple[Decision, ...]:
+    """The decisions, and a value for each measure that they leave open: the one nearest to its default.
+
+    The room is given: what is in it adapts to a measure, never the other way round.
+    """
+    decided = {decision.parameter for decision in decisions if isinstance(decision, Enter)}
+    found = decisions
+    for default in index_of(offer).measures:
+        if default.parameter in decided:
+            continue
+        if not offer.compiled.possible((*found, default), Clock.of(_MEASURING)):
+            domains = valid_domains(offer.compiled, found, seconds=_MEASURING)
+            spans = domains.numbers[default.parameter] if domains is not None else ()
+            if not spans or default.parameter in domains.undecided_numbers:  # type: ignore[union-attr]
+                continue
+            value = min((nearest_in(span, default.value) for span in spans), key=lambda v: abs(v - default.value))
+            default = Enter(default.parameter, value)
+        found = (*found, default)
+    return found
+
+
+def nearest_in(span: Interval, value: int) -> int:
+    """The value of an interval (first, last, step) that is nearest to a number; of two, the lower."""
+    low, high, step = span
+    if value <= low or value >= high:
+        return low if value <= low else high
+    below = low + (value - low) // step * step
+    return below if value - below <= step - (value - below) else below + step
 
 
 def date_of(offer: Offer, variant: Variant, country: str, *, now: datetime | None = None) -> Forecast | None:
@@ -325,8 +382,11 @@ def preset_price(offer: Offer, preset_id: str, country: str) -> Price | None:
 # --- the cards --------------------------------------------------------------------------------------------------------
 
 
-def hints(answered: Click) -> Hints:
-    """What each option of the answer would cost, and which decisions exclude or imply it."""
+def hints(answered: Click, *, dates_seconds: float = 0.0, now: datetime | None = None) -> Hints:
+    """What each option of the answer would cost and change, and which decisions exclude or imply it.
+
+    `dates_seconds`: the time for their dates, by one state of the present schedule.
+    """
     offer, index = answered.offer, index_of(answered.offer)
     wanted: list[Pair] = []
     excluded: dict[Pair, tuple[Pair, ...]] = {}
@@ -343,7 +403,16 @@ def hints(answered: Click) -> Hints:
     found = differences(
         offer, answered.decisions, prefer, answered.standing, answered.price, answered.country, wanted, _DIFFERENCES
     )
-    return Hints(found, excluded, implied)
+    variants = [_carrying(offer, difference.variant) for difference in found.values()]
+    to = Destination(answered.country, zone_of(answered.country))
+    forecasts = forecast_each(offer, variants, to, seconds=dates_seconds, now=now) if dates_seconds else ()
+    arrivals = (None if one is None else one.arrives_on for one in forecasts)
+    return Hints(found, excluded, implied, dict(zip(found, arrivals, strict=False)))
+
+
+def _carrying(offer: Offer, variant: Variant) -> Variant:
+    """The variant with the texts that it may carry: they are made too."""
+    return replace(variant, texts=usable_texts(offer, variant, variant.texts)) if variant.texts else variant
 
 
 # --- texts ------------------------------------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ _COST: Final = 1 << 45  # of an assignment
 ANY: Final = 1 << 62  # a number that is not entered
 
 Words = NDArray[np.int64]
-Pair = tuple[int, int]
+Pair = list[int]  # from, to
 Fallback = Callable[[Question, Flags, Clock], Assignment | None]  # may raise OutOfTime
 
 
@@ -289,7 +289,7 @@ class Mixed:
             self._keep(room[: counts[0]], room_numbers[: counts[0]])
             if ended == passes.VOID:
                 return valid, []
-            valid.extend((int(low), int(high)) for low, high in good[: sizes[0]])
+            valid.extend(good[: sizes[0]].tolist())
             sizes[0] = 0
             if ended == passes.DONE:
                 if sizes[2] == 0:
@@ -301,8 +301,7 @@ class Mixed:
                 break
             if clock.left <= 0:
                 break
-        unknown = [*left[: sizes[1]].tolist(), *stuck[: sizes[2]].tolist()]
-        return valid, [(low, high) for low, high in unknown]
+        return valid, [*left[: sizes[1]].tolist(), *stuck[: sizes[2]].tolist()]
 
     # --- costs ---
 

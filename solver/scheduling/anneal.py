@@ -50,6 +50,8 @@ from solver.scheduling.problem import NEVER, InvalidProblem, SchedulingProblem
 from solver.scheduling.rows import (
     NOWHERE,
     fits_into,
+    into_row,
+    out_of_row,
     place_of,
     place_on_line,
 )
@@ -58,15 +60,13 @@ from solver.scheduling.sequences import (
     done_of,
     enqueue,
     enqueue_beside,
-    forget_queue,
     link,
     ready_at,
     settle,
     setup_at,
     take_next,
     timed,
-    undo_link,
-    undo_unlink,
+    undo,
     unlink,
     work_of,
 )
@@ -92,6 +92,7 @@ from solver.scheduling.state import (
 PARTS = (Part.BROKEN, Part.OVER, Part.TARDINESS, Part.MAKESPAN, Part.SETUP)  # what can be weighed
 # What one of each costs stands in w, from WEIGHTS on.
 W_BROKEN, W_OVER, W_TARDINESS, W_MAKESPAN, W_SETUP = (WEIGHTS + i for i in range(len(PARTS)))
+W_FOCUS = WEIGHTS + len(PARTS)  # every second time one of the first so many orders is chosen, while it is late
 DEAREST = NEVER * 100  # no change of the costs reaches it
 GIVEN_UP = NEVER * 1000
 
@@ -190,19 +191,6 @@ def _propagate(s: Any, w: Any, delta: int, limit: int, latest: int) -> int:
     return delta
 
 
-@kernel("void(int64[::1])")
-def _undo(w: Any) -> None:
-    """Give all times back that were changed since the trail was empty."""
-    forget_queue(w)
-    for i in range(w[TRAIL_SIZE] - 1, -1, -1):
-        at = w[TRAIL] + 3 * i
-        if w[at] >= 0:
-            w[w[START] + w[at]], w[w[END] + w[at]] = w[at + 1], w[at + 2]
-        else:
-            w[w[DONE] - 1 - w[at]] = w[at + 1]
-    w[TRAIL_SIZE] = 0
-
-
 @kernel("int64(uint64[::1], int64)")
 def _below(r: Any, size: int) -> int:
     """A random number from 0 to size - 1 (xorshift, Marsaglia 2003)."""
@@ -218,6 +206,10 @@ def _below(r: Any, size: int) -> int:
 def _costly(s: Any, w: Any, r: Any, latest: int) -> int:
     """An order that makes the schedule dear: a late one, or one that ends last; -1 if none was met."""
     orders = s[ORDERS]
+    if w[W_FOCUS] and _below(r, 2):
+        order = _below(r, w[W_FOCUS])
+        if w[w[DONE] + order] > s[s[ORDER_DUE] + order]:
+            return order
     for _ in range(12):
         order = _below(r, orders)
         done = w[w[DONE] + order]
@@ -460,13 +452,13 @@ def anneal(s: Any, w: Any, r: Any, cost: Any, moves: int, temperature: float) ->
                 cost[0] += delta
                 latest = top
                 continue
-        _undo(w)
+        undo(s, w)
         if place != NOWHERE:
-            undo_link(s, w, op, place)
+            out_of_row(s, w, op, place)
         w[w[MODE] + op], w[w[FAMILY] + op] = old_mode, s[s[MODE_FAMILY] + old_mode]
         w[w[START] + op], w[w[END] + op] = old_start, old_end
         if old_place != NOWHERE:
-            undo_unlink(s, w, op, old_mode, old_place)
+            into_row(s, w, op, old_mode, old_place)
     return accepted
 
 

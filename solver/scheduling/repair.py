@@ -87,18 +87,29 @@ def _beside(placed: Placements, key: OperationId) -> Iterator[OperationId]:
 
 
 def pushed(problem: SchedulingProblem, placed: Placements) -> Schedule | None:
-    """Keep the order on every line and move later what must; nothing starts earlier than it stands."""
+    """Keep the order on every line and move later what must; nothing starts earlier than it stands.
+
+    None where that is not possible, or not known for such a problem.
+    """
+    return resettled(problem, placed, {key: placement.start for key, placement in placed.items()})
+
+
+def resettled(problem: SchedulingProblem, placed: Placements, not_before: Mapping[OperationId, int]) -> Schedule | None:
+    """Keep the order on every line and start each operation as soon as it can, but not before what is said for it.
+
+    None where that is not possible, or not known for such a problem.
+    """
     if beyond_kernels(problem) is not None or any(
         o.id not in placed for order in problem.orders for o in order.operations
     ):
         return None
     arrays = arrays_of(problem, {key: placement.start for key, placement in placed.items()})
-    columns = arrays.columns(Schedule(placed))
     n = len(arrays.operations)
-    free = arrays.column(OP_FIXED, n) == 0
+    said = np.array([not_before.get(o.id, 0) for o in arrays.operations], dtype=np.int64)
     earliest = arrays.column(OP_EARLIEST, n)
-    earliest[free] = np.maximum(earliest[free], columns[1][free])
-    w = work_of(arrays, *columns)
+    free = arrays.column(OP_FIXED, n) == 0
+    earliest[free] = np.maximum(earliest[free], said[free])
+    w = work_of(arrays, *arrays.columns(Schedule(placed)))
     if not settle(arrays.words, w):
         return None
     mode, start, end = (w[w[k] : w[k] + n] for k in (MODE, START, END))

@@ -15,6 +15,7 @@ from enum import StrEnum
 from random import Random
 from threading import Event, Thread
 from time import monotonic
+from typing import Any
 
 from solver.cp import Limits, Stop
 from solver.scheduling import exact
@@ -25,9 +26,11 @@ from solver.scheduling.check import violations
 from solver.scheduling.dispatch import Unplaceable, dispatch
 from solver.scheduling.encode import Index
 from solver.scheduling.impossible import Cause, faults
+from solver.scheduling.movement import held_back
 from solver.scheduling.problem import InvalidProblem, OperationId, SchedulingProblem, WorkOrderId
 from solver.scheduling.repair import repaired
 from solver.scheduling.schedule import PROMISES_FIRST, Evaluation, Objective, Part, Schedule, evaluate
+from solver.scheduling.tabu import knows, tabu
 
 BROKEN = 10_000_000  # for the local search one broken promise weighs so many seconds of the dearest weighted part
 OVER = 20  # and every second over it so many
@@ -215,6 +218,11 @@ class _Run:
         self.best, self.evaluation, self.value = schedule, found, value
         return True
 
+    def offer_still(self, schedule: Schedule) -> None:
+        """Take a schedule in which nothing has moved that need not, where movement counts."""
+        counts = Part.MOVED in self.objective.parts
+        self.offer(held_back(self.problem, schedule, self.objective) if counts else schedule)
+
     def ideal(self) -> bool:
         """Whether nothing can be better any more."""
         return self.least is not None and self.value == self.least.value
@@ -247,7 +255,7 @@ class _Run:
             fresh = dispatch(self.problem, self.objective)
         except Unplaceable:
             return
-        self.offer(fresh)
+        self.offer_still(fresh)
 
     def sequences(self, until: float) -> None:
         """Local search, on as many cores as there are."""
@@ -264,7 +272,7 @@ class _Run:
             for made, schedule in self._side_by_side(weights, end):
                 self.clock.moves += made
                 if schedule is not None:
-                    self.offer(schedule)
+                    self.offer_still(schedule)
             self.report(force=True)
 
     def _side_by_side(self, weights: Mapping[Part, int], until: float) -> list[tuple[int, Schedule | None]]:
@@ -272,18 +280,20 @@ class _Run:
         seeds = [self.random.randrange(1 << 30) for _ in range(self.cores)]
 
         def run(core: int) -> tuple[int, Schedule | None]:
-            return self._annealed(arrays, weights, seeds[core], until, first=core == 0)
+            return self._searched(arrays, weights, seeds[core], until, first=core == 0)
 
         if self.cores == 1:
             return [run(0)]
         with ThreadPoolExecutor(self.cores) as pool:
             return list(pool.map(run, range(self.cores)))
 
-    def _annealed(
+    def _searched(
         self, arrays: Arrays, weights: Mapping[Part, int], seed: int, until: float, *, first: bool
     ) -> tuple[int, Schedule | None]:
         """How many moves were made, and what came of them; only the first of several speaks."""
         seconds, moves = self.clock.until(until)
+        if moves == 0:
+            return 0, None
         before = self.clock.moves
 
         def tell(made: int) -> None:
@@ -291,11 +301,15 @@ class _Run:
                 self.clock.moves = before + made
                 self.report()
 
+        columns = arrays.columns(self.best)
+        limits: dict[str, Any] = {"seconds": seconds, "moves": moves, "seed": seed, "report": tell}
+        limits["stop"] = lambda: self.clock.over(until)
         try:
-            found = annealed(
-                arrays, arrays.columns(self.best), weights_of(weights), seconds=seconds, moves=moves, seed=seed,
-                stop=lambda: self.clock.over(until), report=tell,
-            )  # fmt: skip
+            if self.objective.parts == (Part.MAKESPAN,) and knows(arrays):
+                bound = self.least.parts[Part.MAKESPAN] if self.least is not None else 0
+                found = tabu(arrays, columns, bound=bound, **limits)
+            else:
+                found = annealed(arrays, columns, weights_of(weights), **limits)
         except Untimed:  # facts that overlap
             return 0, None
         finally:
@@ -349,6 +363,10 @@ class _Run:
 
     def movement(self) -> None:
         """Put back what moved for nothing."""
+        if Part.MOVED in self.objective.parts:
+            self.phase = Phase.MOVEMENT
+            self.offer_still(self.best)
+            self.report(force=True)
 
 
 def kernel_weights(objective: Objective) -> Mapping[Part, int] | None:

@@ -11,6 +11,7 @@ from sqlmodel import select
 
 from configurator import db
 from configurator.sales.models import SalesOrder
+from configurator.storefront import views
 
 pytestmark = [
     pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True),
@@ -237,3 +238,13 @@ def test_no_page_has_a_barrier(visit: Visit, barriers: Barriers, width: int, lan
     assert fits(page)
     page.goto("/no-such-page")
     assert barriers(page) == []
+
+
+def test_dates_that_a_click_did_not_wait_for_come_into_their_places(
+    visit: Callable[..., Page], factory: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "DATES_OF_A_CLICK", 0.0)
+    page = visit("/products/bicycle")
+    page.locator("#o-colour-navy").click()
+    expect(page.locator(".option-date.waiting.known").first).to_be_attached()
+    expect(page.locator(".option-date.waiting:not(.known)")).to_have_count(0)

@@ -30,7 +30,34 @@
     for (const element of document.querySelectorAll("[data-watch]")) shown.set(element.id, element.textContent);
   };
 
+  // The dates that the click did not wait for. The next click makes them out of date.
+  let waiting = null;
+  const askForDates = async () => {
+    if (waiting) waiting.abort();
+    waiting = null;
+    const root = document.getElementById("configure");
+    if (!root || !root.dataset.dates) return;
+    const mine = (waiting = new AbortController());
+    const place = root.dataset.dates;
+    try {
+      const answer = await fetch(place, { signal: mine.signal, headers: { "HX-Request": "true" } });
+      if (!answer.ok) return;
+      const found = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-arrives]");
+      const now = document.getElementById("configure");
+      if (!found || !now || now.dataset.dates !== place || now.dataset.arrives !== found.dataset.arrives) return;
+      for (const one of found.querySelectorAll("[data-place]")) {
+        const target = document.getElementById(one.dataset.place);
+        if (!target) continue;
+        target.textContent = one.textContent;
+        target.classList.add("known");
+      }
+    } catch {
+      // A newer click, or no connection: what is unknown stays unknown, and the next click asks again.
+    }
+  };
+
   const settle = () => {
+    askForDates();
     asked = null;
     for (const element of document.querySelectorAll("[data-watch]")) {
       if (shown.has(element.id) && shown.get(element.id) !== element.textContent) {
@@ -87,6 +114,7 @@
 
   document.addEventListener("DOMContentLoaded", () => {
     remember();
+    askForDates();
     openRefusal();
     // On a small screen one step is open at a time, to begin with.
     if (window.matchMedia("(max-width: 56rem)").matches && !location.hash) {

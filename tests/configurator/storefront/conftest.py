@@ -9,6 +9,7 @@ from catalog.offer import Offer, current_offer
 from catalog.rows import utc_now
 from configurator import db
 from tests.catalog.small import LAMP
+from tests.conftest import FAMILIES
 
 
 @pytest.fixture
@@ -18,6 +19,15 @@ def lamp(company_id: int) -> Offer:
         load_catalog(session, company_id, LAMP, loaded_at=utc_now())
     with db.reading() as session:
         return current_offer(session, company_id, "lamp")
+
+
+@pytest.fixture
+def wardrobe(factory: int) -> Offer:
+    """The fitted wardrobe, published and on offer."""
+    with db.writing() as session:
+        load_catalog(session, factory, (FAMILIES / "wardrobe.yaml").read_text(), loaded_at=utc_now())
+    with db.reading() as session:
+        return current_offer(session, factory, "wardrobe")
 
 
 @pytest.fixture

@@ -7,9 +7,10 @@ import xml.etree.ElementTree as ET
 import pytest
 from apiflask import APIFlask
 
+from catalog.draw import letter_size, paint
 from catalog.offer import Offer
 from configurator.storefront import service
-from configurator.storefront.drawings import draw, letter_size, paint
+from configurator.storefront.drawings import draw
 from solver.configuration.problem import GroupId, OptionId, Variant
 
 
@@ -55,7 +56,7 @@ def test_a_drawing_needs_no_inline_style(app: APIFlask, bicycle: Offer) -> None:
 
 @pytest.mark.parametrize("typed", ["i", "通勤" * 12, "W" * 24, "Zoë 🚲 你好"])
 def test_an_engraving_fits_on_the_top_tube(typed: str) -> None:
-    size = letter_size(typed, 176)
+    size = letter_size(typed, 176, 14)
     assert 0 < size <= 14
     assert size * len(typed) * 0.58 <= 176
 

@@ -10,7 +10,7 @@ from catalog.offer import Offer
 from configurator.storefront import service
 from configurator.storefront.hints import index_of, why_excluded, why_implied
 from configurator.storefront.service import Click
-from solver.configuration.problem import Choose, Decision, GroupId, OptionId
+from solver.configuration.problem import Choose, Decision, Enter, GroupId, OptionId, ParameterId
 from solver.configuration.samples import sample
 from solver.configuration.session import OptionState, valid_domains
 
@@ -103,3 +103,29 @@ def test_rules_about_numbers_and_groups_of_several_give_no_wrong_reason(lamp: Of
     for pair, found in more.items():
         after = clicked(lamp, (*answered.decisions, Choose(*pair)))
         assert found.gross_minor == after.price.gross - answered.price.gross
+
+
+def test_a_date_on_a_card_is_that_of_its_completion_and_the_others_are_left_open(bicycle: Offer) -> None:
+    answered = clicked(bicycle, (Choose(GroupId("colour"), OptionId("navy")),))
+    nothing = service.hints(answered)
+    assert nothing.dates == {}
+    assert nothing.waiting == nothing.differences.keys()
+    everything = service.hints(answered, dates_seconds=60)
+    assert everything.waiting == frozenset()
+    assert len(everything.dates) == len(everything.differences) > 30
+    for pair, arrives in everything.dates.items():
+        alone = service.date_of(bicycle, everything.differences[pair].variant, "DE")
+        assert arrives == (alone.arrives_on if alone else None)
+    some = service.hints(answered, dates_seconds=1e-9)  # whatever the time, what is said is right
+    assert all(everything.dates[pair] == arrives for pair, arrives in some.dates.items())
+
+
+def test_a_card_tells_which_numbers_would_change(wardrobe: Offer) -> None:
+    answered = service.click(
+        wardrobe, (Enter(ParameterId("carcass"), 2336), Choose(GroupId("plinth"), OptionId("p100"))), country="CN",
+    )
+    classic = service.hints(answered).differences[GroupId("cornice"), OptionId("classic")]
+    # 100 + 2336 + 90 mm is more than the suggested height of the niche
+    assert [name for name, _ in classic.numbers] == ["niche_height"]
+    assert dict(classic.numbers) == {ParameterId("niche_height"): 2526}
+    assert classic.variant.numbers[ParameterId("niche_height")] == 2526
