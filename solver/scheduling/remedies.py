@@ -43,6 +43,7 @@ HOURS = (1, 2, 4, 8)  # of overtime
 STEPS = 16  # by so many parts of the wait a delivery can come earlier
 NEIGHBOURS = 50  # operations that may move with those of the order
 ALONE = 0.5  # seconds for the order's own operations
+PUT_BACK = 1.5  # seconds for putting back what moved for nothing
 SHARE = 12  # an attempt takes at most this part of the time
 FIRST = 1000  # so much heavier than itself the order is for the search
 LINES = frozenset({Reason.LINE, Reason.SETUP, Reason.CLOSED, Reason.PAUSED, Reason.BATCH})  # more hours may help
@@ -217,10 +218,66 @@ class _Run:
         return (*enough, *reversed(rest))
 
     def keep(self, remedy: Remedy | None) -> bool:
-        """Take it if it helps; whether it is enough."""
-        if remedy is not None and remedy.gained > 0:
-            self.found.append(remedy)
-        return remedy is not None and remedy.enough
+        """Take it if it helps, without what moved for nothing; whether it is enough."""
+        if remedy is None or remedy.gained <= 0:
+            return False
+        remedy = self.trimmed(self.put_back(remedy))
+        if remedy.action.kind is Kind.PRECEDENCE and not remedy.broken:  # nobody had to give up anything
+            remedy = replace(remedy, action=Action(Kind.MOVE))
+        rivals = [other for other in self.found if other.action.kind is remedy.action.kind]
+        if not any(self.better(other, remedy) for other in rivals):
+            self.found = [other for other in self.found if other not in rivals] + [remedy]
+        return remedy.enough
+
+    def trimmed(self, remedy: Remedy) -> Remedy:
+        """Without the overtime that nobody works in."""
+        windows = []
+        lines = {line.id: line for line in self.problem.lines}
+        for key, window in remedy.action.overtime:
+            inside = [
+                place for place in remedy.schedule.placements.values()
+                if place.line == key and place.start < window.end and window.start < place.end
+            ]  # fmt: skip
+            if not inside:
+                continue
+            early = any(shift.start == window.end for shift in lines[key].windows)  # it is before a shift
+            first, last = min(place.start for place in inside), min(window.end, max(place.end for place in inside))
+            used = window.end - first if early else last - window.start
+            span = next((hours * 3600 for hours in HOURS if hours * 3600 >= used), used)
+            if span < window.end - window.start:
+                start = window.end - span if early else window.start
+                window = Window(Second(start), Second(start + span))
+            windows.append((key, window))
+        if windows == list(remedy.action.overtime):
+            return remedy
+        action = Action(Kind.OVERTIME, tuple(windows)) if windows else Action(Kind.MOVE)
+        changed = _changed(self.problem, action, self.order)
+        return remedy if violations(changed, remedy.schedule) else self.remedy(action, None, changed, remedy.schedule)
+
+    def put_back(self, remedy: Remedy) -> Remedy:
+        """The same with as many other orders as possible where they stood; the order is not later, or still in time."""
+        if remedy.action.kind is Kind.ELSEWHERE:
+            return remedy
+        limit, end = max(self.target, remedy.completion), monotonic() + PUT_BACK
+        present = self.schedule.placements
+        moved: dict[WorkOrderId, list[OperationId]] = {}
+        for key in remedy.moved:
+            if self.home[key] != self.order.id:
+                moved.setdefault(self.home[key], []).append(key)
+        groups = [sorted(moved, key=lambda name: max(present[key].start for key in moved[name]), reverse=True)]
+        while groups and monotonic() < end:
+            group = groups.pop(0)
+            back = {key: present[key] for name in group for key in moved[name]}
+            schedule = Schedule({**remedy.schedule.placements, **back})
+            if not violations(remedy.problem, schedule):
+                found = self.remedy(remedy.action, None, remedy.problem, schedule)
+                if found.completion <= limit and set(found.broken) <= set(remedy.broken):
+                    remedy = found
+                    continue
+            if len(group) > 1:
+                half = len(group) // 2
+                groups += [group[:half], group[half:]]
+        return remedy
 
     def all_kinds(self, elsewhere: Sequence[Alternative]) -> None:
         """Each kind that the chain suggests, the cheap ones first."""
@@ -249,7 +306,7 @@ class _Run:
         """Enough at less cost, or else the sooner."""
         if one.enough and other.enough:
             return one.cost < other.cost
-        return one.enough or (not other.enough and one.completion < other.completion)
+        return one.enough or (not other.enough and (one.completion, one.cost) < (other.completion, other.cost))
 
     def least(self, actions: Sequence[Action], place: Alternative | None, *, wide: bool) -> Remedy | None:
         """The first of these actions, each more than the one before, that is enough; or what the last one gains."""
@@ -314,13 +371,19 @@ class _Run:
         return Action(Kind.EXPEDITE, deliveries=tuple(found))
 
     def overtime(self) -> Iterator[Sequence[Action]]:
-        """Longer and longer in the last closed time before the need, of all lines that bind, then of each."""
+        """Longer and longer in the last closed time before the need, of all lines that bind, then of each.
+
+        Where one line is done sooner the lines after it have to be open too.
+        """
         bound: dict[LineId, int] = {}
+        after: dict[LineId, int] = {}
         for link in self.chain.links:
             if link.reason in LINES:
                 bound[link.line] = bound.get(link.line, 0) + link.seconds
+            elif bound:
+                after[link.line] = 0
         lines = {line.id: line for line in self.problem.lines}
-        gaps = {key: self.closed(lines[key]) for key in sorted(bound, key=lambda key: -bound[key])}
+        gaps = {key: self.closed(lines[key]) for key in {**after, **bound}}
         together = [(key, self.stretches(found[0])) for key, found in gaps.items() if found]
         if len(together) > 1:
             longest = max(len(windows) for _, windows in together)
@@ -328,9 +391,9 @@ class _Run:
                 Action(Kind.OVERTIME, tuple((key, windows[min(i, len(windows) - 1)]) for key, windows in together))
                 for i in range(longest)
             ]
-        for key, found in list(gaps.items())[:3]:
-            if found:
-                yield [Action(Kind.OVERTIME, ((key, window),)) for window in self.stretches(found[0])]
+        for key in sorted(bound, key=lambda key: -bound[key])[:3]:
+            if gaps[key]:
+                yield [Action(Kind.OVERTIME, ((key, window),)) for window in self.stretches(gaps[key][0])]
 
     def closed(self, line: Line) -> list[tuple[int, int]]:
         """Closed times of a line that can still be used, the last one before the order's need of it first.

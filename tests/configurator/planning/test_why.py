@@ -24,7 +24,7 @@ from configurator.planning.why import (
     why,
 )
 from solver.scheduling.check import violations
-from solver.scheduling.why import Reason
+from solver.scheduling.why import Reason, chain
 from tests.configurator.planning.test_optimise import delay
 
 
@@ -41,11 +41,9 @@ def late_order(plant_id: int) -> int:
     """The open order that was put off for longest; it was wanted in half of the time that it takes now."""
     with db.writing() as session:
         base = snapshot(session, plant_id)
-        rows = [
-            base.rows.orders[order.id] for order in base.problem.orders
-            if not any(operation.id in base.problem.fixed for operation in order.operations)
-        ]
-        row = max(rows, key=lambda row: row.completes_at - row.release_at)
+        loose = [o for o in base.problem.orders if not any(step.id in base.problem.fixed for step in o.operations)]
+        order = max(loose, key=lambda o: chain(base.problem, base.schedule, o.id).seconds(Reason.FREE))
+        row = base.rows.orders[order.id]
         row.due_at = row.release_at + (row.completes_at - row.release_at) / 2
         row.work_order = {**row.work_order, "due": second(row.due_at)}
         return db.id_of(row)
@@ -92,7 +90,6 @@ def test_a_remedy_that_only_moves_operations_becomes_the_schedule(house, wuxi):
         found = remedy_search(session, house, job_id)
         assert latest_search(session, house, order_id) == found
         wanted = session.get_one(ManufacturingOrder, order_id).due_at
-    print(found)
     move = next(remedy for remedy in found.remedies if remedy.proposable)
     assert move.enough
     assert move.completes_at <= wanted

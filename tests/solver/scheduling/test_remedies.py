@@ -23,6 +23,7 @@ from solver.scheduling.problem import (
     OperationId,
     Placement,
     PlantId,
+    Precedence,
     SchedulingProblem,
     Second,
     Window,
@@ -114,6 +115,36 @@ def test_overtime_lets_those_before_it_finish_too() -> None:
     assert overtime.enough
     assert overtime.broken == ()
     assert overtime.action.overtime == ((LineId("l"), Window(Second(16 * HOUR), Second(18 * HOUR))),)
+
+
+def test_the_line_after_it_has_to_be_open_too() -> None:
+    second = replace(SHIFTS, id=LineId("k"))
+    assemble = order("a", 9, due=20).operations[0]
+    pack = Operation(OperationId("a/2"), (Mode(LineId("k"), HOUR),), (Precedence(assemble.id),))
+    problem = SchedulingProblem((SHIFTS, second), (replace(order("a", 9, due=20), operations=(assemble, pack)),))
+    at = Placement(pack.id, LineId("k"), Second(33 * HOUR), Second(34 * HOUR))
+    overtime = helped(problem, Schedule({**standing(a=(8, 33)).placements, pack.id: at}))[Kind.OVERTIME]
+    assert overtime.enough
+    assert {line: window.end for line, window in overtime.action.overtime} == {"l": 17 * HOUR, "k": 18 * HOUR}
+    assert overtime.cost == 3 * Rates().overtime
+
+
+def test_nobody_is_asked_to_stay_for_nothing() -> None:
+    """The last line is open at night: of the two that bind only one needs more hours, and not all of them."""
+    second = replace(ALWAYS, id=LineId("k"))
+    assemble = order("a", 9, due=20).operations[0]
+    pack = Operation(OperationId("a/2"), (Mode(LineId("k"), HOUR),), (Precedence(assemble.id),))
+    third = order("c", 30, due=90, line="k")
+    problem = SchedulingProblem(
+        (SHIFTS, second), (replace(order("a", 9, due=16), operations=(assemble, pack)), third)
+    )  # fmt: skip
+    places = standing(a=(8, 33)).placements
+    at = Placement(pack.id, LineId("k"), Second(33 * HOUR), Second(34 * HOUR))
+    busy = Placement(OperationId("c/1"), LineId("k"), Second(40 * HOUR), Second(70 * HOUR))
+    overtime = helped(problem, Schedule({**places, pack.id: at, busy.operation: busy}))[Kind.OVERTIME]
+    assert not overtime.enough
+    assert overtime.action.overtime == ((LineId("l"), Window(Second(16 * HOUR), Second(17 * HOUR))),)
+    assert (overtime.completion, overtime.moved) == (18 * HOUR, ("a/2",))
 
 
 def test_a_delivery_comes_no_earlier_than_it_has_to() -> None:
