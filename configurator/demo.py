@@ -61,7 +61,8 @@ from solver.scheduling.schedule import Schedule
 
 Show = Callable[..., None]  # what is being done, how much of it is done, of how much
 
-FAMILIES = ("factory", "bicycle", "wardrobe", "pump_station")
+FAMILIES = "families"  # the folder of catalog files: the factory, and what it makes
+FACTORY = "factory.yaml"
 HISTORY = timedelta(hours=30)  # how long the factory has been at work when the demo opens
 SOON_DAYS = 2.2  # mean of the days that most buyers leave until their order is to be started
 MADE = 0.3  # orders that are made already when the demo opens, for each one that is open
@@ -163,9 +164,9 @@ def _company(session: Session, now: datetime) -> int:
     session.add(company)
     session.flush()
     company_id = db.id_of(company)
-    for family in FAMILIES:
-        text = files("catalog").joinpath(f"families/{family}.yaml").read_bytes()
-        load_catalog(session, company_id, text, loaded_at=now)
+    folder = [file for file in files("catalog").joinpath(FAMILIES).iterdir() if file.name.endswith(".yaml")]
+    for file in sorted(folder, key=lambda file: (file.name != FACTORY, file.name)):
+        load_catalog(session, company_id, file.read_bytes(), loaded_at=now)
     return company_id
 
 

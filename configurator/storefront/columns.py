@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from babel.numbers import get_currency_symbol
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
@@ -164,6 +166,11 @@ def budget_of(text: str, exponent: int) -> int | None:
         return None
     whole, _dot, part = plain.partition(".")
     return int(whole or 0) * 10**exponent + int(part[:exponent].ljust(exponent, "0") or 0)
+
+
+def currency_symbol(currency: str) -> str:
+    """How a currency is written in the request's language: `CN¥`, `¥`."""
+    return get_currency_symbol(currency, locale=str(get_locale() or "en"))
 
 
 def day_of(text: str) -> date | None:

@@ -319,10 +319,19 @@ def _as_wished(offer: Offer, decisions: tuple[Decision, ...], wishes: Mapping[De
         variant = complete(offer.compiled, measured, prefer=prefer, costs=_costs(offer))
         asked = answers(offer.problem, variant)
         wished = {**wished_in(found, asked), **{w: n for w, n in wishes.items() if is_asked(conditions[w], asked)}}
-        if wished == prefer:
+        # What has all that is wished more, and nothing that is wished less, is still the best.
+        changed = [wish for wish in wished.keys() | prefer.keys() if wished.get(wish, 0) != prefer.get(wish, 0)]
+        if all(decided_by(variant, wish) == (wished.get(wish, 0) > prefer.get(wish, 0)) for wish in changed):
             break
         prefer = wished
     return variant
+
+
+def decided_by(variant: Variant, decision: Decision) -> bool:
+    """Whether a variant has what a decision says."""
+    if isinstance(decision, Choose):
+        return (decision.option in variant.chosen.get(decision.group, ())) == decision.chosen
+    return variant.numbers.get(decision.parameter) == decision.value
 
 
 def condition_of_question(problem: ConfigurationProblem, decision: Decision) -> Expression | None:

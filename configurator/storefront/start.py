@@ -15,7 +15,7 @@ from catalog.state import decision_of, preset_decisions
 from configurator.planning.promise import Destination, Forecast, forecast_each, zone_of
 from configurator.sales.popular import take_counts
 from configurator.storefront.hints import index_of
-from configurator.storefront.service import TooManyQuestions, date_of, standing_completion
+from configurator.storefront.service import TooManyQuestions, date_of, decided_by, standing_completion
 from solver.configuration.check import answers
 from solver.configuration.explain import Conflicting
 from solver.configuration.goals import completions
@@ -209,8 +209,8 @@ class _Search:
 
     def _meets(self, variant: Variant, other: Variant) -> bool:
         """Whether it has what was decided (neighbours change that too), and of what is needed as much as the other."""
-        decided = all(has(variant, decision) for decision in self.wanted.decisions)
-        return decided and all(has(variant, wish) or not has(other, wish) for wish in self.needed)
+        decided = all(decided_by(variant, decision) for decision in self.wanted.decisions)
+        return decided and all(decided_by(variant, wish) or not decided_by(other, wish) for wish in self.needed)
 
     def better(self, start: Column, measure: Callable[[Column], Key]) -> Column:
         """The end of steps to neighbours (one option changed, as little else as possible) while they help."""
@@ -237,13 +237,6 @@ class _Search:
                 break
             best = step
         return best
-
-
-def has(variant: Variant, decision: Decision) -> bool:
-    """Whether a variant has what a decision says."""
-    if isinstance(decision, Choose):
-        return (decision.option in variant.chosen.get(decision.group, ())) == decision.chosen
-    return variant.numbers.get(decision.parameter) == decision.value
 
 
 # --- columns ----------------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from configurator.sales.orders import earlier_order, order_by_token, place_order
 from configurator.sales.quotes import quote_by_token
 from configurator.storefront import service
 from configurator.storefront.address import SHIP_TO, Reading, from_compact, read_address
-from configurator.storefront.columns import budget_of, day_of, needs_of, table_of
+from configurator.storefront.columns import budget_of, currency_symbol, day_of, needs_of, table_of
 from configurator.storefront.drawings import draw
 from configurator.storefront.forms import CheckoutForm
 from configurator.storefront.present import country_name, dates_of, joined, page_of, said
@@ -98,7 +98,7 @@ def start(product: str) -> ResponseReturnValue:
     return render_template(
         "storefront/start.html", offer=offer, table=table, suggested=suggested, path=path, query=query,
         needs=asked, kept=kept.items(), words=joined((f"{name}: {answer}" for name, answer in words), lang),
-        country=reading.address.country, currency=offer.prices.currency,
+        country=reading.address.country, currency=currency_symbol(offer.prices.currency),
         countries=[(code, country_name(code)) for code in service.countries(offer)],
     )
 

@@ -17,7 +17,8 @@ from catalog.rows import utc_now
 from configurator import db
 from configurator.storefront import service, start
 from configurator.storefront.columns import budget_of, day_of
-from configurator.storefront.start import Aim, Suggested, Wanted, compared, has, suggest
+from configurator.storefront.service import decided_by
+from configurator.storefront.start import Aim, Suggested, Wanted, compared, suggest
 from solver.configuration.check import is_valid
 from solver.configuration.problem import Choose, Decision, Enter, GroupId, OptionId, ParameterId
 from solver.configuration.samples import sample
@@ -56,7 +57,7 @@ def test_every_suggestion_is_valid_and_has_what_was_asked_for(pumps: Offer) -> N
     assert {Aim.NEAREST, Aim.CHEAPEST, Aim.SOONEST} <= aims(found).keys()
     for column in found.columns:
         assert is_valid(pumps.problem, column.variant)
-        assert all(has(column.variant, decision) for decision in wanted.decisions)
+        assert all(decided_by(column.variant, decision) for decision in wanted.decisions)
         assert column.variant.chosen[GroupId("plan")] == {"remote"}
         assert column.price == quote_price(pumps.prices, pumps.problem, column.variant, country="CN")
         assert column.date == service.date_of(pumps, column.variant, "CN")
@@ -67,7 +68,7 @@ def test_every_suggestion_is_valid_and_has_what_was_asked_for(pumps: Offer) -> N
 def test_nothing_drawn_at_random_is_cheaper_than_the_cheapest(bicycle: Offer) -> None:
     cheapest = aims(suggest(bicycle, Wanted(decisions(drive="belt")), "CN"))[Aim.CHEAPEST]
     for variant in sample(bicycle.compiled, 300, seed=4):
-        if has(variant, decisions(drive="belt")[0]):
+        if decided_by(variant, decisions(drive="belt")[0]):
             assert quote_price(bicycle.prices, bicycle.problem, variant, country="CN").gross >= cheapest.price.gross
 
 
