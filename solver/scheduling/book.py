@@ -29,10 +29,12 @@ from solver.scheduling.book_words import (
     LINE,
     MODE_SIZE,
     MODES,
+    MOST,
     NO_ROOM,
     NOW,
     OPERATION_SIZE,
     ORDER_HEAD,
+    PUSHED,
     ROW_CAPACITY,
     START,
     TOP,
@@ -84,6 +86,7 @@ from solver.scheduling.supply import Stock
 from solver.scheduling.trail import undo
 
 ANY_TIME = Second(0)
+MOST_MOVED = 300  # operations, so that an answer can be looked over
 TRIES = 200  # for what may not wait long
 SPARE_WORDS = 1 << 16  # of records, at least, beyond what a book begins with
 Fixed = Mapping[OperationId, tuple[Fixing, Placement]]
@@ -177,6 +180,7 @@ class Book:
         self._entries: dict[WorkOrderId, _Entry] = {}
         self._handle: dict[OperationId, int] = {}
         self._addresses: list[int] = []
+        self._sorted: Words | None = None
         self._by_address: dict[int, _Entry] = {}
         takes: dict[MaterialId, list[tuple[int, int]]] = {m.id: [] for m in factory.problem.materials}
         on_line = np.zeros(factory.lines + 1, dtype=np.int64)
@@ -237,6 +241,8 @@ class Book:
     def _note(self, entry: _Entry) -> None:
         self._entries[entry.order.id] = self._by_address[entry.address] = entry
         self._addresses.append(entry.address)
+        if self._sorted is not None:
+            self._sorted = np.append(self._sorted, entry.address)
         first = entry.address + ORDER_HEAD
         for i, operation in enumerate(entry.operations):
             self._handle[operation.id] = first + OPERATION_SIZE * i
@@ -330,6 +336,7 @@ class Book:
             other._lock, other._factory, other._frozen_seconds = RLock(), self._factory, self._frozen_seconds
             other._fixed, other._entries = dict(self._fixed), dict(self._entries)
             other._by_address, other._addresses = dict(self._by_address), list(self._addresses)
+            other._sorted = None
             other._handle, other._phantoms = dict(self._handle), self._phantoms
             other._words = self._words.copy()
             other._stocks = {key: stock.copy() for key, stock in self._stocks.items()}
@@ -376,13 +383,7 @@ class Book:
             handles = before._handles(latest_first=False)
             elsewhere = (mine[handles + START] != its[handles + START]) | (mine[handles + LINE] != its[handles + LINE])
             changed = handles[elsewhere]
-            found = []
-            for address in dict.fromkeys(before._home(op).address for op in changed.tolist()):
-                entry = before._by_address[address]
-                if entry.order.id not in before._phantoms:
-                    places = zip(before._standing(entry), self._standing(entry), strict=True)
-                    found += [now for was, now in places if was != now]
-            return tuple(found)
+            return before._where(changed, (mine[changed], mine[changed + START], mine[changed + END]))
 
     def _quoted(
         self, order: WorkOrder, made: tuple[Operation, ...], not_before: int, beside_phantoms: bool
@@ -397,6 +398,7 @@ class Book:
         freeze = int(b[FREEZE])
         try:
             b[FREEZE] = max(freeze, not_before + self._frozen_seconds)
+            b[PUSHED], b[MOST] = 0, MOST_MOVED
             if not beside_phantoms:
                 self._without_phantoms()
             mark = int(b[TRAIL_SIZE])
@@ -405,12 +407,13 @@ class Book:
                 if done >= NEVER or not self._waited_too_long(address, made):
                     break
                 undo(b, mark)
+                b[PUSHED] = 0
                 done = place_order(s, b, address)
             else:
                 done, b[address + NO_ROOM] = NEVER, 0
             if done >= NEVER:  # into free room alone
                 undo(b, mark)
-                b[FREEZE] = NEVER
+                b[FREEZE], b[PUSHED] = NEVER, 0
                 done = place_order(s, b, address)
                 if done < NEVER and self._waited_too_long(address, made):
                     done, b[address + NO_ROOM] = NEVER, 0
@@ -418,16 +421,14 @@ class Book:
                 return NoRoom(order.id, made[int(b[address + NO_ROOM])].id, Lack.CAPACITY)
             entry = _Entry(order, address, made, ())
             placements = self._standing(entry)
-            hidden = frozenset() if beside_phantoms else self._phantoms
-            touched = [each for each in self._touched(address) if each.order.id not in hidden]
-            after = [placement for each in touched for placement in self._standing(each)]
+            ops = self._placed_elsewhere(address)
+            after = b[ops], b[ops + START], b[ops + END]
             undo(b, 0)
-            before = [placement for each in touched for placement in self._standing(each)]
-            moved = tuple(now for was, now in zip(before, after, strict=True) if was != now)
+            moved = self._where(ops, after, beside_phantoms)
             return Promise(order, placements, Second(int(done)), moved)
         finally:
             undo(b, 0)
-            b[TOP], b[FREEZE] = address, freeze
+            b[TOP], b[FREEZE], b[MOST] = address, freeze, NEVER
 
     def _waited_too_long(self, address: int, made: tuple[Operation, ...]) -> bool:
         """Whether something starts too long after what it waits for, which is then to start later."""
@@ -444,17 +445,38 @@ class Book:
                         found = True
         return found
 
-    def _touched(self, address: int) -> list[_Entry]:
-        """The orders (but for the one at `address`) whose operations the trail names."""
+    def _placed_elsewhere(self, address: int) -> Words:
+        """Handles of operations whose line, start or end the trail names; only of records before `address`."""
         b = self._words
         trail = b[b[TRAIL] : b[TRAIL] + 2 * b[TRAIL_SIZE] : 2]
-        if not len(self._addresses):
-            return []
-        known = np.array(self._addresses, dtype=np.int64)
-        words = trail[trail > 0]
-        words = words[(words < address) & (words >= known[0])]
-        first = known[np.unique(np.searchsorted(known, words, side="right")) - 1]
-        return [self._by_address[at] for at in first.tolist()]
+        if not self._addresses:
+            return np.zeros(0, dtype=np.int64)
+        known = self._known()
+        words = trail[(trail >= known[0]) & (trail < address)]
+        within = words - known[np.searchsorted(known, words, side="right") - 1] - ORDER_HEAD
+        field = within % OPERATION_SIZE
+        return np.unique((words - field)[(field <= END) & (within >= 0)])
+
+    def _known(self) -> Words:
+        """All records' addresses."""
+        if self._sorted is None or len(self._sorted) != len(self._addresses):
+            self._sorted = np.array(self._addresses, dtype=np.int64)
+        return self._sorted
+
+    def _where(
+        self, ops: Words, places: tuple[Words, Words, Words], phantoms: bool = False
+    ) -> tuple[Placement, ...]:
+        """The placements (line, start, end) of those operations that stand elsewhere now; phantoms count if wanted."""
+        b, lines = self._words, self._factory.problem.lines
+        line, start, end = places
+        moved = (b[ops] != line) | (b[ops + START] != start) | (b[ops + END] != end)
+        found = []
+        for op, at, begin, finish in zip(*(column[moved].tolist() for column in (ops, line, start, end)), strict=True):
+            entry = self._home(op)
+            if phantoms or entry.order.id not in self._phantoms:
+                operation = entry.operations[(op - entry.address - ORDER_HEAD) // OPERATION_SIZE]
+                found.append(Placement(operation.id, lines[at].id, Second(begin), Second(finish)))
+        return tuple(found)
 
     def _supplied(
         self, order: WorkOrder, made: Iterable[Operation], not_before: int
@@ -648,23 +670,27 @@ class Book:
             entry = self._entries[order_id]
             b = self._words
             self._without(entry)
-            touched = [each for each in self._touched(int(b[TOP])) if each is not entry]
-            after = [placement for each in touched for placement in self._standing(each)]
+            ops = self._placed_elsewhere(int(b[TOP]))
+            size = OPERATION_SIZE * len(entry.operations)
+            ops = ops[(ops < entry.address) | (ops >= entry.address + ORDER_HEAD + size)]
+            after = b[ops], b[ops + START], b[ops + END]
             undo(b, 0)
-            before = [placement for each in touched for placement in self._standing(each)]
+            moved = self._where(ops, after)
             self._without(entry)
-            for each in touched:
-                b[each.address + LIMIT] = max(int(b[each.address + LIMIT]), *(p.end for p in self._standing(each)))
+            for op in ops.tolist():
+                at = self._home(op).address
+                b[at + LIMIT] = max(int(b[at + LIMIT]), int(b[op + END]))
             b[TRAIL_SIZE] = 0
             for material, instant, quantity in entry.takes:
                 self._stocks[material].take(instant, -quantity)
             self._phantoms -= {order_id}
             self._addresses.remove(entry.address)
+            self._sorted = None
             del self._by_address[entry.address], self._entries[order_id]
             for operation in entry.operations:
                 del self._handle[operation.id]
                 self._fixed.pop(operation.id, None)
-            return {now.operation: now for was, now in zip(before, after, strict=True) if was != now}
+            return {placement.operation: placement for placement in moved}
 
     def _without_phantoms(self) -> None:
         """Take the phantoms out, on the trail."""

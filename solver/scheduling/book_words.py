@@ -46,6 +46,8 @@ RESOURCE = 13  # units of each resource
 USERS = 14  # of each resource and line: whether a mode there needs it
 RESOURCES = 15
 HARD = 16  # 1: what is pushed may pass its limit
+PUSHED = 17  # so many operations were started later
+MOST = 18  # and at most so many may be
 HEADER = 20
 
 # --- an order's record: then its operations, one after another ---
@@ -137,7 +139,7 @@ def factory_of(problem: SchedulingProblem) -> Factory:
 def empty_words(factory: Factory, record_words: int, row_capacity: int) -> Words:
     """A book without orders, with room for so many words of records and operations on a line."""
     lines, resources = factory.lines, len(factory.problem.resources)
-    heap, trail = 4096 + lines * row_capacity // 4, 1 << 15
+    heap, trail = 4096 + lines * row_capacity // 4, 1 << 17
     sizes = {
         LENGTH: lines, BATCH: lines, RESOURCE: resources, USERS: resources * lines, HEAP: 2 * heap, TRAIL: 2 * trail,
         ROWS: lines * row_capacity,
@@ -148,7 +150,7 @@ def empty_words(factory: Factory, record_words: int, row_capacity: int) -> Words
         b[section] = at
         at += size
     b[TOP], b[ROW_CAPACITY], b[HEAP_CAPACITY], b[TRAIL_CAPACITY] = at, row_capacity, heap, trail
-    b[RESOURCES] = resources
+    b[RESOURCES], b[MOST] = resources, NEVER
     b[b[BATCH] : b[BATCH] + lines] = [line.batch for line in factory.problem.lines]
     b[b[RESOURCE] : b[RESOURCE] + resources] = [resource.number for resource in factory.problem.resources]
     return b

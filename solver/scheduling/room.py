@@ -47,6 +47,7 @@ from solver.scheduling.book_words import (
     M_TIME,
     MODE_SIZE,
     MODES,
+    MOST,
     NEEDS,
     NO_ROOM,
     NOW,
@@ -54,6 +55,7 @@ from solver.scheduling.book_words import (
     ORDER,
     ORDER_HEAD,
     PREDS,
+    PUSHED,
     RESOURCE,
     ROW_CAPACITY,
     ROWS,
@@ -78,7 +80,10 @@ from solver.scheduling.trail import (
     row_in,
     row_out,
     take_next,
+    undo,
 )
+
+BACK = 8  # so many operations that end before an instant may be passed for the sake of a setup
 
 # --- how early, how late ----------------------------------------------------------------------------------------------
 
@@ -214,11 +219,16 @@ def enqueue_behind(b: Any, op: int) -> None:
             enqueue(b, b[i], -b[b[i] + START])
 
 
-@kernel("int64(int64[::1], int64[::1])")
-def relate(s: Any, b: Any) -> int:
-    """Bring LATE up to date for what is in the heap and all before it; 0 if that became too much."""
+@kernel("int64(int64[::1], int64[::1], int64)")
+def relate(s: Any, b: Any, floor: int) -> int:
+    """Bring LATE up to date for what is in the heap and all before it; 0 if that became too much.
+
+    What ends by `floor` is left out: nothing will be put before it.
+    """
     while b[HEAP_SIZE]:
         op = take_next(b)
+        if b[op + END] <= floor:
+            continue
         late = late_of(s, b, op)
         if late == b[op + LATE]:
             continue
@@ -267,7 +277,8 @@ def push(s: Any, b: Any) -> int:
         put(b, op + START, start)
         put(b, op + END, end)
         enqueue_ahead(b, op)
-        if b[TRAIL_SIZE] + 512 > b[TRAIL_CAPACITY] or b[HEAP_SIZE] + 512 > b[HEAP_CAPACITY]:
+        b[PUSHED] += 1
+        if b[PUSHED] > b[MOST] or b[TRAIL_SIZE] + 512 > b[TRAIL_CAPACITY] or b[HEAP_SIZE] + 512 > b[HEAP_CAPACITY]:
             return 0
     return 1
 
@@ -410,7 +421,12 @@ def best_place(s: Any, b: Any, op: int, mode: int, ready: int, limit: int) -> tu
         if b[b[i] + START] >= 0:
             roof = min(roof, b[b[i] + (START if b[b[i] + LINE] == line else END)])
     best, best_at, oven, solid = NEVER, 0, b[b[BATCH] + line], 0
-    place = place_from(b, line, ready)
+    place, back, preds, floor = place_from(b, line, ready), BACK, b[op + PREDS], -1
+    for i in range(preds + 1, preds + 1 + 2 * b[preds], 2):
+        floor = max(floor, b[b[i] + (END if b[b[i] + LINE] == line else START)])
+    # Before what ends sooner, too: its setup may be the longer one. It must not be what this waits for.
+    while place and back and not oven and b[b[row + place - 1] + END] > floor and not stays(b, b[row + place - 1]):
+        place, back = place - 1, back - 1
     for i in range(max(0, place - 4), place):  # facts may overlap
         solid = max(solid, b[b[row + i] + END])
     while place <= length:
@@ -420,6 +436,9 @@ def best_place(s: Any, b: Any, op: int, mode: int, ready: int, limit: int) -> tu
             solid = max(solid, b[before + END])
             if solid + time >= min(best, limit + 1) or b[before + START] >= roof:
                 break
+        if after and not oven and max(ready, solid) + time > give(b, after):
+            place += 1
+            continue
         free = max(ready, line_ready(s, b, line, before, family), solid)
         end = served(s, b, op, mode, free)[1]
         if end < best and end <= limit:
@@ -454,17 +473,32 @@ def take_out(s: Any, b: Any, op: int) -> int:
         put(b, op + WALL, 0)
     if behind:
         enqueue(b, behind, -b[behind + START])
-    if not relate(s, b):
+    if not relate(s, b, 0):
         return 0
     if after:
         enqueue(b, after, b[after + START])
     return push(s, b)
 
 
-@kernel("int64(int64[::1], int64[::1], int64, int64, int64)")
-def put_in(s: Any, b: Any, op: int, mode: int, place: int) -> int:
+@kernel("int64(int64[::1], int64, int64)")
+def _floor(b: Any, order: int, first: int) -> int:
+    """No operation of the order from number `first` on can start earlier; those before it are placed, or will be."""
+    floor = NEVER
+    for k in range(first, b[order + COUNT]):
+        op = order + ORDER_HEAD + k * OPERATION_SIZE
+        ready, preds = max(b[op + EARLIEST], b[NOW]), b[op + PREDS]
+        for i in range(preds + 1, preds + 1 + 2 * b[preds], 2):
+            ready = max(ready, b[b[i] + END] + b[i + 1])
+        b[op + END] = ready  # until it is placed
+        floor = min(floor, ready)
+    return int(floor)
+
+
+@kernel("int64(int64[::1], int64[::1], int64, int64, int64, int64)")
+def put_in(s: Any, b: Any, op: int, mode: int, place: int, rest: int) -> int:
     """Put an operation on the mode's line with so many before it, all behind giving way; 0 if they may not.
 
+    `rest`: only operations of its order from this number on will be put in after it.
     The mode's earliest end there must have been found by `best_place`.
     """
     line = b[mode + M_LINE]
@@ -503,7 +537,7 @@ def put_in(s: Any, b: Any, op: int, mode: int, place: int) -> int:
     if ready > b[op + LATE]:
         return 0
     enqueue_behind(b, op)
-    if not relate(s, b):
+    if not relate(s, b, _floor(b, b[op + ORDER], rest)):
         return 0
     enqueue_ahead(b, op)
     return push(s, b)
@@ -581,12 +615,21 @@ def place_order(s: Any, b: Any, order: int) -> int:
     NO_ROOM of the order is then the number of the operation without room.
     """
     for k in range(b[order + COUNT]):
+        mark, freeze, pushed = b[TRAIL_SIZE], b[FREEZE], b[PUSHED]
         if look(s, b, order, k) >= NEVER:
             return NEVER
-        mode = choose(s, b, order, k)
-        if not put_in(s, b, order + ORDER_HEAD + k * OPERATION_SIZE, mode, b[mode + M_PLACE]):
-            b[order + NO_ROOM] = k
-            return NEVER
+        op, mode = order + ORDER_HEAD + k * OPERATION_SIZE, choose(s, b, order, k)
+        if not put_in(s, b, op, mode, b[mode + M_PLACE], k + 1):  # too much would move: into free room alone
+            undo(b, mark)
+            b[FREEZE], b[PUSHED] = NEVER, pushed
+            there = look(s, b, order, k) < NEVER
+            if there:
+                mode = choose(s, b, order, k)
+                there = put_in(s, b, op, mode, b[mode + M_PLACE], k + 1) != 0
+            b[FREEZE] = freeze
+            if not there:
+                b[order + NO_ROOM] = k
+                return NEVER
     return completion(b, order)
 
 
@@ -596,6 +639,8 @@ def place_order(s: Any, b: Any, order: int) -> int:
 @kernel("void(int64[::1], int64[::1], int64[::1])")
 def relate_all(s: Any, b: Any, latest_first: Any) -> None:
     """LATE of all operations, given by the last start first."""
+    while b[HEAP_SIZE]:
+        take_next(b)
     for op in latest_first:
         b[op + LATE] = late_of(s, b, op)
 
@@ -713,7 +758,7 @@ def settled(s: Any, b: Any, ops: Any, checked: int) -> int:
             enqueue_behind(b, op)
             if b[HEAP_SIZE] + 512 > b[HEAP_CAPACITY] or b[TRAIL_SIZE] + 512 > b[TRAIL_CAPACITY]:
                 return -1
-    return 0 if relate(s, b) else -1
+    return 0 if relate(s, b, 0) else -1
 
 
 @kernel("int64(int64[::1], int64[::1], int64[::1])")
