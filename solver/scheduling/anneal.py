@@ -1,8 +1,8 @@
 """Better sequences at any size, annealed: an operation that makes an order late goes elsewhere, or all of its order.
 
 Two kinds of moves. *One operation* is taken out and put back at another place or line, if the guide does not say
-beforehand that this is too dear. *The rest of an order* is taken out and put back, one operation after another, each
-where the guide says that it costs least: so what follows an earlier start is drawn earlier too. A move first gives back
+beforehand that this is too dear. *An order* is taken out and put back, one operation after another, each where the
+guide says that it costs least: so what follows an earlier start is drawn earlier, too. A move first gives back
 what was taken (times only fall), then makes room (times only rise), and is given up as soon as it costs more than the
 temperature allows. Source: van Laarhoven, Aarts, Lenstra, Job shop scheduling by simulated annealing (1992);
 Mastrolilli and Gambardella, Effective neighbourhood functions for the flexible job shop problem (2000), for the places
@@ -123,11 +123,11 @@ PARTS = (Part.BROKEN, Part.OVER, Part.TARDINESS, Part.MAKESPAN, Part.SETUP, Part
 DEAREST = 1 << 60  # no limit is as high
 GIVEN_UP = 1 << 61
 NEAR = 6_000  # so many operations are looked at together: what a core keeps at hand
-STALE = 30  # so many accepted moves, then the guide looks again
+STALE = 60  # so many accepted moves, then the guide looks again
 MOST = 8  # operations of one order that are taken out together
-STEPS = 8  # so far back from the end of a late order at most
+STEPS = 24  # so far back from the end of a late order at most
 COOLING = 400.0  # the first temperature over the last
-ORDERS_IN = 9  # one move in so many takes out the rest of an order: about half of the time
+ORDERS_IN = 6  # one move in so many takes out the operations of an order: more than half of the time
 
 
 @kernel("int64(int64[::1], int64[::1])")
@@ -615,7 +615,7 @@ def _move_one(s: Any, w: Any, g: Any, r: Any, op: int, limit: int) -> int:
     return int(_relocate(s, w, op, mode, place, old_place, limit))
 
 
-# --- a move of the rest of an order -----------------------------------------------------------------------------------
+# --- a move of an order ----------------------------------------------------------------------------------------------
 
 
 @kernel("UniTuple(int64, 2)(int64[::1], int64[::1], int64[::1], uint64[::1], int64, int64, int64)")
@@ -728,14 +728,14 @@ def _roof(s: Any, w: Any, out: Any, count: int, first: int, last: int) -> int:
 
 @kernel("int64(int64[::1], int64[::1], int64[::1], uint64[::1], int64[::1], int64, int64, int64)")
 def _move_order(s: Any, w: Any, g: Any, r: Any, out: Any, op: int, limit: int, heat: int) -> int:
-    """Put the rest of an operation's order, or all of it, elsewhere: the change of the costs, or GIVEN_UP."""
+    """Put an operation's order, or up to MOST operations of it, elsewhere: the change of the costs, or GIVEN_UP."""
     order, n = s[s[OP_ORDER] + op], s[OPERATIONS]
-    first, last, kind = op, s[s[ORDER_AT] + order + 1], _below(r, 4)
-    if kind == 0:
-        first = s[s[ORDER_AT] + order]
-    elif kind == 1:
-        last = min(last, first + 1 + _below(r, 2))
-    last = min(last, first + MOST)
+    first, last = s[s[ORDER_AT] + order], s[s[ORDER_AT] + order + 1]
+    if _below(r, 4) == 0:
+        first, last = op, min(last, op + 1 + _below(r, 2))
+    elif last - first > MOST:
+        first = max(first, op - _below(r, MOST))
+        last = min(last, first + MOST)
     count = _lift(s, w, out, first, last)
     delta = _propagate(s, w, w[W_SETUP] * out[3 * MOST], DEAREST, NEVER)
     roof, linked, same = _roof(s, w, out, count, first, last), 0, 1
