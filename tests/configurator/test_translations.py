@@ -258,6 +258,9 @@ def test_no_page_falls_back_to_english(house: int, app: APIFlask, login: Callabl
     walks = (
         (app.test_client(), (
             "/", "/login", f"/products/bicycle?{choices}", f"/products/bicycle/choose?{choices}", checkout, *shown,
+            "/products/bicycle/start?find-start=1&budget-most=12", "/products/bicycle/dates?colour=sun",
+            "/products/bicycle/compare?colour=sun&compare-with=colour:navy", "/products/bicycle/compare",
+            "/products/wardrobe?niche_width=2750", "/products/pump_station?flow=60&plan=remote",
         )),
         (everybody, (
             "/", "/sales/", "/planning/", "/planning/operations", "/planning/find?number=0", proposal, job, "/floor/",
