@@ -23,6 +23,7 @@ from solver.scheduling.arrays import (
     LINE_BATCH,
     LINE_PLANT,
     LINE_UNLIMITED,
+    LONGEST,
     MODE_AT,
     MODE_FAMILY,
     MODE_LINE,
@@ -126,7 +127,8 @@ def total_cost(s: Any, w: Any) -> int:
     for order in range(s[ORDERS]):
         total += _cost(s, w, order, w[w[DONE] + order])
     for op in range(s[OPERATIONS]):
-        if not s[s[LINE_UNLIMITED] + s[s[MODE_LINE] + w[w[MODE] + op]]]:
+        made = w[w[MODE] + op] >= 0
+        if made and not s[s[LINE_UNLIMITED] + s[s[MODE_LINE] + w[w[MODE] + op]]]:
             total += w[W_SETUP] * setup_at(s, w, op)
     return int(total)
 
@@ -174,7 +176,7 @@ def _propagate(s: Any, w: Any, delta: int, limit: int, latest: int) -> int:
     `latest`: the greatest end that is allowed. What waits for itself comes up again and again: that is given up, too.
     """
     # Where units change hands, what waits for itself is too frequent to go through so many.
-    steps, most = 0, min(4 * s[OPERATIONS] + 100, 600 if s[RESOURCES] else NEVER)
+    steps, most = 0, min(4 * s[OPERATIONS] + 100, 600 if s[RESOURCES] or s[LONGEST] else NEVER)
     while w[HEAP_SIZE]:
         op = take_next(w)
         steps += 1
@@ -291,7 +293,8 @@ def _may_join(s: Any, w: Any, op: int, head: int) -> int:
             return 0
     for i in range(s[s[SUCC_AT] + op], s[s[SUCC_AT] + op + 1]):
         after = s[s[SUCC_OP] + i]
-        if w[w[HEAD] + after] == head or w[w[START] + head] >= w[w[END] + after]:
+        late = w[w[MODE] + after] >= 0 and w[w[START] + head] >= w[w[END] + after]
+        if late or w[w[HEAD] + after] == head:
             return 0
     return 1
 
@@ -308,7 +311,8 @@ def _place(s: Any, w: Any, r: Any, op: int, line: int) -> int:
     for i in range(s[s[PRED_AT] + op], s[s[PRED_AT] + op + 1]):
         floor = max(floor, w[w[START] + s[s[PRED_OP] + i]])
     for i in range(s[s[SUCC_AT] + op], s[s[SUCC_AT] + op + 1]):
-        roof = min(roof, w[w[END] + s[s[SUCC_OP] + i]])
+        if w[w[MODE] + s[s[SUCC_OP] + i]] >= 0:
+            roof = min(roof, w[w[END] + s[s[SUCC_OP] + i]])
     low, high = place_of(s, w, line, floor), place_of(s, w, line, roof)
     length, row = w[w[LENGTH] + line], w[ROW] + s[s[LINE_AT] + line]
     near = _below(r, 4)
@@ -524,10 +528,13 @@ def annealed(
         size = chunk if moves is None else min(2000, moves - made)
         accepted += anneal(s, w, state, cost, size, first * exp(share * log(last / first)))
         made += size
-        if s[RESOURCES]:  # what could start sooner does so now, with other units
+        if s[RESOURCES] or s[LONGEST]:  # what could start sooner does so now, with other units
+            kept = w.copy()
             share_units(s, w, np.lexsort((w[w[END] : w[END] + n], w[w[START] : w[START] + n])).astype(np.int64))
-            settle(s, w)
-            cost[0] = total_cost(s, w)
+            if settle(s, w):
+                cost[0] = total_cost(s, w)
+            else:
+                w[:] = kept
         if moves is None and monotonic() - now < 0.02:
             chunk = min(200_000, chunk * 2)
         if cost[0] < best_cost:
