@@ -28,6 +28,7 @@ from solver.scheduling.arrays import (
     LINE_BATCH,
     LINE_PLANT,
     LINE_UNLIMITED,
+    LONGEST,
     MODE_AT,
     MODE_FAMILY,
     MODE_LINE,
@@ -168,7 +169,8 @@ def total_cost(s: Any, w: Any) -> int:
         total += order_cost(s, w, order, w[w[DONE] + order]) - w[W_FLOW] * _begun(s, w, order)
     for op in range(s[OPERATIONS]):
         total += _moved(w, s[OPERATIONS], op, w[w[START] + op], w[w[MODE] + op])
-        if not s[s[LINE_UNLIMITED] + s[s[MODE_LINE] + w[w[MODE] + op]]]:
+        made = w[w[MODE] + op] >= 0
+        if made and not s[s[LINE_UNLIMITED] + s[s[MODE_LINE] + w[w[MODE] + op]]]:
             total += w[W_SETUP] * setup_at(s, w, op)
     return int(total)
 
@@ -222,7 +224,7 @@ def _propagate(s: Any, w: Any, delta: int, limit: int, latest: int) -> int:
     `latest`: the greatest end that is allowed. What waits for itself comes up again and again: that is given up, too.
     """
     # Where units change hands, what waits for itself is too frequent to go through so many.
-    steps, most = 0, min(4 * s[OPERATIONS] + 100, 600 if s[RESOURCES] else NEVER)
+    steps, most = 0, min(4 * s[OPERATIONS] + 100, 600 if s[RESOURCES] or s[LONGEST] else NEVER)
     while w[HEAP_SIZE]:
         op = take_next(w)
         steps += 1
@@ -343,7 +345,8 @@ def _may_join(s: Any, w: Any, op: int, head: int) -> int:
             return 0
     for i in range(s[s[SUCC_AT] + op], s[s[SUCC_AT] + op + 1]):
         after = s[s[SUCC_OP] + i]
-        if w[w[HEAD] + after] == head or w[w[START] + head] >= w[w[END] + after]:
+        late = w[w[MODE] + after] >= 0 and w[w[START] + head] >= w[w[END] + after]
+        if late or w[w[HEAD] + after] == head:
             return 0
     return 1
 
@@ -360,7 +363,8 @@ def _place(s: Any, w: Any, r: Any, op: int, line: int) -> int:
     for i in range(s[s[PRED_AT] + op], s[s[PRED_AT] + op + 1]):
         floor = max(floor, w[w[START] + s[s[PRED_OP] + i]])
     for i in range(s[s[SUCC_AT] + op], s[s[SUCC_AT] + op + 1]):
-        roof = min(roof, w[w[END] + s[s[SUCC_OP] + i]])
+        if w[w[MODE] + s[s[SUCC_OP] + i]] >= 0:
+            roof = min(roof, w[w[END] + s[s[SUCC_OP] + i]])
     low, high = place_of(s, w, line, floor), place_of(s, w, line, roof)
     length, row = w[w[LENGTH] + line], w[ROW] + s[s[LINE_AT] + line]
     near = _below(r, 4)
@@ -861,10 +865,14 @@ class State:
         mode, start, end = (self.w[self.w[k] : self.w[k] + n].copy() for k in (MODE, START, END))
         return mode, start, end
 
-    def sequence(self) -> Words:
-        """The operations by start, then end."""
-        _, start, end = self.columns()
-        return np.lexsort((end, start)).astype(np.int64)
+    def tightened(self, s: Words) -> None:
+        """Share the units anew by the present starts, and time everything again, if that is possible."""
+        kept, (_, start, end) = self.w.copy(), self.columns()
+        share_units(s, self.w, np.lexsort((end, start)).astype(np.int64))
+        if settle(s, self.w):
+            self.cost[0] = total_cost(s, self.w)
+        else:
+            self.w[:] = kept
 
 
 def state_of(
@@ -926,7 +934,7 @@ def annealed(
     `keeping`: no promise that is kept is broken for another one. `focus`: the first so many orders are looked at most
     while they are late. Raises Untimed.
     """
-    state = state_of(arrays, columns, weights, seed, reference, keeping=keeping)
+    s, state = arrays.words, state_of(arrays, columns, weights, seed, reference, keeping=keeping)
     state.w[W_FOCUS] = focus
     best, best_cost = state.columns(), int(state.cost[0])
     first, guided = _heat(arrays, state), not state.w[W_MAKESPAN] and not arrays.words[BESIDE]
@@ -945,10 +953,8 @@ def annealed(
         else:
             accepted += anneal(arrays.words, state.w, state.r, state.cost, size, heat)
         made += size
-        if arrays.words[RESOURCES]:  # what could start sooner does so now, with other units
-            share_units(arrays.words, state.w, state.sequence())
-            settle(arrays.words, state.w)
-            state.cost[0] = total_cost(arrays.words, state.w)
+        if s[RESOURCES] or s[LONGEST]:  # what could start sooner does so now, with other units
+            state.tightened(s)
         if moves is None and monotonic() - now < least:
             chunk = min(200_000, chunk * 2)
         if state.cost[0] < best_cost:
