@@ -337,6 +337,28 @@ class PresetContent(Content):
     choices: Annotated[dict[Code, Answer], Bound(min_length=1)]
 
 
+class NeedAnswerContent(Content):
+    """What somebody needs, and the options and numbers that go with it: wishes, never rules."""
+
+    id: Code
+    name: Text
+    choices: Annotated[dict[Code, Answer], Bound(min_length=1)]
+
+
+class NeedContent(Content):
+    """A question for somebody who does not know the product: one of its own questions (by id), or one about the use."""
+
+    id: Code
+    name: Text | None = None
+    answers: Annotated[tuple[NeedAnswerContent, ...], Bound(max_length=20)] = ()
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> "NeedContent":
+        if (self.name is None) != (not self.answers):
+            raise refusal(N_("a need is one of two kinds"), N_("only the id of a question, or a name with answers"))
+        return self
+
+
 class ProductContent(Content):
     """One product as it is offered. `goals`: how a configuration is completed, the first one by default."""
 
@@ -355,6 +377,7 @@ class ProductContent(Content):
     lookups: Annotated[tuple[LookupContent, ...], Later] = ()
     components: Annotated[tuple[ComponentContent, ...], Later] = ()
     preferences: Annotated[tuple[PreferenceContent, ...], Later] = ()
+    needs: Annotated[tuple[NeedContent, ...], Bound(max_length=20), Later] = ()
 
     def group(self, group_id: str) -> GroupContent:
         """The group of this id; raises KeyError."""

@@ -168,12 +168,17 @@ class Wish:
 
 
 def wishes(content: ProductContent, problem: ConfigurationProblem) -> tuple[Wish, ...]:
-    """Defaults and preferences. The default of a question that is not asked is no wish there."""
+    """Defaults and preferences. The default of a question that is not asked is no wish there.
+
+    Of a group that may stay empty, nothing is wished for unless it has a default.
+    """
     found = []
     for group in content.groups:
+        when = problem.group_by_id[GroupId(group.id)].when
         if group.default is not None:
-            choice = Choose(GroupId(group.id), OptionId(group.default))
-            found.append(Wish(choice, 1, problem.group_by_id[choice.group].when))
+            found.append(Wish(Choose(GroupId(group.id), OptionId(group.default)), 1, when))
+        elif group.minimum == 0:
+            found += (Wish(Choose(GroupId(group.id), OptionId(one.id), False), 1, when) for one in group.options)
     for parameter in content.parameters:
         if parameter.default is not None:
             entry = Enter(ParameterId(parameter.id), parameter.default)

@@ -258,6 +258,7 @@ def product_problems(product: ProductContent) -> Iterator[Finding]:
     yield from _components(product, names)
     yield from _circles(product)
     yield from _presets(product, names)
+    yield from _needs_asked(product, names)
     yield from _preferences(product, names)
 
 
@@ -613,6 +614,18 @@ def _presets(product: ProductContent, names: Names) -> Iterator[Finding]:
     for index, preset in enumerate(product.presets):
         for name, answer in preset.choices.items():
             yield from names.answer(("presets", index, "choices", name), name, answer)
+
+
+def _needs_asked(product: ProductContent, names: Names) -> Iterator[Finding]:
+    yield from _twice(("needs",), "id", (need.id for need in product.needs))
+    asked = [*(group.id for group in product.groups), *(parameter.id for parameter in product.parameters)]
+    for index, need in enumerate(product.needs):
+        if not need.answers and need.id not in asked:
+            yield _unknown(("needs", index, "id"), need.id, asked, N_("a group or parameter: %(known)s"))
+        yield from _twice(("needs", index, "answers"), "id", (answer.id for answer in need.answers))
+        for place, answer in enumerate(need.answers):
+            for name, choice in answer.choices.items():
+                yield from names.answer(("needs", index, "answers", place, "choices", name), name, choice)
 
 
 def _exactly_one(group: GroupContent | OptionGroup) -> bool:

@@ -53,14 +53,16 @@ from solver.configuration.check import answers, is_asked
 from solver.configuration.complete import complete
 from solver.configuration.problem import Choose, Decision, Enter, GroupId, OptionId, ParameterId, Variant
 from solver.configuration.question import Clock
-from solver.scheduling.book import Book, NoRoom
+from solver.scheduling.book import NoRoom
 from solver.scheduling.check import violations
-from solver.scheduling.problem import Placement, Second, WorkOrder
+from solver.scheduling.problem import Second, WorkOrder
+from solver.scheduling.roll import RollingBook
 from solver.scheduling.schedule import Schedule
 
 Show = Callable[..., None]  # what is being done, how much of it is done, of how much
 
-FAMILIES = ("factory", "bicycle", "wardrobe", "pump_station")
+FAMILIES = "families"  # the folder of catalog files: the factory, and what it makes
+FACTORY = "factory.yaml"
 HISTORY = timedelta(hours=30)  # how long the factory has been at work when the demo opens
 SOON_DAYS = 2.2  # mean of the days that most buyers leave until their order is to be started
 MADE = 0.3  # orders that are made already when the demo opens, for each one that is open
@@ -162,9 +164,9 @@ def _company(session: Session, now: datetime) -> int:
     session.add(company)
     session.flush()
     company_id = db.id_of(company)
-    for family in FAMILIES:
-        text = files("catalog").joinpath(f"families/{family}.yaml").read_bytes()
-        load_catalog(session, company_id, text, loaded_at=now)
+    folder = [file for file in files("catalog").joinpath(FAMILIES).iterdir() if file.name.endswith(".yaml")]
+    for file in sorted(folder, key=lambda file: (file.name != FACTORY, file.name)):
+        load_catalog(session, company_id, file.read_bytes(), loaded_at=now)
     return company_id
 
 
@@ -203,7 +205,6 @@ class Drawn:
     pegging_key: str
     forecast: Forecast
     order: WorkOrder
-    placements: tuple[Placement, ...]
     plant: PlantBook
 
 
@@ -313,8 +314,8 @@ def _inserted(session: Session, wanted: Wanted, books: Sequence[PlantBook]) -> D
         order = exploded(wanted.offer, wanted.variant, plant)
         if order is None:
             continue
-        placements = plant.book.quote(order, not_before=Second(-(-second(wanted.release) // 60) * 60))
-        if not isinstance(placements, NoRoom) and (forecast := dated(plant, order, placements, to)) is not None:
+        promise = plant.book.quote(order, not_before=Second(-(-second(wanted.release) // 60) * 60))
+        if not isinstance(promise, NoRoom) and (forecast := dated(plant, order, promise, to)) is not None:
             found.append((forecast, plant))
     if not found:
         raise SeedRefused(f"No plant can make an order that is to start at {wanted.release}.")
@@ -327,10 +328,8 @@ def _inserted(session: Session, wanted: Wanted, books: Sequence[PlantBook]) -> D
         promise=second(forecast.dispatch_at), weight=wanted.priority,
     )
     placements = renamed_placements(forecast.placements, ASKED, number)
-    plant.book.commit(order, placements)
-    return Drawn(
-        wanted, number, draw_number(session, company_id, "SO", year), forecast, order, placements, plant
-    )
+    plant.book.commit(order, placements, forecast.moved)
+    return Drawn(wanted, number, draw_number(session, company_id, "SO", year), forecast, order, plant)
 
 
 def _stand_still(session: Session, plant: Plant, began: datetime, now: datetime) -> None:
@@ -351,7 +350,7 @@ def _stand_still(session: Session, plant: Plant, began: datetime, now: datetime)
     ))
     session.flush()
     rows = read_rows(session, plant.id or 0, now=began)
-    apply_placements(rows, Book(rows.problem, rows.placements).repair())
+    apply_placements(rows, RollingBook(rows.problem, rows.placements).repair())
     session.flush()
 
 
@@ -367,12 +366,14 @@ def _judge(session: Session, plant: Plant, at: datetime) -> None:
 def _store(session: Session, company_id: int, drawn: Sequence[Drawn], books: Sequence[PlantBook]) -> None:
     """Manufacturing orders with their operations, parties, configurations, sales orders."""
     made = [manufacturing_order(one.wanted.offer, one.order, one.forecast, one.pegging_key) for one in drawn]
-    for row, one in zip(made, drawn, strict=True):
+    standing = [tuple(one.plant.book.held(one.order.id).placements.values()) for one in drawn]  # later ones moved some
+    for row, one, placements in zip(made, drawn, standing, strict=True):
         row.created_at = one.wanted.placed_at
+        row.completes_at = instant(max(placement.end for placement in placements))
     _add(session, made)
     operations: list[dict[str, Any]] = []
-    for row, one in zip(made, drawn, strict=True):
-        operations += operation_rows(one.wanted.offer, one.order, one.placements, row, one.plant)
+    for row, one, placements in zip(made, drawn, standing, strict=True):
+        operations += operation_rows(one.wanted.offer, one.order, placements, row, one.plant)
     if operations:
         session.execute(insert(ManufacturingOperation), operations)
     _store_sales(session, company_id, drawn, made)

@@ -12,16 +12,19 @@ import numba
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def kernel(*signatures: str, into_callers: bool = False) -> Callable[[Function], Function]:
+def kernel(
+    *signatures: str, into_callers: bool = False, allocates: bool = False
+) -> Callable[[Function], Function]:
     """Compile at import for these signatures (or load from the cache): no call ever waits for the compiler.
 
     A kernel takes and fills arrays, allocates little, and raises nothing. It runs without the interpreter's lock, so a
     long one does not freeze other threads. Arrays are C-contiguous (`uint8[::1]`). `into_callers`: for a few lines that
     the hottest loops call, where the call itself, which hands on each array in seven words, would cost as much.
+    `allocates`: for a kernel that makes arrays of its own; then each call counts references to its arguments too, with
+    two atomic additions an array, which in small kernels is most of their time. Without it the caller owns all arrays.
     """
-    compiled: Any = numba.njit(
-        list(signatures), cache=True, nogil=True, error_model="numpy", boundscheck=False, forceinline=into_callers
-    )
+    how: dict[str, Any] = {"error_model": "numpy", "boundscheck": False, "forceinline": into_callers, "_nrt": allocates}
+    compiled: Any = numba.njit(list(signatures), cache=True, nogil=True, **how)
     return compiled  # type: ignore[no-any-return]
 
 
@@ -34,7 +37,10 @@ KERNELS = (
     "solver.scheduling.timing",
     "solver.scheduling.rows",
     "solver.scheduling.sequences",
+    "solver.scheduling.trail",
+    "solver.scheduling.room",
     "solver.scheduling.queues",
+    "solver.scheduling.guide",
     "solver.scheduling.dispatch",
     "solver.scheduling.critical",
     "solver.scheduling.anneal",

@@ -47,6 +47,7 @@ WORKPLACES = {
 # What background work and mails are called on the page.
 WORK_WORDS = {
     "optimise": _l("Finding a better schedule"),
+    "remedies": _l("Finding what helps a late order"),
     "order_confirmation": _l("Order confirmation"),
     "quote": _l("Quote"),
 }

@@ -1,8 +1,8 @@
 """Each plant's book in the memory of this process: at which version it is, how it catches up, when it is read anew.
 
-A book follows the plant's events. It is read from the rows when it is too far behind, when an event says more than an
-order (a re-plan, something pushed aside), when the calendar day changes and when the factory itself was changed: a new
-version without an event. Nothing here cannot be thrown away.
+A book follows the plant's events, a new order's with all that it moves. It is read from the rows when it is too far
+behind, when an event says more than that (a re-plan, an overdue operation), when the calendar day changes and when the
+factory itself was changed: a new version without an event. Nothing here cannot be thrown away.
 """
 
 from __future__ import annotations
@@ -53,7 +53,6 @@ from solver.scheduling.problem import (
 )
 
 log = structlog.get_logger()
-Reservations = tuple["PlantBook", list[tuple[WorkOrder, tuple[Placement, ...]]]]
 MOST_EVENTS = 200  # more than this and reading the rows is quicker than replaying
 
 
@@ -73,6 +72,15 @@ class PlantBook:
     day: date
     generation: int  # another number means other facts
     book: Book
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """An order that has got its slots, and where others went to make room for it."""
+
+    order: WorkOrder
+    placements: tuple[Placement, ...]
+    moved: tuple[Placement, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +147,12 @@ def book_under_lock(session: Session, plant: Plant) -> PlantBook:
     What this transaction has itself reserved before is in it, and in no other transaction's book.
     """
     assert plant.id is not None
-    own: dict[int, Reservations] = session.info.get("reserved", {})
+    own: dict[int, tuple[PlantBook, list[Reservation]]] = session.info.get("reserved", {})
     if plant.id in own:
-        base, orders = own[plant.id]
+        base, reservations = own[plant.id]
         book = base.book.copy()
-        for order, placements in orders:
-            book.commit(order, placements)
+        for one in reservations:
+            book.commit(one.order, one.placements, one.moved)
         return replace(base, book=book, version=plant.schedule_version)
     shelf = _shelf()
     kept = shelf.books.get(plant.id)
@@ -153,11 +161,9 @@ def book_under_lock(session: Session, plant: Plant) -> PlantBook:
     return kept
 
 
-def remember_reserved(
-    session: Session, base: PlantBook, order: WorkOrder, placements: tuple[Placement, ...]
-) -> None:
-    """Keep in mind, for this transaction only, that the order has got these placements."""
-    session.info.setdefault("reserved", {}).setdefault(base.plant_id, (base, []))[1].append((order, placements))
+def remember_reserved(session: Session, base: PlantBook, reservation: Reservation) -> None:
+    """Keep in mind, for this transaction only, that the order has got its slots."""
+    session.info.setdefault("reserved", {}).setdefault(base.plant_id, (base, []))[1].append(reservation)
 
 
 # --- catching up ------------------------------------------------------------------------------------------------------
@@ -204,8 +210,9 @@ def _replayed(kept: PlantBook, news: tuple[int, Sequence[ScheduleEvent]]) -> Pla
                 book.commit(
                     work_order_from(event.data["number"], event.data["work_order"]),
                     placements_from(event.data["placements"]),
+                    placements_from(event.data.get("moved", {})),
                 )
-            except Occupied:
+            except (Occupied, KeyError):
                 log.warning("planning.book_differs", plant=kept.plant_id, version=event.version)
                 return None
         elif event.kind == EventKind.PUBLISHED or event.data.get("moved"):
@@ -231,7 +238,8 @@ def plant_book(session: Session, rows: Rows, today: date, kept: PlantBook | None
     return PlantBook(
         company_id=plant.company_id, plant_id=db.id_of(plant), code=plant.code, name=plant.name, zone=plant.zone,
         facts=facts, carriers=_carriers(session, plant), line_ids=rows.line_ids, version=plant.schedule_version,
-        day=today, generation=generation, book=Book(rows.problem, rows.placements),
+        day=today, generation=generation,
+        book=Book(rows.problem, rows.placements, frozen_seconds=60 * plant.frozen_minutes),
     )
 
 

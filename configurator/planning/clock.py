@@ -29,8 +29,8 @@ from configurator.planning.reports import (
     push,
     write_event,
 )
-from solver.scheduling.book import HorizonTooShort
 from solver.scheduling.problem import OperationId
+from solver.scheduling.roll import HorizonTooShort
 
 log = structlog.get_logger()
 _starts_at, _ends_at = col(ManufacturingOperation.starts_at), col(ManufacturingOperation.ends_at)

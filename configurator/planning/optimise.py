@@ -34,9 +34,10 @@ from configurator.planning.records import (
     placements_to_json,
     second,
 )
-from solver.scheduling.book import Book, HorizonTooShort, NoRoom, Occupied
+from solver.scheduling.book import NoRoom, Occupied
 from solver.scheduling.check import violations
 from solver.scheduling.problem import Fixing, OperationId, Placement, SchedulingProblem, WorkOrder, WorkOrderId
+from solver.scheduling.roll import HorizonTooShort, RollingBook
 from solver.scheduling.schedule import Objective, Part, Schedule, evaluate
 from solver.scheduling.search import Progress, search
 
@@ -145,13 +146,19 @@ def optimise(context: JobContext) -> dict[str, Any]:
 
 
 def store_proposal(
-    company_id: int, base: Snapshot, found: Schedule, *, job_id: int | None, actor_id: int | None
+    company_id: int,
+    base: Snapshot,
+    found: Schedule,
+    *,
+    job_id: int | None,
+    actor_id: int | None,
+    chosen: bool = False,
 ) -> dict[str, Any]:
-    """Keep a judged schedule as the plant's one open proposal, if it is better than the present one."""
+    """Keep a judged schedule as the plant's one open proposal, if it is better than the present one or was `chosen`."""
     objective = objective_of(base)
     before, after = (evaluate(base.problem, schedule, base.schedule) for schedule in (base.schedule, found))
     moved = [p for key, p in found.placements.items() if p != base.rows.placements[key]]
-    if objective.value(after) >= objective.value(before) or not moved:
+    if not moved or (objective.value(after) >= objective.value(before) and not chosen):
         return {"proposal_id": None}
     now = utc_now()
     with db.writing() as session:
@@ -259,7 +266,7 @@ def _reinserted(
         if order.id in new and not any(operation.id in problem.fixed for operation in order.operations)
     ]
     gone = {operation.id for order in loose for operation in order.operations}
-    book = Book(problem, {key: placement for key, placement in placements.items() if key not in gone})
+    book = RollingBook(problem, {key: placement for key, placement in placements.items() if key not in gone})
     try:
         book.repair()
         for order in sorted(loose, key=lambda order: (order.promise or order.due, order.id)):

@@ -10,15 +10,22 @@ from threading import Lock
 from time import monotonic
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import insert
-from sqlmodel import Session
+from sqlalchemy import and_, insert
+from sqlmodel import Session, col, select
 
 from catalog.explode import NotMakeable, explode
 from catalog.factory import Plant
 from catalog.offer import Offer
 from configurator import db
 from configurator.errors import DateLost, NoDate
-from configurator.planning.books import PlantBook, book_under_lock, current_books, engine_now, remember_reserved
+from configurator.planning.books import (
+    PlantBook,
+    Reservation,
+    book_under_lock,
+    current_books,
+    engine_now,
+    remember_reserved,
+)
 from configurator.planning.carriers import Delivery, deliver, zone_of
 from configurator.planning.models import (
     EventKind,
@@ -36,7 +43,7 @@ from configurator.planning.records import (
     work_order_to_json,
 )
 from solver.configuration.problem import Variant
-from solver.scheduling.book import NoRoom
+from solver.scheduling.book import NoRoom, Promise
 from solver.scheduling.problem import Placement, Second, WorkOrder
 
 __all__ = ["Destination", "Forecast", "Reserved", "forecast", "forecast_each", "reserve", "zone_of"]
@@ -57,7 +64,8 @@ class Forecast:
     """The earliest date by the present schedule; nothing is held yet.
 
     `completes_at`: end of the last operation. `promise_at`: with the buffer. `dispatch_at`: the carrier's first cut-off
-    at or after it. `arrives_on`: date at the ship-to, `carrier_days` counted in transit.
+    at or after it. `arrives_on`: date at the ship-to, `carrier_days` counted in transit. `moved`: where operations of
+    other orders go to make room, each within its own promise.
     """
 
     plant_id: int
@@ -76,6 +84,7 @@ class Forecast:
     version: int
     work_order: WorkOrder
     placements: tuple[Placement, ...]
+    moved: tuple[Placement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +125,9 @@ def _best(
     found = []
     for plant in books:
         order = exploded(offer, variant, plant)
-        placements = _quoted(plant, order, start) if order is not None else None
-        if order is not None and placements is not None:
-            found.append(dated(plant, order, placements, to))
+        promise = _quoted(plant, order, start) if order is not None else None
+        if order is not None and promise is not None:
+            found.append(dated(plant, order, promise, to))
     known = [f for f in found if f is not None]
     return min(known, key=lambda f: (f.arrives_on, f.completes_at, f.plant_id), default=None)
 
@@ -164,26 +173,57 @@ def reserve(
     session.add(ScheduleEvent(
         company_id=offer.company_id, plant_id=shown.plant_id, version=plant.schedule_version, kind=EventKind.RESERVED,
         actor_id=actor_id,
-        data={"number": number, "work_order": row.work_order, "placements": placements_to_json(placements)},
+        data={
+            "number": number, "work_order": row.work_order, "placements": placements_to_json(placements),
+            "moved": placements_to_json(found.moved),
+        },
     ))
+    _move_others(session, base, found.moved)
     session.flush()
-    remember_reserved(session, base, order, placements)
+    remember_reserved(session, base, Reservation(order, placements, found.moved))
     return Reserved(row.id, replace(found, work_order=order, placements=placements, version=plant.schedule_version))
 
 
 def _still(offer: Offer, variant: Variant, shown: Forecast, plant: PlantBook) -> Forecast:
     """What was shown, if nothing has changed; else the order inserted anew."""
     start = engine_now()
-    if plant.version == shown.version and all(p.start >= start for p in shown.placements):
+    if plant.version == shown.version and all(p.start >= start for p in (*shown.placements, *shown.moved)):
         return shown
     order = exploded(offer, variant, plant)
-    placements = plant.book.quote(order, not_before=start) if order is not None else None
-    if order is None or placements is None or isinstance(placements, NoRoom):
+    promise = plant.book.quote(order, not_before=start) if order is not None else None
+    if order is None or promise is None or isinstance(promise, NoRoom):
         raise NoDate
-    found = dated(plant, order, placements, Destination(shown.country, shown.zone))
+    found = dated(plant, order, promise, Destination(shown.country, shown.zone))
     if found is None:
         raise NoDate
     return found
+
+
+def _move_others(session: Session, plant: PlantBook, moved: Sequence[Placement]) -> None:
+    """Write where operations of other orders go, and when these orders are then complete."""
+    places = {str(placement.operation): placement for placement in moved}
+    numbers = sorted({key.partition("/")[0] for key in places})
+    for first in range(0, len(numbers), 500):
+        query = (
+            select(ManufacturingOperation, ManufacturingOrder)
+            .join(ManufacturingOrder, and_(
+                col(ManufacturingOrder.id) == ManufacturingOperation.order_id,
+                col(ManufacturingOrder.company_id) == plant.company_id,
+            ))
+            .where(ManufacturingOrder.plant_id == plant.plant_id)
+            .where(col(ManufacturingOrder.number).in_(numbers[first : first + 500]))
+            .execution_options(populate_existing=True)
+        )
+        ends: dict[int, datetime] = {}
+        orders: dict[int, ManufacturingOrder] = {}
+        for row, order in session.exec(query).all():
+            if (placement := places.get(f"{order.number}/{row.operation}")) is not None:
+                row.line_id = plant.line_ids[placement.line]
+                row.starts_at, row.ends_at = instant(placement.start), instant(placement.end)
+            orders[row.order_id] = order
+            ends[row.order_id] = max(row.ends_at, ends.get(row.order_id, row.ends_at))
+        for order_id, order in orders.items():
+            order.completes_at = ends[order_id]
 
 
 def manufacturing_order(offer: Offer, order: WorkOrder, found: Forecast, pegging_key: str) -> ManufacturingOrder:
@@ -220,10 +260,10 @@ def operation_rows(
 
 
 def dated(
-    plant: PlantBook, order: WorkOrder, placements: tuple[Placement, ...], to: Destination
+    plant: PlantBook, order: WorkOrder, promise: Promise, to: Destination
 ) -> Forecast | None:
     """Completion, buffer, carrier; None if no carrier goes there."""
-    completes_at = instant(max(placement.end for placement in placements))
+    completes_at = instant(promise.completion)
     promise_at = completes_at + timedelta(minutes=options().buffer_minutes)
     delivery: Delivery | None = deliver(plant.carriers, promise_at, plant.zone, to.country, to.zone)
     if delivery is None:
@@ -234,7 +274,7 @@ def dated(
         dispatch_at=delivery.dispatch_at, arrives_on=delivery.arrives_on, carrier_code=carrier.code,
         carrier_name=carrier.name, carrier_cutoff=carrier.cutoff, carrier_days=carrier.working_days,
         transit_days=carrier.transit_days[to.country], country=to.country, zone=to.zone, version=plant.version,
-        work_order=order, placements=placements,
+        work_order=order, placements=promise.placements, moved=promise.moved,
     )
 
 
@@ -267,7 +307,7 @@ class _Memo(Generic[Value]):
 
 _NOT_MAKEABLE = "not makeable"
 _work_orders: _Memo[WorkOrder | str] = _Memo(4096)
-_quotes: _Memo[tuple[Placement, ...] | NoRoom] = _Memo(8192)
+_quotes: _Memo[Promise | NoRoom] = _Memo(8192)
 
 
 def exploded(offer: Offer, variant: Variant, plant: PlantBook) -> WorkOrder | None:
@@ -291,8 +331,8 @@ def _explode(offer: Offer, variant: Variant, plant: PlantBook) -> WorkOrder | st
         return _NOT_MAKEABLE
 
 
-def _quoted(plant: PlantBook, order: WorkOrder, start: Second) -> tuple[Placement, ...] | None:
-    """The earliest placements by this book; the same work order in the same minute is looked for once."""
+def _quoted(plant: PlantBook, order: WorkOrder, start: Second) -> Promise | None:
+    """The earliest end by this book; the same work order in the same minute is looked for once."""
     key = (plant.generation, plant.version, plant.day, order, start)
     kept = _quotes.get(key)
     if kept is None:

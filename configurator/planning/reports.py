@@ -29,9 +29,9 @@ from configurator.planning.models import (
     move,
 )
 from configurator.planning.records import instant, placements_to_json, second
-from solver.scheduling.book import Book, HorizonTooShort
 from solver.scheduling.calendar import Calendar
 from solver.scheduling.problem import OperationId, Placement
+from solver.scheduling.roll import HorizonTooShort, RollingBook
 
 
 class FloorRefusal(DomainError):
@@ -278,7 +278,7 @@ def push(session: Session, plant: Plant, at: datetime, changes: Changes, *, reta
     """
     session.flush()
     rows = read_rows(session, plant.id or 0, now=at)
-    book = Book(rows.problem, rows.placements)
+    book = RollingBook(rows.problem, rows.placements)
     running = [
         key for key, row in rows.operations.items() if row.state == OperationState.STARTED and row.ends_at < at
     ]

@@ -19,10 +19,13 @@ from configurator.errors import DomainError
 from configurator.i18n import clock, number, text_of
 from configurator.jobs import JobState, request_cancel
 from configurator.planning import board, optimise, searches
+from configurator.planning import why as reasons
 from configurator.planning.board import Lateness, PauseKind
 from configurator.planning.models import OperationState, OrderState
 from configurator.planning.options import options
 from configurator.planning.progress import progress
+from solver.scheduling.remedies import Kind
+from solver.scheduling.why import Reason
 
 bp = Blueprint("planning", __name__, url_prefix="/planning")
 
@@ -60,6 +63,28 @@ def lateness_word(lateness: Lateness) -> str:
     }[lateness]
 
 
+def reason_word(reason: Reason) -> str:
+    """What a piece of an order's way is spent on, in words."""
+    return {
+        Reason.WORK: _("It is made"), Reason.PAUSED: _("Paused while the line is closed"),
+        Reason.WAIT: _("Has to rest"), Reason.TRANSPORT: _("On its way between plants"),
+        Reason.PAST: _("Already gone by"), Reason.MATERIAL: _("Waits for material"),
+        Reason.RESOURCE: _("Tool or people are busy"), Reason.SEQUENCE: _("Others pass first"),
+        Reason.MAXIMUM_WAIT: _("Held back for its next operation"), Reason.LINE: _("The line makes other orders"),
+        Reason.SETUP: _("The line is set up"), Reason.CLOSED: _("The line is closed"),
+        Reason.BATCH: _("Waits for its batch"), Reason.PIN: _("Fixed by hand or frozen"),
+        Reason.FREE: _("Could start earlier"),
+    }[reason]
+
+
+def remedy_word(kind: Kind) -> str:
+    """A kind of remedy in words."""
+    return {
+        Kind.MOVE: _("Move operations"), Kind.PRECEDENCE: _("Let it go first"), Kind.OVERTIME: _("Overtime"),
+        Kind.EXPEDITE: _("Get material sooner"), Kind.UNPIN: _("Unpin"), Kind.ELSEWHERE: _("Make it elsewhere"),
+    }[kind]
+
+
 def duration(span: timedelta) -> str:
     """A span of time in its two largest units, without a sign."""
     minutes = round(abs(span.total_seconds()) / 60)
@@ -84,7 +109,7 @@ def _planning_words() -> dict[str, Any]:
         "duration": duration, "seconds": lambda span: duration(timedelta(seconds=span)), "figure": number,
         "reports_itself": options().reports_itself, "board_url": _board_url, "day_of": _day_of,
         "last_day": lambda ends_at: ends_at - timedelta(seconds=1), "local_iso": _local_iso, "offset": _offset,
-        "line_rows": _line_rows,
+        "line_rows": _line_rows, "reason_word": reason_word, "remedy_word": remedy_word, "rates": reasons.RATES,
     }
 
 
@@ -237,6 +262,64 @@ def order(order_id: int) -> ResponseReturnValue:
     lateness = board.lateness_of(found.actual_at or found.forecast_at, found.due_at, found.dispatch_at)
     template = "planning/_order.html" if partial else "planning/order.html"
     return render_template(template, order=found, lateness=lateness)
+
+
+@bp.get("/orders/<int:order_id>/why")
+@requires(Role.PLANNER)
+def why(order_id: int) -> ResponseReturnValue:
+    """What an order's time is spent on, and what would help it: a part of its page, or a page of its own."""
+    with db.reading() as session:
+        found = reasons.why(session, company_id(), order_id)
+        search = reasons.latest_search(session, company_id(), order_id)
+    template = "planning/_why.html" if request.headers.get("HX-Request") else "planning/why.html"
+    return render_template(template, why=found, search=search, order_id=order_id)
+
+
+@bp.post("/orders/<int:order_id>/remedies")
+@requires(Role.PLANNER)
+def seek(order_id: int) -> ResponseReturnValue:
+    """Start a search for what would help an order."""
+    job_id = reasons.request_remedies(company_id(), order_id, actor_id=current_user.id)
+    if request.headers.get("HX-Request"):
+        return remedies(job_id)
+    return redirect(url_for(".why", order_id=order_id, _anchor="remedies"))
+
+
+@bp.get("/remedies/<int:job_id>")
+@requires(Role.PLANNER)
+def remedies(job_id: int) -> ResponseReturnValue:
+    """How far such a search is; asks again by itself until it has ended."""
+    with db.reading() as session:
+        found = reasons.remedy_search(session, company_id(), job_id)
+    return render_template("planning/_remedies.html", search=found, order_id=found.order_id)
+
+
+@bp.post("/remedies/<int:job_id>/cancel")
+@requires(Role.PLANNER)
+def end_remedies(job_id: int) -> ResponseReturnValue:
+    """End it; what it has found so far is kept."""
+    with db.writing() as session:
+        order_id = reasons.remedy_search(session, company_id(), job_id).order_id
+        request_cancel(session, company_id(), job_id)
+    if request.headers.get("HX-Request"):
+        return remedies(job_id)
+    return redirect(url_for(".why", order_id=order_id, _anchor="remedies"))
+
+
+@bp.post("/remedies/<int:job_id>/<int:position>/propose")
+@requires(Role.PLANNER)
+def propose(job_id: int, position: int) -> ResponseReturnValue:
+    """Make a remedy a proposal, to compare and publish."""
+    try:
+        proposal_id = reasons.propose(company_id(), job_id, position, actor_id=current_user.id)
+    except DomainError as error:
+        if error.status == 404:
+            raise
+        flash(error.message(), "error")
+        with db.reading() as session:
+            order_id = reasons.remedy_search(session, company_id(), job_id).order_id
+        return redirect(url_for(".why", order_id=order_id, _anchor="remedies"))
+    return redirect(url_for(".proposal", proposal_id=proposal_id))
 
 
 @bp.get("/find")

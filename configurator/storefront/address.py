@@ -14,6 +14,9 @@ from solver.configuration.problem import Decision
 SHIP_TO = "ship-to"
 STEP_BACK = "step-back"
 REVISED_QUOTE = "quote-id"
+COMPARED = "compare-with"
+_APART = "|"  # between two configurations that are compared
+MOST_BESIDE = 3  # configurations that are kept beside the present one
 _NOT_CHOICES = frozenset({TEXTS_TOKEN, "lang"})
 
 
@@ -25,6 +28,7 @@ class Address:
     ----------
     choices: what each group or parameter is given, as `sales.configurations.query_of` writes it, oldest first
     before: what the last step changed: name -> what was there before ("" if nothing)
+    beside: other configurations that were kept to compare, each as `compact` writes it
     """
 
     product: str
@@ -33,6 +37,7 @@ class Address:
     token: str = ""
     before: tuple[tuple[str, str], ...] = ()
     quote_id: str = ""
+    beside: tuple[str, ...] = ()
 
     def choose(self, group: str, option: str) -> Address:
         """The address after this option was chosen in a group of exactly one."""
@@ -93,6 +98,12 @@ class Address:
         typed = ((TEXTS_TOKEN, self.token),) if self.token else ()
         return replace(empty, token="", before=(*empty.before, *typed))
 
+    def keeping(self, most: int) -> Address:
+        """The address that keeps the present configuration to compare it later; the oldest of too many goes."""
+        kept = compact(self.choices)
+        others = tuple(other for other in self.beside if other != kept)
+        return replace(self, beside=(*others, kept)[-most:])
+
     def query(self) -> str:
         """The query, ready for an `href` once `&` is escaped."""
         pairs = [*self.choices.items(), *self.rest()]
@@ -107,6 +118,8 @@ class Address:
             pairs.append((TEXTS_TOKEN, self.token))
         if self.quote_id:
             pairs.append((REVISED_QUOTE, self.quote_id))
+        if self.beside:
+            pairs.append((COMPARED, _APART.join(self.beside)))
         if self.before:
             pairs.append((STEP_BACK, step_back(self.before)))
         return pairs
@@ -116,6 +129,21 @@ class Address:
         if value:
             choices[name] = value
         return replace(self, choices=choices, before=((name, self.choices.get(name, "")),))
+
+
+def compact(choices: Mapping[str, str]) -> str:
+    """Choices as one value of an address: `gears:hub_8;height:25`."""
+    return step_back(choices.items())
+
+
+def from_compact(text: str) -> dict[str, str]:
+    """The choices that `compact` wrote; nobody has judged them yet."""
+    return dict(part.split(":", 1) for part in text.split(";") if ":" in part)
+
+
+def read_compared(text: str, most: int) -> tuple[str, ...]:
+    """The configurations of a value of the address, the newest of too many."""
+    return tuple(dict.fromkeys(part[:2000] for part in text.split(_APART) if part))[-most:]
 
 
 def step_back(before: Iterable[tuple[str, str]]) -> str:
@@ -145,6 +173,7 @@ def read_address(offer: Offer, query: Mapping[str, str], *, countries: tuple[str
         token=query.get(TEXTS_TOKEN, "")[:40],
         before=_read_step_back(offer, query.get(STEP_BACK, "")),
         quote_id=quote_id if (quote_id := query.get(REVISED_QUOTE, "")).isdigit() else "",
+        beside=read_compared(query.get(COMPARED, ""), MOST_BESIDE),
     )
     return Reading(address, selection.decisions, tuple(name[:60] for name in gone[:5]))
 

@@ -21,7 +21,7 @@ from catalog.products import GroupContent, ParameterContent, TextContent
 from catalog.state import preset_decisions, text_limits
 from configurator.i18n import day, language, money, number
 from configurator.sales.configurations import query_of
-from configurator.storefront.address import SHIP_TO, STEP_BACK, Address
+from configurator.storefront.address import MOST_BESIDE, SHIP_TO, STEP_BACK, Address
 from configurator.storefront.drawings import draw
 from configurator.storefront.hints import Difference, Pair
 from configurator.storefront.service import Click, Hints, RepairOffer, countries, hints, preset_price, text_allowed
@@ -207,6 +207,10 @@ class Page:
     spoken: str
     arrives_on: str
     waiting: bool
+    start: Markup
+    keep: Markup
+    compare: Markup | None
+    kept: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +308,10 @@ def page_of(
         spoken=". ".join((_("Total %(price)s", price=total), _("Delivery %(date)s", date=arrives), left_words)),
         arrives_on=_iso(answered),
         waiting=bool(hinted.waiting),
+        start=href(f"{path}/start", address),
+        keep=href(path, address.keeping(MOST_BESIDE)),
+        compare=href(f"{path}/compare", address) if address.beside else None,
+        kept=len(address.beside),
     )
 
 
@@ -380,7 +388,8 @@ def _pairs(address: Address) -> list[tuple[str, str]]:
     return [*address.choices.items(), *address.rest()]
 
 
-def _list(names: Iterable[str], lang: str) -> str:
+def joined(names: Iterable[str], lang: str) -> str:
+    """Names one after the other, as the language separates them."""
     return ("、" if lang == "zh" else ", ").join(names)
 
 
@@ -445,7 +454,7 @@ class _Words:
             everything = [question for part in parts for question in part.questions]
             yield StepView(
                 step.id, self.text(step.name), parts, sum(q.open for q in everything),
-                _list((q.answer for q in everything if q.answer), self.lang), _list(unasked[step.id], self.lang),
+                joined((q.answer for q in everything if q.answer), self.lang), joined(unasked[step.id], self.lang),
             )
 
     def is_asked(self, when: Expression | None) -> bool:
@@ -479,7 +488,7 @@ class _Words:
         )
         swatches = all(option.swatch for option in group.options)
         taken = [card for card in cards if card.state in ("chosen", "implied", "suggested")]
-        answer = _list((card.name for card in taken), self.lang)
+        answer = joined((card.name for card in taken), self.lang)
         # A group of several is never settled by the rules alone: it is answered once the buyer has touched it.
         left_open = group_id in self.open_questions and (
             exactly_one or (group.minimum > 0 and group.id not in self.address.choices)
@@ -512,34 +521,54 @@ class _Words:
                 if difference.gross_minor:
                     price = _difference(difference.gross_minor, total.currency, total.exponent, self.locale)
                 if difference.also or difference.numbers:
-                    also = _("with %(options)s", options=self.changed(difference))
+                    also = _("with %(options)s", options=self.changed(difference, group.id))
                 if pair in self.hinted.dates:
                     later = _date_words(self.hinted.dates[pair], self.answered)  # type: ignore[index]
                 else:
                     waiting = True
         elif state is OptionState.EXCLUDED:
-            names = _list(map(self.option_name, self.hinted.excluded.get(pair, ())), self.lang)  # type: ignore[call-overload]
+            names = joined(map(self.option_name, self.hinted.excluded.get(pair, ())), self.lang)  # type: ignore[call-overload]
             note = _("not with %(options)s", options=names) if names else _("not with your other choices")
         elif state is OptionState.IMPLIED:
-            names = _list(map(self.option_name, self.hinted.implied.get(pair, ())), self.lang)  # type: ignore[call-overload]
+            names = joined(map(self.option_name, self.hinted.implied.get(pair, ())), self.lang)  # type: ignore[call-overload]
             note = _("because of %(options)s", options=names) if names else self.state_words["implied"]
         return Card(
             f"o-{group.id}-{option.id}", link, shown, self.text(option.name), self.text(option.benefit),
             option.swatch or "", price, note, also, self.state_words.get(shown, ""), later, waiting,
         )
 
-    def changed(self, difference: Difference) -> str:
-        """What else an option would change, the first of it by name."""
-        product = self.offer.product
-        names = [self.option_name(pair) for pair in difference.also]
+    def changed(self, difference: Difference, group: str) -> str:
+        """What else an option of this group would change, the first of it by name."""
+        names = []
+        for other, option in difference.also:
+            asked = self.question_beside(other, group)
+            names.append(f"{asked} {self.option_name((other, option))}".lstrip())
         for name, value in difference.numbers:
-            parameter = product.parameter(name)
             if value in self.offer.problem.parameter_by_id[name].asked:
-                names.append(f"{self.text(parameter.name)} {number(value)} {unit_in(parameter.unit, self.lang)}")
+                names.append(self.number_beside(self.offer.product.parameter(name), value, group))
         if len(names) > SHOWN_CHANGES + 1:
             more = _("%(num)s more", num=len(names) - SHOWN_CHANGES)
             names = [*names[:SHOWN_CHANGES], more]
-        return _list(names, self.lang)
+        return joined(names, self.lang)
+
+    def question_beside(self, name: str, group: str) -> str:
+        """The name of an instance's question, without the instance where the group is one of it; else nothing."""
+        place = self.places.get(name)
+        if place is None:
+            return ""
+        if place is self.places.get(group):
+            return self.text(place.questions[name])
+        return self.text(self.offer.product.group(name).name)
+
+    def number_beside(self, parameter: ParameterContent, value: int, group: str) -> str:
+        """A number in words: `5 shelves` speaks for itself, millimetres do not."""
+        said = f"{number(value)} {unit_in(parameter.unit, self.lang)}"
+        place = self.places.get(parameter.id)
+        own = place is not None and place is self.places.get(group)
+        if isinstance(parameter.unit, Text) and (own or place is None):
+            return said
+        name = place.questions[parameter.id] if own and place is not None else parameter.name
+        return f"{self.text(name)} {said}"
 
     def number(self, parameter: ParameterContent) -> NumberQuestion:
         parameter_id = ParameterId(parameter.id)
@@ -550,7 +579,7 @@ class _Words:
         spans = tuple(span for span in self.answered.domains.numbers[parameter_id] if span[0] in asked)
         unit = unit_in(parameter.unit, self.lang)
         value = int(entered) if entered is not None else standing
-        said_spans = _list((_span(*span) for span in spans), self.lang)
+        said_spans = joined((_span(*span) for span in spans), self.lang)
         steps = []
         for target in (_below(spans, value), _above(spans, value)):
             if target is not None:
@@ -676,6 +705,6 @@ def _also(
         names = {option.id: getattr(option.name, lang) for option in group.options}
         yield (
             getattr(group.name, lang),
-            _list((names[o] for o in names if o in old.chosen[group_id]), lang),
-            _list((names[o] for o in names if o in new.chosen[group_id]), lang),
+            joined((names[o] for o in names if o in old.chosen[group_id]), lang),
+            joined((names[o] for o in names if o in new.chosen[group_id]), lang),
         )

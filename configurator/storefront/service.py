@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from types import MappingProxyType
 
 from flask_babel import lazy_gettext as _l
 from sqlmodel import col, select
@@ -32,6 +33,7 @@ from solver.configuration.complete import complete
 from solver.configuration.explain import Conflict, Conflicting, Repair
 from solver.configuration.problem import Choose, ConfigurationProblem, Decision, Enter, Variant
 from solver.configuration.question import Clock, Interval, OutOfTime
+from solver.configuration.rules import Expression
 from solver.configuration.session import OptionState, Session, ValidDomains, valid_domains
 
 WISH_TURNS = 3  # completions of one, at most, until its wishes are those of its own answers
@@ -261,10 +263,7 @@ def _only_unasked(offer: Offer, repair: Repair) -> bool:
     found = answers(offer.problem, standing_completion(offer, repair.decisions, {}))
     for change in repair.changes:
         old = change.old
-        if isinstance(old, Choose):
-            when = offer.problem.group_by_id[old.group].when
-        else:
-            when = offer.problem.parameter_by_id[old.parameter].when
+        when = condition_of_question(offer.problem, old)
         if when is None or is_asked(when, found):
             return False
     return True
@@ -291,30 +290,55 @@ def _offered(
     return RepairOffer(repair, standing, price, date_of(offer, standing, country, now=now))
 
 
-def standing_completion(offer: Offer, decisions: tuple[Decision, ...], texts: Mapping[str, str]) -> Variant:
-    """The decisions completed by the product's defaults, then as cheaply as can be, with the texts it may carry."""
+def standing_completion(
+    offer: Offer, decisions: tuple[Decision, ...], texts: Mapping[str, str], *,
+    wishes: Mapping[Decision, int] = MappingProxyType({}),
+) -> Variant:
+    """The decisions completed by the product's defaults, then as cheaply as can be, with the texts it may carry.
+
+    `wishes`: with their weights, beside the defaults.
+    """
     try:
-        variant = _as_wished(offer, decisions)
+        variant = _as_wished(offer, decisions, wishes)
     except OutOfTime as error:
         raise TooManyQuestions from error
     return replace(variant, texts=usable_texts(offer, variant, texts)) if texts else variant
 
 
-def _as_wished(offer: Offer, decisions: tuple[Decision, ...]) -> Variant:
+def _as_wished(offer: Offer, decisions: tuple[Decision, ...], wishes: Mapping[Decision, int]) -> Variant:
     """A completion by what is wished everywhere, then by what is wished in what came out, until nothing new is.
 
     A wish that depends on other answers never changes these answers, and no question is asked for its default's sake.
     """
     found = index_of(offer).wishes
-    prefer = wished_in(found, None)
+    conditions = {wish: condition_of_question(offer.problem, wish) for wish in wishes}
+    always = {wish: weight for wish, weight in wishes.items() if conditions[wish] is None}
+    prefer = {**wished_in(found, None), **always}
     measured = _measured(offer, decisions)
     for _turn in range(WISH_TURNS):
         variant = complete(offer.compiled, measured, prefer=prefer, costs=_costs(offer))
-        wished = wished_in(found, answers(offer.problem, variant))
-        if wished == prefer:
+        asked = answers(offer.problem, variant)
+        wished = {**wished_in(found, asked), **{w: n for w, n in wishes.items() if is_asked(conditions[w], asked)}}
+        # What has all that is wished more, and nothing that is wished less, is still the best.
+        changed = [wish for wish in wished.keys() | prefer.keys() if wished.get(wish, 0) != prefer.get(wish, 0)]
+        if all(decided_by(variant, wish) == (wished.get(wish, 0) > prefer.get(wish, 0)) for wish in changed):
             break
         prefer = wished
     return variant
+
+
+def decided_by(variant: Variant, decision: Decision) -> bool:
+    """Whether a variant has what a decision says."""
+    if isinstance(decision, Choose):
+        return (decision.option in variant.chosen.get(decision.group, ())) == decision.chosen
+    return variant.numbers.get(decision.parameter) == decision.value
+
+
+def condition_of_question(problem: ConfigurationProblem, decision: Decision) -> Expression | None:
+    """Where the question that a decision answers is asked; None: in every variant."""
+    if isinstance(decision, Choose):
+        return problem.group_by_id[decision.group].when
+    return problem.parameter_by_id[decision.parameter].when
 
 
 def _measured(offer: Offer, decisions: tuple[Decision, ...]) -> tuple[Decision, ...]:

@@ -21,11 +21,13 @@ from configurator.sales.configurations import query_of, selection_from_query
 from configurator.sales.orders import earlier_order, order_by_token, place_order
 from configurator.sales.quotes import quote_by_token
 from configurator.storefront import service
-from configurator.storefront.address import SHIP_TO, Reading, read_address
+from configurator.storefront.address import SHIP_TO, Reading, from_compact, read_address
+from configurator.storefront.columns import budget_of, currency_symbol, day_of, needs_of, table_of
 from configurator.storefront.drawings import draw
 from configurator.storefront.forms import CheckoutForm
-from configurator.storefront.present import country_name, dates_of, page_of
+from configurator.storefront.present import country_name, dates_of, joined, page_of, said
 from configurator.storefront.service import Checkout, Click
+from configurator.storefront.start import Wanted, compared, suggest
 
 bp = Blueprint("storefront", __name__)
 
@@ -71,6 +73,52 @@ def dates(product: str) -> ResponseReturnValue:
     """The date differences that a click did not wait for."""
     offer, reading = _read(product)
     return render_template("storefront/_dates.html", dates=dates_of(_click(offer, reading), dates_seconds=DATES_LATER))
+
+
+@bp.get("/products/<product>/start")
+@public
+def start(product: str) -> ResponseReturnValue:
+    """Complete configurations by need, budget and date, side by side."""
+    offer, reading = _read(product)
+    query = request.args.to_dict()
+    wanted = Wanted(
+        reading.decisions,
+        {name.removeprefix("need-"): value for name, value in query.items() if name.startswith("need-")},
+        budget_of(query.get("budget-most", ""), offer.prices.exponent), day_of(query.get("arrives-by", "")),
+    )
+    suggested = suggest(offer, wanted, reading.address.country) if "find-start" in query else None
+    path, lang = url_for(".configure", product=product), language()
+    table = None
+    if suggested is not None and (columns := suggested.columns or suggested.beside):
+        empty = replace(reading.address, choices={}, before=())
+        table = table_of(offer, columns, empty, path, lang, wanted)
+    asked = needs_of(offer, query, lang)
+    kept = {name: value for name, value in reading.address.choices.items() if name not in {need.id for need in asked}}
+    words = [said(offer, d, lang) for d in selection_from_query(offer, kept, {})[0].decisions]
+    return render_template(
+        "storefront/start.html", offer=offer, table=table, suggested=suggested, path=path, query=query,
+        needs=asked, kept=kept.items(), words=joined((f"{name}: {answer}" for name, answer in words), lang),
+        country=reading.address.country, currency=currency_symbol(offer.prices.currency),
+        countries=[(code, country_name(code)) for code in service.countries(offer)],
+    )
+
+
+@bp.get("/products/<product>/compare")
+@public
+def compare(product: str) -> ResponseReturnValue:
+    """The present configuration and those that were kept, side by side."""
+    offer, reading = _read(product)
+    several = [reading.decisions] if reading.address.choices else []
+    several = [
+        *(selection_from_query(offer, from_compact(kept), {})[0].decisions for kept in reading.address.beside), *several
+    ]
+    columns = compared(offer, tuple(dict.fromkeys(several)), reading.address.country)
+    path, lang = url_for(".configure", product=product), language()
+    table = table_of(offer, columns, reading.address, path, lang) if columns else None
+    return render_template(
+        "storefront/compare.html", offer=offer, table=table, path=path, back=f"{path}?{reading.address.query()}",
+        lost=len(dict.fromkeys(several)) - len(columns),
+    )
 
 
 @bp.post("/products/<product>/texts")

@@ -783,6 +783,9 @@ class Graph:
         touched: list[list[int]] = [[] for _ in range(items)]
         touched_at: list[list[int]] = [[] for _ in range(items)]
         fed: list[list[int]] = [[] for _ in range(items)]
+        plain: list[int] = []  # what defines no node and reads none but numbers
+        reading: list[int] = []
+        defining: list[int] = []
         pure: list[int] = []
         tables: list[int] = []
         scopes: list[list[int]] = []
@@ -834,14 +837,27 @@ class Graph:
                     defined = arguments[0]
             scope = list(dict.fromkeys(scope))
             scopes.append(scope)
+            is_pure = pure[-1:] == [place]
             if defined >= 0:
                 of_node[defined] = scope
+                defining.append(place)
+            elif is_pure or kind in (passes.CLAUSE, passes.COUNT, passes.TABLE):
+                plain.append(place)
+            else:
+                reading.append(place)
             for item in scope:
                 if defined >= 0:
                     fed[item].append(place)
                 else:
                     touched[item].append(place)
-                    touched_at[item].append(amounts_at[item] if pure[-1:] == [place] else -1)
+                    touched_at[item].append(amounts_at[item] if is_pure else -1)
+        last = set(reading)
+        split: list[int] = []
+        for item, found in enumerate(touched):
+            order = sorted(range(len(found)), key=lambda one: found[one] in last)
+            touched[item] = [found[one] for one in order]
+            touched_at[item] = [touched_at[item][one] for one in order]
+            split.append(sum(place not in last for place in found))
         for first, entries in (
             (passes.ON_REMOVED, removed),
             (passes.ON_FIXED, fixed),
@@ -851,8 +867,11 @@ class Graph:
             (passes.TOUCHED_AT, touched_at),
             (passes.FED, fed),
             (passes.SCOPE, scopes),
+            (passes.JUDGED, [plain, defining, reading]),
         ):
             sections.add_lists(first, entries)
+        begins = sections.begins[passes.TOUCHED]
+        sections.add(passes.READING, begins[:-1] + np.array(split, dtype=np.int64))
         only_sums = set(pure)
         slack = [not fed[variable] and only_sums.issuperset(touched[variable]) for variable in range(variables)]
         sections.add(passes.SLACK, slack)
@@ -902,6 +921,7 @@ class Graph:
             (passes.POINT_HIGH, nodes),
             (passes.STACK, 4 * depth),
             (passes.AMOUNT, constraints),
+            (passes.SAVED, 6 * len(defining)),
             (passes.OBJECTIVE, passes.OBJECTIVES_MOST * (literals + 2 * numbers)),
             (passes.OBJECTIVE_LIMIT, passes.OBJECTIVES_MOST),
         ):
@@ -931,6 +951,7 @@ class _Sections:
         self.head = [0] * passes.HEADER
         self.parts: list[NDArray[np.int64]] = []
         self.offsets: dict[int, int] = {}
+        self.begins: dict[int, NDArray[np.int64]] = {}  # of lists
         self._at = passes.HEADER
 
     def add(self, offset: int, entries: Sequence[int] | NDArray[np.int64]) -> None:
@@ -944,6 +965,7 @@ class _Sections:
         begin = self._at + len(lists) + 1
         starts = np.concatenate([[0], np.cumsum([len(one) for one in lists])]).astype(np.int64) + begin
         flat = [entry for one in lists for entry in one]
+        self.begins[offset] = starts
         self.add(offset, np.concatenate([starts, np.asarray(flat, dtype=np.int64)]))
 
     def array(self) -> NDArray[np.int64]:

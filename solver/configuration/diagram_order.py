@@ -78,7 +78,7 @@ def annealed(scopes: Scopes, starts: Sequence[Places], weight: float, seed: int 
     return order
 
 
-@kernel("float64(int64[::1], int64[::1], int64[::1], float64[::1], float64)")
+@kernel("float64(int64[::1], int64[::1], int64[::1], float64[::1], float64)", allocates=True)
 def _width(place: Places, flat: Places, bounds: Places, bits: Any, weight: float) -> Any:
     """The binary logarithm of the sum over all levels of 2 ** (weight * bits of the variables needed below)."""
     size = len(place)
@@ -115,7 +115,8 @@ def _move(order: Places, place: Places, before: int, after: int) -> None:
 
 
 @kernel(
-    "void(int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], float64[::1], float64, int64, int64)"
+    "void(int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], float64[::1], float64, int64, int64)",
+    allocates=True,
 )
 def _anneal(
     order: Places,

@@ -31,7 +31,7 @@ _F: Final = "Array(uint8, 1, 'C', True)"
 _DIAGRAM: Final = f"int64, {_I}, {_I}, {_I}, {_I}, {_L}"
 
 
-@kernel(f"boolean({_DIAGRAM}, {_I}, {_F}, {_F}, {_F}, uint8[::1])")
+@kernel(f"boolean({_DIAGRAM}, {_I}, {_F}, {_F}, {_F}, uint8[::1])", allocates=True)
 def domains(
     root: int,
     level: Ints,
@@ -145,7 +145,8 @@ def shortest(
 
 
 @kernel(
-    f"void({_DIAGRAM}, {_F}, {_F}, {_L}, {_L}, int64[::1], int32[::1], int64[::1], int32[::1])"
+    f"void({_DIAGRAM}, {_F}, {_F}, {_L}, {_L}, int64[::1], int32[::1], int64[::1], int32[::1])",
+    allocates=True,
 )
 def through(
     root: int,
@@ -246,7 +247,7 @@ def through(
                     via[x] = by[0, at]
 
 
-@kernel(f"void({_DIAGRAM}, {_I}, {_I}, int32[::1])")
+@kernel(f"void({_DIAGRAM}, {_I}, {_I}, int32[::1])", allocates=True)
 def walk(
     root: int, level: Ints, first: Ints, child: Ints, literal: Ints, start: Longs, best: Ints, pick: Ints, values: Ints
 ) -> None:
@@ -259,7 +260,7 @@ def walk(
         node = np.int64(child[best[node]])
 
 
-@kernel(f"void({_DIAGRAM}, {_I}, {_I}, {_I}, {_I}, {_I}, {_L}, int32[:, ::1])")
+@kernel(f"void({_DIAGRAM}, {_I}, {_I}, {_I}, {_I}, {_I}, {_L}, int32[:, ::1])", allocates=True)
 def walks_through(
     root: int,
     level: Ints,
@@ -428,7 +429,8 @@ def totals(
 
 @kernel(
     f"int64({_DIAGRAM}, {_F}, int64[:, ::1], int64[:, ::1], int64[::1], int64, int64, int64, int64, int64, int64,"
-    " int32[::1], int64[::1])"
+    " int32[::1], int64[::1])",
+    allocates=True,
 )
 def cheapest(
     root: int,

@@ -273,7 +273,7 @@ def _sift(
             break
 
 
-@kernel(f"void(int64, int32[::1], int32[::1], int32[::1], {_STATE})")
+@kernel(f"void(int64, int32[::1], int32[::1], int32[::1], {_STATE})", allocates=True)
 def _load(
     used: int,
     level: Ints,

@@ -224,7 +224,7 @@ def _clause(
     return np.int64(below)
 
 
-@kernel(f"int64(int32[::1], int32[::1], int64, int64, int32[::1], int32[::1], {_STORE})")
+@kernel(f"int64(int32[::1], int32[::1], int64, int64, int32[::1], int32[::1], {_STORE})", allocates=True)
 def _count(
     levels: Ints,
     values: Ints,
@@ -255,7 +255,7 @@ def _count(
     return np.int64(below[0])
 
 
-@kernel(f"int64(int32[::1], int32[:, ::1], int32[::1], int32[::1], {_STORE})")
+@kernel(f"int64(int32[::1], int32[:, ::1], int32[::1], int32[::1], {_STORE})", allocates=True)
 def _table(
     levels: Ints,
     rows: Ints,
@@ -330,7 +330,10 @@ def _compact(level: Ints, edge: Ints, child: Ints, used: int, roots: Ints, place
     return kept
 
 
-@kernel("int64(int32[::1], int32[::1], int32[::1], int64, int64, int64, int32[::1], int32[::1], int32[::1])")
+@kernel(
+    "int64(int32[::1], int32[::1], int32[::1], int64, int64, int64, int32[::1], int32[::1], int32[::1])",
+    allocates=True,
+)
 def _extract(
     level: Ints, edge: Ints, child: Ints, root: int, levels: int, used: int, place: Ints, order: Ints, count: Ints
 ) -> Any:

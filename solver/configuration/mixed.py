@@ -7,7 +7,6 @@ left to `fallback`, if there is one, and else stays open.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -51,7 +50,8 @@ _COST: Final = 1 << 45  # of an assignment
 ANY: Final = 1 << 62  # a number that is not entered
 
 Words = NDArray[np.int64]
-Pair = tuple[int, int]
+Pair = list[int]  # from, to
+Known = tuple[NDArray[np.int32], Words]  # literals and numbers of assignments
 Fallback = Callable[[Question, Flags, Clock], Assignment | None]  # may raise OutOfTime
 
 
@@ -168,7 +168,8 @@ class Mixed:
         key = b"".join((allowed.tobytes(), asked.tobytes(), entered.tobytes()))
         with self._lock:
             begun = self._begun.pop(key, None) or _Begun.of(len(allowed))
-        if not self._settle(question, allowed, asked, entered, begun, clock):
+        known = self._settle(question, allowed, asked, entered, begun, clock)
+        if known is None:
             return None
         valid, closed = begun.valid, begun.closed & (STRICT | RELEASED)
         strict = (allowed != 0) & ((valid | closed) & 1 == 0)
@@ -187,37 +188,46 @@ class Mixed:
         elif not (valid & 1).any() and not strict.any():
             return None
         still_open = (strict * STRICT + released * RELEASED).astype(np.uint8)
-        numbers, open_numbers = self._values(allowed, entered, clock)
+        numbers, open_numbers = self._values(allowed, entered, known, clock)
         return Answer(valid.copy(), still_open, numbers, open_numbers)
 
     def _settle(
         self, question: Question, allowed: Flags, asked: Flags, entered: Words, begun: _Begun, clock: Clock
-    ) -> bool:
-        """Go on with a question until it is settled or due; False if nothing has all decisions."""
+    ) -> Known | None:
+        """Go on with a question until it is settled or due; None if nothing has all decisions.
+
+        What is known that has all decisions, or all but those about one variable.
+        """
         words = self._take_desk()
         try:
             while True:
                 room, room_numbers, counts = self._room()
+                known, known_numbers = self._pool
+                strays = np.empty(len(known), dtype=np.int64)
                 ended = passes.settle(
-                    self._m, words, self._copied, allowed, asked, entered, *self._pool,
-                    room, room_numbers, counts, begun.valid, begun.closed, begun.nodes, _PASS,
+                    self._m, words, self._copied, allowed, asked, entered, known, known_numbers,
+                    room, room_numbers, counts, begun.valid, begun.closed, strays, begun.nodes, _PASS,
                 )  # fmt: skip
-                self._keep(room[: counts[0]], room_numbers[: counts[0]])
+                fresh, fresh_numbers = room[: counts[0]], room_numbers[: counts[0]]
+                self._keep(fresh, fresh_numbers)
                 if ended == passes.VOID:
-                    return False
+                    return None
                 if ended == passes.DONE:
                     if not (begun.closed & 12).any():
-                        return True
+                        break
                     begun.closed &= STRICT | RELEASED  # what was given up is tried again, with more nodes
                     begun.nodes *= 4
                     if begun.nodes > _ENOUGH and self.fallback is not None:
-                        return self._fall_back(self.fallback, question, begun, clock)
+                        self._fall_back(self.fallback, question, begun, clock)
+                        break
                 if clock.left <= 0:
-                    return True
+                    break
         finally:
             self._give_back(words)
+        fits = strays > -2
+        return np.concatenate((known[fits], fresh)), np.concatenate((known_numbers[fits], fresh_numbers))
 
-    def _fall_back(self, fallback: Fallback, question: Question, begun: _Begun, clock: Clock) -> bool:
+    def _fall_back(self, fallback: Fallback, question: Question, begun: _Begun, clock: Clock) -> None:
         """Leave what is open to another solver: with all decisions first, then each variable released by itself."""
         known = begun.valid | begun.closed  # nothing is marked as given up here
         cases = [(question, (question.allowed != 0) & (known & 1 == 0), STRICT | RELEASED)]
@@ -240,12 +250,14 @@ class Mixed:
                     unseen[literals] = False
         except OutOfTime:
             pass
-        return True
 
     def _values(
-        self, allowed: Flags, entered: Words, clock: Clock
+        self, allowed: Flags, entered: Words, known: Known, clock: Clock
     ) -> tuple[tuple[tuple[Interval, ...], ...], frozenset[int]]:
-        """The valid values of each number, its own entry released; and the numbers of which time left some open."""
+        """The valid values of each number, its own entry released; and the numbers of which time left some open.
+
+        `known`: assignments with all decisions, or nearly.
+        """
         found: list[tuple[Interval, ...]] = [()] * len(self.network.numbers)
         still_open: set[int] = set()
         begun = False
@@ -255,7 +267,8 @@ class Mixed:
                 others = entered.copy()
                 others[number] = ANY
                 begun &= bool(entered[number] == ANY)
-                good, unknown = self._spread(words, number, allowed, others, clock, begun=begun)
+                near = known if entered[number] == ANY else self._pool
+                good, unknown = self._spread(words, number, allowed, others, near, clock, begun=begun)
                 begun = True
                 if unknown:
                     still_open.add(number)
@@ -265,7 +278,7 @@ class Mixed:
         return tuple(found), frozenset(still_open)
 
     def _spread(
-        self, words: Words, number: int, allowed: Flags, entered: Words, clock: Clock, *, begun: bool
+        self, words: Words, number: int, allowed: Flags, entered: Words, known: Known, clock: Clock, *, begun: bool
     ) -> tuple[list[Pair], list[Pair]]:
         """Intervals of valid values, and of values that time did not settle.
 
@@ -282,14 +295,14 @@ class Mixed:
         while True:
             room, room_numbers, counts = self._room()
             ended = passes.spread(
-                self._m, words, self._copied, allowed, entered, number, *self._pool,
+                self._m, words, self._copied, allowed, entered, number, *known,
                 room, room_numbers, counts, good, left, stuck, sizes, each, _PASS, int(begun),
             )  # fmt: skip
             begun = True
             self._keep(room[: counts[0]], room_numbers[: counts[0]])
             if ended == passes.VOID:
                 return valid, []
-            valid.extend((int(low), int(high)) for low, high in good[: sizes[0]])
+            valid.extend(good[: sizes[0]].tolist())
             sizes[0] = 0
             if ended == passes.DONE:
                 if sizes[2] == 0:
@@ -301,8 +314,7 @@ class Mixed:
                 break
             if clock.left <= 0:
                 break
-        unknown = [*left[: sizes[1]].tolist(), *stuck[: sizes[2]].tolist()]
-        return valid, [(low, high) for low, high in unknown]
+        return valid, [*left[: sizes[1]].tolist(), *stuck[: sizes[2]].tolist()]
 
     # --- costs ---
 
@@ -539,7 +551,7 @@ class Mixed:
     # --- the pool ---
 
     @property
-    def _pool(self) -> tuple[NDArray[np.int32], Words]:
+    def _pool(self) -> Known:
         """What is known: literals and numbers. A view that nobody changes."""
         with self._lock:
             return self._known[: self._many], self._known_numbers[: self._many]
@@ -587,13 +599,19 @@ def _desk(m: Words) -> Words:
 
 def _intervals(parameter: IntegerParameter, found: Sequence[Pair]) -> tuple[Interval, ...]:
     """Values from low to high (all on the grid, or between two that are) as intervals with steps, sorted and joined."""
-    values = parameter.values
-    places: list[list[int]] = []
-    for low, high in sorted((bisect_left(values, low), bisect_right(values, high) - 1) for low, high in found):
+    joined: list[Pair] = []
+    for low, high in sorted(found):  # as numbers first: looking for places costs more
+        if joined and low <= joined[-1][1] + 1:
+            joined[-1][1] = max(joined[-1][1], high)
+        else:
+            joined.append([low, high])
+    places: list[Pair] = []
+    for one, other in joined:
+        low, high = parameter.places(one, other)
         if low > high:
             continue
         if places and low <= places[-1][1] + 1:
-            places[-1][1] = max(places[-1][1], high)
+            places[-1][1] = high
         else:
             places.append([low, high])
     return tuple(interval for low, high in places for interval in parameter.intervals(low, high))

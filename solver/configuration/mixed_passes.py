@@ -62,6 +62,8 @@ ON_FIXED = 17
 ON_CHANGED = 18
 ON_NODE = 19
 TOUCHED = 20  # for each item (variable, or number after them) the constraints that depend on it and define no node
+READING = 60  # where among them, last, those begin that read nodes other than numbers
+JUDGED = 61  # three lists: constraints that neither define nodes nor read any but numbers, that define, that read
 SLACK = 22  # for each variable whether sums over variables and numbers are all that asks for it
 FED = 21  # for each item the constraints that define the nodes that depend on it
 ROOT_LOW = 23
@@ -100,6 +102,7 @@ OBJECTIVE_LIMIT = 55
 TOUCHED_AT = 57  # and where in a sum over variables and numbers only the item's amounts begin, or -1
 PURE_IS = 59  # for each constraint whether it is such a sum
 AMOUNT = 58  # of a sum, at the point
+SAVED = 62  # nodes with what they were before an item changed
 COPIED = 56  # how much of w a question begins with
 HEADER = 64
 
@@ -124,6 +127,8 @@ SIDE_NEXT = 17
 EFFORT = 18  # how much may be computed anew to mend one broken formula
 CHEAP = 13  # 1 + the objective in whose order values are tried; 0: none
 GUESSING = 19  # whether a search may end with a guess that holds
+KEPT = 20  # how much of SAVED is in use
+BROKEN = 21  # how many constraints a guess breaks; they are in ITEM_HIGH
 SCALARS = 24
 
 # --- how a pass over a question ended ---
@@ -138,6 +143,7 @@ _SUMS_MOST = 6
 _UNIT = 1 << 16
 _SHIFTED = 500  # of them that are made
 _SHIFTS = 40  # changes tried from one assignment for other values of a number
+_FEW = 4  # constraints that a guess may break, to be mended
 _NARROW = 12  # items of a formula, beyond which a change nearby is first hoped to leave it alone
 _BIG = 1 << 62
 ANYWHERE = -_BIG
@@ -931,58 +937,30 @@ def _row_at(m: Words, w: Words, start: int, rows: int) -> int:
     return 0
 
 
-@kernel(f"int64({_mm}, int64)")
-def _at_point(m: Words, w: Words, constraint: int) -> int:
-    """Whether a constraint holds at the point: 1, 0, or -1 if the nodes' intervals do not tell.
-
-    Variables have the literals of POINT, nodes the intervals of POINT_LOW and POINT_HIGH; one that defines a node
-    computes it and holds.
-    """
+@kernel(f"void({_mm}, int64)", into_callers=True)
+def _define(m: Words, w: Words, constraint: int) -> None:
+    """Compute the node that a constraint defines from the intervals of POINT_LOW and POINT_HIGH."""
     start, end = m[m[START] + constraint], m[m[START] + constraint + 1]
     kind = m[m[KIND] + constraint]
-    point, low_of, high_of = m[POINT], m[POINT_LOW], m[POINT_HIGH]
-    if kind == CLAUSE:
-        for place in range(start, end):
-            literal = m[place] >> 1
-            if (w[point + m[m[OF] + literal]] == literal) == (m[place] & 1 == 0):
-                return 1
-        return 0
-    if kind == COUNT:
-        many = 0
-        for place in range(start + 2, end):
-            if w[point + m[m[OF] + m[place]]] == m[place]:
-                many += 1
-        return 1 if m[start] <= many <= m[start + 1] else 0
-    if kind == TABLE:
-        return _row_at(m, w, start, start + 3 + m[start + 1])
-    if kind == ASSERT:
-        return _truth_at(m, w, m[start])
-    if kind in (LINEAR, AFFINE):
-        low = high = 0
+    low_of, high_of = m[POINT_LOW], m[POINT_HIGH]
+    node = m[start]
+    if kind == AFFINE:
+        low = -node
         at = start + 4
         for _ in range(m[start + 2]):
             variable = m[at]
             begin = m[m[FIRST] + variable]
-            amount = m[at + 1 + w[point + variable] - begin]
-            low += amount
-            high += amount
+            low += m[at + 1 + w[m[POINT] + variable] - begin]
             at += 1 + m[m[FIRST] + variable + 1] - begin
-        nodes = m[start + 3] - (1 if kind == AFFINE else 0)
-        for _ in range(nodes):
-            factor = m[at + 1]
-            one, other = factor * w[low_of + m[at]], factor * w[high_of + m[at]]
+        high = low
+        node = m[end - 2]
+        for place in range(at, end - 2, 2):
+            factor = m[place + 1]
+            one, other = factor * w[low_of + m[place]], factor * w[high_of + m[place]]
             low += min(one, other)
             high += max(one, other)
-            at += 2
-        if kind == AFFINE:
-            w[low_of + m[at]] = max(low - m[start], m[m[ROOT_LOW] + m[at]])
-            w[high_of + m[at]] = min(high - m[start], m[m[ROOT_HIGH] + m[at]])
-            return 1
-        if low >= m[start] and high <= m[start + 1]:
-            return 1
-        return 0 if high < m[start] or low > m[start + 1] else -1
-    node = m[start]
-    if kind == ALL_OF:
+        low, high = max(low, m[m[ROOT_LOW] + node]), min(high, m[m[ROOT_HIGH] + node])
+    elif kind == ALL_OF:
         low = high = 1
         for place in range(start + 1, end):
             known = _truth_at(m, w, m[place])
@@ -1029,21 +1007,89 @@ def _at_point(m: Words, w: Words, constraint: int) -> int:
                     low, high = min(low, 0), max(high, 0)
     w[low_of + node] = low
     w[high_of + node] = high
-    return 1
 
 
-@kernel(f"int64({_mm})")
-def _judge(m: Words, w: Words) -> int:
-    """Whether all constraints hold at the point; constraints that define nodes come before what reads them."""
+@kernel(f"void({_mm}, int64, int64)")
+def _define_all(m: Words, w: Words, first: int, last: int) -> None:
+    """Compute the nodes that listed constraints define; they come before what reads them."""
+    for index in range(first, last):
+        _define(m, w, m[index])
+
+
+@kernel(f"int64({_mm}, int64)", into_callers=True)
+def _clause_at(m: Words, w: Words, constraint: int) -> int:
+    """Whether a clause holds at the point."""
+    for place in range(m[m[START] + constraint], m[m[START] + constraint + 1]):
+        literal = m[place] >> 1
+        if (w[m[POINT] + m[m[OF] + literal]] == literal) == (m[place] & 1 == 0):
+            return 1
+    return 0
+
+
+@kernel(f"int64({_mm}, int64)")
+def _at_point(m: Words, w: Words, constraint: int) -> int:
+    """Whether a constraint that defines no node holds at the point: 1, 0, or -1 if the nodes' intervals do not tell.
+
+    Variables have the literals of POINT, nodes the intervals of POINT_LOW and POINT_HIGH.
+    """
+    start, end = m[m[START] + constraint], m[m[START] + constraint + 1]
+    kind = m[m[KIND] + constraint]
+    point = m[POINT]
+    if kind == CLAUSE:
+        return int(_clause_at(m, w, constraint))
+    if kind == COUNT:
+        many = 0
+        for place in range(start + 2, end):
+            if w[point + m[m[OF] + m[place]]] == m[place]:
+                many += 1
+        return 1 if m[start] <= many <= m[start + 1] else 0
+    if kind == TABLE:
+        return _row_at(m, w, start, start + 3 + m[start + 1])
+    if kind == ASSERT:
+        return _truth_at(m, w, m[start])
+    low = high = 0
+    at = start + 4
+    for _ in range(m[start + 2]):
+        variable = m[at]
+        begin = m[m[FIRST] + variable]
+        amount = m[at + 1 + w[point + variable] - begin]
+        low += amount
+        high += amount
+        at += 1 + m[m[FIRST] + variable + 1] - begin
+    for place in range(at, end, 2):
+        factor = m[place + 1]
+        one, other = factor * w[m[POINT_LOW] + m[place]], factor * w[m[POINT_HIGH] + m[place]]
+        low += min(one, other)
+        high += max(one, other)
+    if low >= m[start] and high <= m[start + 1]:
+        return 1
+    return 0 if high < m[start] or low > m[start + 1] else -1
+
+
+@kernel(f"int64({_mm}, int64, int64)")
+def _all_at_point(m: Words, w: Words, first: int, last: int) -> int:
+    """Whether all of listed constraints hold at the point: 1, 0, or -1 if the nodes' intervals do not tell."""
     result = 1
-    for constraint in range(m[CONSTRAINTS]):
+    for index in range(first, last):
+        constraint = m[index]
         if w[m[ACTIVE] + constraint] != 0:
-            found = _at_point(m, w, constraint)
+            clause = m[m[KIND] + constraint] == CLAUSE
+            found = _clause_at(m, w, constraint) if clause else _at_point(m, w, constraint)
             if found == 0:
                 return 0
             if found < 0:
                 result = -1
     return result
+
+
+@kernel(f"int64({_mm})")
+def _judge(m: Words, w: Words) -> int:
+    """Whether all constraints hold at the point; the nodes are then computed."""
+    plain, defining, reading, end = m[m[JUDGED]], m[m[JUDGED] + 1], m[m[JUDGED] + 2], m[m[JUDGED] + 3]
+    if _all_at_point(m, w, plain, defining) == 0:
+        return 0
+    _define_all(m, w, defining, reading)
+    return _all_at_point(m, w, reading, end)
 
 
 @kernel(f"void({_mm})")
@@ -1320,7 +1366,7 @@ def _gap(m: Words, w: Words, amounts: Any, limits: Any, one: int, by: float, oth
     return float(total)
 
 
-@kernel(f"boolean({_mm}, int64)")
+@kernel(f"boolean({_mm}, int64)", allocates=True)
 def _combine(m: Words, w: Words, goal: int) -> bool:
     """The tightest weighted combinations of two sums (a Lagrangian bound) join the goal; False on a contradiction.
 
@@ -1483,14 +1529,6 @@ def _around(m: Words, w: Words, variable: int, widest: int) -> bool:
     return False
 
 
-@kernel(f"boolean({_mm}, int64)")
-def _nearby(m: Words, w: Words, variable: int) -> bool:
-    """`_around` the variable, first without formulas that are about much (a weight depends on nearly everything)."""
-    if _guesses(m, w):
-        return True
-    return _around(m, w, variable, _NARROW) or _around(m, w, variable, m[VARIABLES] + m[NUMBERS])
-
-
 # --- moving the point ---
 
 
@@ -1523,11 +1561,11 @@ def _held(m: Words, w: Words, item: int) -> int:
 
 
 @kernel(f"void({_mm}, int64, int64)")
-def _put(m: Words, w: Words, item: int, value: int) -> None:
-    """Change one item of the point (a variable's literal, a number), with the sums and nodes that depend on it."""
+def _move(m: Words, w: Words, item: int, value: int) -> None:
+    """Change one item of the point (a variable's literal, a number), with the sums that ask for it; no node."""
     variables = m[VARIABLES]
-    at, end = m[m[TOUCHED] + item], m[m[TOUCHED] + item + 1]
-    shift = m[m[TOUCHED_AT] + item] - at
+    at, end = m[m[TOUCHED] + item], m[m[READING] + item]
+    shift = m[m[TOUCHED_AT] + item] - m[m[TOUCHED] + item]
     if item < variables:
         before, begin = w[m[POINT] + item], m[m[FIRST] + item]
         for index in range(at, end):
@@ -1544,15 +1582,49 @@ def _put(m: Words, w: Words, item: int, value: int) -> None:
                 w[m[AMOUNT] + m[index]] += m[amounts] * (value - before)
         w[m[POINT_LOW] + number] = value
         w[m[POINT_HIGH] + number] = value
-    at = m[FED] + item
-    for index in range(m[at], m[at + 1]):
-        _at_point(m, w, m[index])
+
+
+@kernel(f"void({_mm}, int64)")
+def _feed(m: Words, w: Words, item: int) -> None:
+    """Compute the nodes that depend on an item; what they were is kept."""
+    at, end = m[m[FED] + item], m[m[FED] + item + 1]
+    place = m[SAVED] + w[KEPT]
+    for index in range(at, end):
+        start = m[m[START] + m[index]]
+        node = m[m[m[START] + m[index] + 1] - 2] if m[m[KIND] + m[index]] == AFFINE else m[start]
+        w[place] = node
+        w[place + 1] = w[m[POINT_LOW] + node]
+        w[place + 2] = w[m[POINT_HIGH] + node]
+        place += 3
+    w[KEPT] = place - m[SAVED]
+    _define_all(m, w, at, end)
+
+
+@kernel(f"void({_mm}, int64)")
+def _starve(m: Words, w: Words, kept: int) -> None:
+    """Give the nodes back what they were when so much was kept."""
+    place = m[SAVED] + w[KEPT]
+    while place > m[SAVED] + kept:
+        place -= 3
+        w[m[POINT_LOW] + w[place]] = w[place + 1]
+        w[m[POINT_HIGH] + w[place]] = w[place + 2]
+    w[KEPT] = kept
+
+
+@kernel(f"void({_mm}, int64, int64)")
+def _put(m: Words, w: Words, item: int, value: int) -> None:
+    """Change one item of the point, with the sums and nodes that depend on it."""
+    _move(m, w, item, value)
+    _define_all(m, w, m[m[FED] + item], m[m[FED] + item + 1])
 
 
 @kernel(f"int64({_mm}, int64, int64)")
 def _broken(m: Words, w: Words, item: int, skip: int) -> int:
-    """The first constraint about the item, after so many, that the point does not keep; -1 if there is none."""
-    at, end = m[m[TOUCHED] + item], m[m[TOUCHED] + item + 1]
+    """The first constraint about the item, after so many, that the point does not keep; -1 if there is none.
+
+    Of those that read no node.
+    """
+    at, end = m[m[TOUCHED] + item], m[m[READING] + item]
     shift = m[m[TOUCHED_AT] + item] - at
     for index in range(at, end):
         constraint = m[index]
@@ -1562,6 +1634,9 @@ def _broken(m: Words, w: Words, item: int, skip: int) -> int:
             amount, start = w[m[AMOUNT] + constraint], m[m[START] + constraint]
             if m[start] <= amount <= m[start + 1]:
                 continue
+        elif m[m[KIND] + constraint] == CLAUSE:
+            if _clause_at(m, w, constraint) == 1:
+                continue
         elif _at_point(m, w, constraint) == 1:
             continue
         if skip == 0:
@@ -1570,35 +1645,92 @@ def _broken(m: Words, w: Words, item: int, skip: int) -> int:
     return -1
 
 
-@kernel(f"boolean({_mm}, int64, int64, int64)")
-def _mends(m: Words, w: Words, item: int, other: int, value: int) -> bool:
-    """Whether this value of the other item mends what is broken about both; the point then has it."""
-    before = _held(m, w, other)
-    _put(m, w, other, value)
-    if _broken(m, w, item, 0) < 0 and _broken(m, w, other, 0) < 0:
-        return True
-    _put(m, w, other, before)
+@kernel(f"int64({_mm}, int64)")
+def _broken_reading(m: Words, w: Words, item: int) -> int:
+    """As `_broken`, of those that read nodes, which are computed."""
+    for index in range(m[m[READING] + item], m[m[TOUCHED] + item + 1]):
+        if w[m[ACTIVE] + m[index]] != 0 and _at_point(m, w, m[index]) != 1:
+            return int(m[index])
+    return -1
+
+
+@kernel(f"boolean({_mm}, int64)")
+def _stays_broken(m: Words, w: Words, item: int) -> bool:
+    """Whether what a change of the item (or, for -1, a guess) broke still is, of what reads no node."""
+    if item >= 0:
+        return bool(_broken(m, w, item, 0) >= 0)
+    for place in range(m[ITEM_HIGH], m[ITEM_HIGH] + w[BROKEN]):
+        kind = m[m[KIND] + w[place]]
+        if (kind <= TABLE or m[m[PURE_IS] + w[place]] != 0) and _at_point(m, w, w[place]) != 1:
+            return True
     return False
 
 
 @kernel(f"boolean({_mm}, int64)")
-def _reaches(m: Words, w: Words, literal: int) -> bool:
-    """Whether the point, which holds, does so with this value too, with one other item changed at most; it then has it.
+def _stays_broken_reading(m: Words, w: Words, item: int) -> bool:
+    """As `_stays_broken`, of what reads nodes, which are computed."""
+    if item >= 0:
+        return bool(_broken_reading(m, w, item) >= 0)
+    broken = 0
+    for place in range(m[ITEM_HIGH], m[ITEM_HIGH] + w[BROKEN]):
+        broken += _at_point(m, w, w[place]) != 1
+    return broken > 0
 
-    The other value is one of those possible at present. Not everything is tried where a formula is broken.
-    """
-    variable = m[m[OF] + literal]
-    before = w[m[POINT] + variable]
-    _put(m, w, variable, literal)
-    broken = _broken(m, w, variable, 0)
+
+@kernel(f"int64({_mm}, int64, int64)")
+def _changes(m: Words, w: Words, item: int, value: int) -> int:
+    """Give an item of the point this value; what that breaks first, or -1. Nodes are computed where nothing else is."""
+    _move(m, w, item, value)
+    broken = _broken(m, w, item, 0)
     if broken < 0:
+        _feed(m, w, item)
+        broken = _broken_reading(m, w, item)
+    return int(broken)
+
+
+@kernel(f"void({_mm}, int64, int64)")
+def _back(m: Words, w: Words, item: int, value: int) -> None:
+    """Take a change back that `_changes` made: the item had this value."""
+    _starve(m, w, 0)
+    _move(m, w, item, value)
+
+
+@kernel(f"boolean({_mm}, int64, int64, int64, int64)")
+def _mends(m: Words, w: Words, item: int, other: int, value: int, first: int) -> bool:
+    """Whether this value of the other item mends what the item's change (-1: a guess) broke; the point then has it.
+
+    `first`: a constraint to be looked at first, or -1.
+    """
+    before, kept = _held(m, w, other), w[KEPT]
+    _move(m, w, other, value)
+    if (first >= 0 and _at_point(m, w, first) != 1) or _stays_broken(m, w, item) or _broken(m, w, other, 0) >= 0:
+        _move(m, w, other, before)
+        return False
+    if kept == 0 and item >= 0:  # the nodes that depend on the item have not been computed, or there are none
+        _move(m, w, other, before)
+        _feed(m, w, item)
+        _move(m, w, other, value)
+        kept = w[KEPT]
+    _feed(m, w, other)
+    if not _stays_broken_reading(m, w, item) and _broken_reading(m, w, other) < 0:
+        w[KEPT] = 0
         return True
+    _starve(m, w, kept)
+    _move(m, w, other, before)
+    return False
+
+
+@kernel(f"boolean({_mm}, int64, int64)")
+def _tries(m: Words, w: Words, variable: int, broken: int) -> bool:
+    """Whether one other item changed mends what a change of the variable (-1: a guess) broke; the point then has it.
+
+    The other value is one of those possible at present, and mends the constraint `broken`. Not everything is tried
+    where that is a formula.
+    """
     variables = m[VARIABLES]
     domain, first = m[DOMAIN], m[FIRST]
     start, end = m[m[START] + broken], m[m[START] + broken + 1]
-    if _broken(m, w, variable, 5) >= 0:
-        start = end  # too much
-    elif m[m[PURE_IS] + broken] != 0:
+    if m[m[PURE_IS] + broken] != 0:
         low, high, amount, many, numbers = m[start], m[start + 1], w[m[AMOUNT] + broken], m[start + 2], m[start + 3]
         at = end - 2 * numbers
         for _ in range(numbers):
@@ -1614,7 +1746,7 @@ def _reaches(m: Words, w: Words, literal: int) -> bool:
                 if own > most:
                     value = _down(m, number, min(most, w[m[HIGH] + number]))
                 fits = least <= value <= most and w[m[LOW] + number] <= value <= w[m[HIGH] + number]
-                if fits and _mends(m, w, variable, variables + number, value):
+                if fits and _mends(m, w, variable, variables + number, value, -1):
                     return True
         skip = _random(m, w, max(many, 1))
         for turn in range(2):  # from a variable on that is drawn, so that one witness is not like the other
@@ -1630,11 +1762,12 @@ def _reaches(m: Words, w: Words, literal: int) -> bool:
                         if candidate == own or w[domain + candidate] == 0:
                             continue
                         fits = low <= rest + m[at + candidate] <= high
-                        if fits and _mends(m, w, variable, other, candidate):
+                        if fits and _mends(m, w, variable, other, candidate, -1):
                             return True
                 at += stop
     else:
         left = w[EFFORT]
+        plain = broken if m[m[KIND] + broken] <= TABLE else -1
         at = m[SCOPE] + broken
         for index in range(m[at], m[at + 1]):
             other = m[index]
@@ -1644,12 +1777,61 @@ def _reaches(m: Words, w: Words, literal: int) -> bool:
                 for candidate in range(m[first + other], m[first + other + 1]):
                     if candidate != own and w[domain + candidate] != 0 and left > 0:
                         left -= effort
-                        if _mends(m, w, variable, other, candidate):
+                        if _mends(m, w, variable, other, candidate, plain):
                             return True
             if left <= 0:
                 break
-    _put(m, w, variable, before)
     return False
+
+
+@kernel(f"boolean({_mm}, int64)")
+def _reaches(m: Words, w: Words, literal: int) -> bool:
+    """Whether the point, which holds, does so with this value too, with one other item changed at most; it then has it.
+
+    The other value is one of those possible at present. Not everything is tried where a formula is broken.
+    """
+    variable = m[m[OF] + literal]
+    before = w[m[POINT] + variable]
+    broken = _changes(m, w, variable, literal)
+    if broken < 0:
+        w[KEPT] = 0
+        return True
+    if _broken(m, w, variable, 5) < 0 and _tries(m, w, variable, broken):  # else too much
+        return True
+    _back(m, w, variable, before)
+    return False
+
+
+@kernel(f"boolean({_mm})")
+def _mended(m: Words, w: Words) -> bool:
+    """Whether the guess that was made holds with one item changed; it is then the point."""
+    _measure(m, w)
+    _define_all(m, w, m[m[JUDGED] + 1], m[m[JUDGED] + 2])
+    w[BROKEN] = 0
+    most = min(_FEW, m[VARIABLES] + m[NUMBERS])
+    first = -1
+    for part in range(0, 3, 2):
+        for index in range(m[m[JUDGED] + part], m[m[JUDGED] + part + 1]):
+            constraint = m[index]
+            if w[m[ACTIVE] + constraint] != 0 and _at_point(m, w, constraint) != 1:
+                if w[BROKEN] == most:
+                    return False
+                w[m[ITEM_HIGH] + w[BROKEN]] = constraint
+                w[BROKEN] += 1
+                if first < 0 or (m[m[PURE_IS] + constraint] != 0 and m[m[PURE_IS] + first] == 0):
+                    first = constraint
+    return first >= 0 and _tries(m, w, -1, first) and _judge(m, w) == 1
+
+
+@kernel(f"boolean({_mm}, int64)")
+def _nearby(m: Words, w: Words, variable: int) -> bool:
+    """`_around` the variable, first without formulas that are about much (a weight depends on nearly everything).
+
+    Before that a guess, and a guess with one change, which cost less.
+    """
+    if _guesses(m, w) or (variable >= 0 and _mended(m, w)):
+        return True
+    return _around(m, w, variable, _NARROW) or _around(m, w, variable, m[VARIABLES] + m[NUMBERS])
 
 
 # --- questions ---
@@ -1836,7 +2018,7 @@ def _slack_takes(m: Words, w: Words, literal: int) -> bool:
     return True
 
 
-@kernel(f"void({_mm}, {_flags}, {_flags}, {_flags}, {_flags}, {_words}, int32[:, ::1], int64[:, ::1])")
+@kernel(f"void({_mm}, {_flags}, {_flags}, {_flags}, {_flags}, {_words}, int32[:, ::1], int64[:, ::1])", allocates=True)
 def _slide(
     m: Words, w: Words, allowed: Any, asked: Any, valid: Any, closed: Any, counts: Words, fresh: Any, fresh_numbers: Any
 ) -> None:
@@ -1870,7 +2052,8 @@ def _slide(
 
 @kernel(
     f"int64({_mm}, {_words}, {_flags}, {_flags}, {_words}, int32[:, ::1], int64[:, ::1], int32[:, ::1], int64[:, ::1],"
-    f" {_words}, {_flags}, {_flags}, int64, int64)"
+    f" {_words}, {_flags}, {_flags}, {_words}, int64, int64)",
+    allocates=True,
 )
 def settle(
     m: Words,
@@ -1886,14 +2069,16 @@ def settle(
     counts: Words,
     valid: Any,
     closed: Any,
+    strays: Words,
     each: int,
     total: int,
 ) -> int:
     """Which literals an assignment has: bits STRICT (1) and RELEASED (2) into `valid`, refuted ones into `closed`.
 
     Where a search gave up after `each` nodes, `closed` has the same bits times 4, and it is not tried again. `known`,
-    `known_numbers`: assignments; new ones go into `fresh` while there is room, counts[0]: how many. DONE; VOID: no
-    assignment has all decisions; PAUSED after `total` nodes.
+    `known_numbers`: assignments; `strays`: of each the variable that is not as decided, -1: none, -2: it has more than
+    that. New ones go into `fresh` while there is room, counts[0]: how many. DONE; VOID: no assignment has all
+    decisions; PAUSED after `total` nodes.
     """
     literals, variables, numbers = m[LITERALS], m[VARIABLES], m[NUMBERS]
     if not _begin(m, w, base, allowed, entered):
@@ -1904,7 +2089,6 @@ def settle(
     w[GUESSING] = 1
     inside = -1
     before = known.shape[0]
-    strays = np.empty(max(before, 1), np.int64)  # the variable that is not as decided; -1: none, -2: more than one
     for index in range(before):
         strays[index] = -2
         stray = -1
@@ -2027,6 +2211,7 @@ def settle(
     possible = _begin(m, w, base, free, entered)
     w[SEARCHED] = searched
     w[GUESSING] = 1
+    w[EFFORT] = 64
     if inside >= 0:
         _stand(m, w, values, numbers_found)
     frames = np.empty((2 * variables + 2, 5), np.int64)  # from, to, stage, trail, possible
@@ -2125,7 +2310,11 @@ def _whole(m: Words, w: Words, number: int) -> bool:
     for other in range(numbers):
         w[m[POINT_LOW] + other] = w[m[LOW] + other]
         w[m[POINT_HIGH] + other] = w[m[HIGH] + other]
-    for constraint in range(m[CONSTRAINTS]):
+    _define_all(m, w, m[m[JUDGED] + 1], m[m[JUDGED] + 2])
+    if _all_at_point(m, w, m[m[JUDGED] + 2], m[m[JUDGED] + 3]) != 1:
+        return False
+    for index in range(m[m[JUDGED]], m[m[JUDGED] + 1]):
+        constraint = m[index]
         if w[m[ACTIVE] + constraint] == 0:
             continue
         if m[m[PURE_IS] + constraint] == 0:
@@ -2173,24 +2362,20 @@ def _whole(m: Words, w: Words, number: int) -> bool:
     return True
 
 
+@kernel(f"void({_mm}, int64, int64, int64)")
+def _widen(m: Words, w: Words, number: int, low: int, high: int) -> None:
+    """Give a number of the point an interval, with the nodes that depend on it but not what sums come to."""
+    w[m[POINT_LOW] + number], w[m[POINT_HIGH] + number] = low, high
+    item = m[VARIABLES] + number
+    _define_all(m, w, m[m[FED] + item], m[m[FED] + item + 1])
+
+
 @kernel(f"int64({_mm}, int64, int64, int64)")
 def _all_hold(m: Words, w: Words, number: int, low: int, high: int) -> int:
     """Whether what is about the number holds at the point with all of its values (1), with none (0), or else (-1)."""
-    w[m[POINT_LOW] + number], w[m[POINT_HIGH] + number] = low, high
+    _widen(m, w, number, low, high)
     item = m[VARIABLES] + number
-    at = m[FED] + item
-    for index in range(m[at], m[at + 1]):
-        _at_point(m, w, m[index])
-    result = 1
-    at = m[TOUCHED] + item
-    for index in range(m[at], m[at + 1]):
-        if w[m[ACTIVE] + m[index]] != 0:
-            found = _at_point(m, w, m[index])
-            if found == 0:
-                return 0
-            if found < 0:
-                result = -1
-    return result
+    return _all_at_point(m, w, m[m[TOUCHED] + item], m[m[TOUCHED] + item + 1])
 
 
 @kernel(f"boolean({_mm}, int64, int64[:, ::1], int64)")
@@ -2242,23 +2427,20 @@ def _reach(m: Words, w: Words, number: int, good: Any, row: int) -> bool:
     if low >= high:
         return False
     own = w[m[POINT_LOW] + number]
-    w[m[POINT_LOW] + number], w[m[POINT_HIGH] + number] = low, high
-    fed = m[FED] + item
-    for index in range(m[fed], m[fed + 1]):
-        _at_point(m, w, m[index])
+    _widen(m, w, number, low, high)
     holds_all = True
     for index in range(at, end):
         constraint = m[index]
         if m[m[PURE_IS] + constraint] == 0 and w[m[ACTIVE] + constraint] != 0 and _at_point(m, w, constraint) != 1:
             holds_all = False
             break
-    _put(m, w, item, own)
+    _widen(m, w, number, own, own)
     if holds_all:
         good[row, 0], good[row, 1] = low, high
     return holds_all
 
 
-@kernel(f"int64({_mm}, int64, int64, int64, int64[:, ::1], int64)")
+@kernel(f"int64({_mm}, int64, int64, int64, int64[:, ::1], int64)", allocates=True)
 def _places(m: Words, w: Words, number: int, low: int, high: int, good: Any, many: int) -> int:
     """All else as in the point, which holds: intervals of the number's values that do, added to `good`; their count.
 
@@ -2358,13 +2540,13 @@ def _shifts(m: Words, w: Words, number: int, left: Any, many: int, low: int, hig
                 for place in range(many):
                     if min(left[place, 1], high + by) - max(left[place, 0], low + by) >= least:
                         before, value = w[m[POINT] + variable], w[m[POINT_LOW] + number] + by
-                        _put(m, w, variable, literal)
-                        if _broken(m, w, variable, 0) < 0:
+                        if _changes(m, w, variable, literal) < 0:
+                            w[KEPT] = 0
                             return True
                         fits = w[m[LOW] + number] <= value <= w[m[HIGH] + number] and _up(m, number, value) == value
-                        if fits and _mends(m, w, variable, item, value):
+                        if fits and _mends(m, w, variable, item, value, -1):
                             return True
-                        _put(m, w, variable, before)
+                        _back(m, w, variable, before)
                         tries -= 1
                         break
                 if tries <= 0:
@@ -2398,13 +2580,15 @@ def _without(left: Any, many: int, low: int, high: int, spare: Any) -> int:
         if other > high and kept < spare.shape[0]:
             spare[kept, 0], spare[kept, 1] = high + 1, other
             kept += 1
-    left[:kept] = spare[:kept]
+    for index in range(kept):
+        left[index, 0], left[index, 1] = spare[index, 0], spare[index, 1]
     return kept
 
 
 @kernel(
     f"int64({_mm}, {_words}, {_flags}, {_words}, int64, int32[:, ::1], int64[:, ::1], int32[:, ::1], int64[:, ::1],"
-    f" {_words}, int64[:, ::1], int64[:, ::1], int64[:, ::1], {_words}, int64, int64, int64)"
+    f" {_words}, int64[:, ::1], int64[:, ::1], int64[:, ::1], {_words}, int64, int64, int64)",
+    allocates=True,
 )
 def spread(
     m: Words,
@@ -2443,6 +2627,7 @@ def spread(
     top = w[TOP]
     tried = seen = failed = 0
     standing = False
+    measured = False  # whether the point is what was found last, with its nodes and sums
     shifted = moved = 0
     shares = False  # sums with other numbers that are open
     item = variables + number
@@ -2477,6 +2662,8 @@ def spread(
                         stray = variable
                         if not fits:
                             break
+            if fits:
+                measured = False
             if fits and stray < 0:
                 found = _FOUND
                 values[:] = known[tried]
@@ -2498,13 +2685,16 @@ def spread(
             tried += 1
         if found != _FOUND and moved != 0 and shifted < _SHIFTED:
             _stand(m, w, values, found_numbers)
-            if _measure(m, w) and _shifts(m, w, number, left, sizes[1], good[sizes[0] - 2, 0], good[sizes[0] - 2, 1]):
+            if not measured:
+                measured = _measure(m, w)
+            if measured and _shifts(m, w, number, left, sizes[1], good[sizes[0] - 2, 0], good[sizes[0] - 2, 1]):
                 shifted += 1
                 found = _FOUND
                 _read(m, w, values, found_numbers)
                 _join(counts, fresh, fresh_numbers, values, found_numbers)
         moved = 0
         low, high = left[sizes[1] - 1, 0], left[sizes[1] - 1, 1]
+        measured = measured and found == _FOUND
         if found != _FOUND and standing and _varies(m, w, number, low, high, values, found_numbers):
             found = _FOUND
             _join(counts, fresh, fresh_numbers, values, found_numbers)
@@ -2542,7 +2732,8 @@ def spread(
         seen += 1
         if not shares:
             _stand(m, w, values, found_numbers)
-            _judge(m, w)
+            if not measured:
+                measured = _measure(m, w)
             standing = True
             if _reach(m, w, number, good, before):
                 sizes[0] = before + 1
@@ -2552,6 +2743,7 @@ def spread(
             for variable in range(variables):
                 if attempt == 1 or m[m[SLACK] + variable] == 0:
                     _take(m, w, values[variable])
+            measured = False
             if w[FAILED] == 0 and _propagate(m, w) and _whole(m, w, number):
                 good[before, 0], good[before, 1] = w[m[LOW] + number], w[m[HIGH] + number]
                 sizes[0] = before + 1
@@ -2562,7 +2754,8 @@ def spread(
             low = found_numbers[number]
             if moved == 0:
                 _stand(m, w, values, found_numbers)
-                _judge(m, w)
+                if not measured:
+                    measured = _measure(m, w)
                 standing = True
                 if shares and _reach(m, w, number, good, before):
                     sizes[0] = before + 1
@@ -2572,7 +2765,7 @@ def spread(
                     if left[index, 0] <= low <= left[index, 1]:
                         one, other = _up(m, number, left[index, 0]), _down(m, number, left[index, 1])
                         sizes[0] = _places(m, w, number, one, other, good, before)
-                        _put(m, w, variables + number, low)
+                        _widen(m, w, number, low, low)
                         break
             good[sizes[0], 0] = good[sizes[0], 1] = low  # whatever else: this one
             sizes[0] += 1
@@ -2613,7 +2806,7 @@ def cost_of(m: Words, goal: Words, values: Any, numbers: Words) -> int:
     return total
 
 
-@kernel(f"int64({_mm}, int64[::1], int64[::1])")
+@kernel(f"int64({_mm}, int64[::1], int64[::1])", allocates=True)
 def _weigh(m: Words, w: Words, goal: Words, costs: Words) -> int:
     """Weights of the sums for a Lagrangian bound of the cost in the present domains, by subgradient steps.
 
@@ -2747,7 +2940,10 @@ def _descend(m: Words, w: Words, goal: Words, values: Any, numbers: Words, cost:
     return cost
 
 
-@kernel(f"int64({_mm}, {_words}, {_flags}, {_words}, {_words}, {_words}, {_literals}, {_words}, int64, int64)")
+@kernel(
+    f"int64({_mm}, {_words}, {_flags}, {_words}, {_words}, {_words}, {_literals}, {_words}, int64, int64)",
+    allocates=True,
+)
 def improve(
     m: Words,
     w: Words,
@@ -2845,7 +3041,8 @@ def improve(
 
 @kernel(
     f"void({_mm}, {_words}, {_flags}, {_flags}, {_words}, {_words}, {_words}, int64, int64[:, ::1], {_words}, {_flags},"
-    " int32[:, ::1], int64[:, ::1])"
+    " int32[:, ::1], int64[:, ::1])",
+    allocates=True,
 )
 def nearest(
     m: Words,
@@ -2872,7 +3069,10 @@ def nearest(
         ended[row] = improve(m, w, base, free, entered, goal, spans[row], values[row], numbers[row], nodes, 1)
 
 
-@kernel(f"int64({_mm}, int64[::1], uint8[::1], uint8[::1], int64[::1], int64[::1], uint8[::1], int64[::1], int64)")
+@kernel(
+    f"int64({_mm}, int64[::1], uint8[::1], uint8[::1], int64[::1], int64[::1], uint8[::1], int64[::1], int64)",
+    allocates=True,
+)
 def bounds(
     m: Words,
     w: Words,

@@ -202,6 +202,15 @@ class IntegerParameter:
             return self.asked
         return Stepped(self.asked, self.otherwise)
 
+    def places(self, low: int, high: int) -> tuple[int, int]:
+        """The positions of the first and the last value from `low` to `high` (first > last if there is none)."""
+        asked = self.asked
+        first = min(max(-((asked.start - low) // asked.step), 0), len(asked))
+        last = min(max((high - asked.start) // asked.step, -1), len(asked) - 1)
+        if self.when is None or self.otherwise in asked:
+            return first, last
+        return first + (self.otherwise < low), last + (self.otherwise <= high)
+
     def intervals(self, first: int, last: int) -> tuple[tuple[int, int, int], ...]:
         """The values from position `first` to `last` (included) as (from, to, step): up to three."""
         values = self.values

@@ -349,7 +349,7 @@ def analyse(ints: Ints, bytes_: Bytes, floats: Floats, conflict: Any) -> Any:
     return back
 
 
-@kernel(f"void({_STATE}, int64)")
+@kernel(f"void({_STATE}, int64)", allocates=True)
 def reduce_learnt(ints: Ints, bytes_: Bytes, floats: Floats, least: Any) -> Any:
     """Forget about half of what was learnt, the clauses over most levels first; what is a reason stays.
 
@@ -725,7 +725,10 @@ def agree(ints: Ints, bytes_: Bytes, floats: Floats) -> Any:
     scalars[SCANNED] = 0
 
 
-@kernel(f"int32({_STATE}, int32[::1], uint8[::1], uint8[::1], int32[::1], uint64[:, ::1], int64[::1], int64[::1])")
+@kernel(
+    f"int32({_STATE}, int32[::1], uint8[::1], uint8[::1], int32[::1], uint64[:, ::1], int64[::1], int64[::1])",
+    allocates=True,
+)
 def settle(
     ints: Ints,
     bytes_: Bytes,
@@ -811,7 +814,7 @@ def settle(
     return np.int32(answer)
 
 
-@kernel(f"int32({_STATE}, int32[::1], int32[::1], int8[::1], int64[::1])")
+@kernel(f"int32({_STATE}, int32[::1], int32[::1], int8[::1], int64[::1])", allocates=True)
 def release(
     ints: Ints, bytes_: Bytes, floats: Floats, forbidden: Array, starts: Array, found: Array, budget: Array
 ) -> Any:
@@ -919,7 +922,7 @@ def follow(ints: Ints, bytes_: Bytes, floats: Floats, assumed: Array, order: Arr
     return np.int32(answer)
 
 
-@kernel(f"int32({_STATE}, int32[::1], int32[::1], int8[::1], uint8[::1], int64[::1])")
+@kernel(f"int32({_STATE}, int32[::1], int32[::1], int8[::1], uint8[::1], int64[::1])", allocates=True)
 def come_near(
     ints: Ints,
     bytes_: Bytes,
@@ -985,7 +988,8 @@ def come_near(
 
 
 @kernel(
-    f"void({_STATE}, int32[::1], int64[::1], int32[::1], int32[::1], int64[::1], int64[::1], int64[::1], int64[::1])"
+    f"void({_STATE}, int32[::1], int64[::1], int32[::1], int32[::1], int64[::1], int64[::1], int64[::1], int64[::1])",
+    allocates=True,
 )
 def weigh(
     ints: Ints,
@@ -1057,7 +1061,7 @@ def weigh(
     cancel(ints, bytes_, floats, np.int32(0))
 
 
-@kernel(f"int32({_STATE}, int32, int32[::1], int64[::1])")
+@kernel(f"int32({_STATE}, int32, int32[::1], int64[::1])", allocates=True)
 def possible(ints: Ints, bytes_: Bytes, floats: Floats, depth: Any, literals: Array, budget: Array) -> Any:
     """Whether what is assumed up to `depth` goes together with `literals`; the trail is left for `trace`.
 
@@ -1105,7 +1109,7 @@ def restore(model: Array, row: Array) -> Any:
         model[k] = (row[k >> 6] >> np.uint64(k & 63)) & np.uint64(1)
 
 
-@kernel("int64(uint64[:, ::1], int64, uint64[::1], uint64[::1], int64, uint8[::1], uint8[::1])")
+@kernel("int64(uint64[:, ::1], int64, uint64[::1], uint64[::1], int64, uint8[::1], uint8[::1])", allocates=True)
 def recall(pool: Array, rows: Any, never: Array, always: Array, variables: Any, seen: Array, released: Array) -> Any:
     """What the models of the pool show: the row that breaks the fewest decisions, or -1.
 

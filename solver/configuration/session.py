@@ -218,7 +218,8 @@ class ValidDomains:
         places = slice(names.starts[variable], names.starts[variable + 1])
         bit = RELEASED if parameter.id in self._entered else STRICT
         found = np.flatnonzero((self.valid[places] | self.open[places]) & bit)
-        return [parameter.values[place] for place in found.tolist()]
+        values = parameter.values
+        return [values[place] for place in found.tolist()]
 
     @cached_property
     def open_questions(self) -> tuple[GroupId | ParameterId, ...]:

@@ -1,21 +1,55 @@
-"""The live schedule as searchable free capacity: quote, commit, move, remove, and roll with the clock.
+"""The live schedule: the earliest end of one more order, others moving within what was promised; commit and remove.
 
-A book is copied on write. Readers work on the state that was current when they began and never wait; a writer
-builds the next state aside and puts it in place at once. `copy` therefore costs nothing.
+An order's operations may move as long as it ends by its *limit*: its promise, or, where it has none or it is broken
+already, the end that it has now. What is fixed, what starts in the frozen horizon, batches in ovens and what needs
+resources stay where they are. A query changes the words and gives everything back (`room.undo`), so a book has a lock;
+a copy is independent.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from heapq import heapify, heappop, heappush
 from threading import RLock
 
-from solver.scheduling.calendar import Calendar
-from solver.scheduling.check import FACTS, Rule, Violation
+import numpy as np
+
+from solver.scheduling.arrays import Words
+from solver.scheduling.book_words import (
+    EARLIEST,
+    END,
+    FREEZE,
+    FRESH,
+    HARD,
+    LENGTH,
+    LIMIT,
+    LINE,
+    MODE_SIZE,
+    MODES,
+    MOST,
+    NO_ROOM,
+    NOW,
+    OPERATION_SIZE,
+    ORDER_HEAD,
+    PUSHED,
+    ROW_CAPACITY,
+    START,
+    TOP,
+    TRAIL,
+    TRAIL_SIZE,
+    USERS,
+    WALL,
+    Record,
+    empty_words,
+    factory_of,
+    record_of,
+)
+from solver.scheduling.check import Rule, Violation
 from solver.scheduling.problem import (
+    NEVER,
     Fixing,
     InvalidProblem,
     LineId,
@@ -23,18 +57,43 @@ from solver.scheduling.problem import (
     Operation,
     OperationId,
     Placement,
-    Running,
     SchedulingProblem,
     Second,
     WorkOrder,
     WorkOrderId,
 )
+from solver.scheduling.room import (
+    CLOSED,
+    CROWDED,
+    LACKS_SETUP,
+    OVERLAPS,
+    PAST,
+    PAST_LIMIT,
+    SHORT_OF,
+    TOO_SOON,
+    UNRELEASED,
+    follow,
+    lift,
+    line_up,
+    place_order,
+    relate_all,
+    settled,
+    stand,
+    take_out,
+)
 from solver.scheduling.schedule import Schedule
-from solver.scheduling.slots import Slots
-from solver.scheduling.stock import Stock
+from solver.scheduling.supply import Stock
+from solver.scheduling.trail import undo
 
 ANY_TIME = Second(0)
+MOST_MOVED = 300  # operations, so that an answer can be looked over
+TRIES = 200  # for what may not wait long
+SPARE_WORDS = 1 << 16  # of records, at least, beyond what a book begins with
 Fixed = Mapping[OperationId, tuple[Fixing, Placement]]
+RULES = {
+    OVERLAPS: Rule.OVERLAP, LACKS_SETUP: Rule.SETUP, TOO_SOON: Rule.PRECEDENCE, UNRELEASED: Rule.RELEASE,
+    PAST: Rule.NOW, CLOSED: Rule.CALENDAR, SHORT_OF: Rule.RESOURCE, CROWDED: Rule.BATCH, PAST_LIMIT: Rule.FIXED,
+}  # fmt: skip
 
 
 class Lack(StrEnum):
@@ -63,13 +122,14 @@ class Occupied(Exception):
         self.violations = violations
 
 
-class HorizonTooShort(Exception):
-    """Operations that must move have no working time left on the line: the problem's windows end too early."""
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """Where an order would be made, and what moves for it; `completion`: end of its last operation."""
 
-    def __init__(self, line: LineId, operation: OperationId) -> None:
-        super().__init__(f"{line} has no working time left for {operation}.")
-        self.line = line
-        self.operation = operation
+    order: WorkOrder
+    placements: tuple[Placement, ...]
+    completion: Second
+    moved: tuple[Placement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,296 +140,530 @@ class Held:
     placements: Mapping[OperationId, Placement]
 
 
-class State:
-    """One version of the book. A fork shares everything and copies what it changes; only its maker changes it."""
-
-    __slots__ = ("_own_lines", "_own_stocks", "fixed", "held", "lines", "now", "stocks")
-
-    def __init__(self, problem: SchedulingProblem) -> None:
-        matrices = {matrix.id: matrix.seconds for matrix in problem.setups}
-        shortest: dict[LineId, int] = {}
-        for order in problem.orders:
-            for operation in order.operations:
-                for mode in operation.modes:
-                    shortest[mode.line] = min(shortest.get(mode.line, mode.duration), mode.duration)
-        self.lines: dict[LineId, Slots] = {}
-        for line in problem.lines:
-            setups = matrices[line.setups] if line.setups is not None else None
-            slots = Slots(line.id, Calendar(line), setups or None, line.initial_family, shortest.get(line.id, 60))
-            slots.rebuild()
-            self.lines[line.id] = slots
-        self.stocks = {material.id: Stock(material) for material in problem.materials}
-        self.held: dict[WorkOrderId, Held] = {}
-        self.fixed: Fixed = dict(problem.fixed)
-        self.now = problem.now
-        self._own_lines = set(self.lines)
-        self._own_stocks = set(self.stocks)
-
-    def fork(self) -> State:
-        """A state that starts equal and can be changed alone."""
-        other = State.__new__(State)
-        other.lines, other.stocks, other.held = self.lines.copy(), self.stocks.copy(), self.held.copy()
-        other.fixed, other.now = self.fixed, self.now
-        other._own_lines, other._own_stocks = set(), set()
-        self._own_lines, self._own_stocks = set(), set()  # what was this state's alone is shared from now on
-        return other
-
-    def line(self, line: LineId) -> Slots:
-        """The line's slots, to be changed."""
-        if line not in self._own_lines:
-            self.lines[line] = self.lines[line].copy()
-            self._own_lines.add(line)
-        return self.lines[line]
-
-    def stock(self, material: MaterialId) -> Stock:
-        """The material's stock, to be changed."""
-        if material not in self._own_stocks:
-            self.stocks[material] = self.stocks[material].copy()
-            self._own_stocks.add(material)
-        return self.stocks[material]
-
-    def is_fact(self, operation: OperationId) -> bool:
-        """Whether the operation is started or finished."""
-        entry = self.fixed.get(operation)
-        return entry is not None and entry[0] in FACTS
-
-    def put(self, order: WorkOrder, placements: Mapping[OperationId, Placement]) -> None:
-        """Add placements of an order, whether they fit or not."""
-        for operation in order.operations:
-            placement = placements.get(operation.id)
-            if placement is None:
-                continue
-            slots = self.line(placement.line)
-            begin, finish = slots.calendar.work(placement.start), slots.calendar.work(placement.end)
-            slots.insert(begin, finish, operation.family, operation.id)
-            for need in operation.materials:
-                self.stock(need.material).take(placement.start, need.quantity)
-        old = self.held.get(order.id)
-        self.held[order.id] = Held(order, {**old.placements, **placements} if old else dict(placements))
-
-    def lift(self, order_id: WorkOrderId, operations: Collection[OperationId] | None = None) -> list[Placement]:
-        """Take an order (or only some of its operations) out; returns where they stood."""
-        held = self.held[order_id]
-        lifted: list[Placement] = []
-        for operation in held.order.operations:
-            placement = held.placements.get(operation.id)
-            if placement is None or (operations is not None and operation.id not in operations):
-                continue
-            slots = self.line(placement.line)
-            slots.remove(operation.id, slots.calendar.work(placement.start))
-            for need in operation.materials:
-                self.stock(need.material).take(placement.start, -need.quantity)
-            lifted.append(placement)
-        gone = {placement.operation for placement in lifted}
-        rest = {key: placement for key, placement in held.placements.items() if key not in gone}
-        if rest:
-            self.held[order_id] = Held(held.order, rest)
-        else:
-            del self.held[order_id]
-        return lifted
-
-    def search(
-        self, order: WorkOrder, not_before: int, kept: Mapping[OperationId, Placement]
-    ) -> tuple[Placement, ...] | NoRoom:
-        """The earliest end of each operation in turn, over all its modes; `kept` ones are in the book already."""
-        floor = max(self.now, order.release, not_before)
-        lines, stocks = self._overlay(order)
-        last_use = {mode.line: i for i, o in enumerate(order.operations) for mode in o.modes}
-        last_take = {need.material: i for i, o in enumerate(order.operations) for need in o.materials}
-        ends: dict[OperationId, int] = {}
-        found: list[Placement] = []
-        for i, operation in enumerate(order.operations):
-            if operation.id in kept:
-                placement = kept[operation.id]
-                late = any(ends[b.operation] + b.minimum_wait > placement.start for b in operation.predecessors)
-                if late and not self.is_fact(operation.id):
-                    return NoRoom(order.id, operation.id, Lack.CAPACITY)
-                found.append(placement)
-                ends[operation.id] = placement.end
-                continue
-            ready: int = floor
-            for before in operation.predecessors:
-                ready = max(ready, ends[before.operation] + before.minimum_wait)
-            for need in operation.materials:
-                instant = (stocks.get(need.material) or self.stocks[need.material]).earliest(ready, need.quantity)
-                if instant is None:
-                    return NoRoom(order.id, operation.id, Lack.MATERIAL, need.material)
-                ready = instant
-            best: tuple[Second, int, int, LineId] | None = None  # end, begin, finish, line
-            for mode in operation.modes:
-                slots = lines.get(mode.line) or self.lines[mode.line]
-                calendar = slots.calendar
-                begin = slots.earliest(
-                    calendar.work(ready), mode.duration, operation.family, operation.running is not Running.PAUSES
-                )
-                if begin >= 0:
-                    finish = begin + mode.duration
-                    done = calendar.end(finish)
-                    if best is None or done < best[0]:
-                        best = (done, begin, finish, mode.line)
-            if best is None:
-                return NoRoom(order.id, operation.id, Lack.CAPACITY)
-            end, begin, finish, line = best
-            slots = lines.get(line) or self.lines[line]
-            start = slots.calendar.start(begin)
-            found.append(Placement(operation.id, line, start, end))
-            ends[operation.id] = end
-            if last_use[line] > i:  # a later operation of this order may come to the same line
-                lines[line] = slots = slots.gaps_only()
-                slots.fill(begin, finish, operation.family)
-            for need in operation.materials:
-                if last_take[need.material] > i:
-                    stocks[need.material] = stock = (stocks.get(need.material) or self.stocks[need.material]).copy()
-                    stock.take(start, need.quantity)
-        return tuple(found)
-
-    def _overlay(self, order: WorkOrder) -> tuple[dict[LineId, Slots], dict[MaterialId, Stock]]:
-        """Lines whose list of gaps leaves out some that this order is short enough for, listed anew."""
-        shorter: dict[LineId, int] = {}
-        for operation in order.operations:
-            for mode in operation.modes:
-                slots = self.lines.get(mode.line)
-                if slots is None:
-                    raise InvalidProblem(f"{operation.id}: unknown line {mode.line}.")
-                if mode.duration < slots.shortest:
-                    shorter[mode.line] = min(shorter.get(mode.line, mode.duration), mode.duration)
-            for need in operation.materials:
-                if need.material not in self.stocks:
-                    raise InvalidProblem(f"{operation.id}: unknown material {need.material}.")
-        return {line: self.lines[line].relisted(least) for line, least in shorter.items()}, {}
-
-    def placement(self, operation: Operation, line: LineId, begin: int, duration: int) -> Placement:
-        """The placement that begins at `begin` of the line's own clock."""
-        calendar = self.lines[line].calendar
-        return Placement(operation.id, line, calendar.start(begin), calendar.end(begin + duration))
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    order: WorkOrder
+    address: int
+    operations: tuple[Operation, ...]  # those that are made
+    takes: tuple[tuple[MaterialId, int, int], ...]  # material, instant, quantity
 
 
 class Book:
-    """A plant's live schedule. Any number of threads may read while one writes (writers wait for each other)."""
+    """A plant's live schedule (or several plants'). Threads may share it: a call waits for the one before it."""
 
-    def __init__(self, problem: SchedulingProblem, placements: Mapping[OperationId, Placement] | None = None) -> None:
-        """The book of `problem.orders` as far as they are placed; it need not be free of violations."""
-        self._lines, self._setups, self._materials = problem.lines, problem.setups, problem.materials
-        self._epoch = problem.epoch
+    def __init__(
+        self,
+        problem: SchedulingProblem,
+        placements: Mapping[OperationId, Placement] | None = None,
+        *,
+        frozen_seconds: int = 0,
+    ) -> None:
+        """The book of `problem.orders` as far as they are placed. What starts within `frozen_seconds` stays."""
         self._lock = RLock()
+        self._factory = factory_of(problem)
+        self._frozen_seconds = frozen_seconds
+        self._fixed: dict[OperationId, tuple[Fixing, Placement]] = dict(problem.fixed)
+        self._phantoms: frozenset[WorkOrderId] = frozenset()
         placed = placements or {}
-        state = State(problem)
-        known = 0
+        standing: list[tuple[WorkOrder, dict[OperationId, Placement]]] = []
         for order in problem.orders:
             own = {o.id: placed[o.id] for o in order.operations if o.id in placed}
-            known += len(own)
             if own:
-                state.put(order, own)
-        if known != len(placed):
+                standing.append((order, own))
+        if sum(len(own) for _, own in standing) != len(placed):
             raise InvalidProblem("A placement names an operation that no order has.")
-        self._state = state
+        self._read(problem.now, standing)
+
+    def _read(self, now: int, standing: Sequence[tuple[WorkOrder, Mapping[OperationId, Placement]]]) -> None:
+        """Lay everything out anew."""
+        factory = self._factory
+        self._entries: dict[WorkOrderId, _Entry] = {}
+        self._handle: dict[OperationId, int] = {}
+        self._addresses: list[int] = []
+        self._sorted: Words | None = None
+        self._by_address: dict[int, _Entry] = {}
+        takes: dict[MaterialId, list[tuple[int, int]]] = {m.id: [] for m in factory.problem.materials}
+        on_line = np.zeros(factory.lines + 1, dtype=np.int64)
+        records: list[tuple[WorkOrder, Record, tuple[tuple[MaterialId, int, int], ...]]] = []
+        for _, own in standing:
+            for placement in own.values():
+                on_line[factory.line[placement.line]] += 1
+        capacity = int(on_line.max()) * 5 // 4 + 64
+        address = len(empty_words(factory, 0, capacity))
+        for order, own in standing:
+            made = tuple(operation for operation in order.operations if operation.id in own)
+            took = tuple(
+                (need.material, int(own[o.id].start), need.quantity) for o in made for need in o.materials
+            )  # fmt: skip
+            for material, instant, quantity in took:
+                takes[material].append((instant, quantity))
+            done = max(placement.end for placement in own.values())
+            record = record_of(
+                factory, order, address, made=made, own=False,
+                limit=NEVER if order.id in self._phantoms
+                else done if order.promise is None else max(order.promise, done),
+                earliest={o.id: max(order.release, own[o.id].start) for o in made if o.materials},
+                walls=self._walls(made, own), placements=own,
+            )  # fmt: skip
+            records.append((order, record, took))
+            entry = _Entry(order, address, made, took)
+            self._note(entry)
+            address += len(record.words)
+        spare = max(SPARE_WORDS, address // 4)
+        b = empty_words(factory, 0, capacity)
+        self._words: Words = np.concatenate(
+            [b, *(np.array(record.words, dtype=np.int64) for _, record, _ in records), np.zeros(spare, dtype=np.int64)]
+        )
+        b = self._words
+        b[TOP] = address
+        for _, record, _ in records:
+            self._note_uses(record)
+        self._stocks = {m.id: Stock(m, takes[m.id]) for m in factory.problem.materials}
+        line_up(factory.words, b, self._handles(latest_first=False))
+        self._set_now(now)
+
+    def _walls(self, made: Iterable[Operation], own: Mapping[OperationId, Placement]) -> frozenset[OperationId]:
+        """What may not move: what is fixed, what is in an oven, what needs resources or may not wait long."""
+        lines = self._factory.problem.lines
+        found = set()
+        for operation in made:
+            place = own[operation.id]
+            mode = next((mode for mode in operation.modes if mode.line == place.line), None)
+            if mode is None:
+                raise InvalidProblem(f"{operation.id}: is placed on {place.line}, which cannot make it.")
+            if operation.id in self._fixed or mode.needs or lines[self._factory.line[place.line]].batch:
+                found.add(operation.id)
+            for before in operation.predecessors:
+                if before.maximum_wait is not None:
+                    found |= {operation.id, before.operation}
+        return frozenset(found)
+
+    def _note(self, entry: _Entry) -> None:
+        self._entries[entry.order.id] = self._by_address[entry.address] = entry
+        self._addresses.append(entry.address)
+        if self._sorted is not None:
+            self._sorted = np.append(self._sorted, entry.address)
+        first = entry.address + ORDER_HEAD
+        for i, operation in enumerate(entry.operations):
+            self._handle[operation.id] = first + OPERATION_SIZE * i
+
+    def _note_uses(self, record: Record) -> None:
+        b, lines = self._words, self._factory.lines
+        for resource, line in record.uses:
+            b[b[USERS] + resource * lines + line] = 1
+
+    def _handles(self, *, latest_first: bool) -> Words:
+        """All operations' handles by start."""
+        b = self._words
+        parts = [
+            entry.address + ORDER_HEAD + OPERATION_SIZE * np.arange(len(entry.operations), dtype=np.int64)
+            for entry in self._entries.values()
+        ]
+        handles = np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
+        by_start = np.lexsort((b[handles + 2], b[handles + START]))
+        return np.ascontiguousarray(handles[by_start[::-1] if latest_first else by_start])
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
     @property
-    def state(self) -> State:
-        """The present version, for the search and the dispatcher; fork it before changing anything."""
-        return self._state
-
-    @property
     def now(self) -> Second:
         """Nothing that is free is placed before it."""
-        return self._state.now
+        return Second(int(self._words[NOW]))
 
     @property
     def orders(self) -> Mapping[WorkOrderId, WorkOrder]:
         """The orders that the book holds."""
-        return {key: held.order for key, held in self._state.held.items()}
+        return {key: entry.order for key, entry in self._entries.items() if key not in self._phantoms}
 
     @property
     def placements(self) -> Mapping[OperationId, Placement]:
         """Where every operation stands."""
-        return {key: p for held in self._state.held.values() for key, p in held.placements.items()}
-
-    @property
-    def fixed(self) -> Fixed:
-        """The operations that may not move, and why."""
-        return self._state.fixed
-
-    @property
-    def problem(self) -> SchedulingProblem:
-        """The problem that `placements` solves, for the judge and the search."""
-        return _problem(self, self._state)
+        with self._lock:
+            return {
+                p.operation: p for key, entry in self._entries.items() if key not in self._phantoms
+                for p in self._standing(entry)
+            }  # fmt: skip
 
     @property
     def schedule(self) -> Schedule:
         """The placements as a schedule."""
         return Schedule(self.placements)
 
+    @property
+    def problem(self) -> SchedulingProblem:
+        """The problem that `placements` solves, for the judge and the search."""
+        placed = self._handle.keys()
+        return replace(
+            self._factory.problem, orders=tuple(self.orders.values()), now=self.now,
+            fixed={key: entry for key, entry in self._fixed.items() if key in placed},
+        )  # fmt: skip
+
     def holds(self, order_id: WorkOrderId) -> bool:
         """Whether the order is in the book."""
-        return order_id in self._state.held
+        return order_id in self._entries and order_id not in self._phantoms
+
+    @property
+    def phantoms(self) -> frozenset[WorkOrderId]:
+        """The orders that keep room for others and are none themselves."""
+        return self._phantoms
+
+    def phantom(self, order_id: WorkOrderId) -> tuple[Placement, ...]:
+        """Where a phantom stands."""
+        with self._lock:
+            return self._standing(self._entries[order_id])
+
+    def is_phantom(self, order_id: WorkOrderId) -> bool:
+        """Whether the order only keeps room for others."""
+        return order_id in self._phantoms
+
+    def _staying(self) -> list[int]:
+        """Handles of what stays and has not ended."""
+        b, handles = self._words, self._handles(latest_first=False)
+        last = {int(b[op + LINE]): int(op) for op in handles if b[op + START] < b[NOW]}
+        stays = handles[((b[handles + WALL] != 0) | (b[handles + START] < b[FREEZE])) & (b[handles + END] > b[NOW])]
+        return sorted({*last.values(), *stays.tolist()})
 
     def held(self, order_id: WorkOrderId) -> Held:
         """The order and its placements; KeyError when the book does not hold it."""
-        return self._state.held[order_id]
-
-    def completion(self, order_id: WorkOrderId) -> Second:
-        """When the last operation of a held order ends."""
-        return max(placement.end for placement in self._state.held[order_id].placements.values())
-
-    def working_seconds(self, line: LineId, start: Second, end: Second) -> int:
-        """Working time of a line in [start, end)."""
-        calendar = self._state.lines[line].calendar
-        return calendar.work(end) - calendar.work(start)
+        with self._lock:
+            entry = self._entries[order_id]
+            return Held(entry.order, {p.operation: p for p in self._standing(entry)})
 
     def copy(self) -> Book:
-        """An independent book; costs nothing until one of the two changes."""
-        other = Book.__new__(Book)
-        other._lines, other._setups, other._materials = self._lines, self._setups, self._materials
-        other._epoch = self._epoch
-        other._lock = RLock()
-        other._state = self._state.fork()
-        return other
+        """An independent book."""
+        with self._lock:
+            other = Book.__new__(Book)
+            other._lock, other._factory, other._frozen_seconds = RLock(), self._factory, self._frozen_seconds
+            other._fixed, other._entries = dict(self._fixed), dict(self._entries)
+            other._by_address, other._addresses = dict(self._by_address), list(self._addresses)
+            other._sorted = None
+            other._handle, other._phantoms = dict(self._handle), self._phantoms
+            other._words = self._words.copy()
+            other._stocks = {key: stock.copy() for key, stock in self._stocks.items()}
+            return other
+
+    def _standing(self, entry: _Entry) -> tuple[Placement, ...]:
+        first = entry.address + ORDER_HEAD
+        rows = self._words[first : first + OPERATION_SIZE * len(entry.operations)].reshape(-1, OPERATION_SIZE)
+        lines = self._factory.problem.lines
+        return tuple(
+            Placement(operation.id, lines[line].id, Second(start), Second(end))
+            for operation, (line, start, end) in zip(entry.operations, rows[:, :3].tolist(), strict=True)
+        )
 
     def quote(
-        self,
-        order: WorkOrder,
-        *,
-        not_before: Second = ANY_TIME,
-        kept: Mapping[OperationId, Placement] | None = None,
-    ) -> tuple[Placement, ...] | NoRoom:
-        """Where `order` would be made if it came now: each operation as early as it can end, moving nothing else.
+        self, order: WorkOrder, *, not_before: Second = ANY_TIME, beside_phantoms: bool = False
+    ) -> Promise | NoRoom:
+        """Where `order` would be made if it came now, and what would move for it. Changes nothing.
 
-        `kept`: operations of this order that the book holds already and that stay. Changes nothing.
+        It takes the phantoms' places, if it is not to come beside them.
         """
-        return self._state.search(order, not_before, kept or {})
+        with self._lock:
+            answers = [self._quoted(order, made, not_before, beside_phantoms) for made in _routes(order)]
+            promises = [answer for answer in answers if isinstance(answer, Promise)]
+            return min(promises, key=lambda promise: promise.completion) if promises else answers[0]
 
-    def fits(self, order: WorkOrder, placements: Iterable[Placement]) -> tuple[Violation, ...]:
-        """What `check.violations` would newly find if the order stood there (instead of where it stands now).
+    def quote_each(
+        self, orders: Sequence[WorkOrder], *, not_before: Second = ANY_TIME
+    ) -> tuple[Promise | NoRoom, ...]:
+        """`quote` of each order by itself, by one state of the book."""
+        with self._lock:
+            return tuple(self.quote(order, not_before=not_before) for order in orders)
 
-        Looks only at the lines, neighbours and materials that the order touches.
-        """
-        return _placed(self._state, order, placements)[1]
+    def unlimit(self, order_id: WorkOrderId, before: Book, not_before: int) -> None:
+        """Let an order end at any time, and start as soon as the stocks of the book without it allow."""
+        with self._lock:
+            entry = self._entries[order_id]
+            self._words[entry.address + LIMIT] = NEVER
+            earliest, _ = before._supplied(entry.order, entry.operations, not_before)
+            for i, operation in enumerate(entry.operations):
+                op = entry.address + ORDER_HEAD + OPERATION_SIZE * i
+                self._words[op + EARLIEST] = earliest[operation.id]
+            relate_all(self._factory.words, self._words, self._handles(latest_first=True))
+
+    def moved_since(self, before: Book) -> tuple[Placement, ...]:
+        """Where operations stand now that stood elsewhere in the book that this one is a copy of."""
+        with self._lock, before._lock:
+            mine, its = self._words, before._words
+            handles = before._handles(latest_first=False)
+            elsewhere = (mine[handles + START] != its[handles + START]) | (mine[handles + LINE] != its[handles + LINE])
+            changed = handles[elsewhere]
+            return before._where(changed, (mine[changed], mine[changed + START], mine[changed + END]))
+
+    def _quoted(
+        self, order: WorkOrder, made: tuple[Operation, ...], not_before: int, beside_phantoms: bool
+    ) -> Promise | NoRoom:
+        earliest, missing = self._supplied(order, made, not_before)
+        if missing is not None:
+            return missing
+        record = self._append(order, made, earliest)
+        s, b, address = self._factory.words, self._words, int(self._words[TOP])
+        b[TRAIL_SIZE] = 0
+        b[TOP] += len(record.words)
+        freeze = int(b[FREEZE])
+        try:
+            b[FREEZE] = max(freeze, not_before + self._frozen_seconds)
+            b[PUSHED], b[MOST] = 0, MOST_MOVED
+            if not beside_phantoms:
+                self._without_phantoms()
+            mark = int(b[TRAIL_SIZE])
+            done = place_order(s, b, address)
+            for _ in range(TRIES):
+                if done >= NEVER or not self._waited_too_long(address, made):
+                    break
+                undo(b, mark)
+                b[PUSHED] = 0
+                done = place_order(s, b, address)
+            else:
+                done, b[address + NO_ROOM] = NEVER, 0
+            if done >= NEVER:  # into free room alone
+                undo(b, mark)
+                b[FREEZE], b[PUSHED] = NEVER, 0
+                done = place_order(s, b, address)
+                if done < NEVER and self._waited_too_long(address, made):
+                    done, b[address + NO_ROOM] = NEVER, 0
+            if done >= NEVER:
+                return NoRoom(order.id, made[int(b[address + NO_ROOM])].id, Lack.CAPACITY)
+            entry = _Entry(order, address, made, ())
+            placements = self._standing(entry)
+            ops = self._placed_elsewhere(address)
+            after = b[ops], b[ops + START], b[ops + END]
+            undo(b, 0)
+            moved = self._where(ops, after, beside_phantoms)
+            return Promise(order, placements, Second(int(done)), moved)
+        finally:
+            undo(b, 0)
+            b[TOP], b[FREEZE], b[MOST] = address, freeze, NEVER
+
+    def _waited_too_long(self, address: int, made: tuple[Operation, ...]) -> bool:
+        """Whether something starts too long after what it waits for, which is then to start later."""
+        b, first = self._words, address + ORDER_HEAD
+        at = {operation.id: first + OPERATION_SIZE * i for i, operation in enumerate(made)}
+        found = False
+        for operation in made:
+            for before in operation.predecessors:
+                if before.maximum_wait is not None and before.operation in at:
+                    op, earlier = at[operation.id], at[before.operation]
+                    over = int(b[op + START] - b[earlier + END]) - before.maximum_wait
+                    if over > 0:
+                        b[earlier + EARLIEST] = max(b[earlier + EARLIEST], b[earlier + START] + over)
+                        found = True
+        return found
+
+    def _placed_elsewhere(self, address: int) -> Words:
+        """Handles of operations whose line, start or end the trail names; only of records before `address`."""
+        b = self._words
+        trail = b[b[TRAIL] : b[TRAIL] + 2 * b[TRAIL_SIZE] : 2]
+        if not self._addresses:
+            return np.zeros(0, dtype=np.int64)
+        known = self._known()
+        words = trail[(trail >= known[0]) & (trail < address)]
+        within = words - known[np.searchsorted(known, words, side="right") - 1] - ORDER_HEAD
+        field = within % OPERATION_SIZE
+        return np.unique((words - field)[(field <= END) & (within >= 0)])
+
+    def _known(self) -> Words:
+        """All records' addresses."""
+        if self._sorted is None or len(self._sorted) != len(self._addresses):
+            self._sorted = np.array(self._addresses, dtype=np.int64)
+        return self._sorted
+
+    def _where(
+        self, ops: Words, places: tuple[Words, Words, Words], phantoms: bool = False
+    ) -> tuple[Placement, ...]:
+        """The placements (line, start, end) of those operations that stand elsewhere now; phantoms count if wanted."""
+        b, lines = self._words, self._factory.problem.lines
+        line, start, end = places
+        moved = (b[ops] != line) | (b[ops + START] != start) | (b[ops + END] != end)
+        found = []
+        for op, at, begin, finish in zip(*(column[moved].tolist() for column in (ops, line, start, end)), strict=True):
+            entry = self._home(op)
+            if phantoms or entry.order.id not in self._phantoms:
+                operation = entry.operations[(op - entry.address - ORDER_HEAD) // OPERATION_SIZE]
+                found.append(Placement(operation.id, lines[at].id, Second(begin), Second(finish)))
+        return tuple(found)
+
+    def _supplied(
+        self, order: WorkOrder, made: Iterable[Operation], not_before: int
+    ) -> tuple[dict[OperationId, int], NoRoom | None]:
+        """The earliest start of each operation by release and materials, or which material is not there."""
+        taken: dict[MaterialId, int] = {}
+        earliest: dict[OperationId, int] = {}
+        floor = max(order.release, not_before)
+        for operation in made:
+            instant = floor
+            for need in operation.materials:
+                if need.material not in self._stocks:
+                    raise InvalidProblem(f"{operation.id}: unknown material {need.material}.")
+                taken[need.material] = taken.get(need.material, 0) + need.quantity
+                instant = max(instant, self._stocks[need.material].first(taken[need.material]))
+                if instant >= NEVER:
+                    return {}, NoRoom(order.id, operation.id, Lack.MATERIAL, need.material)
+            earliest[operation.id] = instant
+        return earliest, None
+
+    def _append(self, order: WorkOrder, made: tuple[Operation, ...], earliest: Mapping[OperationId, int]) -> Record:
+        """Write an order's record behind all others, without keeping it."""
+        for operation in made:
+            for mode in operation.modes:
+                if mode.line not in self._factory.line:
+                    raise InvalidProblem(f"{operation.id}: unknown line {mode.line}.")
+        address = int(self._words[TOP])
+        record = record_of(
+            self._factory, order, address, made=made, own=True, limit=NEVER, earliest=earliest, walls=frozenset(),
+            placements={},
+        )  # fmt: skip
+        b = self._words
+        full = int(b[b[LENGTH] : b[LENGTH] + self._factory.lines].max(initial=0)) + len(made) >= b[ROW_CAPACITY]
+        if full or address + len(record.words) > len(b):
+            self._read(int(b[NOW]), [
+                (entry.order, {p.operation: p for p in self._standing(entry)}) for entry in self._entries.values()
+            ])  # fmt: skip
+            return self._append(order, made, earliest)
+        b[address : address + len(record.words)] = record.words
+        self._note_uses(record)
+        return record
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
-    def commit(self, order: WorkOrder, placements: Iterable[Placement]) -> None:
-        """Hold `order` at `placements`; raises Occupied when they do not fit or the order is held already."""
-        with self._lock:
-            if order.id in self._state.held:
-                raise InvalidProblem(f"{order.id}: is held already; move it instead.")
-            self._replace(order, placements)
+    def commit(
+        self, order: WorkOrder, placements: Iterable[Placement], moved: Iterable[Placement] = (), *,
+        phantom: bool = False,
+    ) -> None:  # fmt: skip
+        """Hold `order` at `placements`, others at `moved`; raises Occupied, changing nothing, when they do not fit.
 
-    def move(self, order_id: WorkOrderId, placements: Iterable[Placement]) -> None:
-        """Hold an order somewhere else; raises Occupied, or KeyError when the book does not hold it."""
+        `phantom`: it only keeps room, may end at any time, and gives its room to whoever asks.
+        """
         with self._lock:
-            self._replace(self._state.held[order_id].order, placements)
+            if order.id in self._entries:
+                raise InvalidProblem(f"{order.id}: is held already.")
+            given = {placement.operation: placement for placement in placements}
+            made = tuple(operation for operation in order.operations if operation.id in given)
+            found = [
+                Violation(Rule.MISSING, o.id, f"{o.id} is not placed.")
+                for o in order.operations if o.id not in given and o.route is None
+            ]  # fmt: skip
+            earliest, missing = self._supplied(order, made, 0)
+            if missing is not None:
+                found.append(Violation(Rule.MATERIAL, missing.material or "", "is not there."))
+            found += [
+                Violation(Rule.MATERIAL, key, "what it takes is not there, or promised to a later operation.")
+                for key, instant in earliest.items() if order.release < instant > given[key].start
+            ]  # fmt: skip
+            if found:
+                raise Occupied(order.id, tuple(found))
+            if phantom:
+                self._phantoms |= {order.id}
+                self._write(order, made, given, {p.operation: p for p in moved})
+                return
+            stood = [(self._entries[key].order, self.phantom(key)) for key in self._phantoms]
+            for each, _ in stood:
+                self.remove(each.id)
+            try:
+                self._write(order, made, given, {p.operation: p for p in moved})
+            finally:
+                for each, places in stood:  # those whose room was not taken
+                    with suppress(Occupied):
+                        self.commit(each, places, phantom=True)
 
-    def amend(self, order: WorkOrder) -> None:
-        """Exchange release, due, promise or weight of a held order; its operations must be the same."""
-        with self._lock:
-            held = self._state.held[order.id]
-            if held.order.operations != order.operations:
-                raise InvalidProblem(f"{order.id}: has other operations in the book.")
-            state = self._state.fork()
-            state.held[order.id] = Held(order, held.placements)
-            self._state = state
+    def _write(
+        self, order: WorkOrder, made: tuple[Operation, ...], given: Mapping[OperationId, Placement],
+        moved: Mapping[OperationId, Placement],
+    ) -> None:  # fmt: skip
+        self._append(order, made, {o.id: max(order.release, given[o.id].start) for o in made if o.materials})
+        s, b = self._factory.words, self._words
+        address = int(b[TOP])
+        took = tuple((need.material, int(given[o.id].start), need.quantity) for o in made for need in o.materials)
+        entry = _Entry(order, address, made, took)
+        b[TRAIL_SIZE] = 0
+        others = self._moving(moved)
+        for op, _, _ in others:
+            lift(s, b, op)
+        own = [
+            (address + ORDER_HEAD + OPERATION_SIZE * i, operation, given[operation.id])
+            for i, operation in enumerate(made)
+        ]
+        ops = np.array([op for op, _, _ in (*own, *others)], dtype=np.int64)
+        wrong: list[Violation] = []
+        for op, operation, placement in (*own, *others):
+            mode = self._mode(op, operation, placement.line)
+            if mode == 0:
+                wrong.append(Violation(Rule.UNKNOWN, operation.id, f"cannot be made on {placement.line}."))
+            else:
+                stand(s, b, op, mode, placement.start, placement.end)
+        fault = 0 if wrong else settled(s, b, ops, 1)
+        if fault > 0:
+            kind, key = RULES[fault % 16], (*own, *others)[fault // 16][1].id
+            wrong.append(Violation(kind, key, f"it, or what comes after it, breaks a rule ({kind})."))
+        if wrong:
+            undo(b, 0)
+            self._phantoms -= {order.id}
+            raise Occupied(order.id, tuple(wrong))
+        b[TOP] = address + ORDER_HEAD  # kept from here on
+        self._keep(entry, given)
+        if fault < 0:
+            b[TRAIL_SIZE] = 0
+            relate_all(s, b, self._handles(latest_first=True))
+
+    def _keep(self, entry: _Entry, given: Mapping[OperationId, Placement]) -> None:
+        b, address, order = self._words, entry.address, entry.order
+        done = max(given[o.id].end for o in entry.operations)
+        b[address + LIMIT] = done if order.promise is None else max(order.promise, done)
+        if order.id in self._phantoms:
+            b[address + LIMIT] = NEVER
+        b[address + 2] = 0
+        walls = self._walls(entry.operations, given)
+        size = 0
+        for i, operation in enumerate(entry.operations):
+            op = address + ORDER_HEAD + OPERATION_SIZE * i
+            b[op + FRESH], b[op + WALL] = 0, int(operation.id in walls)
+            size = max(size, int(b[op + MODES]) + 1 + MODE_SIZE * len(operation.modes))
+        b[TOP] = size
+        self._note(entry)
+        for material, instant, quantity in entry.takes:
+            self._stocks[material].take(instant, quantity)
+        ops = address + ORDER_HEAD + OPERATION_SIZE * np.arange(len(entry.operations), dtype=np.int64)
+        b[TRAIL_SIZE] = 0
+        if settled(self._factory.words, b, ops, 0) < 0:
+            relate_all(self._factory.words, b, self._handles(latest_first=True))
+        b[TRAIL_SIZE] = 0
+
+    def _moving(self, moved: Mapping[OperationId, Placement]) -> list[tuple[int, Operation, Placement]]:
+        """Handles of operations that are to move; KeyError for what the book does not hold."""
+        found = []
+        for key, placement in moved.items():
+            op = self._handle[key]
+            entry = self._home(op)
+            found.append((op, entry.operations[(op - entry.address - ORDER_HEAD) // OPERATION_SIZE], placement))
+        return found
+
+    def _home(self, op: int) -> _Entry:
+        """The order whose operation has this handle."""
+        return self._by_address[self._addresses[bisect_right(self._addresses, op) - 1]]
+
+    def _rewrite(self, rows: Sequence[tuple[int, OperationId, LineId, int, int]]) -> bool:
+        """Let operations (handle, id, line, start, end) stand elsewhere, others giving way; False if they may not."""
+        s, b = self._factory.words, self._words
+        b[TRAIL_SIZE] = 0
+        for op, *_ in rows:
+            lift(s, b, op)
+        for op, key, line, start, end in rows:
+            entry = self._home(op)
+            operation = entry.operations[(op - entry.address - ORDER_HEAD) // OPERATION_SIZE]
+            assert operation.id == key
+            stand(s, b, op, self._mode(op, operation, line), start, end)
+        ops = np.array([row[0] for row in rows], dtype=np.int64)
+        if settled(s, b, ops, 0) == 0 and follow(s, b, ops) and settled(s, b, ops, 1) == 0:
+            b[TRAIL_SIZE] = 0
+            return True
+        undo(b, 0)
+        return False
+
+    def _mode(self, op: int, operation: Operation, line: LineId) -> int:
+        for i, mode in enumerate(operation.modes):
+            if mode.line == line:
+                return int(self._words[op + MODES]) + 1 + MODE_SIZE * i
+        return 0
 
     def remove(self, order_id: WorkOrderId) -> Mapping[OperationId, Placement]:
         """Give an order's room back; KeyError when the book does not hold it.
@@ -378,383 +672,64 @@ class Book:
         between them.
         """
         with self._lock:
-            state = self._state.fork()
-            lifted = state.lift(order_id)
-            gone = {placement.operation for placement in lifted}
-            state.fixed = {key: entry for key, entry in state.fixed.items() if key not in gone}
-            seeds = [
-                state.lines[line].operation[i]
-                for line, i in _joints(state, lifted)
-                if _setup_missing(state, state.lines[line], i)
-            ]
-            changed = _push(state, seeds, retake=False) if seeds else {}
-            self._state = state
-            return changed
+            entry = self._entries[order_id]
+            b = self._words
+            self._without(entry)
+            ops = self._placed_elsewhere(int(b[TOP]))
+            size = OPERATION_SIZE * len(entry.operations)
+            ops = ops[(ops < entry.address) | (ops >= entry.address + ORDER_HEAD + size)]
+            after = b[ops], b[ops + START], b[ops + END]
+            undo(b, 0)
+            moved = self._where(ops, after)
+            self._without(entry)
+            for op in ops.tolist():
+                at = self._home(op).address
+                b[at + LIMIT] = max(int(b[at + LIMIT]), int(b[op + END]))
+            b[TRAIL_SIZE] = 0
+            for material, instant, quantity in entry.takes:
+                self._stocks[material].take(instant, -quantity)
+            self._phantoms -= {order_id}
+            self._addresses.remove(entry.address)
+            self._sorted = None
+            del self._by_address[entry.address], self._entries[order_id]
+            for operation in entry.operations:
+                del self._handle[operation.id]
+                self._fixed.pop(operation.id, None)
+            return {placement.operation: placement for placement in moved}
 
-    def fix(self, operation: OperationId, fixing: Fixing, placement: Placement | None = None) -> None:
-        """Say that an operation is pinned, frozen, started or finished, and where (None: where it stands).
+    def _without_phantoms(self) -> None:
+        """Take the phantoms out, on the trail."""
+        for key in sorted(self._phantoms):
+            entry = self._entries[key]
+            for i in range(len(entry.operations)):
+                take_out(self._factory.words, self._words, entry.address + ORDER_HEAD + OPERATION_SIZE * i)
 
-        A started or finished operation is taken as it happened; `repair` makes room for it. Fixing.FREE unties it.
-        """
-        with self._lock:
-            state = self._state.fork()
-            held = next((h for h in state.held.values() if operation in h.placements), None)
-            if held is None:
-                raise KeyError(operation)
-            if placement is not None and placement != held.placements[operation]:
-                state.lift(held.order.id, {operation})
-                state.put(held.order, {operation: placement})
-            entry = (fixing, placement or held.placements[operation])
-            fixed = {key: value for key, value in state.fixed.items() if key != operation}
-            state.fixed = fixed if fixing is Fixing.FREE else {**fixed, operation: entry}
-            self._state = state
+    def _without(self, entry: _Entry) -> None:
+        """Take an order's operations out; what follows gives way where a setup became longer."""
+        s, b = self._factory.words, self._words
+        ops = [entry.address + ORDER_HEAD + OPERATION_SIZE * i for i in range(len(entry.operations))]
+        b[TRAIL_SIZE] = 0
+        if not all(take_out(s, b, op) for op in ops):
+            undo(b, 0)
+            b[HARD] = 1  # the setup has to be made, whatever was promised
+            for op in ops:
+                take_out(s, b, op)
+            b[HARD] = 0
 
     def set_now(self, now: Second) -> None:
-        """Nothing free is placed before `now` from here on; `roll` moves what is overdue."""
+        """Nothing free is placed before `now` from here on, and what starts in the frozen horizon from it stays."""
         with self._lock:
-            state = self._state.fork()
-            state.now = now
-            self._state = state
+            self._set_now(now)
 
-    def roll(
-        self, now: Second, started: Collection[OperationId] = (), running: Collection[OperationId] = ()
-    ) -> Mapping[OperationId, Placement]:
-        """Set the clock: what should have started and has not moves to now, what follows it gives way.
-
-        `started`: operations that have begun (or ended) where they stand; they become facts. `running`: those of them
-        that have not ended; one that should have ended by now ends now. The order on every line is kept, except that
-        what has started comes first. Pinned operations move only when they must. Returns the placements that changed;
-        raises HorizonTooShort, changing nothing.
-        """
-        with self._lock:
-            state = self._state.fork()
-            state.now = now
-            _start(state, started, running)
-            seeds = [
-                operation.id
-                for held in state.held.values()
-                for operation in held.order.operations
-                if operation.id in held.placements
-                and (
-                    held.placements[operation.id].start < now
-                    or any(state.is_fact(before.operation) for before in operation.predecessors)
-                )
-            ]
-            before = self.placements
-            changed = dict(_push(state, seeds + _facts_first(state), retake=False))
-            self._state = state
-            stretched = {key: p for key, p in self.placements.items() if key in running and p != before[key]}
-            return stretched | changed
-
-    def repair(self) -> Mapping[OperationId, Placement]:
-        """Move later what breaks a rule (after a calendar, a supply or an actual time has changed), orders kept.
-
-        Returns the placements that changed; raises HorizonTooShort, changing nothing.
-        """
-        with self._lock:
-            state = self._state.fork()
-            _facts_first(state)
-            free = [key for held in state.held.values() for key in held.placements if not state.is_fact(key)]
-            changed = _push(state, free, retake=True)
-            self._state = state
-            return changed
-
-    def _replace(self, order: WorkOrder, placements: Iterable[Placement]) -> None:
-        state, found = _placed(self._state, order, placements)
-        if found:
-            raise Occupied(order.id, found)
-        self._state = state
+    def _set_now(self, now: int) -> None:
+        b = self._words
+        b[NOW], b[FREEZE] = now, now + self._frozen_seconds
+        b[TRAIL_SIZE] = 0
+        relate_all(self._factory.words, b, self._handles(latest_first=True))
 
 
-def _problem(book: Book, state: State) -> SchedulingProblem:
-    placed = {key for held in state.held.values() for key in held.placements}
-    return SchedulingProblem(
-        lines=book._lines,
-        orders=tuple(held.order for held in state.held.values()),
-        setups=book._setups,
-        materials=book._materials,
-        fixed={key: entry for key, entry in state.fixed.items() if key in placed},
-        now=state.now,
-        epoch=book._epoch,
-    )
-
-
-# --- does it fit ----------------------------------------------------------------------------------------------------
-
-
-def _placed(state: State, order: WorkOrder, placements: Iterable[Placement]) -> tuple[State, tuple[Violation, ...]]:
-    """The state with the order at `placements`, and what that breaks."""
-    next_state = state.fork()
-    lifted = next_state.lift(order.id) if order.id in state.held else []
-    given = {placement.operation: placement for placement in placements}
-    found: set[Violation] = set()
-    good: dict[OperationId, Placement] = {}
-    for operation in order.operations:
-        placement = given.pop(operation.id, None)
-        if placement is None:
-            found.add(Violation(Rule.MISSING, operation.id, f"{operation.id} is not placed."))
-        elif not any(mode.line == placement.line for mode in operation.modes) or placement.line not in state.lines:
-            given[operation.id] = placement
-        else:
-            good[operation.id] = placement
-    for key, placement in given.items():
-        found.add(Violation(Rule.UNKNOWN, key, f"{key} cannot be made on {placement.line}."))
-    next_state.put(order, good)
-    for operation in order.operations:
-        if operation.id in good:
-            found.update(_operation_breaks(next_state, order, operation, good))
-    for key, placement in good.items():
-        slots = next_state.lines[placement.line]
-        found.update(_line_breaks(next_state, slots, slots.find(key, slots.calendar.work(placement.start))))
-    for line, i in _joints(next_state, lifted):
-        if i and _setup_missing(next_state, next_state.lines[line], i):
-            key = next_state.lines[line].operation[i]
-            found.add(Violation(Rule.SETUP, key, f"has a new neighbour on {line} that asks for more setup."))
-    for material in {need.material for operation in order.operations for need in operation.materials}:
-        if _is_short(next_state, material) and not _is_short(state, material):
-            found.add(Violation(Rule.MATERIAL, material, "is not there, or is promised to a later operation."))
-    return next_state, tuple(sorted(found, key=lambda v: (v.kind, v.subject)))
-
-
-def _operation_breaks(
-    state: State, order: WorkOrder, operation: Operation, good: Mapping[OperationId, Placement]
-) -> Iterable[Violation]:
-    key, placement = operation.id, good[operation.id]
-    entry = state.fixed.get(key)
-    if entry is not None and entry[1] != placement:
-        yield Violation(Rule.FIXED, key, f"is {entry[0]} on {entry[1].line} at {entry[1].start}.")
-    if state.is_fact(key):
-        return
-    if placement.start < order.release:
-        yield Violation(Rule.RELEASE, key, f"starts at {placement.start}, released at {order.release}.")
-    if entry is None and placement.start < state.now:
-        yield Violation(Rule.NOW, key, f"starts at {placement.start}, it is {state.now}.")
-    for before in operation.predecessors:
-        earlier = good.get(before.operation)
-        if earlier is not None and placement.start < earlier.end + before.minimum_wait:
-            yield Violation(Rule.PRECEDENCE, key, f"starts at {placement.start}, before {before.operation} is ready.")
-    calendar = state.lines[placement.line].calendar
-    begin, duration = calendar.work(placement.start), _duration(operation, placement.line)
-    if (
-        begin + duration > calendar.total
-        or calendar.start(begin) != placement.start
-        or calendar.end(begin + duration) != placement.end
-        or (operation.running is not Running.PAUSES and calendar.whole(begin, duration) != begin)
-    ):
-        yield Violation(Rule.CALENDAR, key, f"cannot be made on {placement.line} from {placement.start}.")
-
-
-def _line_breaks(state: State, slots: Slots, i: int) -> Iterable[Violation]:
-    """What the operation at position i does to its neighbours, and they to it."""
-    key, line = slots.operation[i], slots.line
-    settled = state.is_fact(key)
-    if i:
-        j = max(range(i), key=slots.finish.__getitem__) if slots.tangled else i - 1
-        if slots.begin[i] < slots.finish[j] and not (settled and state.is_fact(slots.operation[j])):
-            yield Violation(Rule.OVERLAP, key, f"starts on {line} before {slots.operation[j]} has ended.")
-    j = i + 1
-    while j < len(slots.begin) and slots.begin[j] < slots.finish[i]:
-        if not (settled and state.is_fact(slots.operation[j])):
-            yield Violation(Rule.OVERLAP, slots.operation[j], f"starts on {line} before {key} has ended.")
-        j += 1
-    for j in (i, i + 1):
-        if j < len(slots.begin) and _setup_missing(state, slots, j):
-            yield Violation(Rule.SETUP, slots.operation[j], f"has too little time for its setup on {line}.")
-
-
-def _setup_missing(state: State, slots: Slots, i: int) -> bool:
-    """Whether there is too little working time before the operation at position i for its setup."""
-    settled = state.is_fact(slots.operation[i])
-    if i == 0:
-        return not settled and slots.begin[0] < slots.setup(slots.initial, slots.family[0])
-    if settled and state.is_fact(slots.operation[i - 1]):
-        return False
-    return max(0, slots.begin[i] - slots.finish[i - 1]) < slots.setup(slots.family[i - 1], slots.family[i])
-
-
-def _joints(state: State, lifted: Sequence[Placement]) -> list[tuple[LineId, int]]:
-    """Positions of the operations that follow where something was taken out."""
-    found: list[tuple[LineId, int]] = []
-    for placement in lifted:
-        slots = state.lines[placement.line]
-        i = bisect_left(slots.begin, slots.calendar.work(placement.start))
-        if i < len(slots.begin):
-            found.append((placement.line, i))
-    return found
-
-
-def _is_short(state: State, material: MaterialId) -> bool:
-    """Whether what is open takes more than there is (a shortage made by facts alone is over and done)."""
-    stock = state.stocks[material]
-    if min(stock.level) >= 0:
-        return False
-    first = min(
-        (
-            held.placements[operation.id].start
-            for held in state.held.values()
-            for operation in held.order.operations
-            if operation.id in held.placements and not state.is_fact(operation.id)
-            for need in operation.materials
-            if need.material == material
-        ),
-        default=None,
-    )
-    return first is not None and any(
-        level < 0 and until > first for level, until in zip(stock.level, [*stock.time[1:], first + 1], strict=True)
-    )
-
-
-def _duration(operation: Operation, line: LineId) -> int:
-    return next(mode.duration for mode in operation.modes if mode.line == line)
-
-
-# --- time passes ----------------------------------------------------------------------------------------------------
-
-
-def _start(state: State, started: Collection[OperationId], running: Collection[OperationId]) -> None:
-    """Make facts of what has started; what still runs ends now at the earliest."""
-    begun = set(started) | set(running)
-    if not begun:
-        return
-    fixed = dict(state.fixed)
-    for held in list(state.held.values()):
-        for key in held.placements.keys() & begun:
-            placement = held.placements[key]
-            if key in running and placement.end < state.now:
-                state.lift(held.order.id, {key})
-                placement = replace(placement, end=state.now)
-                state.put(held.order, {key: placement})
-            fixing = fixed[key][0] if key in fixed and fixed[key][0] in FACTS else Fixing.STARTED
-            fixed[key] = (fixing, placement)
-    state.fixed = fixed
-
-
-def _facts_first(state: State) -> list[OperationId]:
-    """Order every line so that facts precede what is open; returns what may have to move for it."""
-    seeds: list[OperationId] = []
-    for line in list(state.lines):
-        slots = state.lines[line]
-        settled = [state.is_fact(key) for key in slots.operation]
-        if True not in settled:
-            continue
-        last = len(settled) - 1 - settled[::-1].index(True)
-        if last + 1 < len(settled):
-            seeds.append(slots.operation[last + 1])
-        if all(settled[:last]):
-            continue
-        slots = state.line(line)
-        seeds.extend(key for key, fact in zip(slots.operation, settled, strict=True) if not fact)
-        slots.reorder(sorted(range(len(settled)), key=lambda i: not settled[i]))
-    return seeds
-
-
-def _push(state: State, seeds: Iterable[OperationId], *, retake: bool) -> Mapping[OperationId, Placement]:
-    """Start every seed and all that follows as soon as it may, not before where it stands; orders on lines are kept.
-
-    A longest-path pass in order of the old starts. With `retake` materials are given out anew in that order; without,
-    they are only taken later than before, which starves nobody.
-    """
-    home = {
-        operation.id: (held, operation)
-        for held in state.held.values()
-        for operation in held.order.operations
-        if operation.id in held.placements
-    }
-    after: dict[OperationId, list[OperationId]] = {}
-    for key, (_, operation) in home.items():
-        for before in operation.predecessors:
-            after.setdefault(before.operation, []).append(key)
-    position: dict[LineId, dict[OperationId, int]] = {}
-    placed = {key: held.placements[key] for key, (held, _) in home.items()}
-    old = dict(placed)
-    taken: dict[OperationId, int] | None = {} if retake else None
-    if retake:
-        for key, (_, operation) in home.items():
-            if not state.is_fact(key):
-                for need in operation.materials:
-                    state.stock(need.material).take(placed[key].start, -need.quantity)
-    heap = [(placed[key].start, key) for key in seeds if not state.is_fact(key)]
-    heapify(heap)
-    waiting = {key for _, key in heap}
-    while heap:
-        _, key = heappop(heap)
-        if key not in waiting:
-            continue
-        waiting.discard(key)
-        held, operation = home[key]
-        here = placed[key]
-        slots = state.line(here.line)
-        if here.line not in position:
-            position[here.line] = {name: i for i, name in enumerate(slots.operation)}
-        i = position[here.line][key]
-        calendar, duration = slots.calendar, _duration(operation, here.line)
-        ready: int = max(here.start, held.order.release)
-        if key not in state.fixed or here.start < state.now:
-            ready = max(ready, state.now)
-        for before in operation.predecessors:
-            if before.operation in placed:
-                ready = max(ready, placed[before.operation].end + before.minimum_wait)
-        if taken is not None:
-            for need in operation.materials:
-                stock = state.stock(need.material)
-                if key in taken:
-                    stock.take(taken[key], -need.quantity)
-                instant = stock.earliest(ready, need.quantity)
-                if instant is None:
-                    raise HorizonTooShort(here.line, key)
-                ready = instant
-        begin = calendar.work(ready)
-        if i:
-            begin = max(begin, slots.finish[i - 1] + slots.setup(slots.family[i - 1], slots.family[i]))
-        else:
-            begin = max(begin, slots.setup(slots.initial, slots.family[i]))
-        if begin < calendar.total and operation.running is not Running.PAUSES:
-            begin = calendar.whole(begin, duration)
-        if begin < 0 or begin + duration > calendar.total:
-            raise HorizonTooShort(here.line, key)
-        there = state.placement(operation, here.line, begin, duration)
-        if taken is not None:
-            for need in operation.materials:
-                state.stock(need.material).take(there.start, need.quantity)
-            taken[key] = there.start
-        slots.begin[i], slots.finish[i] = begin, begin + duration
-        if there == here:
-            continue
-        placed[key] = there
-        following = after.get(key, [])
-        if i + 1 < len(slots.operation):
-            following = [*following, slots.operation[i + 1]]
-        for name in following:
-            if name not in waiting and not state.is_fact(name):
-                waiting.add(name)
-                heappush(heap, (placed[name].start, name))
-    for line in position:
-        state.line(line).rebuild()
-    return _settle(state, home, old, placed, moved_takes=not retake)
-
-
-def _settle(
-    state: State,
-    home: Mapping[OperationId, tuple[Held, Operation]],
-    old: Mapping[OperationId, Placement],
-    placed: Mapping[OperationId, Placement],
-    *,
-    moved_takes: bool,
-) -> Mapping[OperationId, Placement]:
-    """Write the new placements into the state; returns those that changed."""
-    changed = {key: placement for key, placement in placed.items() if placement != old[key]}
-    touched: dict[WorkOrderId, dict[OperationId, Placement]] = {}
-    for key, placement in changed.items():
-        held, operation = home[key]
-        touched.setdefault(held.order.id, dict(held.placements))[key] = placement
-        if moved_takes:
-            for need in operation.materials:
-                stock = state.stock(need.material)
-                stock.take(placement.start, need.quantity)
-                stock.take(old[key].start, -need.quantity)
-    for order_id, placements in touched.items():
-        state.held[order_id] = Held(state.held[order_id].order, placements)
-    ties = {key: (state.fixed[key][0], placement) for key, placement in changed.items() if key in state.fixed}
-    if ties:
-        state.fixed = {**state.fixed, **ties}
-    return changed
+def _routes(order: WorkOrder) -> list[tuple[Operation, ...]]:
+    """The ways to make an order: the operations without a route and those of one."""
+    if not order.routes:
+        return [order.operations]
+    return [tuple(o for o in order.operations if o.route in (None, route)) for route in order.routes]

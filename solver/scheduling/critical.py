@@ -164,7 +164,7 @@ def place_in(s: Any, w: Any, t: Any, line: int, instant: int) -> int:
     return int(low)
 
 
-@kernel("int64(int64[::1], int64[::1], int64[::1])")
+@kernel("int64(int64[::1], int64[::1], int64[::1])", allocates=True)
 def arranged(s: Any, w: Any, t: Any) -> int:
     """Topological order (by start) and tails of a settled state from scratch, and a window of all; the makespan."""
     n = s[OPERATIONS]
@@ -233,7 +233,7 @@ def _shift(t: Any, n: int, place: int, op: int) -> None:
     t[t[ORDER] + place], t[t[AT] + op] = op, place
 
 
-@kernel("int64(int64[::1], int64[::1], int64[::1], int64)")
+@kernel("int64(int64[::1], int64[::1], int64[::1], int64)", allocates=True)
 def _ordered_before(s: Any, w: Any, t: Any, op: int) -> int:
     """Bring an operation, with all that follow it, behind the one before it on its line; 0 if that makes a cycle.
 
@@ -274,7 +274,7 @@ def _ordered_before(s: Any, w: Any, t: Any, op: int) -> int:
     return 1
 
 
-@kernel("int64(int64[::1], int64[::1], int64[::1], int64)")
+@kernel("int64(int64[::1], int64[::1], int64[::1], int64)", allocates=True)
 def _ordered_after(s: Any, w: Any, t: Any, op: int) -> int:
     """Bring an operation, with all that it follows, ahead of the one after it on its line; 0 if that makes a cycle."""
     order, at, after = t[ORDER], t[AT], w[w[AFTER] + op]

@@ -1,21 +1,20 @@
-"""The earliest date for one more order, in the book: over all plants that could make it."""
+"""The earliest date for one more order: over all plants that could make it, for its variants, for several at once.
+
+An answer at once, and a second one after some thinking, which can only be earlier.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from time import monotonic
 
-from solver.scheduling.book import ANY_TIME, Book, NoRoom
-from solver.scheduling.problem import Placement, Second, WorkOrder
+from solver.scheduling.book import ANY_TIME, Book, NoRoom, Promise
+from solver.scheduling.problem import Second, WorkOrder
+from solver.scheduling.window import Wish, anneal_window, least_completion
 
-
-@dataclass(frozen=True, slots=True)
-class Promise:
-    """Where an order would be made; `completion`: end of its last operation."""
-
-    order: WorkOrder
-    placements: tuple[Placement, ...]
-    completion: Second
+LEAST_WINDOW = 3  # times the bound
+WIDER = (1.0, 1.7, 1.0)  # the window's length from round to round
+ROUND_SECONDS = 0.4
 
 
 def earliest(book: Book, orders: Sequence[WorkOrder], *, not_before: Second = ANY_TIME) -> Promise | NoRoom:
@@ -39,13 +38,78 @@ def earliest_of(
         match book.quote(order, not_before=not_before):
             case NoRoom() as nothing:
                 refusal = refusal or nothing
-            case placements:
-                completion = max(placement.end for placement in placements)
-                counts = completion if arrival is None else arrival(order, completion)
+            case promise:
+                counts = promise.completion if arrival is None else arrival(order, promise.completion)
                 if best is None or counts < best[0]:
-                    best = (counts, Promise(order, placements, completion))
+                    best = (counts, promise)
     if best is not None:
         return best[1]
     if refusal is None:
         raise ValueError("A promise needs at least one alternative.")
     return refusal
+
+
+def earliest_each(
+    book: Book, variants: Sequence[WorkOrder], *, not_before: Second = ANY_TIME
+) -> tuple[Promise | NoRoom, ...]:
+    """The earliest end of each variant of one order by itself, by one state of the book."""
+    return book.quote_each(variants, not_before=not_before)
+
+
+def earliest_together(
+    book: Book, orders: Sequence[WorkOrder], *, not_before: Second = ANY_TIME
+) -> tuple[Promise | NoRoom, ...]:
+    """Promises for several orders that are wanted together: each one sees the room that those before it take.
+
+    A later order may move an earlier one within the end that it was given; what moved last counts.
+    """
+    aside = book.copy()
+    found: list[Promise | NoRoom] = []
+    for order in orders:
+        promise = aside.quote(order, not_before=not_before)
+        if isinstance(promise, Promise):
+            aside.commit(order, promise.placements, promise.moved)
+        found.append(promise)
+    return tuple(found)
+
+
+def thought_over(
+    book: Book,
+    first: Promise,
+    *,
+    seconds: float,
+    not_before: Second = ANY_TIME,
+    seed: int = 0,
+    stop: Callable[[], bool] = lambda: False,
+    report: Callable[[float, Second], None] = lambda share, completion: None,
+) -> Promise:
+    """A second answer after so many seconds of search: `first`, or one that completes earlier. Changes nothing.
+
+    The next hours of the book are annealed; no order passes its limit. It ends at once when the bound is reached (the
+    order alone behind what stays): no answer is earlier. `report` gets the share of the time and the completion so far.
+    """
+    began = monotonic()
+    order = first.order
+    bound = least_completion(book, order, not_before=not_before)
+    aside = book.copy()
+    aside.commit(order, first.placements, first.moved)
+    aside.unlimit(order.id, book, not_before)
+    best, turn = first, 0
+    length = max(1, bound - max(book.now, not_before))
+    while not stop() and best.completion > bound:
+        left = seconds - (monotonic() - began)
+        if left <= 0.02:
+            break
+        report(1 - left / seconds, best.completion)
+        window = max(LEAST_WINDOW * length, best.completion - aside.now + 1)
+        until = aside.now + int(window * WIDER[turn % len(WIDER)])
+        anneal_window(
+            aside, until, {order.id: Wish(bound, 1)}, seconds=min(ROUND_SECONDS, left), seed=seed + turn, stop=stop,
+        )  # fmt: skip
+        found = aside.held(order.id)
+        completion = max(p.end for p in found.placements.values())
+        if completion < best.completion:
+            best = Promise(order, tuple(found.placements.values()), completion, aside.moved_since(book))
+        turn += 1
+    report(1.0, best.completion)
+    return best

@@ -7,12 +7,13 @@ delivery) the least that is enough is found by bisection.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
 from time import monotonic
 
+from solver.scheduling.arrays import arrays_of, beyond_kernels
 from solver.scheduling.check import FACTS, merged, violations
 from solver.scheduling.dispatch import Unplaceable
 from solver.scheduling.problem import (
@@ -33,12 +34,17 @@ from solver.scheduling.repair import repaired
 from solver.scheduling.schedule import Objective, Part, Schedule, evaluate, has_moved
 from solver.scheduling.search import Progress as Searching
 from solver.scheduling.search import search
-from solver.scheduling.why import Chain, Reason, chain
+from solver.scheduling.sequences import settle, work_of
+from solver.scheduling.state import END, MODE, START
+from solver.scheduling.why import Chain, Link, Reason, chain, deliveries
 
+BREAK = 3600  # closed times up to so long are breaks: people work through one only if there is nothing else
 HOURS = (1, 2, 4, 8)  # of overtime
 STEPS = 16  # by so many parts of the wait a delivery can come earlier
 NEIGHBOURS = 50  # operations that may move with those of the order
-SHARE = 10  # an attempt takes at most this part of the time
+ALONE = 0.5  # seconds for the order's own operations
+PUT_BACK = 1.5  # seconds for putting back what moved for nothing
+SHARE = 12  # an attempt takes at most this part of the time
 FIRST = 1000  # so much heavier than itself the order is for the search
 LINES = frozenset({Reason.LINE, Reason.SETUP, Reason.CLOSED, Reason.PAUSED, Reason.BATCH})  # more hours may help
 RIVALS = frozenset({Reason.LINE, Reason.SETUP, Reason.RESOURCE, Reason.SEQUENCE})  # others are in the way
@@ -56,18 +62,26 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Delivery:
+    """So much of what comes at `instead` comes at `arrival` already."""
+
+    material: MaterialId
+    quantity: int
+    instead: Second
+    arrival: Second
+
+
+@dataclass(frozen=True, slots=True)
 class Action:
     """What is to be done, of one kind; the fields that the kind does not need are empty.
 
-    `overtime`: line and window. `arrival`: when the delivery of `material` would come, instead of at `instead`.
-    `orders`: whose promise is given up. `operations`: which are unpinned. `alternative`: the order as made elsewhere.
+    `overtime`: line and window. `orders`: whose promise is given up. `operations`: which are unpinned. `alternative`:
+    the order as made elsewhere.
     """
 
     kind: Kind
     overtime: tuple[tuple[LineId, Window], ...] = ()
-    material: MaterialId | None = None
-    arrival: Second | None = None
-    instead: Second | None = None
+    deliveries: tuple[Delivery, ...] = ()
     orders: tuple[WorkOrderId, ...] = ()
     operations: tuple[OperationId, ...] = ()
     alternative: WorkOrder | None = None
@@ -195,14 +209,75 @@ class _Run:
         self.report(Progress(min(1.0, spent) if share is None else share, kind, self.ranked()))
 
     def ranked(self) -> tuple[Remedy, ...]:
-        """Enough before not enough, then the cheaper, then the sooner."""
-        return tuple(sorted(self.found, key=lambda r: (not r.enough, r.cost if r.enough else 0, r.completion, r.cost)))
+        """What is enough by cost, then what gains more than all that is cheaper, by gain."""
+        enough = sorted((r for r in self.found if r.enough), key=lambda r: (r.cost, r.completion))
+        rest: list[Remedy] = []
+        for remedy in sorted((r for r in self.found if not r.enough), key=lambda r: (r.cost, r.completion)):
+            if all(remedy.completion < other.completion for other in rest):
+                rest.append(remedy)
+        return (*enough, *reversed(rest))
 
     def keep(self, remedy: Remedy | None) -> bool:
-        """Take it if it helps; whether it is enough."""
-        if remedy is not None and remedy.gained > 0:
-            self.found.append(remedy)
-        return remedy is not None and remedy.enough
+        """Take it if it helps, without what moved for nothing; whether it is enough."""
+        if remedy is None or remedy.gained <= 0:
+            return False
+        remedy = self.trimmed(self.put_back(remedy))
+        if remedy.action.kind is Kind.PRECEDENCE and not remedy.broken:  # nobody had to give up anything
+            remedy = replace(remedy, action=Action(Kind.MOVE))
+        rivals = [other for other in self.found if other.action.kind is remedy.action.kind]
+        if not any(self.better(other, remedy) for other in rivals):
+            self.found = [other for other in self.found if other not in rivals] + [remedy]
+        return remedy.enough
+
+    def trimmed(self, remedy: Remedy) -> Remedy:
+        """Without the overtime that nobody works in."""
+        windows = []
+        lines = {line.id: line for line in self.problem.lines}
+        for key, window in remedy.action.overtime:
+            inside = [
+                place for place in remedy.schedule.placements.values()
+                if place.line == key and place.start < window.end and window.start < place.end
+            ]  # fmt: skip
+            if not inside:
+                continue
+            early = any(shift.start == window.end for shift in lines[key].windows)  # it is before a shift
+            first, last = min(place.start for place in inside), min(window.end, max(place.end for place in inside))
+            used = window.end - first if early else last - window.start
+            span = next((hours * 3600 for hours in HOURS if hours * 3600 >= used), used)
+            if span < window.end - window.start:
+                start = window.end - span if early else window.start
+                window = Window(Second(start), Second(start + span))
+            windows.append((key, window))
+        if windows == list(remedy.action.overtime):
+            return remedy
+        action = Action(Kind.OVERTIME, tuple(windows)) if windows else Action(Kind.MOVE)
+        changed = _changed(self.problem, action, self.order)
+        return remedy if violations(changed, remedy.schedule) else self.remedy(action, None, changed, remedy.schedule)
+
+    def put_back(self, remedy: Remedy) -> Remedy:
+        """The same with as many other orders as possible where they stood; the order is not later, or still in time."""
+        if remedy.action.kind is Kind.ELSEWHERE:
+            return remedy
+        limit, end = max(self.target, remedy.completion), monotonic() + PUT_BACK
+        present = self.schedule.placements
+        moved: dict[WorkOrderId, list[OperationId]] = {}
+        for key in remedy.moved:
+            if self.home[key] != self.order.id:
+                moved.setdefault(self.home[key], []).append(key)
+        groups = [sorted(moved, key=lambda name: max(present[key].start for key in moved[name]), reverse=True)]
+        while groups and monotonic() < end:
+            group = groups.pop(0)
+            back = {key: present[key] for name in group for key in moved[name]}
+            schedule = Schedule({**remedy.schedule.placements, **back})
+            if not violations(remedy.problem, schedule):
+                found = self.remedy(remedy.action, None, remedy.problem, schedule)
+                if found.completion <= limit and set(found.broken) <= set(remedy.broken):
+                    remedy = found
+                    continue
+            if len(group) > 1:
+                half = len(group) // 2
+                groups += [group[:half], group[half:]]
+        return remedy
 
     def all_kinds(self, elsewhere: Sequence[Alternative]) -> None:
         """Each kind that the chain suggests, the cheap ones first."""
@@ -231,7 +306,7 @@ class _Run:
         """Enough at less cost, or else the sooner."""
         if one.enough and other.enough:
             return one.cost < other.cost
-        return one.enough or (not other.enough and one.completion < other.completion)
+        return one.enough or (not other.enough and (one.completion, one.cost) < (other.completion, other.cost))
 
     def least(self, actions: Sequence[Action], place: Alternative | None, *, wide: bool) -> Remedy | None:
         """The first of these actions, each more than the one before, that is enough; or what the last one gains."""
@@ -262,35 +337,63 @@ class _Run:
             yield [Action(Kind.UNPIN, operations=tuple(pinned))]
 
     def deliveries(self) -> Iterator[Sequence[Action]]:
-        """Each delivery that was waited for, so much earlier."""
-        for link in self.chain.links:
-            if link.reason is not Reason.MATERIAL or link.material is None:
-                continue
-            first = max(link.start, self.problem.now)
-            steps = [link.end - (link.end - first) * i // STEPS for i in range(1, STEPS + 1)]
-            yield [
-                Action(Kind.EXPEDITE, material=link.material, arrival=Second(at), instead=link.end)
-                for at in dict.fromkeys(steps) if at < link.end
-            ] or [Action(Kind.EXPEDITE, material=link.material, arrival=Second(first), instead=link.end)]
+        """What the order needs of all deliveries that are too late for it, earlier and earlier."""
+        latest = self.latest_starts()
+        bound = {(link.operation, link.material) for link in self.chain.links if link.reason is Reason.MATERIAL}
+        late: dict[MaterialId, Link] = {}
+        for link in deliveries(self.problem, self.schedule, self.order.id):
+            assert link.material is not None
+            needed = link.end > latest[link.operation] or (link.operation, link.material) in bound
+            if needed and (link.material not in late or link.end > late[link.material].end):
+                late[link.material] = link
+        if late:
+            yield [self.sooner_by(late, steps) for steps in range(1, STEPS + 1)]
+
+    def latest_starts(self) -> dict[OperationId, int]:
+        """When the order's operations have to start so that it can complete in time, whatever the calendars say."""
+        latest: dict[OperationId, int] = {}
+        ends: dict[OperationId, int] = {}
+        for operation in reversed(self.order.operations):
+            least = min(mode.duration for mode in operation.modes)
+            latest[operation.id] = start = ends.get(operation.id, self.target) - least
+            for before in operation.predecessors:
+                end = start - before.minimum_wait
+                ends[before.operation] = min(end, ends.get(before.operation, end))
+        return latest
+
+    def sooner_by(self, late: Mapping[MaterialId, Link], steps: int) -> Action:
+        """Every delivery earlier by so many parts of the wait for it."""
+        found = []
+        for material, link in late.items():
+            at = link.end - (link.end - link.start) * steps // STEPS
+            needs = (n.quantity for o in self.order.operations for n in o.materials if n.material == material)
+            found.append(Delivery(material, sum(needs), link.end, Second(at)))
+        return Action(Kind.EXPEDITE, deliveries=tuple(found))
 
     def overtime(self) -> Iterator[Sequence[Action]]:
-        """Longer and longer in the last closed time before the need, of one line, then of all that bind."""
+        """Longer and longer in the last closed time before the need, of all lines that bind, then of each.
+
+        Where one line is done sooner the lines after it have to be open too.
+        """
         bound: dict[LineId, int] = {}
+        after: dict[LineId, int] = {}
         for link in self.chain.links:
             if link.reason in LINES:
                 bound[link.line] = bound.get(link.line, 0) + link.seconds
+            elif bound:
+                after[link.line] = 0
         lines = {line.id: line for line in self.problem.lines}
-        gaps = {key: self.closed(lines[key]) for key in sorted(bound, key=lambda key: -bound[key])}
-        for key, found in list(gaps.items())[:4]:
-            for gap in found[:2]:
-                yield [Action(Kind.OVERTIME, ((key, window),)) for window in self.stretches(gap)]
+        gaps = {key: self.closed(lines[key]) for key in {**after, **bound}}
         together = [(key, self.stretches(found[0])) for key, found in gaps.items() if found]
         if len(together) > 1:
-            for_all = max(len(windows) for _, windows in together)
+            longest = max(len(windows) for _, windows in together)
             yield [
                 Action(Kind.OVERTIME, tuple((key, windows[min(i, len(windows) - 1)]) for key, windows in together))
-                for i in range(for_all)
+                for i in range(longest)
             ]
+        for key in sorted(bound, key=lambda key: -bound[key])[:3]:
+            if gaps[key]:
+                yield [Action(Kind.OVERTIME, ((key, window),)) for window in self.stretches(gaps[key][0])]
 
     def closed(self, line: Line) -> list[tuple[int, int]]:
         """Closed times of a line that can still be used, the last one before the order's need of it first.
@@ -311,13 +414,14 @@ class _Run:
             for start, end in gaps
             if end > begin and start < needed and not any(p.start < end and start < p.end for p in standing)
         ]
-        return [(start, end) for start, end in reversed(usable) if end - start > line.longest_break]
+        nights = [gap for gap in usable if gap[1] - gap[0] > max(line.longest_break, BREAK)]
+        return list(reversed(nights or usable))
 
     def stretches(self, gap: tuple[int, int]) -> list[Window]:
         """Overtime of 1, 2, 4 and 8 hours: after the shift, or before the next one if it is already under way."""
         start, end = gap
         spans = dict.fromkeys(min(hours * 3600, end - start) for hours in HOURS)
-        if start <= self.problem.now:
+        if start <= max(self.problem.now, self.order.release):
             return [Window(Second(end - span), Second(end)) for span in spans]
         return [Window(Second(start), Second(start + span)) for span in spans]
 
@@ -356,18 +460,36 @@ class _Run:
             for neighbours in (0, NEIGHBOURS) if wide else (0,):
                 if best.enough or self.over():
                     break
+                if neighbours and action.kind is Kind.OVERTIME:
+                    for lines in ({line for line, _ in action.overtime}, None):
+                        pulled = None if best.enough else _pulled(changed, start, self.order, best.completion, lines)
+                        if pulled is not None:
+                            start = pulled
+                            best = self.sooner(best, action, place, changed, pulled)
+                    if best.enough:
+                        break
                 free = _free(asked, start, action, self.order.id, neighbours)
                 stay = {key: (Fixing.FROZEN, p) for key, p in start.placements.items() if key not in free}
-                narrow = replace(asked, fixed={**stay, **asked.fixed})
                 found = search(
-                    narrow, objective, schedule=start, seconds=self.slice(), seed=self.seed, stop=self._met(),
-                    report=self._watch,
+                    replace(asked, fixed={**stay, **asked.fixed}), objective, schedule=start,
+                    seconds=self.slice() if neighbours else min(ALONE, self.slice()), seed=self.seed,
+                    stop=self._met(), report=self._watch,
                 ).schedule  # fmt: skip
-                if not violations(changed, found):
-                    best = min(best, self.remedy(action, place, changed, found), key=lambda r: (r.completion, r.cost))
+                best = self.sooner(best, action, place, changed, found)
         except (InvalidProblem, Unplaceable):
             return None
         return best
+
+    def sooner(
+        self, best: Remedy, action: Action, place: Alternative | None, changed: SchedulingProblem, found: Schedule
+    ) -> Remedy:
+        """The better of the best and what was found, if the judge lets it pass."""
+        if violations(changed, found):
+            return best
+        other = self.remedy(action, place, changed, found)
+        if set(other.broken) - set(action.orders):
+            return best
+        return min(best, other, key=lambda remedy: (remedy.completion, remedy.cost))
 
     def slice(self) -> float:
         """Seconds for one search."""
@@ -423,9 +545,7 @@ class _Run:
             case Kind.OVERTIME:
                 return rates.overtime * sum(window.end - window.start for _, window in action.overtime) / 3600
             case Kind.EXPEDITE:
-                assert action.instead is not None
-                assert action.arrival is not None
-                return rates.expedite * (action.instead - action.arrival) / 86_400
+                return rates.expedite * sum(each.instead - each.arrival for each in action.deliveries) / 86_400
             case Kind.UNPIN:
                 return rates.unpin * len(action.operations)
             case Kind.ELSEWHERE:
@@ -441,7 +561,8 @@ def _changed(problem: SchedulingProblem, action: Action, order: WorkOrder) -> Sc
             more = dict(action.overtime)
             return replace(problem, lines=tuple(_longer(line, more.get(line.id)) for line in problem.lines))
         case Kind.EXPEDITE:
-            return replace(problem, materials=tuple(_sooner(material, action) for material in problem.materials))
+            materials = tuple(_sooner(material, action.deliveries) for material in problem.materials)
+            return replace(problem, materials=materials)
         case Kind.UNPIN:
             fixed = {key: value for key, value in problem.fixed.items() if key not in action.operations}
             return replace(problem, fixed=fixed)
@@ -461,11 +582,13 @@ def _longer(line: Line, window: Window | None) -> Line:
     return replace(line, windows=tuple(sorted((*line.windows, window), key=lambda one: one.start)))
 
 
-def _sooner(material: Material, action: Action) -> Material:
-    if material.id != action.material or action.arrival is None:
-        return material
-    moved = tuple((action.arrival if at == action.instead else at, much) for at, much in material.arrivals)
-    return replace(material, arrivals=tuple(sorted(moved)))
+def _sooner(material: Material, deliveries: Sequence[Delivery]) -> Material:
+    arrivals = list(material.arrivals)
+    for each in deliveries:
+        if each.material == material.id:
+            arrivals = [(at, much - each.quantity * (at == each.instead)) for at, much in arrivals]
+            arrivals.append((each.arrival, each.quantity))
+    return replace(material, arrivals=tuple(sorted(arrivals)))
 
 
 def _asked(problem: SchedulingProblem, action: Action, order: WorkOrderId, target: Second) -> SchedulingProblem:
@@ -477,6 +600,31 @@ def _asked(problem: SchedulingProblem, action: Action, order: WorkOrderId, targe
         return replace(other, promise=None) if other.id in action.orders else other
 
     return replace(problem, orders=tuple(seen(other) for other in problem.orders))
+
+
+def _pulled(
+    problem: SchedulingProblem, schedule: Schedule, order: WorkOrder, until: int, lines: Collection[LineId] | None
+) -> Schedule | None:
+    """The order and what starts before `until` on the lines (None: on all) as early as the sequences allow.
+
+    None where the kernels cannot tell.
+    """
+    placed, mine = schedule.placements, {operation.id for operation in order.operations}
+    stay = {
+        key: (Fixing.FROZEN, place)
+        for key, place in placed.items()
+        if key not in mine and (place.start >= until or (lines is not None and place.line not in lines))
+    }
+    narrow = replace(problem, fixed={**stay, **problem.fixed})
+    if beyond_kernels(narrow) is not None:
+        return None
+    arrays = arrays_of(narrow, {key: place.start for key, place in placed.items()})
+    work = work_of(arrays, *arrays.columns(schedule))
+    if not settle(arrays.words, work):
+        return None
+    n = len(arrays.operations)
+    mode, start, end = (work[work[k] : work[k] + n] for k in (MODE, START, END))
+    return arrays.schedule(mode, start, end)
 
 
 def _free(
@@ -506,9 +654,8 @@ def _free(
         return min(near, default=float("inf"))
 
     given_up = set(action.orders)
-    ranked: Iterable[tuple[bool, float, WorkOrder]] = (
-        (other.id not in given_up, distance(other), other) for other in problem.orders if other.id != order
-    )
+    others = (other for other in problem.orders if other.id != order)
+    ranked = ((other.id not in given_up, distance(other), other) for other in others)
     for _, far, other in sorted(ranked, key=lambda row: row[:2]):
         movable = {o.id for o in other.operations if o.id not in problem.fixed}
         if far == float("inf") or len(free) + len(movable) > neighbours:

@@ -22,6 +22,7 @@ from solver.scheduling.arrays import (
     OP_FAMILY,
     OP_FIXED,
     OP_SIZE,
+    ORDERS,
     RESOURCES,
     SLOT_AT,
     SLOT_OP,
@@ -39,17 +40,17 @@ from solver.scheduling.state import (
     HEAD,
     LENGTH,
     MODE,
-    PLACE_WAS,
     RING,
     ROW,
     START,
+    TRAIL,
+    TRAIL_SIZE,
     UNIT,
     UNIT_AFTER,
     UNIT_BEFORE,
     UNIT_LENGTH,
     UNIT_PLACE,
     UNIT_ROWS,
-    UNIT_WAS,
 )
 
 NOWHERE = -1  # no place
@@ -255,35 +256,89 @@ def _out_of_unit(s: Any, w: Any, slot: int, place: int) -> None:
     w[w[UNIT] + slot] = w[w[UNIT_BEFORE] + slot] = w[w[UNIT_AFTER] + slot] = -1
 
 
+@kernel("int64(int64[::1], int64[::1], int64, int64)")
+def _place_in_unit(s: Any, w: Any, slot: int, near: int) -> int:
+    """How many are before a slot in its unit's row; about so many as `near`."""
+    unit = w[w[UNIT] + slot]
+    row, length = w[UNIT_ROWS] + s[s[UNIT_ROW] + unit], w[w[UNIT_LENGTH] + unit]
+    low = high = near
+    while True:
+        if 0 <= low < length and w[row + low] == slot:
+            return low
+        if 0 <= high < length and w[row + high] == slot:
+            return high
+        low, high = low - 1, high + 1
+
+
+@kernel("void(int64[::1], int64[::1], int64, int64, int64)")
+def exchange(s: Any, w: Any, slot: int, unit: int, place: int) -> None:
+    """Give a slot another unit (-1: none) at a place in its row, on the trail."""
+    at = w[TRAIL] + 3 * w[TRAIL_SIZE]
+    w[TRAIL_SIZE] += 1
+    w[at], w[at + 1], w[at + 2] = -1 - s[ORDERS] - slot, w[w[UNIT] + slot], 0
+    if w[w[UNIT] + slot] >= 0:
+        near = _place_of_unit(s, w, w[w[UNIT] + slot], w[w[START] + s[s[SLOT_OP] + slot]])
+        w[at + 2] = _place_in_unit(s, w, slot, near)
+        _out_of_unit(s, w, slot, w[at + 2])
+    if unit >= 0:
+        _into_unit(s, w, slot, unit, place)
+
+
+@kernel("void(int64[::1], int64[::1], int64, int64, int64)")
+def exchange_back(s: Any, w: Any, slot: int, unit: int, place: int) -> None:
+    """Undo the last `exchange` in these rows: the slot had this unit (-1: none) at this place."""
+    if w[w[UNIT] + slot] >= 0:
+        _out_of_unit(s, w, slot, _place_in_unit(s, w, slot, w[w[UNIT_PLACE] + slot]))
+    if unit >= 0:
+        _into_unit(s, w, slot, unit, place)
+
+
 @kernel("void(int64[::1], int64[::1], int64)")
 def give_units(s: Any, w: Any, op: int) -> None:
-    """Take an operation's units back (START must be settled), and remember them."""
-    for slot in range(s[s[SLOT_AT] + op], s[s[SLOT_AT] + op + 1]):
-        unit = w[w[UNIT] + slot]
-        w[w[UNIT_WAS] + slot] = unit
-        if unit >= 0:
-            place = _place_of_unit(s, w, unit, w[w[START] + op])
-            row = w[UNIT_ROWS] + s[s[UNIT_ROW] + unit]
-            while w[row + place] != slot:
-                place += 1
-            w[w[PLACE_WAS] + slot] = place
-            _out_of_unit(s, w, slot, place)
-
-
-@kernel("void(int64[::1], int64[::1], int64)")
-def drop_units(s: Any, w: Any, op: int) -> None:
-    """Take back the units that an operation got last; nothing was put into their rows since."""
+    """Take an operation's units back."""
     for slot in range(s[s[SLOT_AT] + op], s[s[SLOT_AT] + op + 1]):
         if w[w[UNIT] + slot] >= 0:
-            _out_of_unit(s, w, slot, w[w[UNIT_PLACE] + slot])
+            exchange(s, w, slot, -1, 0)
 
 
-@kernel("void(int64[::1], int64[::1], int64)")
-def restore_units(s: Any, w: Any, op: int) -> None:
-    """Give an operation the units back that `give_units` took."""
+@kernel("int64(int64[::1], int64[::1], int64, int64)")
+def _has_unit(s: Any, w: Any, op: int, unit: int) -> int:
+    """Whether an operation has this unit."""
     for slot in range(s[s[SLOT_AT] + op], s[s[SLOT_AT] + op + 1]):
-        if w[w[UNIT_WAS] + slot] >= 0:
-            _into_unit(s, w, slot, w[w[UNIT_WAS] + slot], w[w[PLACE_WAS] + slot])
+        if w[w[UNIT] + slot] == unit:
+            return 1
+    return 0
+
+
+@kernel("int64(int64[::1], int64[::1], int64, int64, int64)")
+def find_gap(s: Any, w: Any, slot: int, start: int, end: int) -> int:
+    """Give a slot another unit of its resource that nothing has from start to end, if there is one; whether there is.
+
+    Of several the one with most time to spare before and after.
+    """
+    op, resource = s[s[SLOT_OP] + slot], 0
+    while s[s[UNIT_AT] + resource + 1] <= w[w[UNIT] + slot]:
+        resource += 1
+    chosen, chosen_place, most, head = -1, 0, -1, w[w[HEAD] + op]
+    for unit in range(s[s[UNIT_AT] + resource], s[s[UNIT_AT] + resource + 1]):
+        place, row = _place_of_unit(s, w, unit, end), w[UNIT_ROWS] + s[s[UNIT_ROW] + unit]
+        spare = start
+        if place:
+            before = s[s[SLOT_OP] + w[row + place - 1]]
+            spare = start - w[w[END] + before]
+            if w[w[HEAD] + before] == head or w[w[START] + before] >= w[w[END] + op]:
+                continue  # the latter may wait for this one and not be timed anew yet
+        if place < w[w[UNIT_LENGTH] + unit]:
+            after = s[s[SLOT_OP] + w[row + place]]
+            spare = min(spare, w[w[START] + after] - end)
+            if w[w[HEAD] + after] == head:
+                continue
+        if spare > most and not _has_unit(s, w, op, unit):
+            chosen, chosen_place, most = unit, place, spare
+    if chosen < 0:
+        return 0
+    exchange(s, w, slot, chosen, chosen_place)
+    return 1
 
 
 @kernel("int64(int64[::1], int64[::1], int64, int64)")
@@ -306,35 +361,33 @@ def take_units(s: Any, w: Any, op: int, cut: int, start: int, end: int) -> int:
     time if it ran from `start` to `end`, and of these the one that was in use last.
     """
     mode, head = w[w[MODE] + op], w[w[HEAD] + op]
-    slot, first = s[s[SLOT_AT] + op], s[s[SLOT_AT] + op]
+    slot = s[s[SLOT_AT] + op]
     for need in range(s[s[NEED_AT] + mode], s[s[NEED_AT] + mode + 1]):
         resource = s[s[NEED_RESOURCE] + need]
-        chosen, chosen_place, least, latest = -1, 0, NEVER * 4, 0
+        chosen, chosen_place, least, most = -1, 0, NEVER * 4, 0
         for unit in range(s[s[UNIT_AT] + resource], s[s[UNIT_AT] + resource + 1]):
-            taken = False
-            for other in range(first, slot):
-                taken = taken or w[w[UNIT] + other] == unit
-            if taken:
+            if _has_unit(s, w, op, unit):
                 continue
             place, row = _place_of_unit(s, w, unit, cut), w[UNIT_ROWS] + s[s[UNIT_ROW] + unit]
             free, wanted = 0, NEVER
             while place:
                 before = s[s[SLOT_OP] + w[row + place - 1]]
-                free = w[w[END] + before]
-                if free <= start or not _follows(s, w, op, before):
+                if not _follows(s, w, op, before):
+                    free = w[w[END] + before]
                     break
-                place, free = place - 1, 0
+                place -= 1
             if place < w[w[UNIT_LENGTH] + unit]:
                 after = s[s[SLOT_OP] + w[row + place]]
                 wanted = w[w[START] + after]
                 if w[w[HEAD] + after] == head:  # one of its batch has it
                     continue
             loss = max(0, free - start) + max(0, end - wanted)
-            if loss < least or (loss == least and free > latest):
-                chosen, chosen_place, least, latest = unit, place, loss, free
+            spare = min(start - free, wanted - end)
+            if loss < least or (loss == least and spare > most):
+                chosen, chosen_place, least, most = unit, place, loss, spare
         if chosen < 0:
             return 0
-        _into_unit(s, w, slot, chosen, chosen_place)
+        exchange(s, w, slot, chosen, chosen_place)
         slot += 1
     return 1
 
@@ -354,39 +407,32 @@ def units_free(s: Any, w: Any, op: int) -> int:
 
 @kernel("void(int64[::1], int64[::1], int64[::1])")
 def share_units(s: Any, w: Any, sequence: Any) -> None:
-    """Give all units anew, to one operation after another: each unit that is free by then, the one free last first.
+    """Give all units anew, to one operation after another, always those that are free first.
 
-    Where none is free, the one that is so first. `sequence`: the operations by start.
+    `sequence`: the operations by start.
     """
     for unit in range(s[s[UNIT_AT] + s[RESOURCES]]):
         w[w[UNIT_LENGTH] + unit] = 0
     for i in range(len(sequence)):
         op = sequence[i]
-        mode, start = w[w[MODE] + op], w[w[START] + op]
-        first = s[s[SLOT_AT] + op]
-        for slot in range(first, s[s[SLOT_AT] + op + 1]):
+        mode = w[w[MODE] + op]
+        for slot in range(s[s[SLOT_AT] + op], s[s[SLOT_AT] + op + 1]):
             w[w[UNIT] + slot] = w[w[UNIT_BEFORE] + slot] = w[w[UNIT_AFTER] + slot] = -1
         if mode < 0:
             continue
-        slot = first
+        slot = s[s[SLOT_AT] + op]
         for need in range(s[s[NEED_AT] + mode], s[s[NEED_AT] + mode + 1]):
             resource = s[s[NEED_RESOURCE] + need]
-            chosen, best = -1, -NEVER
+            chosen, soonest = -1, NEVER
             for unit in range(s[s[UNIT_AT] + resource], s[s[UNIT_AT] + resource + 1]):
-                taken = False
-                for other in range(first, slot):
-                    taken = taken or w[w[UNIT] + other] == unit
-                if taken:
+                if _has_unit(s, w, op, unit):
                     continue
                 length, free = w[w[UNIT_LENGTH] + unit], 0
                 if length:
                     last = w[w[UNIT_ROWS] + s[s[UNIT_ROW] + unit] + length - 1]
                     free = w[w[END] + s[s[SLOT_OP] + last]]
-                value = free if free <= start else start - free
-                if free > start:
-                    value -= NEVER >> 1
-                if chosen < 0 or value > best:
-                    chosen, best = unit, value
+                if chosen < 0 or free < soonest:
+                    chosen, soonest = unit, free
             place = w[w[UNIT_LENGTH] + chosen]
             row = w[UNIT_ROWS] + s[s[UNIT_ROW] + chosen]
             while place and s[s[OP_FIXED] + op]:  # facts may overlap: the one that ends last counts

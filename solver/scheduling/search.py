@@ -19,7 +19,7 @@ from typing import Any
 
 from solver.cp import Limits, Stop
 from solver.scheduling import exact
-from solver.scheduling.anneal import PARTS, Untimed, annealed, weights_of
+from solver.scheduling.anneal import PARTS, Untimed, annealed, reference_columns, weights_of
 from solver.scheduling.arrays import Arrays, arrays_of, beyond_kernels
 from solver.scheduling.bound import Bound, bounds
 from solver.scheduling.check import violations
@@ -294,11 +294,11 @@ class _Run:
         seconds, moves = self.clock.until(until)
         if moves == 0:
             return 0, None
-        before = self.clock.moves
+        so_far = self.clock.moves
 
-        def tell(made: int) -> None:
+        def tell(made: int, _cost: int = 0) -> None:
             if first:
-                self.clock.moves = before + made
+                self.clock.moves = so_far + made
                 self.report()
 
         columns = arrays.columns(self.best)
@@ -309,12 +309,14 @@ class _Run:
                 bound = self.least.parts[Part.MAKESPAN] if self.least is not None else 0
                 found = tabu(arrays, columns, bound=bound, **limits)
             else:
-                found = annealed(arrays, columns, weights_of(weights), **limits)
+                reference = self.objective.reference
+                before = reference_columns(arrays, reference) if reference is not None else None
+                found = annealed(arrays, columns, weights_of(weights), reference=before, **limits)
         except Untimed:  # facts that overlap
             return 0, None
         finally:
             if first:
-                self.clock.moves = before
+                self.clock.moves = so_far
         return found.moves, arrays.schedule(found.mode, found.start, found.end)
 
     def whole(self, until: float) -> None:

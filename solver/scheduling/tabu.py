@@ -22,8 +22,8 @@ import numpy as np
 from solver.native import kernel
 from solver.scheduling.anneal import Annealed, Untimed
 from solver.scheduling.arrays import (
+    BESIDE,
     LINE_AT,
-    LINE_BATCH,
     LINE_FAMILIES,
     LINE_FAMILY,
     LINE_PLANT,
@@ -39,7 +39,6 @@ from solver.scheduling.arrays import (
     ORDER_AT,
     PRED_AT,
     PRED_OP,
-    RESOURCES,
     SUCC_AT,
     SUCC_OP,
     Arrays,
@@ -594,8 +593,8 @@ def _apart(one: Columns, other: Columns) -> float:
 
 
 def knows(arrays: Arrays) -> bool:
-    """Whether the problem is one of sequences on lines alone: without resources and ovens."""
-    return not arrays.words[RESOURCES] and not arrays.column(LINE_BATCH, int(arrays.words[LINES])).any()
+    """Whether the problem is one of sequences on lines alone."""
+    return not arrays.words[BESIDE]
 
 
 def tabu(

@@ -130,6 +130,19 @@ def chain(problem: SchedulingProblem, schedule: Schedule, order: WorkOrderId) ->
     return Chain(wanted, tuple(_joined(links)))
 
 
+def deliveries(problem: SchedulingProblem, schedule: Schedule, order: WorkOrderId) -> tuple[Link, ...]:
+    """What each free operation of an order has to wait for of each of its materials, on its chain or not."""
+    wanted = next(found for found in problem.orders if found.id == order)
+    shop, low = _Shop(problem, schedule.placements, wanted), Second(max(problem.now, wanted.release))
+    return tuple(
+        Link(block.reason, low, Second(block.end), operation.id, place.line, material=block.material)
+        for operation in wanted.operations
+        if operation.id not in problem.fixed and (place := schedule.placements.get(operation.id)) is not None
+        for blocks in shop.materials(operation.id, low)
+        for block in blocks
+    )
+
+
 def _joined(links: Sequence[Link]) -> Iterator[Link]:
     """Neighbours that say the same as one."""
     for _, group in groupby(links, lambda x: (x.reason, x.operation, x.line, x.others, x.material, x.resource)):
@@ -299,7 +312,7 @@ class _Shop:
             return calendar.earliest(start, operation.running, duration)[1]
 
         return [
-            self.materials(key, low),
+            *self.materials(key, low),
             *self.resources(key, low, finish),
             self.sequence(key, low),
             self.followers(key, low, finish),
@@ -307,9 +320,9 @@ class _Shop:
             list(_between(calendar.starts(low, place.start, operation.running, duration), low, place.start)),
         ]
 
-    def materials(self, key: OperationId, low: int) -> list[_Block]:
-        """Until the last arrival without which it, or somebody after it, would find too little."""
-        start, worst = self.placements[key].start, _Block(low, low, Reason.MATERIAL)
+    def materials(self, key: OperationId, low: int) -> Iterator[list[_Block]]:
+        """Of each until the last arrival without which it, or somebody after it, would find too little."""
+        start = self.placements[key].start
         needs: dict[MaterialId, int] = {}
         for need in self.operations[key].materials:
             needs[need.material] = needs.get(need.material, 0) + need.quantity
@@ -321,16 +334,14 @@ class _Shop:
                 if other != key and other in self.placements:
                     taken = sum(n.quantity for n in operation.materials if n.material == material.id)
                     events += [(self.placements[other].start, -taken)] if taken else []
-            there, comes = material.stock, low
             events = [*sorted(event for event in events if event[0] < start), (start, 0)]
-            at = -1
+            there, comes, at = material.stock, low, -1
             for instant, quantity in events:
                 if instant > at and there < needs[material.id]:
                     comes = max(comes, instant)  # too little in [at, instant)
                 at, there = instant, there + quantity
-            if comes > worst.end:
-                worst = _Block(low, comes, Reason.MATERIAL, material=material.id)
-        return [worst] if worst.end > low else []
+            if comes > low:
+                yield [_Block(low, comes, Reason.MATERIAL, material=material.id)]
 
     def resources(self, key: OperationId, low: int, finish: Callable[[int], int]) -> Iterator[list[_Block]]:
         """While, until it would be done, others hold too much of what it needs."""

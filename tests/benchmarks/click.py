@@ -13,6 +13,7 @@ from tests.benchmarks.load import Client, Load, Step, run_load, timed
 from tests.benchmarks.report import Row
 
 PRODUCT = "bicycle"
+HEAVY = "wardrobe"  # with sums, millimetres and three modules
 CLIENTS = 8
 CHECKOUTS_PER_SECOND = 10
 PARTIAL = {"HX-Request": "true", "Accept-Language": "en"}
@@ -21,8 +22,9 @@ PARTIAL = {"HX-Request": "true", "Accept-Language": "en"}
 class Shopper:
     """Somebody who chooses at random, one option after the other, and now and then starts over."""
 
-    def __init__(self, groups: dict[str, list[str]]) -> None:
+    def __init__(self, groups: dict[str, list[str]], product: str = PRODUCT) -> None:
         self._groups = groups
+        self._product = product
         self._chosen: dict[str, str] = {}
 
     def click(self, client: Client) -> tuple[float, str | None]:
@@ -32,7 +34,7 @@ class Shopper:
         group = client.random.choice(sorted(self._groups))
         wanted = self._chosen | {group: client.random.choice(self._groups[group])}
         wanted = {name: wanted[name] for name in wanted if name != group} | {group: wanted[group]}
-        path = f"/products/{PRODUCT}/choose?{urlencode(wanted)}"
+        path = f"/products/{self._product}/choose?{urlencode(wanted)}"
         milliseconds, (status, headers, body) = timed(client, "GET", path, headers=PARTIAL)
         if status != 200 or b"<" not in body:
             return milliseconds, f"{status} {path}"
@@ -41,21 +43,21 @@ class Shopper:
         return milliseconds, None
 
 
-def shoppers(groups: dict[str, list[str]]) -> Step:
+def shoppers(groups: dict[str, list[str]], product: str = PRODUCT) -> Step:
     """A step that gives every client a shopper of its own."""
     mine = threading.local()
 
     def step(client: Client) -> tuple[float, str | None]:
         if not hasattr(mine, "shopper"):
-            mine.shopper = Shopper(groups)
+            mine.shopper = Shopper(groups, product)
         return mine.shopper.click(client)  # type: ignore[no-any-return]
 
     return step
 
 
-def groups_of(port: int) -> dict[str, list[str]]:
+def groups_of(port: int, product: str = PRODUCT) -> dict[str, list[str]]:
     """Option ids by group, as the API tells them."""
-    status, _, body = Client("127.0.0.1", port, 0).request("GET", f"/api/v1/products/{PRODUCT}")
+    status, _, body = Client("127.0.0.1", port, 0).request("GET", f"/api/v1/products/{product}")
     if status != 200:
         raise RuntimeError(f"no product: {status}")
     return {group["id"]: [option["id"] for option in group["options"]] for group in json.loads(body)["groups"]}
@@ -84,6 +86,10 @@ def run(*, full: bool) -> Iterator[Row]:
         run_load(port, shoppers(groups), clients=2, seconds=2, seed=99)  # both processes have read book and catalog
         alone = run_load(port, shoppers(groups), clients=CLIENTS, seconds=seconds)
         yield from figures("click", PRODUCT, "ours", alone)
+        heavy = groups_of(port, HEAVY)
+        run_load(port, shoppers(heavy, HEAVY), clients=2, seconds=2, seed=98)
+        load = run_load(port, shoppers(heavy, HEAVY), clients=CLIENTS, seconds=seconds)
+        yield from figures("click", HEAVY, "ours", load)
         beside, placed = _beside_checkouts(port, groups, seconds)
         instance = f"{PRODUCT} with checkouts"
         yield from figures("click", instance, "ours", beside)

@@ -33,9 +33,10 @@ from configurator.i18n import COOKIE
 from configurator.jobs import run_job
 from configurator.modelling import submissions
 from configurator.outbox import OutboxMail
-from configurator.planning.models import Proposal
+from configurator.planning.models import ManufacturingOrder, Proposal
 from configurator.planning.optimise import request_optimise, snapshot
 from configurator.planning.records import evaluation_to_json
+from configurator.planning.why import request_remedies
 from configurator.sales import quotes
 from configurator.sales.configurations import Selection
 from configurator.sales.documents import quote_data
@@ -118,7 +119,10 @@ def test_chinese_is_set_as_chinese(written) -> None:
 # --- the pages --------------------------------------------------------------------------------------------------------
 
 # Latin words that a Chinese page may show: formats, sizes, units, zones, a country's code, the other language's name.
-ALLOWED = {"PDF", "YAML", "MiB", "USB", "XL", "mm", "kg", "UTC", "Asia", "Shanghai", "CN", "English"}
+ALLOWED = {
+    "DN", "ENF", "GB", "IP", "ISO", "PDF", "YAML", "MiB", "USB", "XL", "mm", "kg", "UTC", "Asia", "Shanghai", "CN",
+    "English",
+}
 # What stands in these was typed by people or is a code: it is shown as it is.
 AS_TYPED = {"script", "style", "code", "bdi", "address", "blockquote"}
 AS_TYPED_CLASSES = {"mono", "token", "reason"}
@@ -251,17 +255,22 @@ def test_no_page_falls_back_to_english(house: int, app: APIFlask, login: Callabl
     checkout = everybody.post("/products/bicycle/order?ship-to=CN").location
     with db.reading() as session:
         plant_id = session.exec(select(Plant.id)).first()
+        order_id = session.exec(select(ManufacturingOrder.id)).first()
     proposal = proposed(house)
+    helping = f"/planning/remedies/{request_remedies(house, order_id or 0)}"
     submissions.submit(house, "mine.yaml", b"format: 1", actor_id=None)  # its page is linked from the catalog
     job = f"/planning/jobs/{request_optimise(house, plant_id or 0)}"
     choices = "colour=sun&drive=belt&gears=derailleur_8&step-back=gears"  # a belt goes with no derailleur
     walks = (
         (app.test_client(), (
             "/", "/login", f"/products/bicycle?{choices}", f"/products/bicycle/choose?{choices}", checkout, *shown,
+            "/products/bicycle/start?find-start=1&budget-most=12", "/products/bicycle/dates?colour=sun",
+            "/products/bicycle/compare?colour=sun&compare-with=colour:navy", "/products/bicycle/compare",
+            "/products/wardrobe?niche_width=2750", "/products/pump_station?flow=60&plan=remote",
         )),
         (everybody, (
-            "/", "/sales/", "/planning/", "/planning/operations", "/planning/find?number=0", proposal, job, "/floor/",
-            "/modelling/", "/admin/",
+            "/", "/sales/", "/planning/", "/planning/operations", "/planning/find?number=0", proposal, job, helping,
+            "/floor/", "/modelling/", "/admin/",
         )),
     )
     names, strays, reached = names_given(), [], set()

@@ -13,6 +13,10 @@ from tests.browser import find
 HERE = Path(__file__).parent
 LANGUAGES = {"en": "en-GB", "zh": "zh-CN"}
 BICYCLE = "/products/bicycle?size=l&colour=forest&gears=hub_8&drive=belt&tyres=t47&fork=suspension&rack=tour"
+WARDROBE = "/products/wardrobe?niche_width=2750&module_1_inside=double&module_2_inside=shelves&module_3_inside=mixed"
+PUMPS = "/products/pump_station?flow=60&head=70&standby=one&outlets=2&gateway=mobile"
+NEED = "/products/pump_station/start?find-start=1&flow=60&head=70&need-watch=yearly"
+COMPARED = "/products/bicycle/compare?colour=navy&gears=hub_8&compare-with=colour:sun;drive:belt%7Cchild_seat:recline"
 REFUSED = "/products/bicycle?size=l&colour=forest&gears=derailleur_12&drive=belt"
 A_WIDE_BAR = """() => {
   const bars = [...document.querySelectorAll("article.bar")].map((bar) => bar.getBoundingClientRect());
@@ -61,6 +65,9 @@ def buyer(album: Album) -> None:
         album.take(page, "configure")
         page.goto(REFUSED)
         album.take(page, "why-not")
+        for name, path in {"wardrobe": WARDROBE, "pump-station": PUMPS, "start": NEED, "compare": COMPARED}.items():
+            page.goto(path)
+            album.take(page, name)
     with album.visitor("zh", 390, 844) as page:
         page.goto(BICYCLE)
         album.take(page, "phone-zh")

@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from solver.scheduling.book import Book, NoRoom
+from solver.scheduling.book import Book, NoRoom, Promise
 from solver.scheduling.check import violations
 from solver.scheduling.dispatch import dispatch
 from solver.scheduling.problem import OperationId, Placement, Precedence, SchedulingProblem, Second, WorkOrder
+from solver.scheduling.promise import earliest_each, thought_over
 from solver.scheduling.schedule import Schedule, evaluate
-from solver.scheduling.search import search
+from solver.scheduling.window import reserve
 from tests.benchmarks.peers.talk import answer_each
 from tests.benchmarks.scheduling.factory import full_problem
 from tests.benchmarks.scheduling.plain import line_id, operation_id
@@ -27,37 +28,43 @@ from tests.benchmarks.scheduling.shops import (
 BUFFER = 60  # minutes between plan and promise
 EVERY = 50  # so many orders of the made shop stay in the book for one that is asked about
 VARIANTS = 40
-RUSH = 1000  # the new order's weight when the search is to bring it forward
+RESERVE_SECONDS = 5.0  # of background work that keeps room ready
 
 
 # --- one more order in a rolling book ------------------------------------------------------------------------------
 
 
-def at_once(problem: SchedulingProblem, schedule: Schedule, order: WorkOrder) -> Schedule:
-    """The whole schedule after the book's answer at once. Raises LookupError without one."""
-    found = Book(problem, schedule.placements).quote(order)
+def snapshot_answers(snapshot: dict[str, Any], seconds: Sequence[float]) -> dict[str, Any]:
+    """The answers at once, by the book as it was read (`bare`) and after room was kept ready, then the second thoughts.
+
+    What is kept ready knows nothing of the order that is asked about. Each further answer starts from the one before.
+    """
+    problem, schedule, order = snapshot_problem(snapshot)
+    book = Book(problem, schedule.placements)
+    bare, _ = _timed(lambda: _promised(book, order))
+    rows = answer_of(snapshot, _with(book, bare))
+    reserve(book, seconds=RESERVE_SECONDS)
+    found, ms = _timed(lambda: _promised(book, order))
+    answers = [{"seconds": ms / 1000, "rows": answer_of(snapshot, _with(book, found))}]
+    for limit in seconds:
+        start = time.perf_counter()
+        found = thought_over(book, found, seconds=limit)
+        took = time.perf_counter() - start
+        answers.append({"seconds": took, "rows": answer_of(snapshot, _with(book, found))})
+    return {"bare": rows, "answers": answers}
+
+
+def _promised(book: Book, order: WorkOrder) -> Promise:
+    """The book's answer at once. Raises LookupError without one."""
+    found = book.quote(order)
     if isinstance(found, NoRoom):
         raise LookupError(f"{found.order}: no room for {found.operation}.")
-    return Schedule({**schedule.placements, **{placement.operation: placement for placement in found}})
+    return found
 
 
-def thought_over(problem: SchedulingProblem, schedule: Schedule, order: WorkOrder, seconds: float) -> Schedule:
-    """The schedule after so many seconds of search for an earlier end of `order`, every promise held."""
-    held = tuple(replace(other, weight=0) for other in problem.orders)
-    more = replace(problem, orders=(*held, replace(order, weight=RUSH, due=problem.now)))
-    return search(more, schedule=schedule, seconds=seconds).schedule
-
-
-def snapshot_answers(snapshot: dict[str, Any], seconds: Sequence[float]) -> list[dict[str, Any]]:
-    """The answer at once, then those after so many seconds; each starts from the one before."""
-    problem, schedule, order = snapshot_problem(snapshot)
-    answers = []
-    for limit in (0.0, *seconds):
-        start = time.perf_counter()
-        schedule = thought_over(problem, schedule, order, limit) if limit else at_once(problem, schedule, order)
-        took = time.perf_counter() - start
-        answers.append({"seconds": took, "rows": answer_of(snapshot, schedule)})
-    return answers
+def _with(book: Book, found: Promise) -> Schedule:
+    """The whole schedule with the promised order."""
+    return Schedule(book.placements | {p.operation: p for p in (*found.moved, *found.placements)})
 
 
 # --- a book of many orders -------------------------------------------------------------------------------------------
@@ -120,10 +127,10 @@ def large_answers(asked: dict[str, Any]) -> dict[str, Any]:
         found, ms = _timed(lambda order=order: book.quote(order))  # type: ignore[misc]
         promise.append(ms)
         made = variants(order)
-        forty.append(_timed(lambda made=made: [book.quote(each) for each in made])[1])  # type: ignore[misc]
-        if not isinstance(found, NoRoom):
+        forty.append(_timed(lambda made=made: earliest_each(book, made))[1])  # type: ignore[misc]
+        if isinstance(found, Promise):
             held.append(order)
-            commit.append(_timed(lambda order=order, found=found: book.commit(order, found))[1])  # type: ignore[misc]
+            commit.append(_timed(lambda found=found: book.commit(found.order, found.placements, found.moved))[1])  # type: ignore[misc]
     now = replace(problem, orders=(*problem.orders, *held))
     wrong = violations(now, book.schedule)
     late = evaluate(now, book.schedule).broken_promises
@@ -144,7 +151,7 @@ def _answer(asked: dict[str, Any]) -> dict[str, Any]:
         return {"ready": True}
     if asked["ask"] == "snapshot":
         line = Path(asked["file"]).read_text(encoding="utf-8").splitlines()[asked["place"]]
-        return {"answers": snapshot_answers(json.loads(line), asked["seconds"])}
+        return snapshot_answers(json.loads(line), asked["seconds"])
     return large_answers(asked)
 
 

@@ -40,8 +40,8 @@ from configurator.planning.optimise import (
 from configurator.planning.promise import Destination, forecast, reserve
 from configurator.planning.records import instant
 from solver.configuration.samples import sample
-from solver.scheduling.book import Book
 from solver.scheduling.check import violations
+from solver.scheduling.roll import RollingBook as Book
 from solver.scheduling.schedule import Schedule, evaluate
 from solver.scheduling.search import search
 

@@ -17,7 +17,7 @@ from configurator.planning.models import ManufacturingOperation, ManufacturingOr
 from configurator.planning.optimise import request_optimise, snapshot, store_proposal
 from configurator.planning.records import evaluation_to_json
 from configurator.planning.reports import finish_operation
-from solver.scheduling.book import Book
+from solver.scheduling.roll import RollingBook as Book
 from solver.scheduling.schedule import Schedule, evaluate
 
 PAGES = (

@@ -107,6 +107,8 @@ def test_a_click_answers_with_the_part_and_the_address_to_show(client: FlaskClie
 def test_a_page_has_the_dates_of_its_options_and_a_click_asks_for_them_later(
     client: FlaskClient, bicycle: Offer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(views, "DATES_OF_A_PAGE", 60.0)
+    monkeypatch.setattr(views, "DATES_LATER", 60.0)
     whole = page(client, "/products/bicycle?colour=navy")
     assert "data-dates=" not in whole and "option-date waiting" not in whole
     monkeypatch.setattr(views, "DATES_OF_A_CLICK", 0.0)
@@ -396,3 +398,13 @@ def test_an_address_to_which_no_confirmation_could_be_sent_is_refused_at_once(
     answer = client.post(checkout, data=filled(client, checkout, mail=mail))
     assert answer.status_code == 422
     assert "This is not an email address" in answer.text
+
+
+def test_what_else_an_option_changes_says_of_which_part_it_is(client: FlaskClient, wardrobe: Offer) -> None:
+    """A module of 650 mm in a niche of 2,750 mm makes the others wider; drawers of a module are its own."""
+    text = page(client, "/products/wardrobe?niche_width=2750&module_1_inside=hanging&lang=en")
+    cards = dict(re.findall(r'id="(o-module_1_[a-z0-9_-]+)".*?class="option-foot">(.*?)</a>', text, re.DOTALL))
+    also = {name: re.findall(r'class="option-also">([^<]*)<', foot) for name, foot in cards.items()}
+    assert any("Module 2: Width" in words for words in also["o-module_1_width-w650"])
+    (drawers,) = also["o-module_1_inside-drawers"]
+    assert re.search(r"with Width [\d,]+ mm", drawers) and "Module 1" not in drawers

@@ -23,13 +23,14 @@ from solver.scheduling.problem import (
     OperationId,
     Placement,
     PlantId,
+    Precedence,
     SchedulingProblem,
     Second,
     Window,
     WorkOrder,
     WorkOrderId,
 )
-from solver.scheduling.remedies import Alternative, InTime, Kind, Progress, Rates, Remedy, remedies, wanted_by
+from solver.scheduling.remedies import Alternative, Delivery, InTime, Kind, Progress, Rates, Remedy, remedies, wanted_by
 from solver.scheduling.schedule import Objective, Part, Schedule, evaluate
 from solver.scheduling.why import chain
 from tests.solver.scheduling.shops import bicycle_orders, bicycle_problem, random_problem
@@ -102,9 +103,9 @@ def test_the_least_overtime_that_is_enough(length: float, hours: int) -> None:
 
 
 def test_what_is_not_enough_says_what_it_gains() -> None:
-    problem = SchedulingProblem((SHIFTS,), (order("a", 20, due=25),))
-    overtime = helped(problem, standing(a=(8, 60)))[Kind.OVERTIME]
-    assert (overtime.enough, overtime.gained) == (False, 24 * HOUR)
+    problem = SchedulingProblem((SHIFTS,), (order("a", 15, due=16),))
+    overtime = helped(problem, standing(a=(8, 39)))[Kind.OVERTIME]
+    assert (overtime.enough, overtime.gained) == (False, 16 * HOUR)
 
 
 def test_overtime_lets_those_before_it_finish_too() -> None:
@@ -116,14 +117,44 @@ def test_overtime_lets_those_before_it_finish_too() -> None:
     assert overtime.action.overtime == ((LineId("l"), Window(Second(16 * HOUR), Second(18 * HOUR))),)
 
 
+def test_the_line_after_it_has_to_be_open_too() -> None:
+    second = replace(SHIFTS, id=LineId("k"))
+    assemble = order("a", 9, due=20).operations[0]
+    pack = Operation(OperationId("a/2"), (Mode(LineId("k"), HOUR),), (Precedence(assemble.id),))
+    problem = SchedulingProblem((SHIFTS, second), (replace(order("a", 9, due=20), operations=(assemble, pack)),))
+    at = Placement(pack.id, LineId("k"), Second(33 * HOUR), Second(34 * HOUR))
+    overtime = helped(problem, Schedule({**standing(a=(8, 33)).placements, pack.id: at}))[Kind.OVERTIME]
+    assert overtime.enough
+    assert {line: window.end for line, window in overtime.action.overtime} == {"l": 17 * HOUR, "k": 18 * HOUR}
+    assert overtime.cost == 3 * Rates().overtime
+
+
+def test_nobody_is_asked_to_stay_for_nothing() -> None:
+    """The last line is open at night: of the two that bind only one needs more hours, and not all of them."""
+    second = replace(ALWAYS, id=LineId("k"))
+    assemble = order("a", 9, due=20).operations[0]
+    pack = Operation(OperationId("a/2"), (Mode(LineId("k"), HOUR),), (Precedence(assemble.id),))
+    third = order("c", 30, due=90, line="k")
+    problem = SchedulingProblem(
+        (SHIFTS, second), (replace(order("a", 9, due=16), operations=(assemble, pack)), third)
+    )  # fmt: skip
+    places = standing(a=(8, 33)).placements
+    at = Placement(pack.id, LineId("k"), Second(33 * HOUR), Second(34 * HOUR))
+    busy = Placement(OperationId("c/1"), LineId("k"), Second(40 * HOUR), Second(70 * HOUR))
+    overtime = helped(problem, Schedule({**places, pack.id: at, busy.operation: busy}))[Kind.OVERTIME]
+    assert not overtime.enough
+    assert overtime.action.overtime == ((LineId("l"), Window(Second(16 * HOUR), Second(17 * HOUR))),)
+    assert (overtime.completion, overtime.moved) == (18 * HOUR, ("a/2",))
+
+
 def test_a_delivery_comes_no_earlier_than_it_has_to() -> None:
-    parts = Material(MaterialId("parts"), 0, ((Second(16 * HOUR), 1),))
+    parts = Material(MaterialId("parts"), 0, ((Second(16 * HOUR), 9),))
     a = order("a", 1, due=9)
     a = replace(a, operations=(replace(a.operations[0], materials=(MaterialNeed(parts.id, 1),)),))
     found = helped(SchedulingProblem((ALWAYS,), (a,), materials=(parts,)), standing(a=(16, 17)))
     assert set(found) == {Kind.EXPEDITE}
     expedite = found[Kind.EXPEDITE]
-    assert (expedite.action.arrival, expedite.action.instead) == (8 * HOUR, 16 * HOUR)
+    assert expedite.action.deliveries == (Delivery(parts.id, 1, Second(16 * HOUR), Second(8 * HOUR)),)
     assert expedite.cost == Rates().expedite / 3
 
 
@@ -168,26 +199,25 @@ def test_it_ends_at_once_when_it_is_stopped_and_keeps_what_it_has() -> None:
     told: list[Progress] = []
     found = remedies(
         problem, standing(b=(0, 4), a=(4, 6)), WorkOrderId("a"), seconds=600,
-        stop=lambda: bool(told and told[-1].found),
-        report=told.append,
+        stop=lambda: bool(told and told[-1].found), report=told.append,
     )  # fmt: skip
     assert [remedy.action.kind for remedy in found] == [Kind.MOVE]
     assert told[-1].share == 1.0
 
 
 def test_a_late_bicycle_among_many() -> None:
-    """Of a busy plant the latest order: what is told is judged, ranked, and breaks no promise that it does not name."""
-    plain = replace(bicycle_problem(1), orders=tuple(bicycle_orders(160, 1, days=2)))
+    """Of a busy plant a late order: what is told is judged, ranked, and breaks no promise that it does not name."""
+    plain = replace(bicycle_problem(1), orders=tuple(bicycle_orders(260, 1, days=6.5)))
     schedule = dispatch(plain)
     done = evaluate(plain, schedule).completion
     problem = replace(plain, orders=tuple(
         replace(o, promise=Second(max(o.due, done[o.id] + 4 * HOUR))) for o in plain.orders
     ))  # fmt: skip
-    latest = max(problem.orders, key=lambda o: done[o.id] - o.due)
-    assert done[latest.id] > latest.due
-    found = remedies(problem, schedule, latest.id, seconds=8)
+    late = sorted((o for o in problem.orders if done[o.id] > o.due), key=lambda o: done[o.id] - o.due)
+    one = late[len(late) // 3]
+    found = remedies(problem, schedule, one.id, seconds=6)
     assert found
-    _true(problem, schedule, latest.id, latest.due, found)
+    _true(problem, schedule, one.id, one.due, found)
 
 
 def _true(
@@ -208,7 +238,7 @@ def _true(
         assert all(remedy.schedule.placements[key] == schedule.placements[key] for key in stay)
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(12))
 def test_random_shops_with_everything(seed: int) -> None:
     problem = random_problem(seed, 3 + seed % 4)
     wanted = Objective({Part.FLOW: 1, Part.TARDINESS: 2})
@@ -220,5 +250,5 @@ def test_random_shops_with_everything(seed: int) -> None:
         return
     target = wanted_by(chain(problem, schedule, late[0].id))
     assert target is not None
-    found = remedies(problem, schedule, late[0].id, seconds=1.5, seed=seed)
+    found = remedies(problem, schedule, late[0].id, seconds=1, seed=seed)
     _true(problem, schedule, late[0].id, target, found)

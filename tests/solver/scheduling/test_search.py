@@ -44,7 +44,7 @@ def shuffled(problem: SchedulingProblem, seed: int = 3) -> Schedule:
     for order in Random(seed).sample(problem.orders, len(problem.orders)):
         found = book.quote(order)
         assert not isinstance(found, NoRoom)
-        book.commit(order, found)
+        book.commit(order, found.placements, found.moved)
     return book.schedule
 
 

@@ -1,0 +1,296 @@
+"""Where to start: complete configurations by need, budget and date - cheapest, soonest, nearest, most chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from enum import StrEnum
+from time import monotonic
+
+from catalog.offer import Offer
+from catalog.price import Price, quote_price
+from catalog.products import NeedContent
+from catalog.state import decision_of, preset_decisions
+from configurator.planning.promise import Destination, Forecast, forecast_each, zone_of
+from configurator.sales.popular import take_counts
+from configurator.storefront.hints import index_of
+from configurator.storefront.service import TooManyQuestions, date_of, decided_by, standing_completion
+from solver.configuration.check import answers
+from solver.configuration.explain import Conflicting
+from solver.configuration.goals import completions
+from solver.configuration.nearest import nearest_completions
+from solver.configuration.problem import Choose, Decision, GroupId, OptionId, Variant
+from solver.configuration.question import Clock, OutOfTime
+
+SECONDS = 3.0  # for all of a page, so that an answer comes also where not everything was tried
+COMPARED = 4  # configurations side by side, at most
+_NEED = 8  # what an answered need weighs against a default
+_DIFFERENT = 3  # other completions that are tried for the earliest date
+_ROUNDS = 12  # of steps to something cheaper, or earlier
+_OFTEN = 3  # what the answer that was ordered most weighs more than a default
+
+Key = tuple[float, float]  # what is less is better
+
+
+class Aim(StrEnum):
+    """What a suggestion is the best at."""
+
+    NEAREST = "nearest"
+    CHEAPEST = "cheapest"
+    SOONEST = "soonest"
+    MOST_CHOSEN = "most_chosen"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A complete configuration beside others. `decisions`: what leads back to it."""
+
+    variant: Variant
+    decisions: tuple[Decision, ...]
+    price: Price
+    date: Forecast | None
+    aims: tuple[Aim, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What somebody needs: own decisions, answers about the use, at most so much (minor units, gross), by that day."""
+
+    decisions: tuple[Decision, ...] = ()
+    needs: Mapping[str, str] = field(default_factory=dict)
+    budget: int | None = None
+    by: date | None = None
+
+    def fits(self, column: Column) -> bool:
+        """Whether a configuration keeps to budget and day."""
+        within = self.budget is None or column.price.gross <= self.budget
+        return within and (self.by is None or (column.date is not None and column.date.arrives_on <= self.by))
+
+
+@dataclass(frozen=True, slots=True)
+class Suggested:
+    """The suggestions that fit, each aim once. `beside`: where none does, the cheapest and the soonest all the same.
+
+    `impossible`: what was answered does not go together at all. `hurried`: not everything could be tried in time.
+    """
+
+    columns: tuple[Column, ...]
+    beside: tuple[Column, ...] = ()
+    impossible: bool = False
+    hurried: bool = False
+
+
+def wished_by_needs(asked: Iterable[NeedContent], needs: Mapping[str, str]) -> dict[Decision, int]:
+    """The wishes that go with the answers about the use."""
+    found: dict[Decision, int] = {}
+    for need in asked:
+        for answer in need.answers:
+            if needs.get(need.id) == answer.id:
+                for name, choice in answer.choices.items():
+                    found[decision_of(name, choice)] = _NEED
+    return found
+
+
+def suggest(offer: Offer, wanted: Wanted, country: str, *, now: datetime | None = None) -> Suggested:
+    """Complete configurations for what is wanted, made by the solver and dated by the present schedule.
+
+    Raises service.TooManyQuestions if the time did not suffice for a single one.
+    """
+    end = monotonic() + SECONDS
+    to = Destination(country, zone_of(country))
+    needed = wished_by_needs(offer.product.needs, wanted.needs)
+    try:
+        first = standing_completion(offer, wanted.decisions, {}, wishes=needed)
+    except Conflicting:
+        return Suggested((), impossible=True)
+    counts = take_counts(offer.company_id, offer.product.code)
+    popular = _popular(offer, wanted, counts, needed) if counts else None
+    pool = _distinct([first, *([popular] if popular is not None else []), *_others(offer, wanted, needed, end)])
+    search = _Search(offer, wanted, needed, to, end, now)
+    priced = min((search.column(variant) for variant in pool), key=_price)
+    cheapest = search.better(priced, _price)
+    columns = search.dated([cheapest.variant, *pool])
+    soonest = search.better(min(columns, key=_arrival), _arrival)
+    columns = [*columns, soonest]
+    fitting = [column for column in columns if wanted.fits(column)]
+    if not fitting:
+        beside = [(Aim.CHEAPEST, min(columns, key=_price)), (Aim.SOONEST, min(columns, key=_arrival))]
+        return Suggested((), _aimed(beside), hurried=search.hurried)
+    best = [(Aim.NEAREST, next((c for c in fitting if c.variant == first), None) or _nearest(fitting, first))]
+    best += [(Aim.CHEAPEST, min(fitting, key=_price)), (Aim.SOONEST, min(fitting, key=_arrival))]
+    chosen = [column for column in fitting if column.variant == popular]
+    return Suggested(
+        _aimed([*best, *((Aim.MOST_CHOSEN, column) for column in chosen[:1])]), hurried=search.hurried
+    )
+
+
+def compared(
+    offer: Offer, several: Sequence[tuple[Decision, ...]], country: str, *, now: datetime | None = None
+) -> tuple[Column, ...]:
+    """Configurations as they are completed today, in their order; those that do not hold together are left out."""
+    found = []
+    for decisions in several[:COMPARED]:
+        try:
+            variant = standing_completion(offer, decisions, {})
+        except Conflicting:
+            continue
+        price = quote_price(offer.prices, offer.problem, variant, country=country)
+        found.append(Column(variant, decisions, price, date_of(offer, variant, country, now=now)))
+    return tuple(found)
+
+
+# --- candidates -------------------------------------------------------------------------------------------------------
+
+
+def _popular(
+    offer: Offer, wanted: Wanted, counts: Mapping[tuple[GroupId, OptionId], int], needed: Mapping[Decision, int]
+) -> Variant | None:
+    """Of each question the answer that was ordered most, as far as they go together."""
+    groups = {group.id for group in offer.problem.groups if group.exactly_one}
+    most = max(counts.values())
+    prefer: dict[Decision, int] = {
+        Choose(group, option): 1 + round(_OFTEN * count / most)
+        for (group, option), count in counts.items()
+        if group in groups and option in offer.problem.group_by_id[group].options
+    }
+    try:
+        return standing_completion(offer, wanted.decisions, {}, wishes={**prefer, **needed})
+    except (Conflicting, TooManyQuestions):
+        return None
+
+
+def _others(offer: Offer, wanted: Wanted, needed: Mapping[Decision, int], end: float) -> list[Variant]:
+    """The cheapest by what options cost alone, some that differ from it, and the presets beside what is wanted."""
+    found: list[Variant] = []
+    try:
+        seconds = max(0.2, (end - monotonic()) / 4)
+        found += completions(
+            offer.compiled, wanted.decisions, count=_DIFFERENT, apart=2, prefer=needed, costs=index_of(offer).costs,
+            seconds=seconds,
+        )
+    except (Conflicting, OutOfTime):
+        pass
+    decided = {_subject(decision) for decision in wanted.decisions}
+    for preset in offer.product.presets:
+        more = tuple(d for d in preset_decisions(offer.product, preset.id) if _subject(d) not in decided)
+        together = (*wanted.decisions, *more)
+        if monotonic() < end and offer.compiled.possible(together, Clock.of(0.3)):
+            found.append(standing_completion(offer, together, {}, wishes=needed))
+    return found
+
+
+def _subject(decision: Decision) -> str:
+    return str(decision.group if isinstance(decision, Choose) else decision.parameter)
+
+
+@dataclass(slots=True)
+class _Search:
+    """Looks for something cheaper or sooner, as long as there is time. `hurried`: there was not enough of it."""
+
+    offer: Offer
+    wanted: Wanted
+    needed: Mapping[Decision, int]
+    to: Destination
+    end: float
+    now: datetime | None
+    hurried: bool = False
+
+    def column(self, variant: Variant, when: Forecast | None = None) -> Column:
+        offer = self.offer
+        price = quote_price(offer.prices, offer.problem, variant, country=self.to.country)
+        return Column(variant, leading_to(offer, variant, self.wanted.decisions), price, when)
+
+    def dated(self, variants: Sequence[Variant], *, seconds: float = SECONDS) -> list[Column]:
+        """With their dates; what time does not suffice for is left out (never the first)."""
+        dates = forecast_each(self.offer, variants, self.to, seconds=seconds, now=self.now)
+        self.hurried |= len(dates) < len(variants)
+        return [self.column(variant, when) for variant, when in zip(variants, dates, strict=False)]
+
+    def _meets(self, variant: Variant, other: Variant) -> bool:
+        """Whether it has what was decided (neighbours change that too), and of what is needed as much as the other."""
+        decided = all(decided_by(variant, decision) for decision in self.wanted.decisions)
+        return decided and all(decided_by(variant, wish) or not decided_by(other, wish) for wish in self.needed)
+
+    def better(self, start: Column, measure: Callable[[Column], Key]) -> Column:
+        """The end of steps to neighbours (one option changed, as little else as possible) while they help."""
+        best = start
+        for _round in range(_ROUNDS):
+            left = self.end - monotonic()
+            if left <= 0:
+                self.hurried = True
+                break
+            near = nearest_completions(
+                self.offer.compiled, self.wanted.decisions, best.variant, costs=index_of(self.offer).costs,
+                seconds=min(0.5, left),
+            )
+            variants = _distinct(change.of(best.variant) for change in near.values())
+            variants = [variant for variant in variants if self._meets(variant, best.variant)]
+            if not variants:
+                break
+            if measure is _price:
+                around = [self.column(variant) for variant in variants]
+            else:
+                around = self.dated(variants, seconds=left / 2)
+            step = min(around, key=measure)
+            if measure(step) >= measure(best):
+                break
+            best = step
+        return best
+
+
+# --- columns ----------------------------------------------------------------------------------------------------------
+
+
+def leading_to(offer: Offer, variant: Variant, first: tuple[Decision, ...]) -> tuple[Decision, ...]:
+    """Decisions that say all that a variant answers, the given ones first: its address."""
+    asked = answers(offer.problem, variant)
+    decided = {_subject(decision) for decision in first}
+    found = list(first)
+    for group in offer.problem.groups:
+        if str(group.id) not in decided and (group.when is None or group.when.evaluate(asked)):
+            found += (Choose(group.id, option) for option in group.options if option in variant.chosen[group.id])
+    for parameter in offer.problem.parameters:
+        if str(parameter.id) not in decided and (parameter.when is None or parameter.when.evaluate(asked)):
+            found.append(decision_of(parameter.id, str(variant.numbers[parameter.id])))
+    return tuple(found)
+
+
+def _distinct(variants: Iterable[Variant]) -> list[Variant]:
+    found: list[Variant] = []
+    for variant in variants:
+        if variant not in found:
+            found.append(variant)
+    return found
+
+
+def _aimed(best: Sequence[tuple[Aim, Column]]) -> tuple[Column, ...]:
+    """Each configuration once, with everything that it is the best at."""
+    found: list[Column] = []
+    for aim, column in best:
+        place = next((i for i, other in enumerate(found) if other.variant == column.variant), None)
+        if place is None:
+            found.append(replace(column, aims=(aim,)))
+        elif aim not in found[place].aims:
+            found[place] = replace(found[place], aims=(*found[place].aims, aim))
+    return tuple(found)
+
+
+def _nearest(columns: Sequence[Column], first: Variant) -> Column:
+    def apart(column: Column) -> int:
+        variant = column.variant
+        changed = sum(variant.chosen[group] != chosen for group, chosen in first.chosen.items())
+        return changed + sum(variant.numbers[name] != number for name, number in first.numbers.items())
+
+    return min(columns, key=apart)
+
+
+def _price(column: Column) -> Key:
+    return column.price.gross, 0
+
+
+def _arrival(column: Column) -> Key:
+    """By the day, then by the price: nobody pays more for the same day."""
+    if column.date is None:
+        return float("inf"), column.price.gross
+    return column.date.arrives_on.toordinal(), column.price.gross

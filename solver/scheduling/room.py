@@ -1,0 +1,771 @@
+"""Compiled: room for an operation in the book's words, others giving way as far as their owners were promised.
+
+LATE of an operation is the latest instant at which it may become ready without it, or anything that waits for it on its
+line or in its order, ending after its order's limit. Starts follow from sequences by maxima and monotone steps
+(calendar, setup, transport), so an operation can be put between two others if and only if the second one's LATE allows
+it: a look at a place takes no propagation. Every word that is changed is on the trail, so that `undo` gives it back.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from solver.native import kernel
+from solver.scheduling.arrays import (
+    LINE_ANY_TIME,
+    LINE_FAMILY,
+    LINE_PLANT,
+    LINE_UNLIMITED,
+    LINES,
+    WINDOW_AT,
+    WINDOW_OPENS,
+)
+from solver.scheduling.book_words import (
+    AFTER,
+    BATCH,
+    BEFORE,
+    CHOSEN,
+    COUNT,
+    EARLIEST,
+    END,
+    FAMILY,
+    FREEZE,
+    FRESH,
+    HARD,
+    HEAP_CAPACITY,
+    HEAP_SIZE,
+    KIND,
+    LATE,
+    LENGTH,
+    LIMIT,
+    LINE,
+    M_END,
+    M_FAMILY,
+    M_LINE,
+    M_NEEDS,
+    M_PLACE,
+    M_TIME,
+    MODE_SIZE,
+    MODES,
+    MOST,
+    NEEDS,
+    NO_ROOM,
+    NOW,
+    OPERATION_SIZE,
+    ORDER,
+    ORDER_HEAD,
+    PREDS,
+    PUSHED,
+    RESOURCE,
+    ROW_CAPACITY,
+    ROWS,
+    RUNNING,
+    SIZE,
+    START,
+    SUCCS,
+    TIME,
+    TRAIL_CAPACITY,
+    TRAIL_SIZE,
+    USERS,
+    WALL,
+)
+from solver.scheduling.problem import NEVER
+from solver.scheduling.timing import after_setup, arrival, fit, setup_of
+from solver.scheduling.trail import (
+    enqueue,
+    insert_into_row,
+    place_from,
+    place_of,
+    put,
+    row_in,
+    row_out,
+    take_next,
+    undo,
+)
+
+BACK = 8  # so many operations that end before an instant may be passed for the sake of a setup
+
+# --- how early, how late ----------------------------------------------------------------------------------------------
+
+
+@kernel("boolean(int64[::1], int64)", into_callers=True)
+def stays(b: Any, op: int) -> bool:
+    """Whether an operation may not move."""
+    return bool(b[op + WALL] != 0 or (0 <= b[op + START] < b[FREEZE] and b[op + FRESH] == 0))
+
+
+@kernel("int64(int64[::1], int64[::1], int64, int64, int64)")
+def line_ready(s: Any, b: Any, line: int, before: int, family: int) -> int:
+    """When a line is set up for a family after the operation `before` (0: what the line began with)."""
+    if before:
+        return after_setup(s, line, b[before + END], setup_of(s, line, b[before + FAMILY], family))
+    setup = setup_of(s, line, s[s[LINE_FAMILY] + line], family)
+    if setup == 0:
+        return 0
+    return after_setup(s, line, 0 if s[s[LINE_ANY_TIME] + line] else s[s[WINDOW_OPENS] + s[s[WINDOW_AT] + line]], setup)
+
+
+@kernel("int64(int64[::1], int64[::1], int64, int64)")
+def order_ready(s: Any, b: Any, op: int, plant: int) -> int:
+    """When release, materials, now and what it waits for in its order let an operation start in a plant."""
+    solid = stays(b, op)  # what stays is not asked whether it can be there beside others that stay
+    ready = 0 if solid else max(b[op + EARLIEST], b[NOW])
+    preds = b[op + PREDS]
+    for i in range(preds + 1, preds + 1 + 2 * b[preds], 2):
+        before = b[i]
+        if b[before + START] >= 0 and not (solid and stays(b, before)):
+            ready = max(ready, arrival(s, s[s[LINE_PLANT] + b[before + LINE]], plant, b[before + END] + b[i + 1]))
+    return int(ready)
+
+
+@kernel("int64(int64[::1], int64, int64, int64, int64)")
+def latest_ready(s: Any, line: int, running: int, duration: int, limit: int) -> int:
+    """The latest instant from which it is done by `limit`; -1 if there is none."""
+    if limit >= NEVER:
+        return NEVER
+    high = limit - duration
+    if high < 0:
+        return -1
+    if fit(s, line, running, duration, high)[1] <= limit:
+        return high
+    low, step = high - 1, 1024
+    while low >= 0 and fit(s, line, running, duration, low)[1] > limit:
+        high, low, step = low, low - step, 2 * step
+    low = max(low, -1)
+    while low + 1 < high:
+        middle = (low + high) >> 1
+        if fit(s, line, running, duration, middle)[1] <= limit:
+            low = middle
+        else:
+            high = middle
+    return int(low)
+
+
+@kernel("int64(int64[::1], int64, int64, int64)")
+def latest_end(s: Any, line: int, setup: int, limit: int) -> int:
+    """The latest end after which so many seconds of setup are done by `limit`; -1 if there is none."""
+    high = limit - setup
+    if setup == 0 or limit >= NEVER or high < 0 or after_setup(s, line, high, setup) <= limit:
+        return high if high >= 0 else -1
+    low, step = high - 1, 1024
+    while low >= 0 and after_setup(s, line, low, setup) > limit:
+        high, low, step = low, low - step, 2 * step
+    low = max(low, -1)
+    while low + 1 < high:
+        middle = (low + high) >> 1
+        if after_setup(s, line, middle, setup) <= limit:
+            low = middle
+        else:
+            high = middle
+    return int(low)
+
+
+@kernel("int64(int64[::1], int64, int64, int64)")
+def latest_leave(s: Any, origin: int, destination: int, limit: int) -> int:
+    """The latest instant to be ready in one plant and in another one by `limit`; -1 if there is none."""
+    if origin == destination or limit >= NEVER:
+        return limit
+    low, high = -1, limit + 1
+    if arrival(s, origin, destination, limit) <= limit:
+        return limit
+    step = 1
+    low = limit - 1
+    while low >= 0 and arrival(s, origin, destination, low) > limit:
+        high, low, step = low, low - step, 2 * step
+    low = max(low, -1)
+    while low + 1 < high:
+        middle = (low + high) >> 1
+        if arrival(s, origin, destination, middle) <= limit:
+            low = middle
+        else:
+            high = middle
+    return int(low)
+
+
+@kernel("int64(int64[::1], int64[::1], int64, int64)")
+def order_limit(s: Any, b: Any, op: int, plant: int) -> int:
+    """The latest end of an operation made in a plant, by its order's limit and what waits for it in its order."""
+    limit = b[b[op + ORDER] + LIMIT]
+    succs = b[op + SUCCS]
+    for i in range(succs + 1, succs + 1 + 2 * b[succs], 2):
+        after = b[i]
+        if b[after + START] >= 0:
+            limit = min(limit, latest_leave(s, plant, s[s[LINE_PLANT] + b[after + LINE]], b[after + LATE]) - b[i + 1])
+    return int(limit)
+
+
+@kernel("int64(int64[::1], int64[::1], int64)")
+def late_of(s: Any, b: Any, op: int) -> int:
+    """LATE of an operation, by what comes after it."""
+    if stays(b, op):
+        return int(b[op + START])
+    line = b[op + LINE]
+    limit = order_limit(s, b, op, s[s[LINE_PLANT] + line])
+    after = b[op + AFTER]
+    if after and not s[s[LINE_UNLIMITED] + line]:
+        setup = setup_of(s, line, b[op + FAMILY], b[after + FAMILY])
+        limit = min(limit, latest_end(s, line, setup, b[after + LATE]))
+    return latest_ready(s, line, b[op + RUNNING], b[op + TIME], limit)
+
+
+@kernel("void(int64[::1], int64)")
+def enqueue_behind(b: Any, op: int) -> None:
+    """What an operation waits for, into the heap, the last one first."""
+    if b[op + BEFORE]:
+        enqueue(b, b[op + BEFORE], -b[b[op + BEFORE] + START])
+    preds = b[op + PREDS]
+    for i in range(preds + 1, preds + 1 + 2 * b[preds], 2):
+        if b[b[i] + START] >= 0:
+            enqueue(b, b[i], -b[b[i] + START])
+
+
+@kernel("int64(int64[::1], int64[::1], int64)")
+def relate(s: Any, b: Any, floor: int) -> int:
+    """Bring LATE up to date for what is in the heap and all before it; 0 if that became too much.
+
+    What ends by `floor` is left out: nothing will be put before it.
+    """
+    while b[HEAP_SIZE]:
+        op = take_next(b)
+        if b[op + END] <= floor:
+            continue
+        late = late_of(s, b, op)
+        if late == b[op + LATE]:
+            continue
+        put(b, op + LATE, late)
+        enqueue_behind(b, op)
+        if b[TRAIL_SIZE] + 512 > b[TRAIL_CAPACITY] or b[HEAP_SIZE] + 512 > b[HEAP_CAPACITY]:
+            return 0
+    return 1
+
+
+@kernel("int64(int64[::1], int64[::1], int64)")
+def ready_of(s: Any, b: Any, op: int) -> int:
+    """When an operation may start where it stands in the sequences."""
+    line = b[op + LINE]
+    ready = order_ready(s, b, op, s[s[LINE_PLANT] + line])
+    before = b[op + BEFORE]
+    if not s[s[LINE_UNLIMITED] + line] and not (stays(b, op) and (before == 0 or stays(b, before))):
+        ready = max(ready, line_ready(s, b, line, before, b[op + FAMILY]))
+    return int(ready)
+
+
+@kernel("void(int64[::1], int64)")
+def enqueue_ahead(b: Any, op: int) -> None:
+    """What waits for an operation, into the heap, the first one first."""
+    if b[op + AFTER]:
+        enqueue(b, b[op + AFTER], b[b[op + AFTER] + START])
+    succs = b[op + SUCCS]
+    for i in range(succs + 1, succs + 1 + 2 * b[succs], 2):
+        if b[b[i] + START] >= 0:
+            enqueue(b, b[i], b[b[i] + START])
+
+
+@kernel("int64(int64[::1], int64[::1])")
+def push(s: Any, b: Any) -> int:
+    """Start what is in the heap, and what follows, later where it must; 0 if something may not start that late."""
+    while b[HEAP_SIZE]:
+        op = take_next(b)
+        ready = ready_of(s, b, op)
+        if ready <= b[op + START]:
+            continue
+        if stays(b, op) or (ready > b[op + LATE] and b[HARD] == 0):
+            return 0
+        start, end = fit(s, b[op + LINE], b[op + RUNNING], b[op + TIME], ready)
+        if start >= NEVER:
+            return 0
+        put(b, op + START, start)
+        put(b, op + END, end)
+        enqueue_ahead(b, op)
+        b[PUSHED] += 1
+        if b[PUSHED] > b[MOST] or b[TRAIL_SIZE] + 512 > b[TRAIL_CAPACITY] or b[HEAP_SIZE] + 512 > b[HEAP_CAPACITY]:
+            return 0
+    return 1
+
+
+# --- places -----------------------------------------------------------------------------------------------------------
+
+
+@kernel("int64(int64[::1], int64[::1], int64, int64)")
+def _first_running(s: Any, b: Any, line: int, instant: int) -> int:
+    """Where in the row what still runs after an instant may begin."""
+    return 0 if s[s[LINE_UNLIMITED] + line] else place_from(b, line, instant)
+
+
+@kernel("int64(int64[::1], int64, int64)")
+def _units(b: Any, op: int, resource: int) -> int:
+    """So many units of a resource an operation needs where it is."""
+    needs = b[op + NEEDS]
+    if needs:
+        for i in range(needs + 1, needs + 1 + 2 * b[needs], 2):
+            if b[i] == resource:
+                return int(b[i + 1])
+    return 0
+
+
+@kernel("int64(int64[::1], int64[::1], int64, int64)")
+def _in_use(s: Any, b: Any, resource: int, instant: int) -> int:
+    used = 0
+    for line in range(s[LINES]):
+        if b[b[USERS] + resource * s[LINES] + line]:
+            row = b[ROWS] + line * b[ROW_CAPACITY]
+            for i in range(_first_running(s, b, line, instant), b[b[LENGTH] + line]):
+                op = b[row + i]
+                if b[op + START] > instant:
+                    break
+                if b[op + END] > instant:
+                    used += _units(b, op, resource)
+    return int(used)
+
+
+@kernel("int64(int64[::1], int64[::1], int64, int64)")
+def _gives_back(s: Any, b: Any, resource: int, instant: int) -> int:
+    """The first end of what uses a resource at an instant."""
+    soonest = NEVER
+    for line in range(s[LINES]):
+        if b[b[USERS] + resource * s[LINES] + line]:
+            row = b[ROWS] + line * b[ROW_CAPACITY]
+            for i in range(_first_running(s, b, line, instant), b[b[LENGTH] + line]):
+                op = b[row + i]
+                if b[op + START] > instant:
+                    break
+                if b[op + END] > instant and _units(b, op, resource):
+                    soonest = min(soonest, b[op + END])
+    return int(soonest)
+
+
+@kernel("int64(int64[::1], int64[::1], int64, int64, int64, int64)")
+def units_free_from(s: Any, b: Any, resource: int, number: int, start: int, end: int) -> int:
+    """`start` if so many units are free in [start, end), else when one that is in the way gives its units back."""
+    limit, soonest = b[b[RESOURCE] + resource] - number, NEVER
+    for line in range(s[LINES]):
+        if b[b[USERS] + resource * s[LINES] + line] == 0:
+            continue
+        row = b[ROWS] + line * b[ROW_CAPACITY]
+        for i in range(_first_running(s, b, line, start), b[b[LENGTH] + line]):
+            op = b[row + i]
+            if b[op + START] >= end:
+                break
+            if b[op + END] <= start or _units(b, op, resource) == 0:
+                continue
+            at = max(start, b[op + START])  # use only rises where something starts
+            if _in_use(s, b, resource, at) > limit:
+                soonest = min(soonest, _gives_back(s, b, resource, at))
+    return int(start if soonest == NEVER else soonest)
+
+
+@kernel("UniTuple(int64, 2)(int64[::1], int64[::1], int64, int64, int64)")
+def served(s: Any, b: Any, op: int, mode: int, ready: int) -> tuple[int, int]:
+    """The first start at or after `ready` for which the calendar and the resources are there, and the end."""
+    line, needs = b[mode + M_LINE], b[mode + M_NEEDS]
+    while True:
+        start, end = fit(s, line, b[op + RUNNING], b[mode + M_TIME], ready)
+        if needs == 0 or start >= NEVER:
+            return start, end
+        ready = start
+        for i in range(needs + 1, needs + 1 + 2 * b[needs], 2):
+            ready = max(ready, units_free_from(s, b, b[i], b[i + 1], start, end))
+        if ready == start:
+            return start, end
+        if ready >= NEVER:
+            return NEVER, NEVER
+
+
+@kernel("int64(int64[::1], int64[::1], int64, int64, int64, int64)")
+def _joins(s: Any, b: Any, op: int, mode: int, place: int, ready: int) -> int:
+    """Whether an operation may go into the batch that begins at a place of an oven's row: the place behind it, or 0."""
+    line = b[mode + M_LINE]
+    row, length = b[ROWS] + line * b[ROW_CAPACITY], b[b[LENGTH] + line]
+    first = b[row + place]
+    start, end = b[first + START], b[first + END]
+    if start < ready or b[op + KIND] == 0:
+        return 0
+    filled, fits, i = b[op + SIZE], 0, place
+    while i < length and b[b[row + i] + START] == start and b[b[row + i] + END] == end:
+        other = b[row + i]
+        filled += b[other + SIZE]
+        # the end stays, so it must be right for this one too: it is no longer and runs as the others do
+        if b[other + KIND] != b[op + KIND] or b[other + RUNNING] != b[op + RUNNING]:
+            return 0
+        fits |= b[other + TIME] >= b[mode + M_TIME]
+        i += 1
+    if filled > b[b[BATCH] + line] or not fits:
+        return 0
+    needs = b[mode + M_NEEDS]
+    if needs:
+        for k in range(needs + 1, needs + 1 + 2 * b[needs], 2):
+            if units_free_from(s, b, b[k], b[k + 1], start, end) != start:
+                return 0
+    return int(i)
+
+
+@kernel("int64(int64[::1], int64)", into_callers=True)
+def give(b: Any, op: int) -> int:
+    """The latest instant at which an operation may become ready."""
+    return int(b[op + START] if stays(b, op) else b[op + LATE])
+
+
+@kernel("UniTuple(int64, 2)(int64[::1], int64[::1], int64, int64, int64, int64)")
+def best_place(s: Any, b: Any, op: int, mode: int, ready: int, limit: int) -> tuple[int, int]:
+    """The earliest end (at most `limit`) of an operation that is on no line now, and its place in the mode's row.
+
+    What stands behind gives way as far as its LATE. It never comes behind what waits for it. NEVER where there is none.
+    """
+    line, time, family = b[mode + M_LINE], b[mode + M_TIME], b[mode + M_FAMILY]
+    if s[s[LINE_UNLIMITED] + line]:
+        end = served(s, b, op, mode, ready)[1]
+        return (end, 0) if end <= limit else (NEVER, 0)
+    row, length = b[ROWS] + line * b[ROW_CAPACITY], b[b[LENGTH] + line]
+    roof, succs = NEVER, b[op + SUCCS]
+    for i in range(succs + 1, succs + 1 + 2 * b[succs], 2):
+        if b[b[i] + START] >= 0:
+            roof = min(roof, b[b[i] + (START if b[b[i] + LINE] == line else END)])
+    best, best_at, oven, solid = NEVER, 0, b[b[BATCH] + line], 0
+    place, back, preds, floor = place_from(b, line, ready), BACK, b[op + PREDS], -1
+    for i in range(preds + 1, preds + 1 + 2 * b[preds], 2):
+        floor = max(floor, b[b[i] + (END if b[b[i] + LINE] == line else START)])
+    # Before what ends sooner, too: its setup may be the longer one. It must not be what this waits for.
+    while place and back and not oven and b[b[row + place - 1] + END] > floor and not stays(b, b[row + place - 1]):
+        place, back = place - 1, back - 1
+    for i in range(max(0, place - 4), place):  # facts may overlap
+        solid = max(solid, b[b[row + i] + END])
+    while place <= length:
+        before = b[row + place - 1] if place else 0
+        after = b[row + place] if place < length else 0
+        if before:
+            solid = max(solid, b[before + END])
+            if solid + time >= min(best, limit + 1) or b[before + START] >= roof:
+                break
+        if after and not oven and max(ready, solid) + time > give(b, after):
+            place += 1
+            continue
+        free = max(ready, line_ready(s, b, line, before, family), solid)
+        end = served(s, b, op, mode, free)[1]
+        if end < best and end <= limit:
+            cleared = 0 if after == 0 else after_setup(s, line, end, setup_of(s, line, family, b[after + FAMILY]))
+            if after == 0 or cleared <= give(b, after):
+                best, best_at = end, place
+        if oven and after and b[after + END] < best and b[after + END] <= limit:
+            behind = _joins(s, b, op, mode, place, ready)
+            if behind:
+                best, best_at = b[after + END], behind
+        place += 1
+        while oven and 0 < place < length and b[b[row + place] + START] == b[b[row + place - 1] + START]:
+            place += 1  # a batch is one thing
+    return best, best_at
+
+
+# --- an operation comes, an operation goes ----------------------------------------------------------------------------
+
+
+@kernel("int64(int64[::1], int64[::1], int64)")
+def take_out(s: Any, b: Any, op: int) -> int:
+    """Take an operation off its line (its order's others stay); 0 if what was behind may not give way to a setup."""
+    after, behind = b[op + AFTER], b[op + BEFORE]
+    if not s[s[LINE_UNLIMITED] + b[op + LINE]] or b[op + NEEDS]:
+        row_out(b, op, place_of(b, op))
+    preds = b[op + PREDS]
+    for i in range(preds + 1, preds + 1 + 2 * b[preds], 2):
+        if b[b[i] + START] >= 0:
+            enqueue(b, b[i], -b[b[i] + START])
+    put(b, op + START, -1)
+    if b[op + FRESH]:
+        put(b, op + WALL, 0)
+    if behind:
+        enqueue(b, behind, -b[behind + START])
+    if not relate(s, b, 0):
+        return 0
+    if after:
+        enqueue(b, after, b[after + START])
+    return push(s, b)
+
+
+@kernel("int64(int64[::1], int64, int64)")
+def _floor(b: Any, order: int, first: int) -> int:
+    """No operation of the order from number `first` on can start earlier; those before it are placed, or will be."""
+    floor = NEVER
+    for k in range(first, b[order + COUNT]):
+        op = order + ORDER_HEAD + k * OPERATION_SIZE
+        ready, preds = max(b[op + EARLIEST], b[NOW]), b[op + PREDS]
+        for i in range(preds + 1, preds + 1 + 2 * b[preds], 2):
+            ready = max(ready, b[b[i] + END] + b[i + 1])
+        b[op + END] = ready  # until it is placed
+        floor = min(floor, ready)
+    return int(floor)
+
+
+@kernel("int64(int64[::1], int64[::1], int64, int64, int64, int64)")
+def put_in(s: Any, b: Any, op: int, mode: int, place: int, rest: int) -> int:
+    """Put an operation on the mode's line with so many before it, all behind giving way; 0 if they may not.
+
+    `rest`: only operations of its order from this number on will be put in after it.
+    The mode's earliest end there must have been found by `best_place`.
+    """
+    line = b[mode + M_LINE]
+    row = b[ROWS] + line * b[ROW_CAPACITY]
+    ready = order_ready(s, b, op, s[s[LINE_PLANT] + line])
+    unlimited = s[s[LINE_UNLIMITED] + line]
+    before = b[row + place - 1] if place else 0
+    start, end = NEVER, NEVER
+    beside = b[b[BATCH] + line] and before and b[before + START] >= ready and b[before + KIND] == b[op + KIND] != 0
+    if beside and b[before + END] == b[mode + M_END]:
+        start, end = b[before + START], b[before + END]
+    if start == NEVER:
+        if not unlimited:
+            ready = max(ready, line_ready(s, b, line, before, b[mode + M_FAMILY]))
+            for i in range(max(0, place - 4), place):
+                ready = max(ready, b[b[row + i] + END])
+        start, end = served(s, b, op, mode, ready)
+    if start >= NEVER:
+        return 0
+    put(b, op + LINE, line)
+    put(b, op + TIME, b[mode + M_TIME])
+    put(b, op + FAMILY, b[mode + M_FAMILY])
+    put(b, op + NEEDS, b[mode + M_NEEDS])
+    put(b, op + START, start)
+    put(b, op + END, end)
+    if not unlimited:
+        row_in(b, op, place)
+    elif b[mode + M_NEEDS]:
+        place = 0
+        while place < b[b[LENGTH] + line] and b[b[row + place] + START] < start:
+            place += 1
+        row_in(b, op, place)
+    if b[mode + M_NEEDS] or b[b[BATCH] + line]:  # others' resources and batches do not give way
+        put(b, op + WALL, 1)
+    put(b, op + LATE, late_of(s, b, op))
+    if ready > b[op + LATE]:
+        return 0
+    enqueue_behind(b, op)
+    if not relate(s, b, _floor(b, b[op + ORDER], rest)):
+        return 0
+    enqueue_ahead(b, op)
+    return push(s, b)
+
+
+@kernel("int64(int64[::1], int64[::1], int64, int64)")
+def look(s: Any, b: Any, order: int, first: int) -> int:
+    """The best modes for an order's operations from number `first` on, those before placed: the earliest end; NEVER.
+
+    M_END and M_PLACE of each mode: where it would be made soonest, those before it made where that is best for it.
+    """
+    count, done = b[order + COUNT], 0
+    for k in range(first, count):
+        op = order + ORDER_HEAD + k * OPERATION_SIZE
+        modes, best = b[op + MODES], NEVER
+        preds = b[op + PREDS]
+        for mode in range(modes + 1, modes + 1 + MODE_SIZE * b[modes], MODE_SIZE):
+            plant = s[s[LINE_PLANT] + b[mode + M_LINE]]
+            ready = order_ready(s, b, op, plant)
+            for i in range(preds + 1, preds + 1 + 2 * b[preds], 2):
+                before = b[i]
+                if b[before + START] < 0:
+                    soonest, ways = NEVER, b[before + MODES]
+                    for way in range(ways + 1, ways + 1 + MODE_SIZE * b[ways], MODE_SIZE):
+                        if b[way + M_END] < NEVER:
+                            came = b[way + M_END] + b[i + 1]
+                            soonest = min(soonest, arrival(s, s[s[LINE_PLANT] + b[way + M_LINE]], plant, came))
+                    ready = max(ready, soonest)
+            b[mode + M_END] = NEVER
+            if ready < NEVER:
+                b[mode + M_END], b[mode + M_PLACE] = best_place(s, b, op, mode, ready, NEVER - 1)
+            best = min(best, b[mode + M_END])
+        if best == NEVER:
+            b[order + NO_ROOM] = k
+            return NEVER
+        if b[b[op + SUCCS]] == 0:
+            done = max(done, best)
+    return int(done)
+
+
+@kernel("int64(int64[::1], int64[::1], int64, int64)")
+def choose(s: Any, b: Any, order: int, first: int) -> int:
+    """The mode of operation number `first` on the best way that `look` has found."""
+    for k in range(b[order + COUNT] - 1, first - 1, -1):
+        op = order + ORDER_HEAD + k * OPERATION_SIZE
+        modes, succs = b[op + MODES], b[op + SUCCS]
+        best, soonest = NEVER, NEVER
+        for mode in range(modes + 1, modes + 1 + MODE_SIZE * b[modes], MODE_SIZE):
+            end = b[mode + M_END]
+            if end >= NEVER:
+                continue
+            came = end
+            for i in range(succs + 1, succs + 1 + 2 * b[succs], 2):
+                there = s[s[LINE_PLANT] + b[b[b[i] + CHOSEN] + M_LINE]]
+                came = max(came, arrival(s, s[s[LINE_PLANT] + b[mode + M_LINE]], there, end + b[i + 1]))
+            if came < best or (came == best and end < soonest) or soonest == NEVER:
+                best, soonest = came, end
+                b[op + CHOSEN] = mode
+    return int(b[order + ORDER_HEAD + first * OPERATION_SIZE + CHOSEN])
+
+
+@kernel("int64(int64[::1], int64)")
+def completion(b: Any, order: int) -> int:
+    """The end of an order's last operation."""
+    end = 0
+    for k in range(b[order + COUNT]):
+        end = max(end, b[order + ORDER_HEAD + k * OPERATION_SIZE + END])
+    return int(end)
+
+
+@kernel("int64(int64[::1], int64[::1], int64)")
+def place_order(s: Any, b: Any, order: int) -> int:
+    """Place an order, each operation on the best way that is known when it comes: its completion, or NEVER.
+
+    NO_ROOM of the order is then the number of the operation without room.
+    """
+    for k in range(b[order + COUNT]):
+        mark, freeze, pushed = b[TRAIL_SIZE], b[FREEZE], b[PUSHED]
+        if look(s, b, order, k) >= NEVER:
+            return NEVER
+        op, mode = order + ORDER_HEAD + k * OPERATION_SIZE, choose(s, b, order, k)
+        if not put_in(s, b, op, mode, b[mode + M_PLACE], k + 1):  # too much would move: into free room alone
+            undo(b, mark)
+            b[FREEZE], b[PUSHED] = NEVER, pushed
+            there = look(s, b, order, k) < NEVER
+            if there:
+                mode = choose(s, b, order, k)
+                there = put_in(s, b, op, mode, b[mode + M_PLACE], k + 1) != 0
+            b[FREEZE] = freeze
+            if not there:
+                b[order + NO_ROOM] = k
+                return NEVER
+    return completion(b, order)
+
+
+# --- a whole book, and what is written into it ------------------------------------------------------------------------
+
+
+@kernel("void(int64[::1], int64[::1], int64[::1])")
+def relate_all(s: Any, b: Any, latest_first: Any) -> None:
+    """LATE of all operations, given by the last start first."""
+    while b[HEAP_SIZE]:
+        take_next(b)
+    for op in latest_first:
+        b[op + LATE] = late_of(s, b, op)
+
+
+@kernel("void(int64[::1], int64[::1], int64[::1])")
+def line_up(s: Any, b: Any, earliest_first: Any) -> None:
+    """Put operations, given by the first start first, behind each other on their lines, as they stand."""
+    for op in earliest_first:
+        if not s[s[LINE_UNLIMITED] + b[op + LINE]] or b[op + NEEDS]:
+            insert_into_row(b, op, b[b[LENGTH] + b[op + LINE]])
+
+
+@kernel("void(int64[::1], int64[::1], int64, int64, int64, int64)")
+def stand(s: Any, b: Any, op: int, mode: int, start: int, end: int) -> None:
+    """Put an operation that is on no line there, whether it fits or not."""
+    line = b[mode + M_LINE]
+    put(b, op + LINE, line)
+    put(b, op + TIME, b[mode + M_TIME])
+    put(b, op + FAMILY, b[mode + M_FAMILY])
+    put(b, op + NEEDS, b[mode + M_NEEDS])
+    put(b, op + START, start)
+    put(b, op + END, end)
+    if not s[s[LINE_UNLIMITED] + line] or b[op + NEEDS]:
+        row, place = b[ROWS] + line * b[ROW_CAPACITY], b[b[LENGTH] + line]
+        while place and (
+            b[b[row + place - 1] + START] > start
+            or (b[b[row + place - 1] + START] == start and b[b[row + place - 1] + END] > end)
+        ):
+            place -= 1
+        row_in(b, op, place)
+
+
+@kernel("void(int64[::1], int64[::1], int64)")
+def lift(s: Any, b: Any, op: int) -> None:
+    """Take an operation off its line; all else stays as it is."""
+    if not s[s[LINE_UNLIMITED] + b[op + LINE]] or b[op + NEEDS]:
+        row_out(b, op, place_of(b, op))
+    put(b, op + START, -1)
+
+
+OVERLAPS, LACKS_SETUP, TOO_SOON, UNRELEASED, PAST, CLOSED, SHORT_OF, CROWDED, PAST_LIMIT = 1, 2, 3, 4, 5, 6, 7, 8, 9
+
+
+@kernel("int64(int64[::1], int64[::1], int64)")
+def fault_of(s: Any, b: Any, op: int) -> int:
+    """The rule that an operation breaks where it stands (0: none), as far as it may move or is new."""
+    start, end, line = b[op + START], b[op + END], b[op + LINE]
+    before, oven = b[op + BEFORE], b[b[BATCH] + line]
+    together, longest = 0, b[op + TIME]
+    if oven:
+        row, filled = b[ROWS] + line * b[ROW_CAPACITY], 0
+        for i in range(b[b[LENGTH] + line]):
+            other = b[row + i]
+            if b[other + START] == start and b[other + END] == end:
+                if other != op and (b[op + KIND] == 0 or b[other + KIND] != b[op + KIND]):
+                    return OVERLAPS
+                filled += b[other + SIZE]
+                longest = max(longest, b[other + TIME])
+                if other == before:
+                    together = 1
+        if filled > oven:
+            return CROWDED
+    if stays(b, op) and b[op + FRESH] == 0 and (before == 0 or stays(b, before)):
+        return 0
+    if not together and not s[s[LINE_UNLIMITED] + line]:
+        if before and b[before + END] > start:
+            return OVERLAPS
+        if line_ready(s, b, line, before, b[op + FAMILY]) > start:
+            return LACKS_SETUP
+    if b[op + WALL] and b[op + FRESH] == 0:
+        return 0
+    if b[op + EARLIEST] > start:
+        return UNRELEASED
+    if b[NOW] > start:
+        return PAST
+    if order_ready(s, b, op, s[s[LINE_PLANT] + line]) > start:
+        return TOO_SOON
+    first, last = fit(s, line, b[op + RUNNING], longest, start)
+    if first != start or last != end:
+        return CLOSED
+    if end > b[b[op + ORDER] + LIMIT]:
+        return PAST_LIMIT
+    needs = b[op + NEEDS]
+    if needs:
+        for i in range(needs + 1, needs + 1 + 2 * b[needs], 2):
+            if units_free_from(s, b, b[i], 0, start, end) != start:
+                return SHORT_OF
+    return 0
+
+
+@kernel("int64(int64[::1], int64[::1], int64[::1], int64)")
+def settled(s: Any, b: Any, ops: Any, checked: int) -> int:
+    """Bring LATE up to date around operations that were put or lifted; the first one's rule broken if it is checked.
+
+    The answer is 16 * place in `ops` + rule, 0 if all is well, and -1 if LATE must be found anew as a whole.
+    """
+    if checked:
+        for i in range(len(ops)):
+            op = ops[i]
+            if b[op + START] < 0:
+                continue
+            fault = fault_of(s, b, op)
+            after = b[op + AFTER]
+            if fault == 0 and after:
+                fault = fault_of(s, b, after)
+            succs = b[op + SUCCS]
+            for k in range(succs + 1, succs + 1 + 2 * b[succs], 2):
+                if fault == 0 and b[b[k] + START] >= 0:
+                    fault = fault_of(s, b, b[k])
+            if fault:
+                return 16 * i + fault
+    for op in ops:
+        if b[op + START] >= 0:
+            put(b, op + LATE, late_of(s, b, op))
+            enqueue_behind(b, op)
+            if b[HEAP_SIZE] + 512 > b[HEAP_CAPACITY] or b[TRAIL_SIZE] + 512 > b[TRAIL_CAPACITY]:
+                return -1
+    return 0 if relate(s, b, 0) else -1
+
+
+@kernel("int64(int64[::1], int64[::1], int64[::1])")
+def follow(s: Any, b: Any, ops: Any) -> int:
+    """Push what follows operations that were put; 0 if something may not give way."""
+    for op in ops:
+        enqueue_ahead(b, op)
+        if b[HEAP_SIZE] + 512 > b[HEAP_CAPACITY]:
+            return 0
+    return push(s, b)

@@ -1,0 +1,205 @@
+"""A start by need, budget and date: every suggestion is valid, has what was asked for, and is what its title says."""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from flask.testing import FlaskClient
+
+from catalog.load import load_catalog
+from catalog.offer import Offer, current_offer
+from catalog.price import quote_price
+from catalog.rows import utc_now
+from configurator import db
+from configurator.storefront import service, start
+from configurator.storefront.columns import budget_of, day_of
+from configurator.storefront.service import decided_by
+from configurator.storefront.start import Aim, Suggested, Wanted, compared, suggest
+from solver.configuration.check import is_valid
+from solver.configuration.problem import Choose, Decision, Enter, GroupId, OptionId, ParameterId
+from solver.configuration.samples import sample
+from tests.conftest import FAMILIES
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine too, everything is tried."""
+    monkeypatch.setattr(start, "SECONDS", 60.0)
+
+
+@pytest.fixture
+def pumps(factory: int) -> Offer:
+    """The pump station, published and on offer."""
+    with db.writing() as session:
+        load_catalog(session, factory, (FAMILIES / "pump_station.yaml").read_text(), loaded_at=utc_now())
+    with db.reading() as session:
+        return current_offer(session, factory, "pump_station")
+
+
+def decisions(**given: str | int) -> tuple[Decision, ...]:
+    return tuple(
+        Enter(ParameterId(name), answer) if isinstance(answer, int) else Choose(GroupId(name), OptionId(answer))
+        for name, answer in given.items()
+    )
+
+
+def aims(found: Suggested) -> dict[Aim, start.Column]:
+    return {aim: column for column in found.columns for aim in column.aims}
+
+
+def test_every_suggestion_is_valid_and_has_what_was_asked_for(pumps: Offer) -> None:
+    wanted = Wanted(decisions(flow=60, head=70, standby="one"), {"watch": "remote"})
+    found = suggest(pumps, wanted, "CN")
+    assert {Aim.NEAREST, Aim.CHEAPEST, Aim.SOONEST} <= aims(found).keys()
+    for column in found.columns:
+        assert is_valid(pumps.problem, column.variant)
+        assert all(decided_by(column.variant, decision) for decision in wanted.decisions)
+        assert column.variant.chosen[GroupId("plan")] == {"remote"}
+        assert column.price == quote_price(pumps.prices, pumps.problem, column.variant, country="CN")
+        assert column.date == service.date_of(pumps, column.variant, "CN")
+        again = service.standing_completion(pumps, column.decisions, {})  # its address leads to it
+        assert again == column.variant
+
+
+def test_nothing_drawn_at_random_is_cheaper_than_the_cheapest(bicycle: Offer) -> None:
+    cheapest = aims(suggest(bicycle, Wanted(decisions(drive="belt")), "CN"))[Aim.CHEAPEST]
+    for variant in sample(bicycle.compiled, 300, seed=4):
+        if decided_by(variant, decisions(drive="belt")[0]):
+            assert quote_price(bicycle.prices, bicycle.problem, variant, country="CN").gross >= cheapest.price.gross
+
+
+def test_nothing_beside_is_sooner_than_the_soonest(bicycle: Offer) -> None:
+    found = aims(suggest(bicycle, Wanted(), "CN"))
+    assert found[Aim.SOONEST].date is not None
+    for column in found.values():
+        assert column.date is None or column.date.arrives_on >= found[Aim.SOONEST].date.arrives_on
+
+
+def test_a_budget_and_a_day_are_kept_or_the_nearest_is_shown(bicycle: Offer) -> None:
+    free = aims(suggest(bicycle, Wanted(), "CN"))
+    least, nearest = free[Aim.CHEAPEST].price.gross, free[Aim.NEAREST].price.gross
+    assert least < nearest
+    within = suggest(bicycle, Wanted(budget=least + 100), "CN")
+    assert within.columns and all(column.price.gross <= least + 100 for column in within.columns)
+    assert Aim.NEAREST in aims(within)
+    beyond = suggest(bicycle, Wanted(budget=least - 1), "CN")
+    assert beyond.columns == () and beyond.beside[0].price.gross == least
+    soonest = free[Aim.SOONEST].date
+    assert soonest is not None
+    late = suggest(bicycle, Wanted(by=soonest.arrives_on - timedelta(days=1)), "CN")
+    assert late.columns == () and any(column.date == soonest for column in late.beside)
+
+
+def test_what_does_not_go_together_is_said(bicycle: Offer) -> None:
+    assert suggest(bicycle, Wanted(decisions(drive="belt", gears="derailleur_8")), "CN").impossible
+
+
+def test_what_was_ordered_most_is_suggested(bicycle: Offer, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = {(GroupId("colour"), OptionId("coral")): 40, (GroupId("gears"), OptionId("hub_11")): 30}
+    monkeypatch.setattr(start, "take_counts", lambda *_: counts)
+    found = aims(suggest(bicycle, Wanted(decisions(size="l")), "CN"))[Aim.MOST_CHOSEN].variant
+    assert found.chosen[GroupId("colour")] == {"coral"} and found.chosen[GroupId("gears")] == {"hub_11"}
+    assert found.chosen[GroupId("size")] == {"l"}
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite", "postgresql"], indirect=True)
+def test_orders_are_counted(house: int) -> None:
+    from configurator.sales.popular import take_counts
+
+    counts = take_counts(house, "bicycle")
+    sizes = sum(count for (group, _), count in counts.items() if group == "size")
+    assert sizes > 5 and sizes == sum(count for (group, _), count in counts.items() if group == "colour")
+    assert take_counts(house, "no such product") == {}
+
+
+def test_configurations_are_compared_as_they_are_completed(bicycle: Offer) -> None:
+    several = [decisions(colour="navy"), decisions(drive="belt", gears="derailleur_8"), decisions(colour="sun")]
+    navy, sun = compared(bicycle, several, "DE")  # the second does not hold together
+    assert navy == replace(navy, variant=service.click(bicycle, several[0], country="DE").standing)
+    assert sun.variant.chosen[GroupId("colour")] == {"sun"}
+
+
+# --- pages ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_asks_and_answers_side_by_side(client: FlaskClient, bicycle: Offer) -> None:
+    asked = client.get("/products/bicycle/start?lang=en").text
+    assert "What you ride for" in asked and "Budget, tax included" in asked and "<table" not in asked
+    page = client.get("/products/bicycle/start?find-start=1&size=&need-purpose=child&budget-most=&arrives-by=&lang=en")
+    assert page.status_code == 200
+    assert "Nearest to what you need" in page.text and "Cheapest" in page.text
+    assert page.text.count("Reclining seat") >= 2  # in every column
+    links = re.findall(r'<a class="button[^"]*" href="(/products/bicycle\?[^"]+)"', page.text)
+    for link in links:
+        assert "Reclining seat" in client.get(html.unescape(link)).text
+    assert client.get("/products/bicycle/start?find-start=1&drive=belt&gears=derailleur_8&lang=en").text.count(
+        "do not go together"
+    )
+    none = client.get("/products/bicycle/start?find-start=1&budget-most=12&lang=en").text
+    assert "Nothing keeps to both" in none and "above your budget" in none
+
+
+def test_what_was_chosen_is_completed_by_every_goal(client: FlaskClient, bicycle: Offer) -> None:
+    page = client.get("/products/bicycle?colour=navy&size=l&lang=en").text
+    link = re.search(r'id="find-start"[^>]* href="([^"]+)"', page)
+    assert link is not None
+    asked = client.get(html.unescape(link[1])).text
+    assert "What you chose is kept: Frame colour: Navy" in asked
+    assert '<input type="hidden" name="colour" value="navy">' in asked  # the size is a question of need itself
+    assert re.search(r'<option value="l" selected>', asked)
+    found = client.get("/products/bicycle/start?find-start=1&colour=navy&size=l&lang=en").text
+    assert found.count('auto">Navy<') == found.count("Go on with this") > 1
+
+
+@pytest.mark.parametrize("query", [
+    "budget-most=abc", "budget-most=-5", "arrives-by=soon", "need-purpose=hostile", "size=xxl", "ship-to=US",
+    "budget-most=9999999999999999", "need-nothing=1", "compare-with=%7C%7C;;:",
+])  # fmt: skip
+def test_any_query_has_an_answer(client: FlaskClient, bicycle: Offer, query: str) -> None:
+    assert client.get(f"/products/bicycle/start?find-start=1&{query}").status_code == 200
+    assert client.get(f"/products/bicycle/compare?{query}").status_code == 200
+
+
+def test_what_is_kept_is_compared_differences_first(client: FlaskClient, bicycle: Offer) -> None:
+    def link(text: str, place: str) -> str:
+        found = re.search(rf'id="{place}"[^>]* href="([^"]+)"', text)
+        assert found is not None
+        return html.unescape(found[1])
+
+    first = client.get("/products/bicycle?colour=navy&lang=en").text
+    assert 'id="compare"' not in first
+    kept = client.get(link(first, "keep-this")).text
+    assert "Compare with 1 kept" in kept
+    card = re.search(r'id="o-colour-sun" href="([^"]+)"', kept)
+    assert card is not None and "compare-with" in card[1]  # a click keeps what was kept
+    other = client.get(html.unescape(card[1])).text
+    page = client.get(link(other, "compare")).text
+    assert "1 difference" in page
+    places = [page.index(words) for words in ('auto">Navy<', "The same in all", 'auto">9-speed derailleur<')]
+    assert places == sorted(places)
+    assert "Nothing to compare yet" in client.get("/products/bicycle/compare?lang=en").text
+
+
+def test_no_more_than_four_are_compared(client: FlaskClient, bicycle: Offer) -> None:
+    kept = "%7C".join(f"colour:{colour}" for colour in ("ivory", "sand", "mint", "sky", "sun", "coral"))
+    page = client.get(f"/products/bicycle/compare?colour=navy&compare-with={kept}&lang=en").text
+    assert page.count("Go on with this") == 4
+    assert "Navy" in page and "Ivory" not in page  # the oldest go
+
+
+@pytest.mark.parametrize(("typed", "minor"), [
+    ("1200", 120_000), ("1,200.5", 120_050), ("12.345", 1_234), (" 7 ", 700), ("", None), ("a", None), ("1.2.3", None),
+    ("٣", None), ("1" * 13, None), (".", None),
+])  # fmt: skip
+def test_an_amount_as_it_is_typed(typed: str, minor: int | None) -> None:
+    assert budget_of(typed, 2) == minor
+
+
+def test_a_day_as_it_is_sent() -> None:
+    assert day_of("2026-12-24") is not None and day_of("24.12.2026") is None and day_of("") is None
+
+
