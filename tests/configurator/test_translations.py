@@ -118,7 +118,10 @@ def test_chinese_is_set_as_chinese(written) -> None:
 # --- the pages --------------------------------------------------------------------------------------------------------
 
 # Latin words that a Chinese page may show: formats, sizes, units, zones, a country's code, the other language's name.
-ALLOWED = {"DN", "ENF", "GB", "IP", "ISO", "PDF", "YAML", "MiB", "USB", "XL", "mm", "kg", "UTC", "Asia", "Shanghai", "CN", "English"}
+ALLOWED = {
+    "DN", "ENF", "GB", "IP", "ISO", "PDF", "YAML", "MiB", "USB", "XL", "mm", "kg", "UTC", "Asia", "Shanghai", "CN",
+    "English",
+}
 # What stands in these was typed by people or is a code: it is shown as it is.
 AS_TYPED = {"script", "style", "code", "bdi", "address", "blockquote"}
 AS_TYPED_CLASSES = {"mono", "token", "reason"}
