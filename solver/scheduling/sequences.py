@@ -261,7 +261,16 @@ def _other_units(s: Any, w: Any, head: int, start: int, end: int) -> int:
                 enqueue(w, w[w[HEAD] + s[s[SLOT_OP] + after]])
         op = w[w[RING] + op]
         if op == head:
-            return int(free)
+            break
+    while free:  # it waits even so: what follows on the units that it did get may be too early now
+        for slot in range(s[s[SLOT_AT] + op], s[s[SLOT_AT] + op + 1]):
+            after = w[w[UNIT_AFTER] + slot]
+            if after >= 0 and w[w[START] + s[s[SLOT_OP] + after]] < w[w[END] + op]:
+                enqueue(w, w[w[HEAD] + s[s[SLOT_OP] + after]])
+        op = w[w[RING] + op]
+        if op == head:
+            break
+    return int(free)
 
 
 @kernel("int64(int64[::1], int64[::1], int64)")
