@@ -102,17 +102,18 @@ def search(
     moves: int | None = None,
     seed: int = 0,
     cores: int = 1,
+    cp_sat: bool = True,
     stop: Callable[[], bool] = lambda: False,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> Result:
     """The best schedule by `objective` that the time allows, from `schedule` on or from nothing; fixed operations stay.
 
     A `schedule` that breaks rules (a line broke, a supply is late, an operation is missing) is repaired first; no
-    promise that the repaired one keeps is broken afterwards. To go on later, give the result's schedule. With `moves`
-    instead of `seconds` the result depends on the seed only. `stop` ends it at any moment with the best so far. A fixed
-    operation that cannot be where it is stays there, and the judge names it. Raises InvalidProblem with the names of
-    what no schedule can make, Unplaceable when none is found within the windows, and UnsoundSearch when the judge finds
-    anything that was not wrong before.
+    promise that the repaired one keeps is broken afterwards. To go on later, give the result's schedule. Without
+    `cp_sat` only local search takes part. With `moves` instead of `seconds` the result depends on the seed only. `stop`
+    ends it at any moment with the best so far. A fixed operation that cannot be where it is stays there, and the judge
+    names it. Raises InvalidProblem with the names of what no schedule can make, Unplaceable when none is found within
+    the windows, and UnsoundSearch when the judge finds anything that was not wrong before.
     """
     if (seconds is None) == (moves is None):
         raise ValueError("Give either seconds or moves.")
@@ -120,7 +121,7 @@ def search(
     if hopeless := [fault for fault in faults(problem) if schedule is None or fault.code is not Cause.PIN]:
         raise InvalidProblem(" ".join(fault.words for fault in hopeless[:3]))
     run = _Run(problem, objective, schedule, clock, Random(seed), cores, report)  # noqa: S311 - not for secrets
-    run.all_phases()
+    run.all_phases(cp_sat)
     run.report(over=True)
     return run.result()
 
@@ -229,7 +230,7 @@ class _Run:
 
     # --- phases -------------------------------------------------------------------------------------------------------
 
-    def all_phases(self) -> None:
+    def all_phases(self, cp_sat: bool) -> None:
         """One after the other until the time is over or the best is proved to be the best."""
         if not self.free:
             return
@@ -238,15 +239,17 @@ class _Run:
         if self.given and not self.ideal():
             self.anew()
         plain = self.objective.parts == (Part.MAKESPAN,)
-        small = len(self.free) <= (WHOLE_PLAIN if plain else WHOLE)
+        small = cp_sat and len(self.free) <= (WHOLE_PLAIN if plain else WHOLE)
         known = beyond_kernels(self.problem) is None
         if known:
-            self.sequences(self.clock.early(0.3, SECONDS_AN_OPERATION * len(self.free)) if small else 0.85)
+            early = self.clock.early(0.3, SECONDS_AN_OPERATION * len(self.free))
+            self.sequences(early if small else 0.85 if cp_sat else 0.98)
         if small:
             self.whole(0.7 if known else 0.9)
         if known and small:
             self.sequences(0.85)
-        self.windows(0.98)
+        if cp_sat or not known:
+            self.windows(0.98)
         self.movement()
 
     def anew(self) -> None:

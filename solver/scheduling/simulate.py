@@ -1,0 +1,420 @@
+"""Weeks of a factory, played: orders arrive and are promised, things go wrong, the book is improved, the day goes on.
+
+Every policy meets the same orders and the same mishaps, so what differs is the policy. An operation's true duration is
+known when it starts, a breakdown when it happens; what that moves is moved as little as possible at once, and put
+right by the next search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from heapq import heappop, heappush
+from random import Random
+from statistics import quantiles
+
+from solver.scheduling.book import Book, NoRoom
+from solver.scheduling.calendar import Calendar
+from solver.scheduling.problem import (
+    NEVER,
+    Fixing,
+    Line,
+    LineId,
+    OperationId,
+    Placement,
+    SchedulingProblem,
+    Second,
+    Window,
+    WorkOrder,
+    WorkOrderId,
+)
+from solver.scheduling.repair import pushed, repaired
+from solver.scheduling.schedule import PROMISES_FIRST, Schedule, evaluate
+from solver.scheduling.search import search
+
+DAY = 86_400
+STEP = 3600  # the clock goes on by at most so many seconds at once
+KEPT = 2 * DAY  # finished orders stay in the problem for so long
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An order, and when it becomes known: it is promised then, to be made from its release on."""
+
+    known: Second
+    order: WorkOrder
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How a factory promises and plans. `buffer`: seconds between planned completion and promise.
+
+    `moving`: for a new order others may move within what was promised. `improve_every`: seconds between searches for a
+    better schedule where something is late (None: none), each of `improve_moves`; what starts within `frozen` seconds
+    stays then.
+    """
+
+    name: str
+    buffer: int = 3600
+    moving: bool = True
+    improve_every: int | None = 4 * 3600
+    improve_moves: int = 20_000
+    frozen: int = 2 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Mishaps:
+    """What goes wrong. `spread`: durations vary by up to this share either way; `breakdowns`: a line and week, each
+    of `breakdown_seconds`."""
+
+    spread: float = 0.0
+    breakdowns: float = 0.0
+    breakdown_seconds: int = 4 * 3600
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An order's dates: when it was known, what was promised (None: refused), when it was done (None: still open)."""
+
+    order: WorkOrderId
+    known: Second
+    due: Second
+    promise: Second | None
+    completion: Second | None
+
+    @property
+    def kept(self) -> bool | None:
+        """Whether the promise was kept; None while that is open."""
+        if self.promise is None or self.completion is None:
+            return None
+        return self.completion <= self.promise
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day in seconds: working time of all lines, work that began, its setups; orders promised and finished."""
+
+    start: Second
+    open: int
+    work: int
+    setup: int
+    promised: int
+    finished: int
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What came of a policy."""
+
+    policy: Policy
+    told: tuple[Told, ...]
+    days: tuple[Day, ...]
+
+    @property
+    def refused(self) -> int:
+        """Orders for which there was no room."""
+        return sum(one.promise is None for one in self.told)
+
+    @property
+    def kept_share(self) -> float:
+        """Of the orders that were promised and are finished, the share that was in time."""
+        judged = [one.kept for one in self.told if one.kept is not None]
+        return sum(judged) / len(judged) if judged else 1.0
+
+    def lead(self, percent: int) -> float:
+        """Seconds from being known to the promised instant: what the buyers are told."""
+        return _percentile([one.promise - one.known for one in self.told if one.promise is not None], percent)
+
+    def flow(self, percent: int) -> float:
+        """Seconds from being known to being done."""
+        return _percentile([one.completion - one.known for one in self.told if one.completion is not None], percent)
+
+    @property
+    def load(self) -> float:
+        """Work and setups over working time."""
+        return sum(day.work + day.setup for day in self.days) / max(1, sum(day.open for day in self.days))
+
+    @property
+    def setup_share(self) -> float:
+        """Setups over working time."""
+        return sum(day.setup for day in self.days) / max(1, sum(day.open for day in self.days))
+
+
+def play(
+    factory: SchedulingProblem,
+    arrivals: Sequence[Arrival],
+    policy: Policy,
+    *,
+    until: Second,
+    mishaps: Mishaps | None = None,
+    stop: Callable[[], bool] = lambda: False,
+    report: Callable[[float], None] = lambda share: None,
+) -> Played:
+    """Play a policy from the factory's `now` on (its orders are not looked at) until an instant.
+
+    The lines' windows must reach far enough beyond it for what arrives last. Deterministic. `report` gets the share of
+    the time that has been played; `stop` ends it early with what has been played.
+    """
+    game = _Game(factory, policy, mishaps or Mishaps(), until)
+    begin = factory.now
+    for instant, arrival in _moments(factory.now, until, arrivals, policy):
+        if stop():
+            break
+        game.go_on(instant)
+        if arrival is None:
+            game.improve()
+        else:
+            game.promise(arrival)
+        report((instant - begin) / max(1, until - begin))
+    else:
+        game.go_on(until)
+    return game.played()
+
+
+def _moments(
+    begin: int, until: int, arrivals: Sequence[Arrival], policy: Policy
+) -> Iterator[tuple[int, Arrival | None]]:
+    """Arrivals and searches (None), one after the other."""
+    following = begin + policy.improve_every if policy.improve_every else until
+    for arrival in sorted(arrivals, key=lambda one: (one.known, one.order.id)):
+        if arrival.known >= until:
+            break
+        while following <= arrival.known and policy.improve_every:
+            yield following, None
+            following += policy.improve_every
+        yield max(begin, arrival.known), arrival
+    while following < until and policy.improve_every:
+        yield following, None
+        following += policy.improve_every
+
+
+class _Game:
+    def __init__(self, factory: SchedulingProblem, policy: Policy, mishaps: Mishaps, until: int) -> None:
+        self.policy, self.mishaps = policy, mishaps
+        self.problem = replace(factory, orders=(), fixed={})
+        self.placements: dict[OperationId, Placement] = {}
+        self.fixed: dict[OperationId, tuple[Fixing, Placement]] = {}
+        self.told: dict[WorkOrderId, Told] = {}
+        self.begin, self.until = int(factory.now), until
+        days = -(-(until - self.begin) // DAY)
+        self.work, self.setup = [0] * days, [0] * days
+        self.new, self.done = [0] * days, [0] * days
+        self.open = [self._open(factory.lines, day) for day in range(days)]
+        self.family = {line.id: line.initial_family for line in factory.lines}
+        self.breakdowns = _breakdowns(factory, mishaps, until)
+        self.matrix = {matrix.id: matrix for matrix in factory.setups}
+
+    # --- what happens -------------------------------------------------------------------------------------------------
+
+    def go_on(self, instant: int) -> None:
+        """Time passes: operations start and end, lines break."""
+        while self.problem.now < instant:
+            step = min(instant, self.problem.now + STEP)
+            while self.breakdowns and self.breakdowns[0][0] < step:
+                at, line = heappop(self.breakdowns)
+                self._run(at)
+                self._break(line, at)
+            self._run(step)
+            self.problem = replace(self.problem, now=Second(step), fixed=self.fixed)
+        self._forget(instant)
+
+    def promise(self, arrival: Arrival) -> None:
+        """An order becomes known and gets a date."""
+        order = arrival.order
+        standing = self.fixed if self.policy.moving else self._frozen(NEVER)
+        found = Book(replace(self.problem, fixed=standing), self.placements).quote(order)
+        if isinstance(found, NoRoom):
+            self.told[order.id] = Told(order.id, arrival.known, order.due, None, None)
+            return
+        promise = Second(found.completion + self.policy.buffer)
+        self.problem = replace(self.problem, orders=(*self.problem.orders, replace(order, promise=promise)))
+        self.placements |= {placement.operation: placement for placement in (*found.moved, *found.placements)}
+        self.told[order.id] = Told(order.id, arrival.known, order.due, promise, None)
+        self.new[self._day(arrival.known)] += 1
+
+    def improve(self) -> None:
+        """A search for a better schedule, if anything is late."""
+        present = evaluate(self.problem, Schedule(self.placements))
+        if not present.tardiness and not present.broken_promises:
+            return
+        problem = replace(self.problem, fixed=self._frozen(self.problem.now + self.policy.frozen))
+        found = search(problem, schedule=Schedule(self.placements), moves=self.policy.improve_moves, cp_sat=False)
+        self.placements = dict(found.schedule.placements)
+
+    def _frozen(self, until: int) -> dict[OperationId, tuple[Fixing, Placement]]:
+        """What is fixed when nothing that starts before an instant may move."""
+        soon = (p for p in self.placements.values() if p.operation not in self.fixed and p.start < until)
+        return {placement.operation: (Fixing.FROZEN, placement) for placement in soon} | self.fixed
+
+    # --- the shop floor -----------------------------------------------------------------------------------------------
+
+    def _run(self, instant: int) -> None:
+        """What starts before an instant becomes a fact, in the order of the starts, with its true end."""
+        lines = {line.id: line for line in self.problem.lines}
+        clocks: dict[LineId, Calendar] = {}
+        home = {o.id: (order, o) for order in self.problem.orders for o in order.operations}
+        waiting = [(p.start, p.operation) for p in self.placements.values() if p.operation not in self.fixed]
+        soon = sorted(row for row in waiting if row[0] < instant)
+        dirty = 0  # until then something may stand where it cannot
+        while soon:
+            start, key = soon.pop(0)
+            if dirty > start:
+                self._push()
+                dirty = 0
+                waiting = [(p.start, p.operation) for p in self.placements.values() if p.operation not in self.fixed]
+                soon = sorted(row for row in waiting if row[0] < instant)
+                continue
+            order, operation = home[key]
+            placement = self.placements[key]
+            line = lines[placement.line]
+            clock = clocks.setdefault(line.id, Calendar(line))
+            mode = next(mode for mode in operation.modes if mode.line == line.id)
+            end = clock.finish(start, operation.running, self._true(key, mode.duration))
+            if end > placement.end:
+                dirty = max(dirty, end)
+            made = Placement(key, line.id, Second(start), Second(min(end, clock.closes[-1])))
+            self.placements[key] = made
+            self.fixed[key] = (Fixing.STARTED, made)
+            self._count(line, order, placement, mode.duration)
+        if dirty:
+            self._push()
+        for key, (fixing, placement) in self.fixed.items():
+            if fixing is Fixing.STARTED and placement.end <= instant:
+                self.fixed[key] = (Fixing.FINISHED, placement)
+        self._finish(instant)
+
+    def _true(self, key: OperationId, duration: int) -> int:
+        spread = self.mishaps.spread
+        if not spread:
+            return duration
+        return max(1, round(duration * (1 + Random(f"{self.mishaps.seed} {key}").uniform(-spread, spread))))  # noqa: S311
+
+    def _break(self, line_id: LineId, at: int) -> None:
+        """A line stands still for a while; what runs there goes on afterwards."""
+        until = at + self.mishaps.breakdown_seconds
+        lines = []
+        for line in self.problem.lines:
+            if line.id != line_id:
+                lines.append(line)
+                continue
+            windows = [
+                Window(Second(low), Second(high))
+                for window in line.windows
+                for low, high in ((window.start, min(window.end, at)), (max(window.start, until), window.end))
+                if low < high
+            ]
+            lines.append(replace(line, windows=tuple(windows)) if windows else line)
+        self.problem = replace(self.problem, lines=tuple(lines))
+        for key, (fixing, placement) in list(self.fixed.items()):
+            if fixing is Fixing.STARTED and placement.line == line_id and placement.end > at:
+                later = replace(placement, end=Second(placement.end + self.mishaps.breakdown_seconds))
+                self.placements[key], self.fixed[key] = later, (Fixing.STARTED, later)
+        self._push()
+
+    def _push(self) -> None:
+        """What stands where it cannot goes later, in the same sequence."""
+        problem = replace(self.problem, fixed=self.fixed)
+        later = pushed(problem, self.placements)
+        if later is None:
+            later = repaired(problem, Schedule(self.placements), PROMISES_FIRST)
+        self.placements = dict(later.placements)
+
+    # --- the books ----------------------------------------------------------------------------------------------------
+
+    def _day(self, instant: int) -> int:
+        return min(len(self.open) - 1, max(0, (instant - self.begin) // DAY))
+
+    def _open(self, lines: Sequence[Line], day: int) -> int:
+        low = self.begin + day * DAY
+        high = min(self.until, low + DAY)
+        return sum(
+            max(0, min(window.end, high) - max(window.start, low))
+            for line in lines if not line.unlimited for window in line.windows
+        )  # fmt: skip
+
+    def _count(self, line: Line, order: WorkOrder, placement: Placement, duration: int) -> None:
+        if line.unlimited:
+            return
+        day = self._day(placement.start)
+        self.work[day] += duration
+        family = next(o.family for o in order.operations if o.id == placement.operation)
+        if line.setups is not None:
+            self.setup[day] += self.matrix[line.setups].between(self.family[line.id], family)
+        self.family[line.id] = family
+
+    def _finish(self, instant: int) -> None:
+        """Orders that are done are noted."""
+        for order in self.problem.orders:
+            told = self.told[order.id]
+            if told.completion is not None:
+                continue
+            ends = [self.placements[o.id].end for o in order.operations if o.id in self.placements]
+            started = all(o.id in self.fixed for o in order.operations if o.id in self.placements)
+            if started and max(ends) <= instant:
+                self.told[order.id] = replace(told, completion=Second(max(ends)))
+                self.done[self._day(max(ends))] += 1
+
+    def _forget(self, instant: int) -> None:
+        """Orders that were done long ago leave the problem; their lines keep the state that they were left in."""
+        gone = {
+            order.id for order in self.problem.orders
+            if (done := self.told[order.id].completion) is not None and done < instant - KEPT
+        }  # fmt: skip
+        if not gone:
+            return
+        last: dict[LineId, tuple[int, OperationId]] = {}
+        family = {o.id: o.family for order in self.problem.orders for o in order.operations}
+        for order in self.problem.orders:
+            if order.id in gone:
+                for operation in order.operations:
+                    placement = self.placements.pop(operation.id, None)
+                    self.fixed.pop(operation.id, None)
+                    if placement is not None:
+                        here = (placement.end, operation.id)
+                        last[placement.line] = max(here, last.get(placement.line, here))
+        remaining: dict[LineId, int] = {}
+        for placement in self.placements.values():
+            remaining[placement.line] = min(placement.start, remaining.get(placement.line, placement.start))
+        lines = []
+        for line in self.problem.lines:
+            end, key = last.get(line.id, (0, None))
+            if key is None or line.unlimited or remaining.get(line.id, end) < end:
+                lines.append(line)
+                continue
+            windows = tuple(Window(Second(max(w.start, end)), w.end) for w in line.windows if w.end > end)
+            initial = family[key] if line.setups is not None else None
+            lines.append(replace(line, windows=windows, initial_family=initial) if windows else line)
+        orders = tuple(order for order in self.problem.orders if order.id not in gone)
+        self.problem = replace(self.problem, orders=orders, lines=tuple(lines), fixed=self.fixed)
+
+    def played(self) -> Played:
+        """What has come of it so far."""
+        days = zip(self.open, self.work, self.setup, self.new, self.done, strict=True)
+        return Played(
+            self.policy, tuple(self.told.values()),
+            tuple(Day(Second(self.begin + i * DAY), *figures) for i, figures in enumerate(days)),
+        )  # fmt: skip
+
+
+def _breakdowns(factory: SchedulingProblem, mishaps: Mishaps, until: int) -> list[tuple[int, LineId]]:
+    """When which line breaks: exponential times between, from the seed alone."""
+    found: list[tuple[int, LineId]] = []
+    if not mishaps.breakdowns:
+        return found
+    for line in factory.lines:
+        random = Random(f"{mishaps.seed} {line.id}")  # noqa: S311 - not for secrets
+        at = float(factory.now)
+        while True:
+            at += random.expovariate(mishaps.breakdowns / (7 * DAY))
+            if at >= until:
+                break
+            heappush(found, (int(at), line.id))
+            at += mishaps.breakdown_seconds
+    return found
+
+
+def _percentile(values: Sequence[int], percent: int) -> float:
+    if len(values) < 2:
+        return float(values[0]) if values else 0.0
+    return quantiles(values, n=100, method="inclusive")[percent - 1]
