@@ -35,6 +35,7 @@ KERNELS = (
     "solver.configuration.diagram_sift",
     "solver.configuration.propagation",
     "solver.scheduling.timing",
+    "solver.scheduling.chance",
     "solver.scheduling.rows",
     "solver.scheduling.sequences",
     "solver.scheduling.trail",

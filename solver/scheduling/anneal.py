@@ -50,6 +50,7 @@ from solver.scheduling.arrays import (
     Arrays,
     Words,
 )
+from solver.scheduling.chance import below
 from solver.scheduling.guide import (
     BY_START,
     EXTRA,
@@ -243,32 +244,21 @@ def _propagate(s: Any, w: Any, delta: int, limit: int, latest: int) -> int:
     return delta
 
 
-@kernel("int64(uint64[::1], int64)")
-def _below(r: Any, size: int) -> int:
-    """A random number from 0 to size - 1 (xorshift, Marsaglia 2003)."""
-    x = r[0]
-    x ^= x << np.uint64(13)
-    x ^= x >> np.uint64(7)
-    x ^= x << np.uint64(17)
-    r[0] = x
-    return int((x >> np.uint64(33)) % np.uint64(size))
-
-
 @kernel("int64(int64[::1], int64[::1], uint64[::1], int64)")
 def _costly(s: Any, w: Any, r: Any, latest: int) -> int:
     """An order that makes the schedule dear: a late one, or one that ends last; -1 if none was met."""
     orders = s[ORDERS]
-    if w[W_FOCUS] and _below(r, 2):
-        order = _below(r, w[W_FOCUS])
+    if w[W_FOCUS] and below(r, 2):
+        order = below(r, w[W_FOCUS])
         if w[w[DONE] + order] > s[s[ORDER_DUE] + order]:
             return order
     for _ in range(12):
-        order = _below(r, orders)
+        order = below(r, orders)
         done = w[w[DONE] + order]
         if done == latest if w[W_MAKESPAN] else done > s[s[ORDER_DUE] + order]:
             return order
     if w[W_MAKESPAN]:
-        first = _below(r, orders)
+        first = below(r, orders)
         for i in range(orders):
             order = (first + i) % orders
             if w[w[DONE] + order] == latest:
@@ -305,21 +295,21 @@ def _last_before(s: Any, w: Any, op: int, before: int) -> int:
 def _chosen(s: Any, w: Any, r: Any, latest: int) -> int:
     """An operation of a critical path, a few steps before the end of a costly order; sometimes any operation."""
     n, orders = s[OPERATIONS], s[ORDERS]
-    order = _costly(s, w, r, latest) if _below(r, 8) else -1
+    order = _costly(s, w, r, latest) if below(r, 8) else -1
     if order < 0:
-        return _below(r, n)
+        return below(r, n)
     op = s[s[ORDER_AT] + order]
     for other in range(s[s[ORDER_AT] + order], s[s[ORDER_AT] + order + 1]):
         if w[w[END] + other] == w[w[DONE] + order]:
             op = other
-    for _ in range(_below(r, 4 + n // max(1, orders) * 4 if w[W_MAKESPAN] else 8)):
+    for _ in range(below(r, 4 + n // max(1, orders) * 4 if w[W_MAKESPAN] else 8)):
         if s[BESIDE]:
             op = _member(s, w, op)
         ready, cause = ready_at(s, w, op, s[s[LINE_PLANT] + s[s[MODE_LINE] + w[w[MODE] + op]]])
         before = w[w[BEFORE] + (w[w[HEAD] + op] if s[BESIDE] else op)]
         if s[RESOURCES] and w[w[START] + op] > ready:
             before = _last_before(s, w, op, before)
-        if before >= 0 and (w[w[START] + op] > ready or (w[w[END] + before] == ready and _below(r, 2))):
+        if before >= 0 and (w[w[START] + op] > ready or (w[w[END] + before] == ready and below(r, 2))):
             cause = before
         if cause < 0:
             break
@@ -367,23 +357,23 @@ def _place(s: Any, w: Any, r: Any, op: int, line: int) -> int:
             roof = min(roof, w[w[END] + s[s[SUCC_OP] + i]])
     low, high = place_of(s, w, line, floor), place_of(s, w, line, roof)
     length, row = w[w[LENGTH] + line], w[ROW] + s[s[LINE_AT] + line]
-    near = _below(r, 4)
+    near = below(r, 4)
     if near == 0:  # as soon as it may
-        place = place_of(s, w, line, ready) + _below(r, 4) - 1
+        place = place_of(s, w, line, ready) + below(r, 4) - 1
     else:  # about where it was, or later by what its order can spare
         order = s[s[OP_ORDER] + op]
         spare = max(0, s[s[ORDER_DUE] + order] - w[w[DONE] + order])
-        now = w[w[START] + op] + (_below(r, spare + 1) if near == 1 else 0)
-        at = place_of(s, w, line, max(ready, now)) + _below(r, 9) - 5
+        now = w[w[START] + op] + (below(r, spare + 1) if near == 1 else 0)
+        at = place_of(s, w, line, max(ready, now)) + below(r, 9) - 5
         place = at
         if near == 3:  # beside its own family
             for step in range(24):
                 i = at + (step >> 1 if step & 1 else -(step >> 1))
                 if 0 <= i < length and w[w[FAMILY] + w[row + i]] == w[w[FAMILY] + op]:
-                    place = i + _below(r, 2)
+                    place = i + below(r, 2)
                     break
     place = max(low, min(high, place, length))
-    if s[s[LINE_BATCH] + line] and _below(r, 3):
+    if s[s[LINE_BATCH] + line] and below(r, 3):
         for i in (place, place - 1):
             if 0 <= i < length and _may_join(s, w, op, w[row + i]):
                 return int(-2 - 2 * w[row + i])
@@ -471,13 +461,13 @@ def anneal(s: Any, w: Any, r: Any, cost: Any, moves: int, temperature: float) ->
         op = _chosen(s, w, r, latest)
         if s[s[OP_FIXED] + op] or (s[BESIDE] and not _may_move(s, w, op)):
             continue
-        limit = int(-temperature * np.log((_below(r, 1 << 30) + 1) / (1 << 30)))
+        limit = int(-temperature * np.log((below(r, 1 << 30) + 1) / (1 << 30)))
         # With a weight on the makespan what costs more may be paid for by an earlier end of all.
         most, ceiling = limit, NEVER
         if w[W_MAKESPAN]:
             most, ceiling = DEAREST, latest + limit // w[W_MAKESPAN]
         first = s[s[MODE_AT] + op]
-        mode, old_mode = first + _below(r, s[s[MODE_AT] + op + 1] - first), w[w[MODE] + op]
+        mode, old_mode = first + below(r, s[s[MODE_AT] + op + 1] - first), w[w[MODE] + op]
         line, old_line = s[s[MODE_LINE] + mode], s[s[MODE_LINE] + old_mode]
         old_start, old_end, old_place = w[w[START] + op], w[w[END] + op], NOWHERE
         delta, top, place = 0, latest, NOWHERE
@@ -523,12 +513,12 @@ def anneal(s: Any, w: Any, r: Any, cost: Any, moves: int, temperature: float) ->
 def _costly_near(s: Any, w: Any, g: Any, r: Any, low: int, high: int) -> int:
     """An order of what stands from place `low` to `high` by start: a late one, if one is met soon."""
     begin, order = BY_START * s[OPERATIONS], 0
-    if w[W_FOCUS] and _below(r, 2):
-        order = _below(r, w[W_FOCUS])
+    if w[W_FOCUS] and below(r, 2):
+        order = below(r, w[W_FOCUS])
         if w[w[DONE] + order] > s[s[ORDER_DUE] + order]:
             return int(order)
     for _ in range(12):
-        order = s[s[OP_ORDER] + g[begin + low + _below(r, high - low)]]
+        order = s[s[OP_ORDER] + g[begin + low + below(r, high - low)]]
         if w[w[DONE] + order] > s[s[ORDER_DUE] + order]:
             break
     return int(order)
@@ -538,17 +528,17 @@ def _costly_near(s: Any, w: Any, g: Any, r: Any, low: int, high: int) -> int:
 def _chosen_near(s: Any, w: Any, g: Any, r: Any, low: int, high: int) -> int:
     """An operation of a critical path, a few steps before the end of a late order; sometimes any operation."""
     n = s[OPERATIONS]
-    if _below(r, 8) == 0:
-        return int(g[BY_START * n + low + _below(r, high - low)])
+    if below(r, 8) == 0:
+        return int(g[BY_START * n + low + below(r, high - low)])
     order = _costly_near(s, w, g, r, low, high)
     op = s[s[ORDER_AT] + order]
     for other in range(s[s[ORDER_AT] + order], s[s[ORDER_AT] + order + 1]):
         if w[w[END] + other] == w[w[DONE] + order]:
             op = other
-    for _ in range(_below(r, STEPS)):
+    for _ in range(below(r, STEPS)):
         ready, cause = ready_at(s, w, op, s[s[LINE_PLANT] + s[s[MODE_LINE] + w[w[MODE] + op]]])
         before = w[w[BEFORE] + op]
-        if before >= 0 and (w[w[START] + op] > ready or (w[w[END] + before] == ready and _below(r, 2))):
+        if before >= 0 and (w[w[START] + op] > ready or (w[w[END] + before] == ready and below(r, 2))):
             cause = before
         if cause < 0:
             break
@@ -601,7 +591,7 @@ def _relocate(s: Any, w: Any, op: int, mode: int, place: int, old_place: int, li
 def _move_one(s: Any, w: Any, g: Any, r: Any, op: int, limit: int) -> int:
     """Propose a place for an operation and go there: the change of the costs, or GIVEN_UP."""
     old_mode, first = w[w[MODE] + op], s[s[MODE_AT] + op]
-    mode = first + _below(r, s[s[MODE_AT] + op + 1] - first)
+    mode = first + below(r, s[s[MODE_AT] + op + 1] - first)
     line, old_place, place = s[s[MODE_LINE] + mode], _row_place(s, w, op), NOWHERE
     if not s[s[LINE_UNLIMITED] + line]:
         family = w[w[FAMILY] + op]
@@ -631,7 +621,7 @@ def _least(s: Any, w: Any, g: Any, r: Any, op: int, roof: int, heat: int) -> tup
     """
     n, order = s[OPERATIONS], s[s[OP_ORDER] + op]
     rest = w[w[DONE] + order] - w[w[END] + op]
-    rest += rest * _below(r, 256) // 128
+    rest += rest * below(r, 256) // 128
     floor = 0
     for i in range(s[s[PRED_AT] + op], s[s[PRED_AT] + op + 1]):
         floor = max(floor, w[w[START] + s[s[PRED_OP] + i]])
@@ -663,7 +653,7 @@ def _least(s: Any, w: Any, g: Any, r: Any, op: int, roof: int, heat: int) -> tup
                     value += max(g[SLOPE * n + after], g[GAIN * n + after]) * late
                 setup += behind - setup_of(s, line, before, w[w[FAMILY] + after])
             value += w[W_SETUP] * setup
-            value -= int(heat * np.log((_below(r, 1 << 30) + 1) / (1 << 30)))
+            value -= int(heat * np.log((below(r, 1 << 30) + 1) / (1 << 30)))
             if value < least:
                 best_mode, best_place, least = mode, place, value
             place += 1
@@ -735,10 +725,10 @@ def _move_order(s: Any, w: Any, g: Any, r: Any, out: Any, op: int, limit: int, h
     """Put an operation's order, or up to MOST operations of it, elsewhere: the change of the costs, or GIVEN_UP."""
     order, n = s[s[OP_ORDER] + op], s[OPERATIONS]
     first, last = s[s[ORDER_AT] + order], s[s[ORDER_AT] + order + 1]
-    if _below(r, 4) == 0:
-        first, last = op, min(last, op + 1 + _below(r, 2))
+    if below(r, 4) == 0:
+        first, last = op, min(last, op + 1 + below(r, 2))
     elif last - first > MOST:
-        first = max(first, op - _below(r, MOST))
+        first = max(first, op - below(r, MOST))
         last = min(last, first + MOST)
     count = _lift(s, w, out, first, last)
     delta = _propagate(s, w, w[W_SETUP] * out[3 * MOST], DEAREST, NEVER)
@@ -803,9 +793,9 @@ def anneal_guided(s: Any, w: Any, g: Any, r: Any, cost: Any, moves: int, tempera
         op = _chosen_near(s, w, g, r, bounds[0], bounds[1])
         if s[s[OP_FIXED] + op]:
             continue
-        limit = int(-temperature * np.log((_below(r, 1 << 30) + 1) / (1 << 30)))
+        limit = int(-temperature * np.log((below(r, 1 << 30) + 1) / (1 << 30)))
         w[TRAIL_SIZE] = 0
-        if _below(r, ORDERS_IN) == 0:
+        if below(r, ORDERS_IN) == 0:
             delta = _move_order(s, w, g, r, out, op, limit, int(temperature))
         else:
             delta = _move_one(s, w, g, r, op, limit)

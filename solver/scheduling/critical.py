@@ -36,6 +36,7 @@ from solver.scheduling.arrays import (
     Arrays,
     Words,
 )
+from solver.scheduling.chance import below
 from solver.scheduling.problem import NEVER
 from solver.scheduling.sequences import enqueue, link, ready_at, setup_at, take_next, timed, unlink
 from solver.scheduling.state import AFTER, BEFORE, END, FAMILY, LENGTH, MODE, ROW, START
@@ -75,17 +76,6 @@ def critical_words(arrays: Arrays, more: int = 0) -> Words:
         at += size
     t[LOG_ROOM] = room
     return t
-
-
-@kernel("int64(uint64[::1], int64)")
-def below(r: Any, size: int) -> int:
-    """A random number from 0 to size - 1 (xorshift, Marsaglia 2003)."""
-    x = r[0]
-    x ^= x << np.uint64(13)
-    x ^= x >> np.uint64(7)
-    x ^= x << np.uint64(17)
-    r[0] = x
-    return int((x >> np.uint64(33)) % np.uint64(size))
 
 
 @kernel("int64(int64[::1], int64[::1], int64[::1], int64, int64)")

@@ -44,6 +44,7 @@ from solver.scheduling.arrays import (
     Arrays,
     Words,
 )
+from solver.scheduling.chance import below
 from solver.scheduling.critical import (
     AT,
     FIRST,
@@ -57,7 +58,6 @@ from solver.scheduling.critical import (
     PATH,
     TAIL,
     arranged,
-    below,
     critical_path,
     critical_words,
     drop,
