@@ -108,6 +108,7 @@ def suggest(offer: Offer, wanted: Wanted, country: str, *, now: datetime | None 
     popular = _popular(offer, wanted, counts, needed) if counts else None
     pool = _distinct([first, *([popular] if popular is not None else []), *_others(offer, wanted, needed, end)])
     search = _Search(offer, wanted, needed, to, end, now)
+    pool = [variant for variant in pool if search.meets(variant, first)]
     priced = min((search.column(variant) for variant in pool), key=_price)
     cheapest = search.better(priced, _price)
     columns = search.dated([cheapest.variant, *pool])
@@ -207,7 +208,7 @@ class _Search:
         self.hurried |= len(dates) < len(variants)
         return [self.column(variant, when) for variant, when in zip(variants, dates, strict=False)]
 
-    def _meets(self, variant: Variant, other: Variant) -> bool:
+    def meets(self, variant: Variant, other: Variant) -> bool:
         """Whether it has what was decided (neighbours change that too), and of what is needed as much as the other."""
         decided = all(decided_by(variant, decision) for decision in self.wanted.decisions)
         return decided and all(decided_by(variant, wish) or not decided_by(other, wish) for wish in self.needed)
@@ -225,7 +226,7 @@ class _Search:
                 seconds=min(0.5, left),
             )
             variants = _distinct(change.of(best.variant) for change in near.values())
-            variants = [variant for variant in variants if self._meets(variant, best.variant)]
+            variants = [variant for variant in variants if self.meets(variant, best.variant)]
             if not variants:
                 break
             if measure is _price:

@@ -38,6 +38,7 @@ from solver.configuration.question import (
 )
 
 _POOL: Final = 8_192  # assignments known at most
+_SPREAD: Final = 1_024  # of them that are looked at for the values of numbers
 _FRESH: Final = 256  # room for new ones in one pass
 _EACH: Final = 400  # nodes of one search at first
 _PASS: Final = 4_000  # nodes between two looks at the clock
@@ -224,7 +225,7 @@ class Mixed:
                     break
         finally:
             self._give_back(words)
-        fits = strays > -2
+        fits = np.flatnonzero(strays > -2)[-_SPREAD:]
         return np.concatenate((known[fits], fresh)), np.concatenate((known_numbers[fits], fresh_numbers))
 
     def _fall_back(self, fallback: Fallback, question: Question, begun: _Begun, clock: Clock) -> None:
@@ -261,6 +262,7 @@ class Mixed:
         found: list[tuple[Interval, ...]] = [()] * len(self.network.numbers)
         still_open: set[int] = set()
         begun = False
+        pieces = np.empty((3, _ROOM, 2), dtype=np.int64)
         words = self._take_desk()
         try:
             for number in sorted(range(len(found)), key=lambda number: entered[number] != ANY):  # its own entry last
@@ -268,7 +270,7 @@ class Mixed:
                 others[number] = ANY
                 begun &= bool(entered[number] == ANY)
                 near = known if entered[number] == ANY else self._pool
-                good, unknown = self._spread(words, number, allowed, others, near, clock, begun=begun)
+                good, unknown = self._spread(words, pieces, number, allowed, others, near, clock, begun=begun)
                 begun = True
                 if unknown:
                     still_open.add(number)
@@ -278,16 +280,23 @@ class Mixed:
         return tuple(found), frozenset(still_open)
 
     def _spread(
-        self, words: Words, number: int, allowed: Flags, entered: Words, known: Known, clock: Clock, *, begun: bool
+        self,
+        words: Words,
+        pieces: Words,
+        number: int,
+        allowed: Flags,
+        entered: Words,
+        known: Known,
+        clock: Clock,
+        *,
+        begun: bool,
     ) -> tuple[list[Pair], list[Pair]]:
         """Intervals of valid values, and of values that time did not settle.
 
-        `begun`: the last call with these words was for the same decisions.
+        `pieces`: room for them. `begun`: the last call with these words was for the same decisions.
         """
         values = self.network.numbers[number].values
-        good = np.empty((_ROOM, 2), dtype=np.int64)
-        left = np.empty((_ROOM, 2), dtype=np.int64)
-        stuck = np.empty((_ROOM, 2), dtype=np.int64)
+        good, left, stuck = pieces
         left[0] = values[0], values[-1]
         sizes = np.array([0, 1, 0], dtype=np.int64)
         each = _EACH

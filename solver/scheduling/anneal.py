@@ -1,8 +1,8 @@
 """Better sequences at any size, annealed: an operation that makes an order late goes elsewhere, or all of its order.
 
 Two kinds of moves. *One operation* is taken out and put back at another place or line, if the guide does not say
-beforehand that this is too dear. *The rest of an order* is taken out and put back, one operation after another, each
-where the guide says that it costs least: so what follows an earlier start is drawn earlier too. A move first gives back
+beforehand that this is too dear. *An order* is taken out and put back, one operation after another, each where the
+guide says that it costs least: so what follows an earlier start is drawn earlier, too. A move first gives back
 what was taken (times only fall), then makes room (times only rise), and is given up as soon as it costs more than the
 temperature allows. Source: van Laarhoven, Aarts, Lenstra, Job shop scheduling by simulated annealing (1992);
 Mastrolilli and Gambardella, Effective neighbourhood functions for the flexible job shop problem (2000), for the places
@@ -28,6 +28,7 @@ from solver.scheduling.arrays import (
     LINE_BATCH,
     LINE_PLANT,
     LINE_UNLIMITED,
+    LONGEST,
     MODE_AT,
     MODE_FAMILY,
     MODE_LINE,
@@ -123,11 +124,11 @@ PARTS = (Part.BROKEN, Part.OVER, Part.TARDINESS, Part.MAKESPAN, Part.SETUP, Part
 DEAREST = 1 << 60  # no limit is as high
 GIVEN_UP = 1 << 61
 NEAR = 6_000  # so many operations are looked at together: what a core keeps at hand
-STALE = 30  # so many accepted moves, then the guide looks again
+STALE = 60  # so many accepted moves, then the guide looks again
 MOST = 8  # operations of one order that are taken out together
-STEPS = 8  # so far back from the end of a late order at most
+STEPS = 24  # so far back from the end of a late order at most
 COOLING = 400.0  # the first temperature over the last
-ORDERS_IN = 9  # one move in so many takes out the rest of an order: about half of the time
+ORDERS_IN = 6  # one move in so many takes out the operations of an order: more than half of the time
 
 
 @kernel("int64(int64[::1], int64[::1])")
@@ -168,7 +169,8 @@ def total_cost(s: Any, w: Any) -> int:
         total += order_cost(s, w, order, w[w[DONE] + order]) - w[W_FLOW] * _begun(s, w, order)
     for op in range(s[OPERATIONS]):
         total += _moved(w, s[OPERATIONS], op, w[w[START] + op], w[w[MODE] + op])
-        if not s[s[LINE_UNLIMITED] + s[s[MODE_LINE] + w[w[MODE] + op]]]:
+        made = w[w[MODE] + op] >= 0
+        if made and not s[s[LINE_UNLIMITED] + s[s[MODE_LINE] + w[w[MODE] + op]]]:
             total += w[W_SETUP] * setup_at(s, w, op)
     return int(total)
 
@@ -222,7 +224,7 @@ def _propagate(s: Any, w: Any, delta: int, limit: int, latest: int) -> int:
     `latest`: the greatest end that is allowed. What waits for itself comes up again and again: that is given up, too.
     """
     # Where units change hands, what waits for itself is too frequent to go through so many.
-    steps, most = 0, min(4 * s[OPERATIONS] + 100, 600 if s[RESOURCES] else NEVER)
+    steps, most = 0, min(4 * s[OPERATIONS] + 100, 600 if s[RESOURCES] or s[LONGEST] else NEVER)
     while w[HEAP_SIZE]:
         op = take_next(w)
         steps += 1
@@ -343,7 +345,8 @@ def _may_join(s: Any, w: Any, op: int, head: int) -> int:
             return 0
     for i in range(s[s[SUCC_AT] + op], s[s[SUCC_AT] + op + 1]):
         after = s[s[SUCC_OP] + i]
-        if w[w[HEAD] + after] == head or w[w[START] + head] >= w[w[END] + after]:
+        late = w[w[MODE] + after] >= 0 and w[w[START] + head] >= w[w[END] + after]
+        if late or w[w[HEAD] + after] == head:
             return 0
     return 1
 
@@ -360,7 +363,8 @@ def _place(s: Any, w: Any, r: Any, op: int, line: int) -> int:
     for i in range(s[s[PRED_AT] + op], s[s[PRED_AT] + op + 1]):
         floor = max(floor, w[w[START] + s[s[PRED_OP] + i]])
     for i in range(s[s[SUCC_AT] + op], s[s[SUCC_AT] + op + 1]):
-        roof = min(roof, w[w[END] + s[s[SUCC_OP] + i]])
+        if w[w[MODE] + s[s[SUCC_OP] + i]] >= 0:
+            roof = min(roof, w[w[END] + s[s[SUCC_OP] + i]])
     low, high = place_of(s, w, line, floor), place_of(s, w, line, roof)
     length, row = w[w[LENGTH] + line], w[ROW] + s[s[LINE_AT] + line]
     near = _below(r, 4)
@@ -615,7 +619,7 @@ def _move_one(s: Any, w: Any, g: Any, r: Any, op: int, limit: int) -> int:
     return int(_relocate(s, w, op, mode, place, old_place, limit))
 
 
-# --- a move of the rest of an order -----------------------------------------------------------------------------------
+# --- a move of an order ----------------------------------------------------------------------------------------------
 
 
 @kernel("UniTuple(int64, 2)(int64[::1], int64[::1], int64[::1], uint64[::1], int64, int64, int64)")
@@ -728,14 +732,14 @@ def _roof(s: Any, w: Any, out: Any, count: int, first: int, last: int) -> int:
 
 @kernel("int64(int64[::1], int64[::1], int64[::1], uint64[::1], int64[::1], int64, int64, int64)")
 def _move_order(s: Any, w: Any, g: Any, r: Any, out: Any, op: int, limit: int, heat: int) -> int:
-    """Put the rest of an operation's order, or all of it, elsewhere: the change of the costs, or GIVEN_UP."""
+    """Put an operation's order, or up to MOST operations of it, elsewhere: the change of the costs, or GIVEN_UP."""
     order, n = s[s[OP_ORDER] + op], s[OPERATIONS]
-    first, last, kind = op, s[s[ORDER_AT] + order + 1], _below(r, 4)
-    if kind == 0:
-        first = s[s[ORDER_AT] + order]
-    elif kind == 1:
-        last = min(last, first + 1 + _below(r, 2))
-    last = min(last, first + MOST)
+    first, last = s[s[ORDER_AT] + order], s[s[ORDER_AT] + order + 1]
+    if _below(r, 4) == 0:
+        first, last = op, min(last, op + 1 + _below(r, 2))
+    elif last - first > MOST:
+        first = max(first, op - _below(r, MOST))
+        last = min(last, first + MOST)
     count = _lift(s, w, out, first, last)
     delta = _propagate(s, w, w[W_SETUP] * out[3 * MOST], DEAREST, NEVER)
     roof, linked, same = _roof(s, w, out, count, first, last), 0, 1
@@ -861,10 +865,14 @@ class State:
         mode, start, end = (self.w[self.w[k] : self.w[k] + n].copy() for k in (MODE, START, END))
         return mode, start, end
 
-    def sequence(self) -> Words:
-        """The operations by start, then end."""
-        _, start, end = self.columns()
-        return np.lexsort((end, start)).astype(np.int64)
+    def tightened(self, s: Words) -> None:
+        """Share the units anew by the present starts, and time everything again, if that is possible."""
+        kept, (_, start, end) = self.w.copy(), self.columns()
+        share_units(s, self.w, np.lexsort((end, start)).astype(np.int64))
+        if settle(s, self.w):
+            self.cost[0] = total_cost(s, self.w)
+        else:
+            self.w[:] = kept
 
 
 def state_of(
@@ -926,7 +934,7 @@ def annealed(
     `keeping`: no promise that is kept is broken for another one. `focus`: the first so many orders are looked at most
     while they are late. Raises Untimed.
     """
-    state = state_of(arrays, columns, weights, seed, reference, keeping=keeping)
+    s, state = arrays.words, state_of(arrays, columns, weights, seed, reference, keeping=keeping)
     state.w[W_FOCUS] = focus
     best, best_cost = state.columns(), int(state.cost[0])
     first, guided = _heat(arrays, state), not state.w[W_MAKESPAN] and not arrays.words[BESIDE]
@@ -945,10 +953,8 @@ def annealed(
         else:
             accepted += anneal(arrays.words, state.w, state.r, state.cost, size, heat)
         made += size
-        if arrays.words[RESOURCES]:  # what could start sooner does so now, with other units
-            share_units(arrays.words, state.w, state.sequence())
-            settle(arrays.words, state.w)
-            state.cost[0] = total_cost(arrays.words, state.w)
+        if s[RESOURCES] or s[LONGEST]:  # what could start sooner does so now, with other units
+            state.tightened(s)
         if moves is None and monotonic() - now < least:
             chunk = min(200_000, chunk * 2)
         if state.cost[0] < best_cost:

@@ -83,7 +83,10 @@ LINE_BATCH = 44  # above 0: an oven, and what it takes
 OP_SIZE = 45
 OP_FAMILY = 46  # numbered over all lines: what an oven takes together
 RESOURCES = 47  # not a section: how many have units
-HEADER = 48
+PRED_MOST = 48  # the longest wait after each predecessor, or NEVER
+SUCC_MOST = 49
+LONGEST = 50  # not a section: 1 if there are longest waits
+HEADER = 51
 
 PAUSES, BREAKS, WHOLE, UNATTENDED = 0, 1, 2, 3
 RUNNING = {Running.PAUSES: PAUSES, Running.BREAKS: BREAKS, Running.WHOLE: WHOLE, Running.UNATTENDED: UNATTENDED}
@@ -136,12 +139,6 @@ def beyond_kernels(problem: SchedulingProblem) -> str | None:
     """What of a problem the compiled search does not know yet, in a word; None if it knows all."""
     if problem.same_sequence:
         return "same_sequence"
-    for order in problem.orders:
-        for operation in order.operations:
-            if operation.route is not None:
-                return "route"
-            if any(before.maximum_wait is not None for before in operation.predecessors):
-                return "maximum_wait"
     return None
 
 
@@ -164,16 +161,22 @@ def arrays_of(problem: SchedulingProblem, starts: Mapping[OperationId, int] | No
     sections[OP_RUNNING] = _ints(RUNNING[o.running] for o in operations)
     sections[OP_FIXED] = _ints(int(o.id in problem.fixed) for o in operations)
     sections[OP_EARLIEST] = earliest_of(problem, starts)
-    preds = [[(number[b.operation], b.minimum_wait) for b in o.predecessors] for o in operations]
-    succs: list[list[int]] = [[] for _ in operations]
+    preds = [
+        [(number[b.operation], b.minimum_wait, NEVER if b.maximum_wait is None else b.maximum_wait)
+         for b in o.predecessors]
+        for o in operations
+    ]  # fmt: skip
+    succs: list[list[tuple[int, int]]] = [[] for _ in operations]
     for i, befores in enumerate(preds):
-        for before, _ in befores:
-            succs[before].append(i)
+        for before, _, most in befores:
+            succs[before].append((i, most))
     sections[PRED_AT] = _offsets(len(row) for row in preds)
-    sections[PRED_OP] = _ints(before for row in preds for before, _ in row)
-    sections[PRED_WAIT] = _ints(wait for row in preds for _, wait in row)
+    sections[PRED_OP] = _ints(before for row in preds for before, _, _ in row)
+    sections[PRED_WAIT] = _ints(wait for row in preds for _, wait, _ in row)
+    sections[PRED_MOST] = _ints(most for row in preds for _, _, most in row)
     sections[SUCC_AT] = _offsets(len(row) for row in succs)
-    sections[SUCC_OP] = _ints(after for row in succs for after in row)
+    sections[SUCC_OP] = _ints(after for row in succs for after, _ in row)
+    sections[SUCC_MOST] = _ints(most for row in succs for _, most in row)
     sections[MODE_AT] = _offsets(len(o.modes) for o in operations)
     sections[MODE_LINE] = _ints(line_number[mode.line] for mode in modes)
     sections[MODE_TIME] = _ints(mode.duration for mode in modes)
@@ -203,7 +206,13 @@ def arrays_of(problem: SchedulingProblem, starts: Mapping[OperationId, int] | No
         at += len(sections[section])
     words[0][:4] = len(operations), len(problem.lines), len(problem.orders), len(plants)
     words[0][RESOURCES] = len(sections[UNIT_AT]) - 1
-    words[0][BESIDE] = int(len(sections[NEED_RESOURCE]) > 0 or bool(sections[LINE_BATCH].any()))
+    words[0][LONGEST] = int(bool((sections[PRED_MOST] < NEVER).any()))
+    words[0][BESIDE] = int(
+        len(sections[NEED_RESOURCE]) > 0
+        or bool(sections[LINE_BATCH].any())
+        or bool(words[0][LONGEST])
+        or any(operation.route is not None for operation in operations)
+    )
     return Arrays(problem, np.ascontiguousarray(np.concatenate(words)), operations, modes, number)
 
 
@@ -232,7 +241,7 @@ def earliest_of(
         for need in operation.materials if materials else ():
             if fixed:
                 changes[need.material].append((fixed[1].start, -need.quantity))
-            else:
+            elif operation.route is None or not starts or operation.id in starts:
                 at = starts.get(operation.id, order.release) if starts else order.release
                 takes.setdefault(need.material, []).append((at, i, need.quantity))
     for material in problem.materials:

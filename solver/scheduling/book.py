@@ -370,10 +370,15 @@ class Book:
         with self._lock:
             return tuple(self.quote(order, not_before=not_before) for order in orders)
 
-    def unlimit(self, order_id: WorkOrderId) -> None:
-        """Let an order end at any time."""
+    def unlimit(self, order_id: WorkOrderId, before: Book, not_before: int) -> None:
+        """Let an order end at any time, and start as soon as the stocks of the book without it allow."""
         with self._lock:
-            self._words[self._entries[order_id].address + LIMIT] = NEVER
+            entry = self._entries[order_id]
+            self._words[entry.address + LIMIT] = NEVER
+            earliest, _ = before._supplied(entry.order, entry.operations, not_before)
+            for i, operation in enumerate(entry.operations):
+                op = entry.address + ORDER_HEAD + OPERATION_SIZE * i
+                self._words[op + EARLIEST] = earliest[operation.id]
             relate_all(self._factory.words, self._words, self._handles(latest_first=True))
 
     def moved_since(self, before: Book) -> tuple[Placement, ...]:

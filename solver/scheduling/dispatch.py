@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from solver.native import kernel
+from solver.scheduling import state
 from solver.scheduling.arrays import (
     LINE_BATCH,
     LINE_FAMILIES,
@@ -24,6 +25,7 @@ from solver.scheduling.arrays import (
     LINE_SETUPS,
     LINE_UNLIMITED,
     LINES,
+    LONGEST,
     MODE_AT,
     MODE_FAMILY,
     MODE_LINE,
@@ -61,7 +63,15 @@ from solver.scheduling.arrays import (
     earliest_of,
 )
 from solver.scheduling.arrays import SETUPS as SETUP_TABLES
-from solver.scheduling.problem import NEVER, InvalidProblem, OperationId, SchedulingProblem, WorkOrderId
+from solver.scheduling.problem import (
+    NEVER,
+    InvalidProblem,
+    LineId,
+    OperationId,
+    RouteId,
+    SchedulingProblem,
+    WorkOrderId,
+)
 from solver.scheduling.queues import (
     ACTIVE,
     ACTIVE_COUNT,
@@ -112,6 +122,7 @@ from solver.scheduling.queues import (
     withdraw,
 )
 from solver.scheduling.schedule import PROMISES_FIRST, Objective, Part, Schedule
+from solver.scheduling.sequences import settle, work_of
 from solver.scheduling.timing import after_setup, arrival, fit, setup_of, together
 
 PROMISED = 4.0  # how much dearer lateness is for an order whose date was promised
@@ -134,6 +145,10 @@ class Rule:
 ATCS = tuple(Rule(1.0, k1, k2) for k1 in (0.5, 1.0, 2.0, 4.0, 8.0) for k2 in (0.05, 0.1, 0.2, 0.4, 0.8))
 BY_DATE = tuple(Rule(0.0, 1.0, share, saturates=False) for share in (inf, 0.4, 0.05))
 RULES = ATCS + BY_DATE
+# Where a pass takes long: the settings that were best on shops and planted optima of 1,000 to 10,000 orders, and one by
+# date. What the others would take is better spent on searching.
+LARGE = 20_000  # operations
+RULES_OF_LARGE = (*(Rule(1.0, k1, k2) for k1 in (2.0, 4.0, 8.0) for k2 in (0.2, 0.4)), BY_DATE[1])
 BATCH_TRIES = 32  # so many are asked whether they fit into a batch
 FEW = 5  # rules that are tried again when materials are reserved in another order
 
@@ -195,12 +210,20 @@ def _means(s: Any, f: Any, modes: Any) -> None:
             f[int(f[PER_SLACK]) + line] = modes[line] / (f[int(f[PER_SLACK]) + line] * _stretch(s, line))
 
 
+@kernel("int64(int64[::1], int64[::1], int64)")
+def _left_out(s: Any, d: Any, op: int) -> int:
+    """Whether an operation is on a route that is not taken: it counts as placed, in no mode."""
+    return 1 if d[d[MODE] + op] < 0 and d[d[START] + op] >= 0 else 0
+
+
 @kernel("int64(int64[::1], int64[::1], float64[::1], int64, int64)")
 def _leads_on(s: Any, d: Any, f: Any, op: int, mode: int) -> int:
     """Whether all that comes after an operation can be reached from the plant of this mode."""
     plant = s[s[LINE_PLANT] + s[s[MODE_LINE] + mode]]
     for i in range(s[s[SUCC_AT] + op], s[s[SUCC_AT] + op + 1]):
         after, reached = s[s[SUCC_OP] + i], 0
+        if _left_out(s, d, after):
+            continue
         first, last = s[s[MODE_AT] + after], s[s[MODE_AT] + after + 1]
         if s[s[OP_FIXED] + after]:
             first = d[d[MODE] + after]
@@ -227,6 +250,8 @@ def _weigh(s: Any, d: Any, f: Any, deadline: Any, weight: Any) -> None:
         limit, urgent[op] = deadline[order], 1.0
         for i in range(s[s[SUCC_AT] + op], s[s[SUCC_AT] + op + 1]):
             after = s[s[SUCC_OP] + i]
+            if _left_out(s, d, after):
+                continue
             wait = 0
             for k in range(s[s[PRED_AT] + after], s[s[PRED_AT] + after + 1]):
                 if s[s[PRED_OP] + k] == op:
@@ -274,6 +299,8 @@ def _release(s: Any, d: Any, f: Any, op: int) -> None:
         plant, ready = s[s[LINE_PLANT] + s[s[MODE_LINE] + mode]], s[s[OP_EARLIEST] + op]
         for i in range(s[s[PRED_AT] + op], s[s[PRED_AT] + op + 1]):
             before = s[s[PRED_OP] + i]
+            if _left_out(s, d, before):
+                continue
             origin = s[s[LINE_PLANT] + s[s[MODE_LINE] + d[d[MODE] + before]]]
             ready = max(ready, arrival(s, origin, plant, d[d[END] + before] + s[s[PRED_WAIT] + i]))
         if ready < NEVER and f[int(f[WORTH]) + mode] > -inf:
@@ -536,11 +563,11 @@ def _happens(s: Any, d: Any, f: Any, now: int) -> None:
 def _pass(s: Any, d: Any, f: Any) -> int:
     """Place everything; an operation that cannot be placed, or -1."""
     for op in range(s[OPERATIONS]):
-        if s[s[OP_FIXED] + op]:
+        if d[d[START] + op] >= 0:  # fixed, or left out
             continue
         missing = 0
         for i in range(s[s[PRED_AT] + op], s[s[PRED_AT] + op + 1]):
-            missing += 1 - s[s[OP_FIXED] + s[s[PRED_OP] + i]]
+            missing += d[d[START] + s[s[PRED_OP] + i]] < 0
         d[d[MISSING] + op] = missing
         if missing == 0:
             _release(s, d, f, op)
@@ -568,7 +595,8 @@ def _figures(s: Any, d: Any, figures: Any) -> None:
     for order in range(s[ORDERS]):
         begun, done = NEVER, 0
         for op in range(s[s[ORDER_AT] + order], s[s[ORDER_AT] + order + 1]):
-            begun, done = min(begun, d[d[START] + op]), max(done, d[d[END] + op])
+            if d[d[MODE] + op] >= 0:
+                begun, done = min(begun, d[d[START] + op]), max(done, d[d[END] + op])
         weight = s[s[ORDER_WEIGHT] + order]
         over = done - s[s[ORDER_PROMISE] + order]
         if over > 0:
@@ -586,15 +614,17 @@ def _figures(s: Any, d: Any, figures: Any) -> None:
 def dispatched(
     arrays: Arrays,
     objective: Objective = PROMISES_FIRST,
-    rules: Sequence[Rule] = RULES,
+    rules: Sequence[Rule] | None = None,
     fixed: tuple[Words, Words, Words] | None = None,
 ) -> Dispatched:
-    """The best of one pass by each rule; about n log n each.
+    """The best of one pass by each rule (None: by all, or by a few for a large problem); about n log n each.
 
     `fixed`: mode, start and end of the fixed operations (see `fixed_columns`). What has moved does not count here.
     Raises Unplaceable when no rule finds room for everything.
     """
     s, problem = arrays.words, arrays.problem
+    if rules is None:
+        rules = RULES if len(arrays.operations) < LARGE else RULES_OF_LARGE
     empty, f = queues_of(arrays, *(fixed or fixed_columns(arrays)))
     _means(s, f, np.zeros(len(problem.lines), dtype=np.int64))
     _weigh(s, empty, f, *_deadlines(arrays, objective))
@@ -646,7 +676,7 @@ def _deadlines(arrays: Arrays, objective: Objective) -> tuple[Reals, Reals]:
 
 
 def fixed_columns(arrays: Arrays) -> tuple[Words, Words, Words]:
-    """Columns in which only the fixed operations are placed."""
+    """Columns in which only the fixed operations are placed, and what is left out (mode -1) from 0 to 0."""
     mode = np.full(len(arrays.operations), -1, dtype=np.int64)
     start, end = mode.copy(), mode.copy()
     for operation, (_, placement) in arrays.problem.fixed.items():
@@ -654,7 +684,31 @@ def fixed_columns(arrays: Arrays) -> tuple[Words, Words, Words]:
         on = next(k for k, one in enumerate(arrays.operations[i].modes) if one.line == placement.line)
         mode[i] = arrays.words[arrays.words[MODE_AT] + i] + on
         start[i], end[i] = placement.start, placement.end
+    for i in _left_out_of(arrays):
+        start[i] = end[i] = 0
     return mode, start, end
+
+
+def _left_out_of(arrays: Arrays) -> list[int]:
+    """What is not made when each order takes the route that evens out the work on the lines, or the fixed one."""
+    left: list[int] = []
+    work = dict.fromkeys((line.id for line in arrays.problem.lines), 0)
+    for order in arrays.problem.orders:
+        if not order.routes:
+            continue
+        costs: dict[RouteId, list[int]] = {route: [0, 0] for route in order.routes}
+        lines: dict[RouteId, list[tuple[LineId, int]]] = {route: [] for route in order.routes}
+        for operation in order.operations:
+            if operation.route is not None:
+                mode = min(operation.modes, key=lambda m: work[m.line] + m.duration)
+                costs[operation.route][0] -= operation.id in arrays.problem.fixed
+                costs[operation.route][1] = max(costs[operation.route][1], work[mode.line] + mode.duration)
+                lines[operation.route].append((mode.line, mode.duration))
+        taken = min(order.routes, key=costs.__getitem__)
+        for line, duration in lines[taken]:
+            work[line] += duration
+        left += [arrays.number[o.id] for o in order.operations if o.route not in (None, taken)]
+    return left
 
 
 def dispatch(problem: SchedulingProblem, objective: Objective = PROMISES_FIRST) -> Schedule:
@@ -670,13 +724,38 @@ def dispatch(problem: SchedulingProblem, objective: Objective = PROMISES_FIRST) 
     fixed = fixed_columns(arrays)
     if not problem.materials:
         found = dispatched(arrays, objective, fixed=fixed)
-        return arrays.schedule(found.mode, found.start, found.end)
+        return _waited(arrays, found)
     found = dispatched(arrays.with_earliest(earliest_of(problem, materials=False)), objective, fixed=fixed)
     best: Dispatched | None = None
     while True:
-        starts = dict(zip(arrays.number, found.start.tolist(), strict=True))
+        placed = zip(arrays.number, found.mode.tolist(), found.start.tolist(), strict=True)
+        starts = {key: start for key, mode, start in placed if mode >= 0}
         with_materials = arrays.with_earliest(earliest_of(problem, starts))
-        found = dispatched(with_materials, objective, RULES if best is None else found.rules[:FEW], fixed)
+        found = dispatched(with_materials, objective, None if best is None else found.rules[:FEW], fixed)
         if best is not None and found.figures >= best.figures:
-            return arrays.schedule(best.mode, best.start, best.end)
+            return _waited(with_materials, best)
         best = found
+
+
+def _waited(arrays: Arrays, found: Dispatched) -> Schedule:
+    """The schedule of a pass, in which what may not wait so long is made later; if need be order after order.
+
+    Raises Unplaceable when that leaves the calendar, or something fixed is in the way.
+    """
+    s, n = arrays.words, len(arrays.operations)
+    if not s[LONGEST]:
+        return arrays.schedule(found.mode, found.start, found.end)
+    order_of = arrays.column(OP_ORDER, n)
+    done = np.zeros(len(arrays.problem.orders), dtype=np.int64)
+    np.maximum.at(done, order_of, found.end)
+    rank = np.argsort(np.lexsort((np.arange(n), order_of, done[order_of]))).astype(np.int64)
+    free = arrays.column(OP_FIXED, n) == 0
+    latest = int(found.end.max(initial=0))
+    behind = np.where(free, latest + rank, found.start), np.where(free, latest + rank + 1, found.end)
+    ahead = np.where(free, rank - n, found.start), np.where(free, rank + 1 - n, found.end)
+    for start, end in ((found.start, found.end), ahead, behind):
+        w = work_of(arrays, found.mode, start, end)
+        if settle(s, w):
+            return arrays.schedule(*(w[w[k] : w[k] + n] for k in (state.MODE, state.START, state.END)))
+    first = int(np.flatnonzero(free)[0])
+    raise Unplaceable(arrays.problem.orders[int(order_of[first])].id, arrays.operations[first].id)

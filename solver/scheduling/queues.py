@@ -88,7 +88,7 @@ TRIES = 8  # so many that do not fit in before a wall or closing time, then the 
 
 
 def queues_of(arrays: Arrays, mode: Words, start: Words, end: Words) -> tuple[Words, Reals]:
-    """Empty queues; of the columns only what is fixed counts."""
+    """Empty queues; of the columns only what is fixed counts, and what is left out (mode -1, from 0 to 0)."""
     s = arrays.words
     n, lines, modes = int(s[OPERATIONS]), int(s[LINES]), len(arrays.modes)
     fixed = np.flatnonzero(arrays.column(OP_FIXED, n))
@@ -102,8 +102,8 @@ def queues_of(arrays: Arrays, mode: Words, start: Words, end: Words) -> tuple[Wo
     reserved_at, reserved = _reserved(arrays, mode, start, end)
     sections: dict[int, Any] = {
         MODE: np.where(arrays.column(OP_FIXED, n) == 1, mode, -1),
-        START: np.where(arrays.column(OP_FIXED, n) == 1, start, -1),
-        END: np.where(arrays.column(OP_FIXED, n) == 1, end, -1),
+        START: np.where((arrays.column(OP_FIXED, n) == 1) | (mode < 0), start, -1),
+        END: np.where((arrays.column(OP_FIXED, n) == 1) | (mode < 0), end, -1),
         MISSING: n, OPEN: n,
         MODE_OP: np.repeat(np.arange(n), np.diff(arrays.column(MODE_AT, n + 1))),
         FREE: np.where(arrays.column(LINE_ANY_TIME, lines) == 1, 0, opens),

@@ -21,6 +21,7 @@ from solver.scheduling.arrays import (
     LINE_PLANT,
     LINE_UNLIMITED,
     LINES,
+    LONGEST,
     MODE_FAMILY,
     MODE_LINE,
     MODE_TIME,
@@ -33,12 +34,14 @@ from solver.scheduling.arrays import (
     ORDER_AT,
     ORDERS,
     PRED_AT,
+    PRED_MOST,
     PRED_OP,
     PRED_WAIT,
     RESOURCES,
     SLOT_AT,
     SLOT_OP,
     SUCC_AT,
+    SUCC_MOST,
     SUCC_OP,
     UNIT_AT,
     UNIT_ROW,
@@ -258,12 +261,35 @@ def _other_units(s: Any, w: Any, head: int, start: int, end: int) -> int:
                 enqueue(w, w[w[HEAD] + s[s[SLOT_OP] + after]])
         op = w[w[RING] + op]
         if op == head:
-            return int(free)
+            break
+    while free:  # it waits even so: what follows on the units that it did get may be too early now
+        for slot in range(s[s[SLOT_AT] + op], s[s[SLOT_AT] + op + 1]):
+            after = w[w[UNIT_AFTER] + slot]
+            if after >= 0 and w[w[START] + s[s[SLOT_OP] + after]] < w[w[END] + op]:
+                enqueue(w, w[w[HEAD] + s[s[SLOT_OP] + after]])
+        op = w[w[RING] + op]
+        if op == head:
+            break
+    return int(free)
+
+
+@kernel("int64(int64[::1], int64[::1], int64)")
+def _not_sooner(s: Any, w: Any, head: int) -> int:
+    """The earliest end of a batch after which nothing waits too long."""
+    end, op = 0, head
+    while True:
+        for i in range(s[s[SUCC_AT] + op], s[s[SUCC_AT] + op + 1]):
+            after = s[s[SUCC_OP] + i]
+            if s[s[SUCC_MOST] + i] < NEVER and w[w[MODE] + after] >= 0:
+                end = max(end, w[w[START] + after] - s[s[SUCC_MOST] + i])
+        op = w[w[RING] + op]
+        if op == head:
+            return int(end)
 
 
 @kernel("UniTuple(int64, 2)(int64[::1], int64[::1], int64, int64)")
-def timed_beside(s: Any, w: Any, head: int, change: int) -> tuple[int, int]:
-    """As `timed`, for a head and all that is in its batch, with the units that they need; `change`: or others."""
+def _soonest(s: Any, w: Any, head: int, change: int) -> tuple[int, int]:
+    """Start and end by what comes before."""
     mode = w[w[MODE] + head]
     if mode < 0:
         return int(w[w[START] + head]), int(w[w[END] + head])
@@ -292,11 +318,43 @@ def timed_beside(s: Any, w: Any, head: int, change: int) -> tuple[int, int]:
     start, end = fit(s, line, running, duration, free)
     if units <= start or start >= NEVER:
         return start, end
-    if change and not w[RIGID] and w[TRAIL_SIZE] < 8 * s[OPERATIONS]:
+    if change > 0 and not w[RIGID] and w[TRAIL_SIZE] < 8 * s[OPERATIONS]:
         units = _other_units(s, w, head, start, end)
         if units <= start:
             return start, end
     return fit(s, line, running, duration, units)
+
+
+@kernel("UniTuple(int64, 2)(int64[::1], int64[::1], int64, int64)")
+def timed_beside(s: Any, w: Any, head: int, change: int) -> tuple[int, int]:
+    """As `timed`, for a head and all that is in its batch, with the units that they need.
+
+    `change`: 1: it may take other units; -1: what comes after it is not timed yet.
+    """
+    start, end = _soonest(s, w, head, change)
+    if not s[LONGEST] or change < 0 or start >= NEVER or w[w[MODE] + head] < 0:
+        return start, end
+    until = _not_sooner(s, w, head)
+    if end >= until:
+        return start, end
+    line, duration, running, op = s[s[MODE_LINE] + w[w[MODE] + head]], 0, -1, head
+    while True:
+        if s[s[OP_FIXED] + op]:
+            return NEVER, NEVER
+        duration = max(duration, s[s[MODE_TIME] + w[w[MODE] + op]])
+        running = together(s[s[OP_RUNNING] + op], running)
+        op = w[w[RING] + op]
+        if op == head:
+            break
+    low, high = start, until  # the first start that ends late enough lies in (low, high]
+    while low + 1 < high:
+        middle = (low + high) >> 1
+        _, end = fit(s, line, running, duration, middle)
+        if end < until:
+            low = middle
+        else:
+            high = middle
+    return fit(s, line, running, duration, high)
 
 
 @kernel("UniTuple(int64, 2)(int64[::1], int64[::1], int64)", into_callers=True)
@@ -343,6 +401,63 @@ def _one_less(missing: Any, stack: Any, size: int, op: int) -> int:
     return size
 
 
+@kernel("void(int64[::1], int64[::1], int64)")
+def enqueue_beside(s: Any, w: Any, op: int) -> None:
+    """Put those into the heap that have the operation's units after it and start too early for its end, and those
+    before it after which it waits too long.
+
+    What could start sooner stays until its line or its order moves it: otherwise each move would time half the schedule
+    anew. `settle` makes up for it.
+    """
+    end = w[w[END] + op]
+    for slot in range(s[s[SLOT_AT] + op], s[s[SLOT_AT] + op + 1]):
+        if w[w[UNIT_AFTER] + slot] >= 0:
+            after = s[s[SLOT_OP] + w[w[UNIT_AFTER] + slot]]
+            if w[w[START] + after] < end:
+                enqueue(w, w[w[HEAD] + after])
+    if s[LONGEST]:
+        start = w[w[START] + op]
+        for i in range(s[s[PRED_AT] + op], s[s[PRED_AT] + op + 1]):
+            before = s[s[PRED_OP] + i]
+            if w[w[MODE] + before] >= 0 and start > w[w[END] + before] + s[s[PRED_MOST] + i]:
+                enqueue(w, w[w[HEAD] + before])
+
+
+@kernel("int64(int64[::1], int64[::1])")
+def _pull_later(s: Any, w: Any) -> int:
+    """From the earliest times on, what ends too early for what follows ends later; 0 if that comes to no end."""
+    forget_queue(w)
+    for op in range(s[OPERATIONS]):
+        if w[w[MODE] + op] >= 0:
+            enqueue_beside(s, w, op)
+    steps = 0
+    while w[HEAP_SIZE]:
+        head = take_next(w)
+        start, end = timed_beside(s, w, head, 0)
+        steps += 1
+        if start >= NEVER or steps > 50 * s[OPERATIONS] + 1000:
+            forget_queue(w)
+            return 0
+        if (start == w[w[START] + head] and end == w[w[END] + head]) or w[w[MODE] + head] < 0:
+            continue
+        op = head
+        while True:
+            w[w[START] + op], w[w[END] + op] = start, end
+            op = w[w[RING] + op]
+            if op == head:
+                break
+        if w[w[AFTER] + head] >= 0:
+            enqueue(w, w[w[AFTER] + head])
+        while True:
+            enqueue_beside(s, w, op)
+            for i in range(s[s[SUCC_AT] + op], s[s[SUCC_AT] + op + 1]):
+                enqueue(w, w[w[HEAD] + s[s[SUCC_OP] + i]])
+            op = w[w[RING] + op]
+            if op == head:
+                break
+    return 1
+
+
 @kernel("int64(int64[::1], int64[::1])", allocates=True)
 def settle(s: Any, w: Any) -> int:
     """Time everything by the sequences; 0 if they contradict the routings or what is fixed, or leave the calendar."""
@@ -367,7 +482,7 @@ def settle(s: Any, w: Any) -> int:
     while size:
         size -= 1
         head = stack[size]
-        start, end = timed_beside(s, w, head, 0) if s[BESIDE] else timed(s, w, head)
+        start, end = timed_beside(s, w, head, -1) if s[BESIDE] else timed(s, w, head)
         if start >= NEVER:
             return 0
         after = w[w[AFTER] + head]
@@ -387,24 +502,11 @@ def settle(s: Any, w: Any) -> int:
             op = w[w[RING] + op]
             if op == head:
                 break
+    if left or (s[LONGEST] and not _pull_later(s, w)):
+        return 0
     for order in range(s[ORDERS]):
         w[w[DONE] + order] = done_of(s, w, order)
-    return 1 if left == 0 else 0
-
-
-@kernel("void(int64[::1], int64[::1], int64)")
-def enqueue_beside(s: Any, w: Any, op: int) -> None:
-    """Put those into the heap that have the operation's units after it and start too early for its end.
-
-    What could start sooner stays until its line or its order moves it: otherwise each move would time half the schedule
-    anew. `settle` makes up for it.
-    """
-    end = w[w[END] + op]
-    for slot in range(s[s[SLOT_AT] + op], s[s[SLOT_AT] + op + 1]):
-        if w[w[UNIT_AFTER] + slot] >= 0:
-            after = s[s[SLOT_OP] + w[w[UNIT_AFTER] + slot]]
-            if w[w[START] + after] < end:
-                enqueue(w, w[w[HEAD] + after])
+    return 1
 
 
 @kernel("void(int64[::1], int64[::1], int64, int64)")

@@ -22,8 +22,8 @@ import numpy as np
 from solver.native import kernel
 from solver.scheduling.anneal import Annealed, Untimed
 from solver.scheduling.arrays import (
+    BESIDE,
     LINE_AT,
-    LINE_BATCH,
     LINE_FAMILIES,
     LINE_FAMILY,
     LINE_PLANT,
@@ -39,7 +39,6 @@ from solver.scheduling.arrays import (
     ORDER_AT,
     PRED_AT,
     PRED_OP,
-    RESOURCES,
     SUCC_AT,
     SUCC_OP,
     Arrays,
@@ -166,7 +165,7 @@ def _way(s: Any, w: Any, t: Any, op: int) -> int:
 def elsewhere(s: Any, w: Any, t: Any, r: Any, op: int, mode: int, least: int) -> None:
     """Offer the places of a mode on whose line an operation is not now; no path becomes shorter than `least`.
 
-    Where it waits neither for the one before it nor the one after it for it, no place further on is better.
+    Where it waits neither for the one before it nor the one after it for it, no place further on has a shorter path.
     """
     line = s[s[MODE_LINE] + mode]
     plant, family, duration = s[s[LINE_PLANT] + line], s[s[MODE_FAMILY] + mode], s[s[MODE_TIME] + mode]
@@ -179,7 +178,7 @@ def elsewhere(s: Any, w: Any, t: Any, r: Any, op: int, mode: int, least: int) ->
     high = place_in(s, w, t, line, roof)
     place = max(place_in(s, w, t, line, floor), place_in(s, w, t, line, ready) - 2, t[t[LOW] + line])
     while place <= high:
-        start, rest, extra = ready, tail, duration
+        rest = tail
         before, known = -1, s[s[LINE_FAMILY] + line]
         if place:
             before = w[row + place - 1]
@@ -594,8 +593,8 @@ def _apart(one: Columns, other: Columns) -> float:
 
 
 def knows(arrays: Arrays) -> bool:
-    """Whether the problem is one of sequences on lines alone: without resources and ovens."""
-    return not arrays.words[RESOURCES] and not arrays.column(LINE_BATCH, int(arrays.words[LINES])).any()
+    """Whether the problem is one of sequences on lines alone."""
+    return not arrays.words[BESIDE]
 
 
 def tabu(

@@ -53,6 +53,7 @@ from solver.scheduling.problem import (
 )
 from solver.scheduling.schedule import Part, Schedule
 
+SPARE = 0.6  # of the time that a rush order takes: what the others keep before their limits
 OVERRUN = 3  # what a second over a limit costs, in seconds of lateness
 
 
@@ -328,16 +329,16 @@ def reserve(
     book: Book,
     *,
     seconds: float,
-    number: int = 2,
+    number: int = 5,
     seed: int = 0,
-    margin: int = 0,
-    weight: int = 10,
+    weight: int = 5,
     rounds: int = 4,
     stop: Callable[[], bool] = lambda: False,
 ) -> None:
     """Keep room for rush orders: phantoms like the book's orders, brought forward by annealing; old ones go.
 
-    A standing reservation: a query takes the phantoms' places. All limits are kept. The book must be nobody else's.
+    A standing reservation: a query takes the phantoms' places. All others are wanted `SPARE` of a rush order's time
+    before their limits, so that they can give way. All limits are kept. The book must be nobody else's.
     """
     for phantom in book.phantoms:
         book.remove(phantom)
@@ -349,6 +350,7 @@ def reserve(
             book.commit(order, found.placements, found.moved, phantom=True)
             wishes[order.id] = Wish(due, weight)
     began = monotonic()
+    margin = int(SPARE * sum(wish.due - book.now for wish in wishes.values()) / max(1, len(wishes)))
     for i in range(rounds):
         if not wishes or stop():
             break

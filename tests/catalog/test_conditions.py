@@ -226,6 +226,7 @@ def test_the_default_of_a_question_is_wished_only_where_it_is_asked(chest: Catal
 def test_files_without_the_new_fields_keep_their_hash() -> None:
     families = Path(__file__).parents[2] / "catalog" / "families"
     data = read_document((families / "bicycle.yaml").read_bytes()).data["product"]
+    data = {name: value for name, value in data.items() if name != "needs"}
     bicycle = ProductContent.from_data(data | {"drawing": "bicycle"})  # a drawing was a name then
     lamp = ProductContent.from_data(read_document(LAMP).data["product"])
     # As they were published before conditions, quantities and components came: documents name these revisions.

@@ -119,7 +119,10 @@ def test_chinese_is_set_as_chinese(written) -> None:
 # --- the pages --------------------------------------------------------------------------------------------------------
 
 # Latin words that a Chinese page may show: formats, sizes, units, zones, a country's code, the other language's name.
-ALLOWED = {"DN", "IP", "PDF", "YAML", "MiB", "USB", "XL", "mm", "kg", "UTC", "Asia", "Shanghai", "CN", "English"}
+ALLOWED = {
+    "DN", "ENF", "GB", "IP", "ISO", "PDF", "YAML", "MiB", "USB", "XL", "mm", "kg", "UTC", "Asia", "Shanghai", "CN",
+    "English",
+}
 # What stands in these was typed by people or is a code: it is shown as it is.
 AS_TYPED = {"script", "style", "code", "bdi", "address", "blockquote"}
 AS_TYPED_CLASSES = {"mono", "token", "reason"}
@@ -261,6 +264,9 @@ def test_no_page_falls_back_to_english(house: int, app: APIFlask, login: Callabl
     walks = (
         (app.test_client(), (
             "/", "/login", f"/products/bicycle?{choices}", f"/products/bicycle/choose?{choices}", checkout, *shown,
+            "/products/bicycle/start?find-start=1&budget-most=12", "/products/bicycle/dates?colour=sun",
+            "/products/bicycle/compare?colour=sun&compare-with=colour:navy", "/products/bicycle/compare",
+            "/products/wardrobe?niche_width=2750", "/products/pump_station?flow=60&plan=remote",
         )),
         (everybody, (
             "/", "/sales/", "/planning/", "/planning/operations", "/planning/find?number=0", proposal, job, helping,

@@ -313,3 +313,14 @@ def test_no_value_lies_outside_its_bound(problem: ConfigurationProblem) -> None:
 def test_the_limits_are_those_of_the_readme() -> None:
     assert problem_module.MAXIMUM_AMOUNT == 2**53
     assert problem_module.MAXIMUM_OPTIONS == 10_000
+
+
+@pytest.mark.parametrize("otherwise", [0, 3, 7, 30])  # below, between two, one of them, above
+def test_the_places_between_two_numbers_are_those_of_the_values_there(otherwise: int) -> None:
+    parameter = IntegerParameter(X, 1, 19, 3, when=parse("a.a1"), otherwise=otherwise)
+    values = list(parameter.values)
+    for low in range(-2, 34):
+        for high in range(low - 1, 34):
+            inside = [place for place, value in enumerate(values) if low <= value <= high]
+            first, last = parameter.places(low, high)
+            assert list(range(first, last + 1)) == inside

@@ -30,7 +30,7 @@ from tests.solver.scheduling.shops import bicycle_problem, random_problem
 
 TARDINESS = {Part.TARDINESS: 1, Part.SETUP: 1}
 MAKESPAN = {Part.MAKESPAN: 1}
-UNKNOWN = {"routes": False, "waits": False, "sequence": False}
+OTHERS = {"routes": False, "waits": False, "sequence": False}  # see test_sequences
 
 
 def one_after_another(arrays: Arrays, seed: int) -> tuple[Words, Words, Words]:
@@ -43,7 +43,7 @@ def one_after_another(arrays: Arrays, seed: int) -> tuple[Words, Words, Words]:
 
 def loose(seed: int, size: int) -> SchedulingProblem:
     """A shop with calendars of all kinds, two plants, departures, outside work and setups; nothing is fixed."""
-    return random_problem(seed, size, fixed=False, materials=False, **UNKNOWN)
+    return random_problem(seed, size, fixed=False, materials=False, **OTHERS)
 
 
 @given(st.integers(0, 10_000), st.integers(1, 8))
@@ -104,7 +104,7 @@ EVERYTHING = {Part.BROKEN: 1000, Part.OVER: 3, Part.TARDINESS: 2, Part.SETUP: 5,
 def test_guided_moves_keep_the_rules_and_their_cost_is_true(
     seed: int, size: int, hot: float, weights: dict[Part, int], dispatches: bool
 ) -> None:
-    problem = random_problem(seed, size, fixed=dispatches, materials=False, oven=False, tools=False, **UNKNOWN)
+    problem = random_problem(seed, size, fixed=dispatches, materials=False, oven=False, tools=False, **OTHERS)
     arrays = arrays_of(problem)
     assert not arrays.words[BESIDE]
     before = dispatch(problem) if dispatches else None
@@ -155,7 +155,7 @@ def test_a_dispatched_plant_gets_better_and_keeps_its_materials() -> None:
 @given(st.integers(0, 10_000))
 @settings(max_examples=80, deadline=None)
 def test_what_is_fixed_stays(seed: int) -> None:
-    problem = random_problem(seed, 5, breaks=False, running=False, unlimited=False, plants=False, **UNKNOWN)
+    problem = random_problem(seed, 5, breaks=False, running=False, unlimited=False, plants=False, **OTHERS)
     before = dispatch(problem)
     known = set(violations(problem, before))
     try:

@@ -1,4 +1,4 @@
-"""Units and ovens in the compiled state: times that the judge accepts, moves that are taken back word for word."""
+"""Units, ovens, longest waits and routes in the compiled state: what the judge accepts, and moves taken back."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from solver.scheduling.anneal import anneal, resequenced, total_cost, weights_of
+from solver.cp import Limits
+from solver.scheduling.anneal import Untimed, anneal, state_of, total_cost, weights_of
 from solver.scheduling.arrays import (
     LINE_AT,
     LINES,
     OP_SIZE,
+    ORDERS,
     RESOURCES,
     SLOT_AT,
     UNIT_AT,
@@ -61,11 +63,9 @@ from solver.scheduling.state import (
     UNIT_LENGTH,
     UNIT_ROWS,
     WAITS,
-    WEIGHTS,
-    WORK_HEADER,
 )
 from tests.solver.scheduling.shops import random_problem
-from tests.solver.scheduling.test_anneal import UNKNOWN, one_after_another
+from tests.solver.scheduling.test_anneal import OTHERS, improved, one_after_another
 
 TARDINESS = {Part.TARDINESS: 1}
 OPEN = (Window(Second(0), Second(100_000)),)
@@ -73,21 +73,30 @@ FEATURES = (
     {"oven": True, "tools": False},
     {"oven": False, "tools": True},
     {"oven": True, "tools": True},
+    {"oven": False, "tools": False, "waits": True},
+    {"oven": False, "tools": False, "routes": True},
+    {"oven": True, "tools": True, "waits": True, "routes": True},
 )
 
 
 def shop(seed: int, size: int, features: dict[str, bool], **others: bool) -> SchedulingProblem:
-    return random_problem(seed, size, **{"fixed": False, "materials": False, **UNKNOWN, **features, **others})
+    return random_problem(seed, size, **{"fixed": False, "materials": False, **OTHERS, **features, **others})
 
 
 def state(problem: SchedulingProblem, seed: int) -> tuple[Arrays, Words]:
     """A settled state in which everything stands behind everything."""
     arrays = arrays_of(problem)
-    w = work_of(arrays, *one_after_another(arrays, seed))
-    weights = weights_of(TARDINESS)
-    w[WEIGHTS : WEIGHTS + len(weights)] = weights
-    assume(settle(arrays.words, w))
-    return arrays, w
+    mode, start, end = one_after_another(arrays, seed)
+    for order in problem.orders:  # each takes its first route
+        for operation in order.operations:
+            if operation.route not in (None, *order.routes[:1]):
+                i = arrays.number[operation.id]
+                mode[i], start[i], end[i] = -1, 0, 0
+    try:
+        return arrays, state_of(arrays, (mode, start, end), weights_of(TARDINESS), seed).w
+    except Untimed:
+        assume(False)
+        raise
 
 
 def columns(arrays: Arrays, w: Words) -> tuple[Words, ...]:
@@ -97,13 +106,11 @@ def columns(arrays: Arrays, w: Words) -> tuple[Words, ...]:
 
 def lasting(arrays: Arrays, w: Words) -> list[list[int]]:
     """What a state says, without the scratch of moves: links, times, costs, and each row as far as it is filled."""
-    s, begins = arrays.words, sorted({int(b) for b in w[:WORK_HEADER]} | {len(w)})
-    said = []
-    for section in (MODE, START, END, BEFORE, AFTER, DONE, LENGTH, WAITS, FAMILY, HEAD, RING):
-        said.append(w[w[section] : begins[begins.index(int(w[section])) + 1]].tolist())
-    size = int(arrays.column(SLOT_AT, len(arrays.operations) + 1)[-1])
-    for section in (UNIT, UNIT_BEFORE, UNIT_AFTER):
-        said.append(w[w[section] : w[section] + size].tolist())
+    s, n = arrays.words, len(arrays.operations)
+    slots = int(arrays.column(SLOT_AT, n + 1)[-1])
+    sizes = dict.fromkeys((MODE, START, END, BEFORE, AFTER, WAITS, FAMILY, HEAD, RING), n)
+    sizes |= {DONE: int(s[ORDERS]), LENGTH: int(s[LINES]), UNIT: slots, UNIT_BEFORE: slots, UNIT_AFTER: slots}
+    said = [w[w[section] : w[section] + size].tolist() for section, size in sizes.items()]
     for rows, begin, length, count in (
         (ROW, LINE_AT, LENGTH, int(s[LINES])),
         (UNIT_ROWS, UNIT_ROW, UNIT_LENGTH, int(arrays.column(UNIT_AT, int(s[RESOURCES]) + 1)[-1])),
@@ -117,7 +124,7 @@ def lasting(arrays: Arrays, w: Words) -> list[list[int]]:
 @pytest.mark.parametrize("features", FEATURES)
 @given(seed=st.integers(0, 10_000), size=st.integers(2, 9), hot=st.sampled_from((1.0, 100.0, 10_000.0)))
 @settings(max_examples=60, deadline=None)
-def test_moves_with_units_and_batches_keep_the_rules(
+def test_moves_keep_the_rules(
     features: dict[str, bool], seed: int, size: int, hot: float
 ) -> None:
     problem = shop(seed, size, features)
@@ -160,7 +167,7 @@ def test_units_shared_anew_make_nothing_later(seed: int, size: int) -> None:
 @given(seed=st.integers(0, 10_000), size=st.integers(1, 7), fixed=st.booleans())
 @settings(max_examples=100, deadline=None)
 def test_a_first_schedule_with_units_and_ovens_keeps_the_rules(seed: int, size: int, fixed: bool) -> None:
-    problem = random_problem(seed, size, fixed=fixed, **UNKNOWN)
+    problem = random_problem(seed, size, fixed=fixed, sequence=False)
     try:
         schedule = dispatch(problem)
     except Unplaceable:
@@ -172,15 +179,16 @@ def test_a_first_schedule_with_units_and_ovens_keeps_the_rules(seed: int, size: 
 @given(seed=st.integers(0, 10_000))
 @settings(max_examples=15, deadline=None)
 def test_never_better_than_what_is_proved(seed: int) -> None:
-    problem = shop(seed, 4, {"oven": True, "tools": True}, unlimited=False)
+    problem = shop(seed, 4, {"oven": True, "tools": True, "waits": True, "routes": True})
     try:
         first = dispatch(problem)
     except Unplaceable:
         assume(False)
-    found = resequenced(problem, first, TARDINESS, moves=2000, seed=seed)
+    assume(violations(problem, first) == ())
+    found = improved(problem, first, TARDINESS, 2000, seed)
     assert violations(problem, found) == ()
-    exact = solve(problem, TARDINESS_ONLY, hint=first, seconds=5)
-    assert evaluate(problem, found).tardiness >= exact.bound
+    exact = solve(problem, TARDINESS_ONLY, Limits(seconds=3), hint=first)
+    assert evaluate(problem, found).tardiness >= exact.bound[0]
 
 
 def one_line_each(count: int, needs: int, units: int) -> SchedulingProblem:
@@ -218,7 +226,7 @@ def test_orders_are_gathered_into_batches() -> None:
     problem = SchedulingProblem((oven,), orders)
     arrays = arrays_of(problem)
     alone = arrays.schedule(*(np.arange(6), np.arange(6) * 20, np.arange(6) * 20 + 10 + np.arange(6)))
-    found = resequenced(problem, alone, {Part.MAKESPAN: 1}, moves=3000, seed=1)
+    found = improved(problem, alone, {Part.MAKESPAN: 1}, 3000, 1)
     assert violations(problem, found) == ()
     assert evaluate(problem, found).makespan == 14 + 15
     w = work_of(arrays, *arrays.columns(found))

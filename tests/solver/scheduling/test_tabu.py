@@ -18,6 +18,7 @@ from solver.scheduling.critical import (
     LOG_SIZE,
     MAKESPAN,
     MARK,
+    ORDER,
     PATH,
     TAIL,
     arranged,
@@ -25,6 +26,7 @@ from solver.scheduling.critical import (
     drop,
     flow,
     lift,
+    opened,
     undone,
 )
 from solver.scheduling.dispatch import Unplaceable, dispatch
@@ -194,6 +196,26 @@ def test_what_is_undone_leaves_no_trace(seed: int, size: int) -> None:
         assert state() == before
 
 
+@given(st.integers(0, 10_000), st.integers(4, 8), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_what_moves_in_a_window_is_timed_as_if_everything_could_move(seed: int, size: int, calendars: bool) -> None:
+    """Starts and tails in the window are true although what is behind it stood still."""
+    problem = random_problem(seed, size, fixed=False, materials=False, **UNKNOWN) if calendars else open_shop(
+        seed, size, setups=True
+    )  # fmt: skip
+    search = begun(problem, seed)
+    s, w, t, n = search.s, search.w, search.t, len(search.arrays.operations)
+    first, last = n // 4, n - n // 4
+    opened(s, w, t, first, last)
+    recreate_steps(s, w, t, search.r, 40, 10**9, 3.0, 4)
+    inside = t[t[ORDER] + first : t[ORDER] + last].copy()
+    starts, tails, longest = w[w[START] + inside], t[t[TAIL] + inside], t[MAKESPAN]
+    assert settle(s, w)
+    assert arranged(s, w, t) >= longest
+    assert (starts == w[w[START] + inside]).all()
+    assert (tails == t[t[TAIL] + inside]).all()
+
+
 # --- what the estimates promise --------------------------------------------------------------------------------------
 
 
@@ -301,6 +323,20 @@ def test_phases_of_every_kind_are_made_and_the_same_ones_again() -> None:
     one, two = (tabu(arrays, columns, moves=150_000, seed=5) for _ in range(2))
     assert one.cost == two.cost and (one.start == two.start).all()
     assert 0 < one.accepted < one.moves  # tabu steps are all accepted, the others are not
+
+
+def test_a_long_schedule_is_searched_window_by_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("solver.scheduling.tabu.WINDOW", 20)
+    problem = open_shop(4, 40, setups=True)
+    arrays = arrays_of(problem)
+    columns = one_after_another(arrays, 1)
+    found, again = (tabu(arrays, columns, moves=60_000, seed=2) for _ in range(2))
+    schedule = arrays.schedule(found.mode, found.start, found.end)
+    assert violations(problem, schedule) == ()
+    assert found.cost == evaluate(problem, schedule).makespan == again.cost
+    search = Search(arrays, columns, 0)
+    assert search.begin(columns)
+    assert found.cost < 0.85 * search.t[BEST]
 
 
 def test_the_search_stops_when_it_is_told_to_and_at_the_bound() -> None:
