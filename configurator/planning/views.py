@@ -285,39 +285,39 @@ def seek(order_id: int) -> ResponseReturnValue:
     return redirect(url_for(".why", order_id=order_id, _anchor="remedies"))
 
 
-@bp.get("/remedies/<int:job_id>")
+@bp.get("/remedies/<int:search_id>")
 @requires(Role.PLANNER)
-def remedies(job_id: int) -> ResponseReturnValue:
+def remedies(search_id: int) -> ResponseReturnValue:
     """How far such a search is; asks again by itself until it has ended."""
     with db.reading() as session:
-        found = reasons.remedy_search(session, company_id(), job_id)
+        found = reasons.remedy_search(session, company_id(), search_id)
     return render_template("planning/_remedies.html", search=found, order_id=found.order_id)
 
 
-@bp.post("/remedies/<int:job_id>/cancel")
+@bp.post("/remedies/<int:search_id>/cancel")
 @requires(Role.PLANNER)
-def end_remedies(job_id: int) -> ResponseReturnValue:
+def end_remedies(search_id: int) -> ResponseReturnValue:
     """End it; what it has found so far is kept."""
     with db.writing() as session:
-        order_id = reasons.remedy_search(session, company_id(), job_id).order_id
-        request_cancel(session, company_id(), job_id)
+        order_id = reasons.remedy_search(session, company_id(), search_id).order_id
+        request_cancel(session, company_id(), search_id)
     if request.headers.get("HX-Request"):
-        return remedies(job_id)
+        return remedies(search_id)
     return redirect(url_for(".why", order_id=order_id, _anchor="remedies"))
 
 
-@bp.post("/remedies/<int:job_id>/<int:position>/propose")
+@bp.post("/remedies/<int:search_id>/<int:position>/propose")
 @requires(Role.PLANNER)
-def propose(job_id: int, position: int) -> ResponseReturnValue:
+def propose(search_id: int, position: int) -> ResponseReturnValue:
     """Make a remedy a proposal, to compare and publish."""
     try:
-        proposal_id = reasons.propose(company_id(), job_id, position, actor_id=current_user.id)
+        proposal_id = reasons.propose(company_id(), search_id, position, actor_id=current_user.id)
     except DomainError as error:
         if error.status == 404:
             raise
         flash(error.message(), "error")
         with db.reading() as session:
-            order_id = reasons.remedy_search(session, company_id(), job_id).order_id
+            order_id = reasons.remedy_search(session, company_id(), search_id).order_id
         return redirect(url_for(".why", order_id=order_id, _anchor="remedies"))
     return redirect(url_for(".proposal", proposal_id=proposal_id))
 

@@ -47,7 +47,17 @@ def documents(factory: int) -> Documents:
         job = Job(
             company_id=factory, kind="optimise", state="failed", arguments={"plant_id": plant}, ended_at=utc_now()
         )
-        session.add(job)
+        remedy = {
+            "kind": "move", "overtime": [], "deliveries": [], "orders": [], "operations": [], "completion": 0,
+            "enough": True, "gained": 60, "broken": [], "later": [], "tardiness": 0, "cost": 2.0, "moved": 1,
+            "placements": {"MO-gone/coat": ["wuxi/paint-1", 0, 60]},
+        }  # fmt: skip
+        made = session.exec(select(ManufacturingOperation.order_id)).first()
+        helping = Job(
+            company_id=factory, kind="remedies", state="done", arguments={"order_id": made},
+            result={"completes": 0, "remedies": [remedy]}, ended_at=utc_now(),
+        )  # fmt: skip
+        session.add_all((job, helping))
         session.flush()
         same = {"broken": 0, "over": 0, "late": [], "tardiness": 0, "setup": 0, "makespan": 0}
         submission = Submission(
@@ -65,6 +75,7 @@ def documents(factory: int) -> Documents:
             "sent_quote_id": quotes[0],
             "submission_id": submission.id, "analysis_token": submission.token,
             "user_id": seller, "job_id": job.id, "plant_id": plant, "proposal_id": proposal.id,
+            "search_id": helping.id, "position": 0,
             "order_id": session.exec(select(SalesOrder.id)).first(),
             "mail_id": session.exec(select(outbox.OutboxMail.id)).first(),
             "line_id": session.exec(select(Line.id)).first(),
