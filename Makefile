@@ -1,4 +1,4 @@
-# make run | test | bench | lint | reset | screenshots. Each sets up what it needs; a second time takes seconds.
+# make run | test | coverage | bench | lint | reset | screenshots. Each sets up what it needs; a second time takes seconds.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -15,12 +15,13 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export NO_PROXY := localhost,127.0.0.1,::1
 export no_proxy := localhost,127.0.0.1,::1
 
-.PHONY: help run test lint bench reset screenshots lock translations
+.PHONY: help run test coverage lint bench reset screenshots lock translations
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make run          open the demo house (PORT=8000)"
 	@echo "make test         lint, types, house rules and all tests"
+	@echo "make coverage     all tests, and which lines they reach (takes a third longer)"
 	@echo "make lint         lint, types and house rules only"
 	@echo "make bench        measure (SUITE=name, OUT=file, FULL=1, ONLY=names; MODELS=folder for the configuration engine,"
 	@echo "                  INSTANCES=folder, SECONDS=10 for the scheduling engine)"
@@ -41,6 +42,9 @@ lint: $(VENV)/.dev
 	@$(VENV)/bin/lint-imports --no-logo
 
 test: lint $(VENV)/.assets $(VENV)/.npm $(VENV)/.native
+	@CHROMIUM="$$($(PY) -m tests.browser)" && export CHROMIUM && exec $(PY) -m pytest -q -n 2 --dist loadfile
+
+coverage: $(VENV)/.dev $(VENV)/.assets $(VENV)/.npm $(VENV)/.native
 	@CHROMIUM="$$($(PY) -m tests.browser)" && export CHROMIUM && exec $(PY) -m pytest -q -n 2 --dist loadfile --cov --cov-report=term
 
 bench: $(VENV)/.dev $(VENV)/.assets $(VENV)/.native $(if $(filter-out $(PEERED),$(SUITE)),,$(PEERS)/.done)
