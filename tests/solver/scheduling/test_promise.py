@@ -80,7 +80,7 @@ def test_a_second_thought_is_never_later_and_breaks_no_promise() -> None:
     assert isinstance(first, Promise)
     bound = least_completion(book, order)
     said: list[int] = []
-    second = thought_over(book, first, seconds=1.0, report=lambda share, completion: said.append(completion))
+    second = thought_over(book, first, seconds=10.0, report=lambda share, completion: said.append(completion))
     assert bound <= second.completion <= first.completion
     assert second.completion < first.completion  # measured: it comes to the bound
     assert said == sorted(said, reverse=True)
