@@ -42,10 +42,10 @@ lint: $(VENV)/.dev
 	@$(VENV)/bin/lint-imports --no-logo
 
 test: lint $(VENV)/.assets $(VENV)/.npm $(VENV)/.native
-	@CHROMIUM="$$($(PY) -m tests.browser)" && export CHROMIUM && exec $(PY) -m pytest -q -n 2 --dist loadfile
+	@CHROMIUM="$$($(PY) -m tests.browser)" && export CHROMIUM && exec $(PY) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 coverage: $(VENV)/.dev $(VENV)/.assets $(VENV)/.npm $(VENV)/.native
-	@CHROMIUM="$$($(PY) -m tests.browser)" && export CHROMIUM && exec $(PY) -m pytest -q -n 2 --dist loadfile --cov --cov-report=term
+	@CHROMIUM="$$($(PY) -m tests.browser)" && export CHROMIUM && exec $(PY) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 bench: $(VENV)/.dev $(VENV)/.assets $(VENV)/.native $(if $(filter-out $(PEERED),$(SUITE)),,$(PEERS)/.done)
 	@exec $(PY) -m tests.benchmarks $(if $(SUITE),--suite $(SUITE)) $(if $(OUT),--out "$(OUT)") $(if $(FULL),--full) \

@@ -70,8 +70,10 @@ def test_a_pump_station_is_found_by_need_and_configured_further(visit: Visit) ->
     expect(page.locator("#q-flow .answer")).to_contain_text("60 m³/h")
 
 
-@pytest.mark.parametrize("lang", ["en", "zh"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("width", "lang"), [
+    (1280, "en"), (390, "zh"),
+    pytest.param(1280, "zh", marks=pytest.mark.slow), pytest.param(390, "en", marks=pytest.mark.slow),
+])
 def test_no_page_of_theirs_has_a_barrier(visit: Visit, barriers: Barriers, width: int, lang: str) -> None:
     for path in (
         "/products/wardrobe?niche_width=2750",
