@@ -687,11 +687,7 @@ def _conflicts(product: ProductContent, compiled: CompiledProblem) -> Iterator[F
                 return  # together they conflict for the same reason
     unconditional = {group.id for group in product.groups if group.when is None}
     unconditional |= {parameter.id for parameter in product.parameters if parameter.when is None}
-    together = tuple(
-        decision
-        for decision in default_decisions(product)
-        if (decision.group if isinstance(decision, Choose) else decision.parameter) in unconditional
-    )
+    together = tuple(decision for decision in default_decisions(product) if decision.question in unconditional)
     yield from _conflict(compiled, ("groups",), together)
 
 

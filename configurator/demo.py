@@ -29,7 +29,7 @@ from configurator import db
 from configurator.auth import add_user, demo_logins
 from configurator.config import Settings
 from configurator.numbers import draw_number
-from configurator.planning.books import PlantBook, plant_book, read_rows
+from configurator.planning.books import PlantBook, apply_placements, plant_book, read_rows
 from configurator.planning.clock import roll_locked
 from configurator.planning.models import ManufacturingOperation, ManufacturingOrder
 from configurator.planning.options import configure
@@ -44,7 +44,6 @@ from configurator.planning.promise import (
     zone_of,
 )
 from configurator.planning.records import instant, renamed, renamed_placements, second
-from configurator.planning.reports import apply_placements
 from configurator.sales.configurations import Configuration, decisions_to_json, judged, variant_to_json
 from configurator.sales.models import SalesOrder, SalesOrderItem
 from configurator.sales.parties import Party
@@ -251,7 +250,7 @@ def _variant(random: Random, offer: Offer) -> Variant:
     if content.presets and random.random() < 0.33:
         for decision in preset_decisions(content, random.choice(content.presets).id):
             if not isinstance(decision, Choose) or decision.group != GroupId(content.groups[1].id):
-                wishes[str(decision.group if isinstance(decision, Choose) else decision.parameter)] = decision
+                wishes[decision.question] = decision
     conditions = {str(group.id): group.when for group in offer.problem.groups}
     conditions |= {str(parameter.id): parameter.when for parameter in offer.problem.parameters}
     given: tuple[Decision, ...] = ()
@@ -350,7 +349,8 @@ def _stand_still(session: Session, plant: Plant, began: datetime, now: datetime)
     ))
     session.flush()
     rows = read_rows(session, plant.id or 0, now=began)
-    apply_placements(rows, RollingBook(rows.problem, rows.placements).repair())
+    moved = RollingBook(rows.problem, rows.placements).repair()
+    apply_placements(rows.operations, rows.orders, rows.line_ids, moved)
     session.flush()
 
 

@@ -22,7 +22,7 @@ from sqlmodel import Field, Session, col, select
 from catalog.rows import CompanyRow, UtcDateTime, company_keys, utc_now
 from configurator import db
 from configurator.config import Settings
-from configurator.errors import StateRefused
+from configurator.errors import NotFound, StateRefused
 
 log = structlog.get_logger()
 QUEUE = "jobs"
@@ -36,6 +36,11 @@ class JobState(StrEnum):
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing comes after it."""
+        return not JOB_TRANSITIONS[self]
 
 
 JOB_TRANSITIONS = {
@@ -106,10 +111,18 @@ def enqueue(session: Session, company_id: int, kind: str, *, created_by: int | N
     return job
 
 
+def job_of(session: Session, company_id: int, job_id: int, kind: str) -> Job:
+    """A company's job of this kind; raises NotFound."""
+    job = session.get(Job, job_id)
+    if job is None or job.company_id != company_id or job.kind != kind:
+        raise NotFound(field="job")
+    return job
+
+
 def request_cancel(session: Session, company_id: int, job_id: int) -> Job:
     """Ask a job to stop; what it has found so far is kept. Raises StateRefused once it has ended."""
     job = db.lock_row(session, Job, job_id)
-    if job is None or job.company_id != company_id or not JOB_TRANSITIONS[JobState(job.state)]:
+    if job is None or job.company_id != company_id or JobState(job.state).is_over:
         raise StateRefused(field="job")
     job.cancel_requested = True
     if job.state == JobState.QUEUED:
@@ -158,7 +171,7 @@ def _kind(job_id: int) -> str:
 def _start(job_id: int) -> JobContext | None:
     with db.writing() as session:
         job = db.lock_row(session, Job, job_id)
-        if job is None or not JOB_TRANSITIONS[JobState(job.state)]:
+        if job is None or JobState(job.state).is_over:
             return None
         move(job, JobState.RUNNING)
         context = JobContext(job_id=job_id, company_id=job.company_id, arguments=dict(job.arguments))

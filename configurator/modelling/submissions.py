@@ -56,7 +56,7 @@ class SubmissionView:
     @property
     def is_over(self) -> bool:
         """Whether the analysis has ended in some way."""
-        return self.report is not None or self.job_state not in (JobState.QUEUED, JobState.RUNNING)
+        return self.report is not None or self.job_state.is_over
 
     @property
     def is_refused(self) -> bool:
@@ -168,7 +168,7 @@ def discard(company_id: int, submission_id: int, *, actor_id: int | None) -> Non
     with db.writing() as session:
         row = _decide(session, company_id, submission_id, SubmissionState.DISCARDED, actor_id)
         job = session.get(Job, row.job_id) if row.job_id is not None else None
-        if job is not None and job.state in (JobState.QUEUED, JobState.RUNNING):
+        if job is not None and not JobState(job.state).is_over:
             request_cancel(session, company_id, job.id or 0)
         audit.record(session, company_id, "catalog.discarded", "submission", submission_id, actor_id=actor_id)
 

@@ -7,7 +7,7 @@ factory itself was changed: a new version without an event. Nothing here cannot 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from threading import Lock
@@ -40,7 +40,7 @@ from configurator.planning.models import (
     ScheduleEvent,
 )
 from configurator.planning.options import options
-from configurator.planning.records import placements_from, second, work_order_from
+from configurator.planning.records import instant, placements_from, second, work_order_from
 from solver.scheduling.book import Book, Occupied
 from solver.scheduling.problem import (
     Fixing,
@@ -93,6 +93,27 @@ class Rows:
     orders: dict[str, ManufacturingOrder]
     operations: dict[OperationId, ManufacturingOperation]
     line_ids: dict[LineId, int]
+
+
+def apply_placements(
+    operations: Mapping[OperationId, ManufacturingOperation],
+    orders: Mapping[str, ManufacturingOrder],
+    line_ids: Mapping[LineId, int],
+    moved: Mapping[OperationId, Placement],
+) -> None:
+    """Write new places into the rows, and the new completion into their orders (whose rows are all given)."""
+    for key, placement in moved.items():
+        row = operations[key]
+        row.line_id = line_ids[placement.line]
+        row.starts_at, row.ends_at = instant(placement.start), instant(placement.end)
+    touched = {key.partition("/")[0] for key in moved}
+    completes: dict[str, datetime] = {}
+    for key, row in operations.items():
+        number = key.partition("/")[0]
+        if number in touched:
+            completes[number] = max(row.ends_at, completes.get(number, row.ends_at))
+    for number, completes_at in completes.items():
+        orders[number].completes_at = completes_at
 
 
 @dataclass(slots=True)

@@ -21,6 +21,7 @@ from configurator.errors import DateLost, NoDate
 from configurator.planning.books import (
     PlantBook,
     Reservation,
+    apply_placements,
     book_under_lock,
     current_books,
     engine_now,
@@ -44,7 +45,7 @@ from configurator.planning.records import (
 )
 from solver.configuration.problem import Variant
 from solver.scheduling.book import NoRoom, Promise
-from solver.scheduling.problem import Placement, Second, WorkOrder
+from solver.scheduling.problem import OperationId, Placement, Second, WorkOrder
 
 __all__ = ["Destination", "Forecast", "Reserved", "forecast", "forecast_each", "reserve", "zone_of"]
 
@@ -201,8 +202,9 @@ def _still(offer: Offer, variant: Variant, shown: Forecast, plant: PlantBook) ->
 
 def _move_others(session: Session, plant: PlantBook, moved: Sequence[Placement]) -> None:
     """Write where operations of other orders go, and when these orders are then complete."""
-    places = {str(placement.operation): placement for placement in moved}
-    numbers = sorted({key.partition("/")[0] for key in places})
+    numbers = sorted({placement.operation.partition("/")[0] for placement in moved})
+    operations: dict[OperationId, ManufacturingOperation] = {}
+    orders: dict[str, ManufacturingOrder] = {}
     for first in range(0, len(numbers), 500):
         query = (
             select(ManufacturingOperation, ManufacturingOrder)
@@ -214,16 +216,10 @@ def _move_others(session: Session, plant: PlantBook, moved: Sequence[Placement])
             .where(col(ManufacturingOrder.number).in_(numbers[first : first + 500]))
             .execution_options(populate_existing=True)
         )
-        ends: dict[int, datetime] = {}
-        orders: dict[int, ManufacturingOrder] = {}
         for row, order in session.exec(query).all():
-            if (placement := places.get(f"{order.number}/{row.operation}")) is not None:
-                row.line_id = plant.line_ids[placement.line]
-                row.starts_at, row.ends_at = instant(placement.start), instant(placement.end)
-            orders[row.order_id] = order
-            ends[row.order_id] = max(row.ends_at, ends.get(row.order_id, row.ends_at))
-        for order_id, order in orders.items():
-            order.completes_at = ends[order_id]
+            operations[OperationId(f"{order.number}/{row.operation}")] = row
+            orders[order.number] = order
+    apply_placements(operations, orders, plant.line_ids, {placement.operation: placement for placement in moved})
 
 
 def manufacturing_order(offer: Offer, order: WorkOrder, found: Forecast, pegging_key: str) -> ManufacturingOrder:

@@ -18,7 +18,7 @@ from catalog.factory import Line, Material, MaterialSupply, Plant, materials_of
 from catalog.rows import utc_now
 from configurator import db
 from configurator.errors import DomainError, NotFound
-from configurator.planning.books import Rows, read_rows
+from configurator.planning.books import apply_placements, read_rows
 from configurator.planning.models import (
     EventKind,
     ManufacturingOperation,
@@ -285,25 +285,8 @@ def push(session: Session, plant: Plant, at: datetime, changes: Changes, *, reta
     moved = dict(book.roll(second(at), running=running))
     if retake:
         moved |= book.repair()
-    apply_placements(rows, moved)
+    apply_placements(rows.operations, rows.orders, rows.line_ids, moved)
     changes.moved |= moved
-
-
-def apply_placements(rows: Rows, moved: Mapping[OperationId, Placement]) -> None:
-    """Write new places into the rows, and the new completion into their orders."""
-    touched = set()
-    for key, placement in moved.items():
-        row = rows.operations[key]
-        row.line_id = rows.line_ids[placement.line]
-        row.starts_at, row.ends_at = instant(placement.start), instant(placement.end)
-        touched.add(key.partition("/")[0])
-    completes: dict[str, datetime] = {}
-    for key, row in rows.operations.items():
-        number = key.partition("/")[0]
-        if number in touched:
-            completes[number] = max(row.ends_at, completes.get(number, row.ends_at))
-    for number, completes_at in completes.items():
-        rows.orders[number].completes_at = completes_at
 
 
 def write_event(session: Session, plant: Plant, changes: Changes, actor_id: int | None) -> None:

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from catalog.factory import Line, Plant, line_key, lines_of
 from configurator.errors import NotFound
-from configurator.jobs import Job, JobState
+from configurator.jobs import JobState, job_of
 from configurator.planning.models import ManufacturingOperation, ManufacturingOrder, Proposal, ProposalState
 from configurator.planning.optimise import KIND, running_job
 from configurator.planning.records import instant, placements_from
@@ -47,7 +47,7 @@ class Search:
 
     @property
     def is_over(self) -> bool:
-        return self.state not in (JobState.QUEUED, JobState.RUNNING)
+        return self.state.is_over
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +86,7 @@ class ProposalView:
 
 def search(session: Session, company_id: int, job_id: int) -> Search:
     """A search by its job; raises NotFound."""
-    job = session.get(Job, job_id)
-    if job is None or job.company_id != company_id or job.kind != KIND:
-        raise NotFound(field="job")
+    job = job_of(session, company_id, job_id, KIND)
     plant_id = int(job.arguments["plant_id"])
     plant = session.get_one(Plant, plant_id)
     best = Figures.of(job.progress) if "broken" in job.progress else None

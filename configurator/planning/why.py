@@ -14,7 +14,7 @@ from catalog.factory import Plant, line_key, lines_of, material_key, materials_o
 from catalog.rows import Company
 from configurator import audit, db
 from configurator.errors import DomainError, NotFound
-from configurator.jobs import Job, JobContext, JobState, enqueue, handler
+from configurator.jobs import Job, JobContext, JobState, enqueue, handler, job_of
 from configurator.planning.board import Lateness, lateness_of
 from configurator.planning.models import ManufacturingOrder, OrderState
 from configurator.planning.optimise import Snapshot, broken_anew, snapshot, store_proposal
@@ -208,7 +208,7 @@ def request_remedies(
         row = _order(session, company_id, order_id)
         db.lock_row(session, Plant, row.plant_id)  # one search an order at a time
         latest = _latest(session, company_id, order_id)
-        if latest is not None and latest.state in (JobState.QUEUED, JobState.RUNNING):
+        if latest is not None and not JobState(latest.state).is_over:
             return db.id_of(latest)
         job = enqueue(session, company_id, KIND, created_by=actor_id, order_id=order_id, seconds=seconds)
         audit.record(
@@ -317,15 +317,12 @@ class RemedySearch:
 
     @property
     def is_over(self) -> bool:
-        return self.state not in (JobState.QUEUED, JobState.RUNNING)
+        return self.state.is_over
 
 
 def remedy_search(session: Session, company_id: int, job_id: int) -> RemedySearch:
     """A search by its job; raises NotFound."""
-    job = session.get(Job, job_id)
-    if job is None or job.company_id != company_id or job.kind != KIND:
-        raise NotFound(field="job")
-    return _search(session, job)
+    return _search(session, job_of(session, company_id, job_id, KIND))
 
 
 def latest_search(session: Session, company_id: int, order_id: int) -> RemedySearch | None:
@@ -389,14 +386,13 @@ def _views(session: Session, plant: Plant, data: Sequence[Mapping[str, Any]]) ->
 def _operation_names(
     session: Session, operations: Sequence[str], orders: Mapping[str, ManufacturingOrder]
 ) -> tuple[tuple[Words, str], ...]:
-    found = []
-    for key in operations:
-        number, _, code = key.partition("/")
-        if number in orders:
-            order_id = db.id_of(orders[number])
-            rows = operations_of(session, orders[number].company_id, [order_id])[order_id]
-            found.append((rows[code].name, number))
-    return tuple(found)
+    parts = (key.partition("/") for key in operations)
+    named = [(orders[number], code) for number, _, code in parts if number in orders]
+    if not named:
+        return ()
+    ids = sorted({db.id_of(order) for order, _ in named})
+    rows = operations_of(session, named[0][0].company_id, ids)
+    return tuple((rows[db.id_of(order)][code].name, order.number) for order, code in named)
 
 
 def propose(company_id: int, job_id: int, position: int, *, actor_id: int | None = None) -> int:
@@ -405,9 +401,7 @@ def propose(company_id: int, job_id: int, position: int, *, actor_id: int | None
     Raises RemedyOutdated when the schedule has changed so that it no longer fits, and NotFound.
     """
     with db.reading() as session:
-        job = session.get(Job, job_id)
-        if job is None or job.company_id != company_id or job.kind != KIND:
-            raise NotFound(field="job")
+        job = job_of(session, company_id, job_id, KIND)
         found = job.result.get("remedies", [])
         if not 0 <= position < len(found) or not found[position]["placements"]:
             raise NotFound(field="remedy")

@@ -26,7 +26,7 @@ from configurator.storefront.drawings import draw
 from configurator.storefront.hints import Difference, Pair
 from configurator.storefront.service import Click, Hints, RepairOffer, countries, hints, preset_price, text_allowed
 from solver.configuration.check import answers, is_asked
-from solver.configuration.problem import Choose, Decision, Enter, GroupId, OptionId, ParameterId, Variant
+from solver.configuration.problem import Decision, Enter, GroupId, OptionId, ParameterId, Variant
 from solver.configuration.rules import Expression
 from solver.configuration.session import OptionState
 
@@ -674,9 +674,9 @@ def _repair(answered: Click, offered: RepairOffer, address: Address, path: str, 
     for change in offered.repair.changes:
         question, old = said(offer, change.old, lang)
         changes.append((question, old, said(offer, change.new, lang)[1] if change.new else _("left open")))
-    named = {_name(change.old) for change in offered.repair.changes}
+    named = {change.old.question for change in offered.repair.changes}
     if answered.refusal is not None:
-        named.add(_name(answered.refusal.asked))
+        named.add(answered.refusal.asked.question)
     later, now = offered.date, answered.date
     return RepairView(
         href=href(path, address.with_decisions(offered.repair.decisions)),
@@ -688,10 +688,6 @@ def _repair(answered: Click, offered: RepairOffer, address: Address, path: str, 
         date=day(later.arrives_on) if later else _("No date can be given"),
         date_difference=date_difference(later.arrives_on, now.arrives_on) if later and now else "",
     )
-
-
-def _name(decision: Decision) -> str:
-    return str(decision.group if isinstance(decision, Choose) else decision.parameter)
 
 
 def _also(

@@ -172,17 +172,13 @@ def _others(offer: Offer, wanted: Wanted, needed: Mapping[Decision, int], end: f
         )
     except (Conflicting, OutOfTime):
         pass
-    decided = {_subject(decision) for decision in wanted.decisions}
+    decided = {decision.question for decision in wanted.decisions}
     for preset in offer.product.presets:
-        more = tuple(d for d in preset_decisions(offer.product, preset.id) if _subject(d) not in decided)
+        more = tuple(d for d in preset_decisions(offer.product, preset.id) if d.question not in decided)
         together = (*wanted.decisions, *more)
         if monotonic() < end and offer.compiled.possible(together, Clock.of(0.3)):
             found.append(standing_completion(offer, together, {}, wishes=needed))
     return found
-
-
-def _subject(decision: Decision) -> str:
-    return str(decision.group if isinstance(decision, Choose) else decision.parameter)
 
 
 @dataclass(slots=True)
@@ -246,7 +242,7 @@ class _Search:
 def leading_to(offer: Offer, variant: Variant, first: tuple[Decision, ...]) -> tuple[Decision, ...]:
     """Decisions that say all that a variant answers, the given ones first: its address."""
     asked = answers(offer.problem, variant)
-    decided = {_subject(decision) for decision in first}
+    decided = {decision.question for decision in first}
     found = list(first)
     for group in offer.problem.groups:
         if str(group.id) not in decided and (group.when is None or group.when.evaluate(asked)):

@@ -299,6 +299,11 @@ class Choose:
     option: OptionId
     chosen: bool = True
 
+    @property
+    def question(self) -> str:
+        """The id of the group."""
+        return self.group
+
 
 @dataclass(frozen=True, slots=True)
 class Enter:
@@ -306,6 +311,11 @@ class Enter:
 
     parameter: ParameterId
     value: int
+
+    @property
+    def question(self) -> str:
+        """The id of the parameter."""
+        return self.parameter
 
 
 Decision = Choose | Enter

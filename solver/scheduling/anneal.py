@@ -453,6 +453,24 @@ def _may_move(s: Any, w: Any, op: int) -> int:
             return 1
 
 
+@kernel("void(int64[::1], int64[::1], int64, int64)", into_callers=True)
+def _set_mode(s: Any, w: Any, op: int, mode: int) -> None:
+    """Another mode for an operation that is on no row."""
+    w[w[MODE] + op], w[w[FAMILY] + op] = mode, s[s[MODE_FAMILY] + mode]
+
+
+@kernel("void(int64[::1], int64[::1], int64, int64, int64, int64, int64, int64)")
+def _put_back(s: Any, w: Any, op: int, place: int, mode: int, old_place: int, start: int, end: int) -> None:
+    """Undo a move: all is as it was before the operation, which stands at `place` or NOWHERE, was taken out."""
+    undo(s, w)
+    if place != NOWHERE:
+        out_of_row(s, w, op, place)
+    _set_mode(s, w, op, mode)
+    w[w[START] + op], w[w[END] + op] = start, end
+    if old_place != NOWHERE:
+        into_row(s, w, op, mode, old_place)
+
+
 @kernel("int64(int64[::1], int64[::1], uint64[::1], int64[::1], int64, float64)")
 def anneal(s: Any, w: Any, r: Any, cost: Any, moves: int, temperature: float) -> int:
     """So many moves at this temperature from the settled state; `cost[0]` is kept true; how many were accepted."""
@@ -477,7 +495,7 @@ def anneal(s: Any, w: Any, r: Any, cost: Any, moves: int, temperature: float) ->
             delta = _take_out(s, w, op, old_place)
         ok = delta < DEAREST
         delta += _moved(w, s[OPERATIONS], op, old_start, mode) - _moved(w, s[OPERATIONS], op, old_start, old_mode)
-        w[w[MODE] + op], w[w[FAMILY] + op] = mode, s[s[MODE_FAMILY] + mode]
+        _set_mode(s, w, op, mode)
         if ok and (s[RESOURCES] or not s[s[LINE_UNLIMITED] + line]):
             place = 0 if s[s[LINE_UNLIMITED] + line] else _place(s, w, r, op, line)
             ok = place != NOWHERE and not (line == old_line and place == old_place)
@@ -496,13 +514,7 @@ def anneal(s: Any, w: Any, r: Any, cost: Any, moves: int, temperature: float) ->
                 cost[0] += delta
                 latest = top
                 continue
-        undo(s, w)
-        if place != NOWHERE:
-            out_of_row(s, w, op, place)
-        w[w[MODE] + op], w[w[FAMILY] + op] = old_mode, s[s[MODE_FAMILY] + old_mode]
-        w[w[START] + op], w[w[END] + op] = old_start, old_end
-        if old_place != NOWHERE:
-            into_row(s, w, op, old_mode, old_place)
+        _put_back(s, w, op, place, old_mode, old_place, old_start, old_end)
     return accepted
 
 
@@ -546,12 +558,6 @@ def _chosen_near(s: Any, w: Any, g: Any, r: Any, low: int, high: int) -> int:
     return int(op)
 
 
-@kernel("void(int64[::1], int64[::1], int64, int64)", into_callers=True)
-def _set_mode(s: Any, w: Any, op: int, mode: int) -> None:
-    """Another mode for an operation that is on no row."""
-    w[w[MODE] + op], w[w[FAMILY] + op] = mode, s[s[MODE_FAMILY] + mode]
-
-
 @kernel("int64(int64[::1], int64[::1], int64)", into_callers=True)
 def _row_place(s: Any, w: Any, op: int) -> int:
     """How many are before an operation on its line; -1 on a line without limit."""
@@ -577,13 +583,7 @@ def _relocate(s: Any, w: Any, op: int, mode: int, place: int, old_place: int, li
         delta = _make_room(s, w, op, delta, limit, NEVER)
     if delta <= limit:
         return int(delta)
-    undo(s, w)
-    if linked:
-        out_of_row(s, w, op, place)
-    _set_mode(s, w, op, old_mode)
-    w[w[START] + op], w[w[END] + op] = old_start, old_end
-    if old_place != NOWHERE:
-        into_row(s, w, op, old_mode, old_place)
+    _put_back(s, w, op, place if linked else NOWHERE, old_mode, old_place, old_start, old_end)
     return GIVEN_UP
 
 

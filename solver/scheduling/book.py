@@ -82,7 +82,7 @@ from solver.scheduling.room import (
     take_out,
 )
 from solver.scheduling.schedule import Schedule
-from solver.scheduling.supply import Stock
+from solver.scheduling.stock import Stock
 from solver.scheduling.trail import undo
 
 ANY_TIME = Second(0)
@@ -496,9 +496,10 @@ class Book:
                 if need.material not in self._stocks:
                     raise InvalidProblem(f"{operation.id}: unknown material {need.material}.")
                 taken[need.material] = taken.get(need.material, 0) + need.quantity
-                instant = max(instant, self._stocks[need.material].first(taken[need.material]))
-                if instant >= NEVER:
+                found = self._stocks[need.material].earliest(instant, taken[need.material])
+                if found is None:
                     return {}, NoRoom(order.id, operation.id, Lack.MATERIAL, need.material)
+                instant = found
             earliest[operation.id] = instant
         return earliest, None
 

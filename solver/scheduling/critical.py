@@ -38,6 +38,7 @@ from solver.scheduling.arrays import (
 )
 from solver.scheduling.chance import below
 from solver.scheduling.problem import NEVER
+from solver.scheduling.rows import place_between
 from solver.scheduling.sequences import enqueue, link, ready_at, setup_at, take_next, timed, unlink
 from solver.scheduling.state import AFTER, BEFORE, END, FAMILY, LENGTH, MODE, ROW, START
 from solver.scheduling.timing import after_setup
@@ -143,15 +144,7 @@ def opened(s: Any, w: Any, t: Any, first: int, last: int) -> int:
 @kernel("int64(int64[::1], int64[::1], int64[::1], int64, int64)")
 def place_in(s: Any, w: Any, t: Any, line: int, instant: int) -> int:
     """How many operations of a line's row start before `instant`, if it is one of the places in the window."""
-    row, start = w[ROW] + s[s[LINE_AT] + line], w[START]
-    low, high = t[t[LOW] + line], t[t[HIGH] + line]
-    while low < high:
-        middle = (low + high) >> 1
-        if w[start + w[row + middle]] < instant:
-            low = middle + 1
-        else:
-            high = middle
-    return int(low)
+    return int(place_between(w, w[ROW] + s[s[LINE_AT] + line], t[t[LOW] + line], t[t[HIGH] + line], instant))
 
 
 @kernel("int64(int64[::1], int64[::1], int64[::1])", allocates=True)

@@ -13,7 +13,6 @@ from enum import StrEnum
 from itertools import pairwise
 from time import monotonic
 
-from solver.scheduling.arrays import arrays_of, beyond_kernels
 from solver.scheduling.check import FACTS, merged, violations
 from solver.scheduling.dispatch import Unplaceable
 from solver.scheduling.problem import (
@@ -30,12 +29,10 @@ from solver.scheduling.problem import (
     WorkOrder,
     WorkOrderId,
 )
-from solver.scheduling.repair import repaired
+from solver.scheduling.repair import repaired, resettled
 from solver.scheduling.schedule import Objective, Part, Schedule, evaluate, has_moved
 from solver.scheduling.search import Progress as Searching
 from solver.scheduling.search import search
-from solver.scheduling.sequences import settle, work_of
-from solver.scheduling.state import END, MODE, START
 from solver.scheduling.why import Chain, Link, Reason, chain, deliveries
 
 BREAK = 3600  # closed times up to so long are breaks: people work through one only if there is nothing else
@@ -451,8 +448,8 @@ class _Run:
             {Part.TARDINESS: 100, Part.SETUP: 10, Part.MOVED: 600}, (Part.BROKEN, Part.OVER), reference=present
         )
         try:
-            start = repaired(changed, present, objective)
-            if violations(changed, start):
+            start, wrong = repaired(changed, present, objective)
+            if wrong:
                 return None
             best = self.remedy(action, place, changed, start)
             if best.broken:
@@ -615,16 +612,7 @@ def _pulled(
         for key, place in placed.items()
         if key not in mine and (place.start >= until or (lines is not None and place.line not in lines))
     }
-    narrow = replace(problem, fixed={**stay, **problem.fixed})
-    if beyond_kernels(narrow) is not None:
-        return None
-    arrays = arrays_of(narrow, {key: place.start for key, place in placed.items()})
-    work = work_of(arrays, *arrays.columns(schedule))
-    if not settle(arrays.words, work):
-        return None
-    n = len(arrays.operations)
-    mode, start, end = (work[work[k] : work[k] + n] for k in (MODE, START, END))
-    return arrays.schedule(mode, start, end)
+    return resettled(replace(problem, fixed={**stay, **problem.fixed}), placed, {})
 
 
 def _free(

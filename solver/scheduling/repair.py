@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -19,8 +19,10 @@ ROUNDS = 4  # so often what stands in the way is taken out as well
 Placements = Mapping[OperationId, Placement]
 
 
-def repaired(problem: SchedulingProblem, schedule: Schedule, objective: Objective) -> Schedule:
-    """The schedule itself if it keeps the rules, else the best of its repairs and of a new schedule.
+def repaired(
+    problem: SchedulingProblem, schedule: Schedule, objective: Objective
+) -> tuple[Schedule, tuple[Violation, ...]]:
+    """The schedule itself if it keeps the rules, or the best of its repairs and of a new one; and what is still wrong.
 
     Taking out what is wrong and putting it back moves least; moving everything later works where a supply is late or a
     line was down; a new schedule works always, if there is one. What is fixed where it cannot be stays there, so the
@@ -28,28 +30,32 @@ def repaired(problem: SchedulingProblem, schedule: Schedule, objective: Objectiv
     """
     can = {o.id: {mode.line for mode in o.modes} for order in problem.orders for o in order.operations}
     fixed = {key: placement for key, (_, placement) in problem.fixed.items()}
-    known = {key: p for key, p in schedule.placements.items() if key in can and p.line in can[key]} | fixed
-    if not violations(problem, Schedule(known)):
-        return Schedule(known)
-    found = [Schedule(known), *_put_back(problem, known)]
-    found += [later for start in found if (later := pushed(problem, start.placements)) is not None]
+    placed = {key: p for key, p in schedule.placements.items() if key in can and p.line in can[key]} | fixed
+    present = Schedule(placed)
+    wrong = violations(problem, present)
+    if not wrong:
+        return present, ()
+    found = list(_put_back(problem, placed))
+    found += [later for start in (present, *found) if (later := pushed(problem, start.placements)) is not None]
+    judged = [(present, wrong), *((candidate, violations(problem, candidate)) for candidate in found)]
     try:
-        found.append(dispatch(problem, objective))
+        fresh = dispatch(problem, objective)
+        judged.append((fresh, violations(problem, fresh)))
     except Unplaceable:
-        if all(_avoidable(problem, candidate) for candidate in found):
+        if all(_avoidable(problem, faults) for _, faults in judged):
             raise
 
-    def faults(candidate: Schedule) -> tuple[int, int, tuple[int, ...]]:
+    def rank(one: tuple[Schedule, tuple[Violation, ...]]) -> tuple[int, int, tuple[int, ...]]:
+        candidate, faults = one
         figures = evaluate(problem, candidate, objective.reference)
-        wrong = len(violations(problem, candidate))
-        return len(_avoidable(problem, candidate)), wrong, objective.value(figures)
+        return _avoidable(problem, faults), len(faults), objective.value(figures)
 
-    return min(found, key=faults)
+    return min(judged, key=rank)
 
 
-def _avoidable(problem: SchedulingProblem, schedule: Schedule) -> list[Violation]:
-    """What is wrong with a schedule, but for what is fixed where it cannot be."""
-    return [violation for violation in violations(problem, schedule) if violation.subject not in problem.fixed]
+def _avoidable(problem: SchedulingProblem, faults: Sequence[Violation]) -> int:
+    """How many of them are not about what is fixed where it cannot be."""
+    return sum(fault.subject not in problem.fixed for fault in faults)
 
 
 def _put_back(problem: SchedulingProblem, known: Placements) -> Iterator[Schedule]:

@@ -547,8 +547,8 @@ def _joints(state: State, lifted: Sequence[Placement]) -> list[tuple[LineId, int
 
 def _is_short(state: State, material: MaterialId) -> bool:
     """Whether what is open takes more than there is (a shortage made by facts alone is over and done)."""
-    stock = state.stocks[material]
-    if min(stock.level) >= 0:
+    levels = state.stocks[material].levels()
+    if all(level >= 0 for _, level in levels):
         return False
     first = min(
         (
@@ -561,9 +561,10 @@ def _is_short(state: State, material: MaterialId) -> bool:
         ),
         default=None,
     )
-    return first is not None and any(
-        level < 0 and until > first for level, until in zip(stock.level, [*stock.time[1:], first + 1], strict=True)
-    )
+    if first is None:
+        return False
+    untils = [*(instant for instant, _ in levels[1:]), first + 1]
+    return any(level < 0 and until > first for (_, level), until in zip(levels, untils, strict=True))
 
 
 def _duration(operation: Operation, line: LineId) -> int:

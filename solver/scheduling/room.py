@@ -165,11 +165,9 @@ def latest_leave(s: Any, origin: int, destination: int, limit: int) -> int:
     """The latest instant to be ready in one plant and in another one by `limit`; -1 if there is none."""
     if origin == destination or limit >= NEVER:
         return limit
-    low, high = -1, limit + 1
     if arrival(s, origin, destination, limit) <= limit:
         return limit
-    step = 1
-    low = limit - 1
+    high, low, step = limit, limit - 1, 1
     while low >= 0 and arrival(s, origin, destination, low) > limit:
         high, low, step = low, low - step, 2 * step
     low = max(low, -1)

@@ -58,18 +58,56 @@ NOWHERE = -1  # no place
 # --- lines ---
 
 
-@kernel("int64(int64[::1], int64[::1], int64, int64)")
-def place_of(s: Any, w: Any, line: int, instant: int) -> int:
-    """How many of the line's row start before `instant`."""
-    row, start = w[ROW] + s[s[LINE_AT] + line], w[START]
-    low, high = 0, w[w[LENGTH] + line]
+@kernel("void(int64[::1], int64, int64, int64, int64, int64, int64)", into_callers=True)
+def _insert(w: Any, row: int, length: int, what: int, place: int, before_of: int, after_of: int) -> None:
+    """Put something into a row (`length`: where its length stands), linked by the words from these two on."""
+    i = w[length]
+    while i > place:
+        w[row + i] = w[row + i - 1]
+        i -= 1
+    w[row + place] = what
+    w[length] += 1
+    before = w[row + place - 1] if place else -1
+    after = w[row + place + 1] if place + 1 < w[length] else -1
+    w[before_of + what], w[after_of + what] = before, after
+    if before >= 0:
+        w[after_of + before] = what
+    if after >= 0:
+        w[before_of + after] = what
+
+
+@kernel("void(int64[::1], int64, int64, int64, int64, int64, int64)", into_callers=True)
+def _remove(w: Any, row: int, length: int, what: int, place: int, before_of: int, after_of: int) -> None:
+    """Take something out of a row, as `_insert` put it in."""
+    last = w[length] - 1
+    for i in range(place, last):
+        w[row + i] = w[row + i + 1]
+    w[length] = last
+    before, after = w[before_of + what], w[after_of + what]
+    if before >= 0:
+        w[after_of + before] = after
+    if after >= 0:
+        w[before_of + after] = before
+    w[before_of + what] = w[after_of + what] = -1
+
+
+@kernel("int64(int64[::1], int64, int64, int64, int64)", into_callers=True)
+def place_between(w: Any, row: int, low: int, high: int, instant: int) -> int:
+    """The first of these places of a line's row at which an operation does not start before `instant`."""
+    start = w[START]
     while low < high:
         middle = (low + high) >> 1
         if w[start + w[row + middle]] < instant:
             low = middle + 1
         else:
             high = middle
-    return int(low)
+    return low
+
+
+@kernel("int64(int64[::1], int64[::1], int64, int64)")
+def place_of(s: Any, w: Any, line: int, instant: int) -> int:
+    """How many of the line's row start before `instant`."""
+    return int(place_between(w, w[ROW] + s[s[LINE_AT] + line], 0, w[w[LENGTH] + line], instant))
 
 
 @kernel("int64(int64[::1], int64[::1], int64)")
@@ -148,17 +186,7 @@ def out_of_row(s: Any, w: Any, op: int, place: int) -> None:
     line = s[s[MODE_LINE] + w[w[MODE] + op]]
     if s[BESIDE] and s[s[LINE_UNLIMITED] + line]:
         return
-    row, length = w[ROW] + s[s[LINE_AT] + line], w[LENGTH] + line
-    last = w[length] - 1
-    for i in range(place, last):
-        w[row + i] = w[row + i + 1]
-    w[length] = last
-    before, after = w[w[BEFORE] + op], w[w[AFTER] + op]
-    if before >= 0:
-        w[w[AFTER] + before] = after
-    if after >= 0:
-        w[w[BEFORE] + after] = before
-    w[w[BEFORE] + op] = w[w[AFTER] + op] = -1
+    _remove(w, w[ROW] + s[s[LINE_AT] + line], w[LENGTH] + line, op, place, w[BEFORE], w[AFTER])
 
 
 @kernel("void(int64[::1], int64[::1], int64, int64, int64)")
@@ -171,20 +199,7 @@ def into_row(s: Any, w: Any, op: int, mode: int, place: int) -> None:
     line = s[s[MODE_LINE] + mode]
     if s[BESIDE] and s[s[LINE_UNLIMITED] + line]:
         return
-    row, length = w[ROW] + s[s[LINE_AT] + line], w[LENGTH] + line
-    i = w[length]
-    while i > place:
-        w[row + i] = w[row + i - 1]
-        i -= 1
-    w[row + place] = op
-    w[length] += 1
-    before = w[row + place - 1] if place else -1
-    after = w[row + place + 1] if place + 1 < w[length] else -1
-    w[w[BEFORE] + op], w[w[AFTER] + op] = before, after
-    if before >= 0:
-        w[w[AFTER] + before] = op
-    if after >= 0:
-        w[w[BEFORE] + after] = op
+    _insert(w, w[ROW] + s[s[LINE_AT] + line], w[LENGTH] + line, op, place, w[BEFORE], w[AFTER])
 
 
 @kernel("int64(int64[::1], int64[::1], int64, int64)")
@@ -223,20 +238,8 @@ def _place_of_unit(s: Any, w: Any, unit: int, instant: int) -> int:
 def _into_unit(s: Any, w: Any, slot: int, unit: int, place: int) -> None:
     """Give a unit to a slot, with `place` others before it."""
     row, length = w[UNIT_ROWS] + s[s[UNIT_ROW] + unit], w[UNIT_LENGTH] + unit
-    i = w[length]
-    while i > place:
-        w[row + i] = w[row + i - 1]
-        i -= 1
-    w[row + place] = slot
-    w[length] += 1
-    before = w[row + place - 1] if place else -1
-    after = w[row + place + 1] if place + 1 < w[length] else -1
+    _insert(w, row, length, slot, place, w[UNIT_BEFORE], w[UNIT_AFTER])
     w[w[UNIT] + slot], w[w[UNIT_PLACE] + slot] = unit, place
-    w[w[UNIT_BEFORE] + slot], w[w[UNIT_AFTER] + slot] = before, after
-    if before >= 0:
-        w[w[UNIT_AFTER] + before] = slot
-    if after >= 0:
-        w[w[UNIT_BEFORE] + after] = slot
 
 
 @kernel("void(int64[::1], int64[::1], int64, int64)")
@@ -244,16 +247,8 @@ def _out_of_unit(s: Any, w: Any, slot: int, place: int) -> None:
     """Take the unit of a slot back; `place` others are before it."""
     unit = w[w[UNIT] + slot]
     row, length = w[UNIT_ROWS] + s[s[UNIT_ROW] + unit], w[UNIT_LENGTH] + unit
-    last = w[length] - 1
-    for i in range(place, last):
-        w[row + i] = w[row + i + 1]
-    w[length] = last
-    before, after = w[w[UNIT_BEFORE] + slot], w[w[UNIT_AFTER] + slot]
-    if before >= 0:
-        w[w[UNIT_AFTER] + before] = after
-    if after >= 0:
-        w[w[UNIT_BEFORE] + after] = before
-    w[w[UNIT] + slot] = w[w[UNIT_BEFORE] + slot] = w[w[UNIT_AFTER] + slot] = -1
+    _remove(w, row, length, slot, place, w[UNIT_BEFORE], w[UNIT_AFTER])
+    w[w[UNIT] + slot] = -1
 
 
 @kernel("int64(int64[::1], int64[::1], int64, int64)")

@@ -179,8 +179,12 @@ class _Run:
         self.phase = Phase.FIRST
         self.free = [o.id for order in problem.orders for o in order.operations if o.id not in problem.fixed]
         self.given = schedule is not None
-        self.best = dispatch(problem, objective) if schedule is None else repaired(problem, schedule, objective)
-        self.known = set(violations(problem, self.best))
+        if schedule is None:
+            self.best = dispatch(problem, objective)
+            self.known = frozenset(violations(problem, self.best))
+        else:
+            self.best, wrong = repaired(problem, schedule, objective)
+            self.known = frozenset(wrong)
         self.evaluation = evaluate(problem, self.best, objective.reference)
         self.value = objective.value(self.evaluation)
         self.broken = {key for key, _ in self.evaluation.broken_promises}

@@ -20,6 +20,7 @@ from solver.scheduling.problem import (
     Fixing,
     Line,
     LineId,
+    Operation,
     OperationId,
     Placement,
     SchedulingProblem,
@@ -251,38 +252,37 @@ class _Game:
 
     def _run(self, instant: int) -> None:
         """What starts before an instant becomes a fact, in the order of the starts, with its true end."""
+        clocks = {line.id: Calendar(line) for line in self.problem.lines}
         lines = {line.id: line for line in self.problem.lines}
-        clocks: dict[LineId, Calendar] = {}
-        home = {o.id: (order, o) for order in self.problem.orders for o in order.operations}
-        waiting = [(p.start, p.operation) for p in self.placements.values() if p.operation not in self.fixed]
-        soon = sorted(row for row in waiting if row[0] < instant)
-        dirty = 0  # until then something may stand where it cannot
+        home = {o.id: o for order in self.problem.orders for o in order.operations}
+        soon = self._starting(instant)
+        crowded = 0  # until then something may stand where it cannot
         while soon:
-            start, key = soon.pop(0)
-            if dirty > start:
+            if crowded > soon[-1].start:
                 self._push()
-                dirty = 0
-                waiting = [(p.start, p.operation) for p in self.placements.values() if p.operation not in self.fixed]
-                soon = sorted(row for row in waiting if row[0] < instant)
+                crowded, soon = 0, self._starting(instant)
                 continue
-            order, operation = home[key]
-            placement = self.placements[key]
-            line = lines[placement.line]
-            clock = clocks.setdefault(line.id, Calendar(line))
-            mode = next(mode for mode in operation.modes if mode.line == line.id)
-            end = clock.finish(start, operation.running, self._true(key, mode.duration))
+            placement = soon.pop()
+            key, line, clock = placement.operation, lines[placement.line], clocks[placement.line]
+            operation = home[key]
+            duration = next(mode.duration for mode in operation.modes if mode.line == line.id)
+            end = clock.finish(placement.start, operation.running, self._true(key, duration))
             if end > placement.end:
-                dirty = max(dirty, end)
-            made = Placement(key, line.id, Second(start), Second(min(end, clock.closes[-1])))
-            self.placements[key] = made
-            self.fixed[key] = (Fixing.STARTED, made)
-            self._count(line, order, placement, mode.duration)
-        if dirty:
+                crowded = max(crowded, end)
+            made = replace(placement, end=Second(min(end, clock.closes[-1])))
+            self.placements[key], self.fixed[key] = made, (Fixing.STARTED, made)
+            self._count(line, operation, placement, duration)
+        if crowded:
             self._push()
         for key, (fixing, placement) in self.fixed.items():
             if fixing is Fixing.STARTED and placement.end <= instant:
                 self.fixed[key] = (Fixing.FINISHED, placement)
         self._finish(instant)
+
+    def _starting(self, instant: int) -> list[Placement]:
+        """What is no fact yet and starts before an instant, the first last."""
+        soon = [p for p in self.placements.values() if p.operation not in self.fixed and p.start < instant]
+        return sorted(soon, key=lambda p: (p.start, p.operation), reverse=True)
 
     def _true(self, key: OperationId, duration: int) -> int:
         spread = self.mishaps.spread
@@ -317,7 +317,7 @@ class _Game:
         problem = replace(self.problem, fixed=self.fixed)
         later = pushed(problem, self.placements)
         if later is None:
-            later = repaired(problem, Schedule(self.placements), PROMISES_FIRST)
+            later, _ = repaired(problem, Schedule(self.placements), PROMISES_FIRST)
         self.placements = dict(later.placements)
 
     # --- the books ----------------------------------------------------------------------------------------------------
@@ -333,15 +333,14 @@ class _Game:
             for line in lines if not line.unlimited for window in line.windows
         )  # fmt: skip
 
-    def _count(self, line: Line, order: WorkOrder, placement: Placement, duration: int) -> None:
+    def _count(self, line: Line, operation: Operation, placement: Placement, duration: int) -> None:
         if line.unlimited:
             return
         day = self._day(placement.start)
         self.work[day] += duration
-        family = next(o.family for o in order.operations if o.id == placement.operation)
         if line.setups is not None:
-            self.setup[day] += self.matrix[line.setups].between(self.family[line.id], family)
-        self.family[line.id] = family
+            self.setup[day] += self.matrix[line.setups].between(self.family[line.id], operation.family)
+        self.family[line.id] = operation.family
 
     def _finish(self, instant: int) -> None:
         """Orders that are done are noted."""

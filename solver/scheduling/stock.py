@@ -2,57 +2,58 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from itertools import accumulate
+from collections.abc import Iterable
 
+import numpy as np
+from numpy.typing import NDArray
+
+from solver.scheduling.arrays import Words
 from solver.scheduling.problem import Material
 
 
 class Stock:
-    """`level[i]` is there from `time[i]` on; what is free at an instant is the least level from there on."""
+    """Takes are reserved at an instant and never taken twice; what is free is the least level from an instant on."""
 
-    __slots__ = ("_free", "arrivals", "delta", "level", "time")
+    __slots__ = ("_free", "_quantity", "_time")
 
-    def __init__(self, material: Material) -> None:
-        come: dict[int, int] = {}
-        for instant, quantity in material.arrivals:
-            come[instant] = come.get(instant, 0) + quantity
-        self.arrivals = frozenset(come)
-        self.time: list[int] = [-1, *sorted(come)]
-        self.delta: list[int] = [material.stock, *(come[instant] for instant in sorted(come))]
-        self.level: list[int] = list(accumulate(self.delta))
-        self._free: list[int] | None = None
+    def __init__(self, material: Material, takes: Iterable[tuple[int, int]] = ()) -> None:
+        """The stock after takes (instant, quantity)."""
+        changes = [(-1, material.stock), *material.arrivals, *((instant, -quantity) for instant, quantity in takes)]
+        changes.sort()
+        self._time: Words = np.array([instant for instant, _ in changes], dtype=np.int64)
+        self._quantity: Words = np.array([quantity for _, quantity in changes], dtype=np.int64)
+        self._free: Words | None = None
 
     def copy(self) -> Stock:
-        """An independent copy."""
+        """An independent copy; the arrays are replaced, never changed."""
         other = Stock.__new__(Stock)
-        other.arrivals = self.arrivals
-        other.time, other.delta, other.level = self.time[:], self.delta[:], self.level[:]
-        other._free = self._free  # replaced, never changed
+        other._time, other._quantity, other._free = self._time, self._quantity, self._free
         return other
 
     def take(self, instant: int, quantity: int) -> None:
         """Take (or, below zero, give back) at `instant`, whether it is there or not."""
-        i = bisect_left(self.time, instant)
-        if i == len(self.time) or self.time[i] != instant:
-            self.time.insert(i, instant)
-            self.delta.insert(i, 0)
-            self.level.insert(i, self.level[i - 1])
-        self.delta[i] -= quantity
-        self.level[i:] = [level - quantity for level in self.level[i:]]
-        if not self.delta[i] and i and instant not in self.arrivals:
-            del self.time[i], self.delta[i], self.level[i]
+        i = int(np.searchsorted(self._time, instant, side="right"))
+        self._time = np.insert(self._time, i, instant)
+        self._quantity = np.insert(self._quantity, i, -quantity)
         self._free = None
 
+    def levels(self) -> list[tuple[int, int]]:
+        """Instants, and how much is there from each of them on."""
+        last = self._last()
+        return list(zip(self._time[last].tolist(), np.cumsum(self._quantity)[last].tolist(), strict=True))
+
+    def _last(self) -> NDArray[np.bool_]:
+        """Whether a change is the last one at its instant: what comes and goes at one instant counts together."""
+        return np.append(self._time[1:] != self._time[:-1], True)
+
     def earliest(self, instant: int, quantity: int) -> int | None:
-        """The first instant from `instant` on at which `quantity` can be taken without starving a later take."""
+        """The first instant from `instant` (>= -1) on at which so much can be taken without starving a later take."""
         free = self._free
         if free is None:
-            free = list(accumulate(reversed(self.level), min))
-            free.reverse()
-            self._free = free
-        i = bisect_right(self.time, instant) - 1
+            level = np.where(self._last(), np.cumsum(self._quantity), np.iinfo(np.int64).max)
+            self._free = free = np.minimum.accumulate(level[::-1])[::-1]
+        i = int(np.searchsorted(self._time, instant, side="right")) - 1
         if free[i] >= quantity:
             return instant
-        i = bisect_left(free, quantity, lo=i + 1)
-        return self.time[i] if i < len(free) else None
+        i = int(np.searchsorted(free, quantity))
+        return int(self._time[i]) if i < len(free) else None
