@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from catalog.offer import Offer
 from catalog.products import GroupContent, NeedContent, ParameterContent
-from configurator.i18n import day, money
+from configurator.i18n import day, money, number
 from configurator.sales.choices import readable_choices
 from configurator.sales.configurations import query_of
 from configurator.storefront.address import Address
@@ -69,7 +69,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class NeedView:
-    """A question of need as a field: options to pick from, or a number with its limits."""
+    """A question of need as a field: options to pick from, or a number with its limits and what is wrong with it."""
 
     id: str
     name: str
@@ -80,6 +80,7 @@ class NeedView:
     minimum: int | None
     maximum: int | None
     step: int
+    error: str = ""
 
 
 def table_of(
@@ -152,11 +153,37 @@ def _need(offer: Offer, need: NeedContent, query: dict[str, str], lang: str) -> 
         words = getattr(asked.help, lang) if asked.help else ""
         return NeedView(need.id, getattr(asked.name, lang), words, options, query.get(need.id, ""), "", None, None, 1)
     parameter = product.parameter(need.id)
-    words = getattr(parameter.help, lang) if parameter.help else ""
+    words, typed = getattr(parameter.help, lang) if parameter.help else "", query.get(need.id, "")
     return NeedView(
-        need.id, getattr(parameter.name, lang), words, (), query.get(need.id, ""), unit_in(parameter.unit, lang),
-        parameter.minimum, parameter.maximum, parameter.step_size,
+        need.id, getattr(parameter.name, lang), words, (), typed, unit_in(parameter.unit, lang),
+        parameter.minimum, parameter.maximum, parameter.step_size, _number_fault(parameter, typed),
     )
+
+
+def _number_fault(parameter: ParameterContent, typed: str) -> str:
+    """What is wrong with what was typed for a number; nothing if it can be entered, or was left out."""
+    low, high, step = parameter.minimum, parameter.maximum, parameter.step_size
+    try:
+        if not typed.strip() or int(typed) in range(low, high + 1, step):
+            return ""
+    except ValueError:
+        pass
+    if step == 1:
+        return _("A whole number from %(low)s to %(high)s, please.", low=number(low), high=number(high))
+    return _(
+        "A number from %(low)s to %(high)s in steps of %(step)s, please.",
+        low=number(low), high=number(high), step=number(step),
+    )
+
+
+def faults_of(query: dict[str, str], budget: int | None, by: date | None) -> dict[str, str]:
+    """By field, what is wrong with the budget and the day that were typed."""
+    found = {}
+    if query.get("budget-most", "").strip() and budget is None:
+        found["budget-most"] = _("An amount, please, such as 4500 or 4,500.50; leave it empty for any.")
+    if query.get("arrives-by", "").strip() and by is None:
+        found["arrives-by"] = _("A day, please, such as %(day)s; leave it empty for any.", day="2027-03-31")
+    return found
 
 
 def budget_of(text: str, exponent: int) -> int | None:

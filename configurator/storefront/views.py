@@ -22,7 +22,7 @@ from configurator.sales.orders import earlier_order, order_by_token, place_order
 from configurator.sales.quotes import quote_by_token
 from configurator.storefront import service
 from configurator.storefront.address import SHIP_TO, Reading, from_compact, read_address
-from configurator.storefront.columns import budget_of, currency_symbol, day_of, needs_of, table_of
+from configurator.storefront.columns import budget_of, currency_symbol, day_of, faults_of, needs_of, table_of
 from configurator.storefront.drawings import draw
 from configurator.storefront.forms import CheckoutForm
 from configurator.storefront.present import country_name, dates_of, joined, page_of, said
@@ -81,23 +81,26 @@ def start(product: str) -> ResponseReturnValue:
     """Complete configurations by need, budget and date, side by side."""
     offer, reading = _read(product)
     query = request.args.to_dict()
-    wanted = Wanted(
-        reading.decisions,
-        {name.removeprefix("need-"): value for name, value in query.items() if name.startswith("need-")},
-        budget_of(query.get("budget-most", ""), offer.prices.exponent), day_of(query.get("arrives-by", "")),
-    )
-    suggested = suggest(offer, wanted, reading.address.country) if "find-start" in query else None
     path, lang = url_for(".configure", product=product), language()
+    needs = {name.removeprefix("need-"): value for name, value in query.items() if name.startswith("need-")}
+    budget = budget_of(query.get("budget-most", ""), offer.prices.exponent)
+    by = day_of(query.get("arrives-by", ""))
+    wanted, asked, faults = Wanted(reading.decisions, needs, budget, by), needs_of(offer, query, lang), {}
+    suggested = None
+    if "find-start" in query:
+        faults = faults_of(query, budget, by)
+        if not faults and not any(need.error for need in asked):
+            suggested = suggest(offer, wanted, reading.address.country)
     table = None
     if suggested is not None and (columns := suggested.columns or suggested.beside):
         empty = replace(reading.address, choices={}, before=())
         table = table_of(offer, columns, empty, path, lang, wanted)
-    asked = needs_of(offer, query, lang)
     kept = {name: value for name, value in reading.address.choices.items() if name not in {need.id for need in asked}}
     words = [said(offer, d, lang) for d in selection_from_query(offer, kept, {})[0].decisions]
     return render_template(
         "storefront/start.html", offer=offer, table=table, suggested=suggested, path=path, query=query,
-        needs=asked, kept=kept.items(), words=joined((f"{name}: {answer}" for name, answer in words), lang),
+        needs=asked, faults=faults, kept=kept.items(),
+        words=joined((f"{name}: {answer}" for name, answer in words), lang),
         country=reading.address.country, currency=currency_symbol(offer.prices.currency),
         countries=[(code, country_name(code)) for code in service.countries(offer)],
     )

@@ -164,6 +164,31 @@ def test_any_query_has_an_answer(client: FlaskClient, bicycle: Offer, query: str
     assert client.get(f"/products/bicycle/compare?{query}").status_code == 200
 
 
+@pytest.mark.parametrize(("query", "field", "said"), [
+    ("budget-most=cheap", "budget", "An amount, please, such as 4500"),
+    ("arrives-by=yesterday", "by", "A day, please, such as 2027-03-31"),
+])
+def test_wrong_input_is_told_at_its_field_and_stays(
+    client: FlaskClient, bicycle: Offer, query: str, field: str, said: str
+) -> None:
+    page = client.get(f"/products/bicycle/start?find-start=1&need-purpose=child&{query}&lang=en").text
+    assert re.search(rf'id="{field}-error">.*?<span>{said}', page)
+    assert f'aria-describedby="{field}-error" aria-invalid="true"' in page
+    assert f'value="{query.partition("=")[2]}"' in page
+    assert '<option value="child" selected>' in page
+    assert "Go on with this" not in page  # nothing is suggested for what was not understood
+
+
+@pytest.mark.parametrize(("typed", "wrong"), [("99999", True), ("wide", True), ("2400", False), ("", False)])
+def test_a_measure_that_cannot_be_is_told_with_its_limits(
+    client: FlaskClient, wardrobe: Offer, typed: str, wrong: bool
+) -> None:
+    page = client.get(f"/products/wardrobe/start?find-start=1&niche_width={typed}&lang=en").text
+    assert ("A whole number from 800 to 3,600, please." in page) is wrong
+    assert ("Go on with this" in page) is not wrong
+    assert "do not go together" not in page
+
+
 def test_what_is_kept_is_compared_differences_first(client: FlaskClient, bicycle: Offer) -> None:
     def link(text: str, place: str) -> str:
         found = re.search(rf'id="{place}"[^>]* href="([^"]+)"', text)
