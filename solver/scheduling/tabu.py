@@ -166,6 +166,8 @@ def elsewhere(s: Any, w: Any, t: Any, r: Any, op: int, mode: int, least: int) ->
     """Offer the places of a mode on whose line an operation is not now; no path becomes shorter than `least`.
 
     Where it waits neither for the one before it nor the one after it for it, no place further on has a shorter path.
+    What it may stand behind without a cycle is also whatever has a longer way to the end than its own successors, and
+    ahead of what ends after it is ready.
     """
     line = s[s[MODE_LINE] + mode]
     plant, family, duration = s[s[LINE_PLANT] + line], s[s[MODE_FAMILY] + mode], s[s[MODE_TIME] + mode]
@@ -176,7 +178,12 @@ def elsewhere(s: Any, w: Any, t: Any, r: Any, op: int, mode: int, least: int) ->
     row, length = w[ROW] + s[s[LINE_AT] + line], w[w[LENGTH] + line]
     floor, roof = _between(s, w, t, op, line)
     high = place_in(s, w, t, line, roof)
-    place = max(place_in(s, w, t, line, floor), place_in(s, w, t, line, ready) - 2, t[t[LOW] + line])
+    place = place_in(s, w, t, line, floor)
+    if place > t[t[LOW] + line] and w[w[END] + w[row + place - 1]] > ready:
+        place -= 1
+    place = max(place, place_in(s, w, t, line, ready) - 2, t[t[LOW] + line])
+    while high < t[t[HIGH] + line] and _way(s, w, t, w[row + high]) > tail:
+        high += 1
     while place <= high:
         rest = tail
         before, known = -1, s[s[LINE_FAMILY] + line]

@@ -164,10 +164,10 @@ BOMBS = {
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_refused_at_once(name: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(FeatureIdeSyntaxError) as refused:
         read_featureide(BOMBS[name].encode())
-    assert time.monotonic() - began < 2.0
+    assert time.process_time() - began < 2.0
     assert 0 < len(str(refused.value)) < 20_000
 
 

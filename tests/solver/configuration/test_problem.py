@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -145,15 +145,15 @@ def test_what_divides_by_a_varying_number_is_bounded_by_the_nearest_that_is_not_
 
 
 def test_the_largest_groups_and_deepest_quantities_are_built_within_a_second() -> None:
-    begin = perf_counter()
+    begin = process_time()
     options = tuple(OptionId(f"o{k}") for k in range(10_000))
     large = OptionGroup(GroupId("g"), options, numbers={"n": dict.fromkeys(options, 1)}, when=parse("x > 3"))
     build(rule("g.n <= x"), groups=(large,))
-    assert perf_counter() - begin < 1
+    assert process_time() - begin < 1
 
 
 def test_quantities_that_would_unfold_without_end_are_refused_within_a_second() -> None:
-    begin = perf_counter()
+    begin = process_time()
     doubled = {"q0": "0 * x"} | {f"q{k}": f"q{k - 1} + q{k - 1}" for k in range(1, 70)}
     with pytest.raises(InvalidProblem, match=r"q1\d: has more than 300,000 parts with the quantities that it names"):
         build(derived=doubled)
@@ -163,26 +163,26 @@ def test_quantities_that_would_unfold_without_end_are_refused_within_a_second() 
     circle = {f"q{k}": f"q{(k + 1) % 5_000}" for k in range(5_000)}
     with pytest.raises(InvalidProblem, match="q0: is derived from itself"):
         build(derived=circle)
-    assert perf_counter() - begin < 3  # all three
+    assert process_time() - begin < 3  # all three
 
 
 def test_a_table_of_many_rows_over_questions_that_are_not_always_asked_stays_as_large_as_it_is() -> None:
-    begin = perf_counter()
+    begin = process_time()
     options = tuple(OptionId(f"o{k}") for k in range(1_000))
     groups = (OptionGroup(GroupId("g"), options, when=parse("x > 3")), group("a"))
     rows = tuple((option, OptionId(f"a{k % 3 + 1}")) for k, option in enumerate(options * 3))
     found = build(TableRule(RuleId("t"), (GroupId("g"), GroupId("a")), rows), groups=groups)
     stated = found.constraints[0]
     assert isinstance(stated, ExpressionRule) and sum(1 for _ in walk(stated.expression)) < 6 * len(rows)
-    assert perf_counter() - begin < 1
+    assert process_time() - begin < 1
 
 
 def test_many_rules_over_one_large_quantity_are_refused_in_time() -> None:
-    begin = perf_counter()
+    begin = process_time()
     large = {"q": " + ".join(["x"] * 2_000)}
     with pytest.raises(InvalidProblem, match=r"r\d+: with the quantities that they name all rules have more than"):
         build(*(rule("q > 0", f"r{k}") for k in range(2_000)), derived=large)
-    assert perf_counter() - begin < 1
+    assert process_time() - begin < 1
 
 
 def test_derived_quantities_come_in_any_order_and_are_kept_in_theirs() -> None:

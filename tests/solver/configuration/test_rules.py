@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import example, given, settings
@@ -170,17 +170,17 @@ def test_what_cannot_be_read_is_refused_at_its_column(text: str, column: int, fo
     ids=lambda text: text[:12],
 )
 def test_bombs_are_refused_within_a_second(text: str) -> None:
-    begin = perf_counter()
+    begin = process_time()
     with pytest.raises(RuleSyntaxError):
         parse(text)
-    assert perf_counter() - begin < 1
+    assert process_time() - begin < 1
 
 
 def test_the_longest_expression_of_large_numbers_is_worth_something_within_a_second() -> None:
     text = "*".join(["999999999999999999.999999999999999999"] * 260)
-    begin = perf_counter()
+    begin = process_time()
     assert value(parse(text), Bicycle()) > 10**4_000
-    assert perf_counter() - begin < 1
+    assert process_time() - begin < 1
 
 
 def test_names_are_members_parameters_and_texts() -> None:
@@ -416,10 +416,10 @@ def test_components_inside_components_are_renamed_on_the_way_down() -> None:
 
 def test_instances_of_instances_are_no_bomb() -> None:
     text = "sum(a, " * 20 + "1" + ")" * 20
-    begin = perf_counter()
+    begin = process_time()
     with pytest.raises(ValueError, match="at most 100,000 parts"):
         expand(parse(text), lambda _: [Instance({})] * 50)
-    assert perf_counter() - begin < 1
+    assert process_time() - begin < 1
 
 
 def test_what_was_not_expanded_has_no_value() -> None:

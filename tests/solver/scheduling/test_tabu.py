@@ -7,7 +7,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from solver.cp import Limits, Status
@@ -232,6 +232,7 @@ def test_the_estimate_of_a_lifted_operation_is_exact(seed: int, size: int, setup
 
 
 @given(st.integers(0, 10_000), st.integers(2, 6))
+@example(1907, 5)  # best behind what starts when its own successor is over, but does not wait for it
 @settings(max_examples=60, deadline=None)
 def test_no_other_place_for_a_lifted_operation_is_better(seed: int, size: int) -> None:
     """Without setups: every place on every line was tried, and those that make no cycle timed from scratch."""
