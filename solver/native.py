@@ -42,6 +42,8 @@ KERNELS = (
     "solver.scheduling.room",
     "solver.scheduling.queues",
     "solver.scheduling.guide",
+    "solver.scheduling.moves",
+    "solver.scheduling.lifting",
     "solver.scheduling.dispatch",
     "solver.scheduling.critical",
     "solver.scheduling.anneal",

@@ -122,7 +122,11 @@ def improve(
     measure = _Local(index, objective, encoding, near)
     before = measure.value(hint)
     known = {part: before[i] for i, part in enumerate(objective.lexicographic)}
+    began = monotonic()
     status, values, bound = _stages(encoding, objective, limits, known=known, stop=stop, settings=QUICK, report=None)
+    if values is None and status is Status.INFEASIBLE:  # rarely the presolve in a hurry says so of what has a schedule
+        left = replace(limits, seconds=max(0.1, limits.seconds - (monotonic() - began)))
+        status, values, bound = _stages(encoding, objective, left, known=known, stop=stop, settings=None, report=None)
     if values is None:
         if status is Status.INFEASIBLE:
             raise UnsoundModel("The window has no schedule, but there is one.")

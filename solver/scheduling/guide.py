@@ -14,6 +14,7 @@ from typing import Any
 
 from solver.native import kernel
 from solver.scheduling.arrays import (
+    BESIDE,
     LINE_AT,
     LINE_FAMILY,
     LINE_PLANT,
@@ -33,6 +34,9 @@ from solver.scheduling.arrays import (
     PRED_AT,
     PRED_OP,
     PRED_WAIT,
+    RESOURCES,
+    SLOT_AT,
+    SLOT_OP,
     SUCC_AT,
     SUCC_OP,
     TRANSPORT,
@@ -45,10 +49,13 @@ from solver.scheduling.state import (
     DONE,
     END,
     FAMILY,
+    HEAD,
     LENGTH,
     MODE,
     ROW,
     START,
+    UNIT_AFTER,
+    UNIT_BEFORE,
     WEIGHTS,
 )
 from solver.scheduling.timing import after_setup, fit, setup_of
@@ -112,6 +119,17 @@ def _of_order(s: Any, w: Any, op: int) -> tuple[int, int]:
     return int(limit), int(slope)
 
 
+@kernel("int64(int64[::1], int64[::1], int64, int64)")
+def last_before(s: Any, w: Any, op: int, before: int) -> int:
+    """Which of those before an operation on its line (`before`) and on its units ends last."""
+    for slot in range(s[s[SLOT_AT] + op], s[s[SLOT_AT] + op + 1]):
+        if w[w[UNIT_BEFORE] + slot] >= 0:
+            other = s[s[SLOT_OP] + w[w[UNIT_BEFORE] + slot]]
+            if before < 0 or w[w[END] + other] > w[w[END] + before]:
+                before = other
+    return before
+
+
 @kernel("UniTuple(int64, 2)(int64[::1], int64[::1], int64[::1], int64, int64)")
 def _limit(s: Any, w: Any, g: Any, op: int, plant: int) -> tuple[int, int]:
     """The latest end of an operation from which nothing that follows becomes dearer, and what a second more costs."""
@@ -122,6 +140,8 @@ def _limit(s: Any, w: Any, g: Any, op: int, plant: int) -> tuple[int, int]:
         limit, slope = _of_order(s, w, op)
     for i in range(first, last):
         after = s[s[SUCC_OP] + i]
+        if w[w[MODE] + after] < 0:
+            continue
         wait = 0
         for k in range(s[s[PRED_AT] + after], s[s[PRED_AT] + after + 1]):
             if s[s[PRED_OP] + k] == op:
@@ -130,11 +150,16 @@ def _limit(s: Any, w: Any, g: Any, op: int, plant: int) -> tuple[int, int]:
         end = g[LATEST * n + after] - wait - s[s[TRANSPORT] + plant * s[PLANTS] + there]
         if end < limit:
             limit, slope = end, g[SLOPE * n + after]
-    after = w[w[AFTER] + op]
+    after = w[w[AFTER] + (w[w[HEAD] + op] if s[BESIDE] else op)]
     if after >= 0:
         end = g[LATEST * n + after] - setup_at(s, w, after)
         if end < limit:
             limit, slope = end, g[SLOPE * n + after]
+    for slot in range(s[s[SLOT_AT] + op], s[s[SLOT_AT] + op + 1]):
+        if w[w[UNIT_AFTER] + slot] >= 0:
+            after = s[s[SLOT_OP] + w[w[UNIT_AFTER] + slot]]
+            if g[LATEST * n + after] < limit:
+                limit, slope = g[LATEST * n + after], g[SLOPE * n + after]
     return int(limit), int(slope)
 
 
@@ -147,6 +172,9 @@ def look(s: Any, w: Any, g: Any, low: int, high: int) -> None:
         g[GAIN * n + g[BY_START * n + i]] = 0
     for i in range(high - 1, low - 1, -1):
         op = g[BY_START * n + i]
+        if w[w[MODE] + op] < 0:
+            g[LATEST * n + op], g[SLOPE * n + op], g[CAUSE * n + op] = NEVER, 0, -1
+            continue
         plant = s[s[LINE_PLANT] + s[s[MODE_LINE] + w[w[MODE] + op]]]
         start, end = w[w[START] + op], w[w[END] + op]
         if s[s[OP_FIXED] + op]:
@@ -158,9 +186,11 @@ def look(s: Any, w: Any, g: Any, low: int, high: int) -> None:
         if s[s[SUCC_AT] + op] == s[s[SUCC_AT] + op + 1] and end == w[w[DONE] + order] > s[s[ORDER_DUE] + order]:
             g[GAIN * n + op] += slope
         ready, cause = ready_at(s, w, op, plant)
-        before = w[w[BEFORE] + op]
+        before = w[w[BEFORE] + (w[w[HEAD] + op] if s[BESIDE] else op)]
         if before >= 0 and w[w[END] + before] + setup_at(s, w, op) > ready:
             cause = before
+        if s[RESOURCES] and start > ready:
+            cause = last_before(s, w, op, before)
         g[CAUSE * n + op] = cause
         if cause >= 0:
             g[GAIN * n + cause] += g[GAIN * n + op]

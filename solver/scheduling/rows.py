@@ -221,7 +221,7 @@ def fits_into(s: Any, w: Any, op: int, head: int) -> int:
 
 
 @kernel("int64(int64[::1], int64[::1], int64, int64)")
-def _place_of_unit(s: Any, w: Any, unit: int, instant: int) -> int:
+def place_of_unit(s: Any, w: Any, unit: int, instant: int) -> int:
     """How many in a unit's row start before `instant`."""
     row, start = w[UNIT_ROWS] + s[s[UNIT_ROW] + unit], w[START]
     low, high = 0, w[w[UNIT_LENGTH] + unit]
@@ -272,7 +272,7 @@ def exchange(s: Any, w: Any, slot: int, unit: int, place: int) -> None:
     w[TRAIL_SIZE] += 1
     w[at], w[at + 1], w[at + 2] = -1 - s[ORDERS] - slot, w[w[UNIT] + slot], 0
     if w[w[UNIT] + slot] >= 0:
-        near = _place_of_unit(s, w, w[w[UNIT] + slot], w[w[START] + s[s[SLOT_OP] + slot]])
+        near = place_of_unit(s, w, w[w[UNIT] + slot], w[w[START] + s[s[SLOT_OP] + slot]])
         w[at + 2] = _place_in_unit(s, w, slot, near)
         _out_of_unit(s, w, slot, w[at + 2])
     if unit >= 0:
@@ -316,7 +316,7 @@ def find_gap(s: Any, w: Any, slot: int, start: int, end: int) -> int:
         resource += 1
     chosen, chosen_place, most, head = -1, 0, -1, w[w[HEAD] + op]
     for unit in range(s[s[UNIT_AT] + resource], s[s[UNIT_AT] + resource + 1]):
-        place, row = _place_of_unit(s, w, unit, end), w[UNIT_ROWS] + s[s[UNIT_ROW] + unit]
+        place, row = place_of_unit(s, w, unit, end), w[UNIT_ROWS] + s[s[UNIT_ROW] + unit]
         spare = start
         if place:
             before = s[s[SLOT_OP] + w[row + place - 1]]
@@ -363,7 +363,7 @@ def take_units(s: Any, w: Any, op: int, cut: int, start: int, end: int) -> int:
         for unit in range(s[s[UNIT_AT] + resource], s[s[UNIT_AT] + resource + 1]):
             if _has_unit(s, w, op, unit):
                 continue
-            place, row = _place_of_unit(s, w, unit, cut), w[UNIT_ROWS] + s[s[UNIT_ROW] + unit]
+            place, row = place_of_unit(s, w, unit, cut), w[UNIT_ROWS] + s[s[UNIT_ROW] + unit]
             free, wanted = 0, NEVER
             while place:
                 before = s[s[SLOT_OP] + w[row + place - 1]]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from random import Random
+from typing import Any
 
 import pytest
 
+from solver import cp
 from solver.cp import Limits, Status, Stop
+from solver.scheduling import exact
 from solver.scheduling.check import violations
 from solver.scheduling.dispatch import dispatch
 from solver.scheduling.encode import Index
-from solver.scheduling.exact import improve, solve
+from solver.scheduling.exact import UnsoundModel, improve, solve
 from solver.scheduling.problem import (
     NEVER,
     FamilyId,
@@ -223,6 +227,30 @@ def test_a_window_of_a_dispatched_plant_gets_better_and_the_rest_stays() -> None
     assert not violations(problem, found.schedule)
     assert objective.value(evaluate(problem, found.schedule)) < objective.value(evaluate(problem, before))
     assert all(p == found.schedule.placements[key] for key, p in before.placements.items() if key not in free)
+
+
+@pytest.mark.parametrize("wrong", [1, 2])
+def test_a_window_that_is_called_impossible_is_solved_again(monkeypatch: pytest.MonkeyPatch, wrong: int) -> None:
+    """What stands is a schedule of the window: whoever says that there is none is asked again, with more care."""
+    problem = bicycle_problem(20)
+    before = dispatch(problem)
+    asked: list[Any] = []
+
+    def hasty(*arguments: Any, **named: Any) -> Any:
+        asked.append(named["settings"])
+        answer = cp.solve(*arguments, **named)
+        return replace(answer, status=Status.INFEASIBLE) if len(asked) <= wrong else answer
+
+    monkeypatch.setattr(exact, "run", hasty)
+    free = {p.operation for p in sorted(before.placements.values(), key=lambda p: p.start)[40:60]}
+    objective = Objective({Part.TARDINESS: 1})
+    if wrong > 1:
+        with pytest.raises(UnsoundModel):
+            improve(problem, objective, before, free, Limits(seconds=20, effort=1.0))
+        return
+    found = improve(problem, objective, before, free, Limits(seconds=20, effort=1.0))
+    assert found.schedule is not None and not violations(problem, found.schedule)
+    assert asked[0] and asked[1] is None
 
 
 def test_what_moves_least_stays_where_it_was_as_far_as_the_promises_allow() -> None:

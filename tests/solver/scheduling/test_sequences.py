@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from solver.cp import Limits
-from solver.scheduling.anneal import Untimed, anneal, state_of, total_cost, weights_of
+from solver.scheduling.anneal import Untimed, anneal, anneal_guided, state_of, total_cost, weights_of
 from solver.scheduling.arrays import (
     LINE_AT,
     LINES,
@@ -25,6 +27,7 @@ from solver.scheduling.arrays import (
 from solver.scheduling.check import violations
 from solver.scheduling.dispatch import Unplaceable, dispatch
 from solver.scheduling.exact import solve
+from solver.scheduling.guide import BY_START, SECTIONS
 from solver.scheduling.problem import (
     FamilyId,
     Line,
@@ -99,6 +102,16 @@ def state(problem: SchedulingProblem, seed: int) -> tuple[Arrays, Words]:
         raise
 
 
+def moved(arrays: Arrays, w: Words, seed: int, cost: Words, moves: int, hot: float, guided: bool) -> Callable[[], int]:
+    """So many moves by the one search or the other, each time it is called; how many were accepted."""
+    n, random = len(arrays.operations), np.array([seed + 1], dtype=np.uint64)
+    if not guided:
+        return lambda: anneal(arrays.words, w, random, cost, moves, hot)
+    g = np.zeros(SECTIONS * n, dtype=np.int64)
+    g[BY_START * n :] = np.argsort(w[w[START] : w[START] + n], kind="stable")
+    return lambda: anneal_guided(arrays.words, w, g, random, cost, moves, hot)
+
+
 def columns(arrays: Arrays, w: Words) -> tuple[Words, ...]:
     n = len(arrays.operations)
     return tuple(w[w[k] : w[k] + n].copy() for k in (MODE, START, END))
@@ -122,32 +135,33 @@ def lasting(arrays: Arrays, w: Words) -> list[list[int]]:
 
 
 @pytest.mark.parametrize("features", FEATURES)
-@given(seed=st.integers(0, 10_000), size=st.integers(2, 9), hot=st.sampled_from((1.0, 100.0, 10_000.0)))
-@settings(max_examples=60, deadline=None)
-def test_moves_keep_the_rules(
-    features: dict[str, bool], seed: int, size: int, hot: float
-) -> None:
+@given(
+    seed=st.integers(0, 10_000), size=st.integers(2, 9), hot=st.sampled_from((1.0, 100.0, 10_000.0)),
+    guided=st.booleans(),
+)  # fmt: skip
+@settings(max_examples=120, deadline=None)
+def test_moves_keep_the_rules(features: dict[str, bool], seed: int, size: int, hot: float, guided: bool) -> None:
     problem = shop(seed, size, features)
     arrays, w = state(problem, seed)
     cost = np.array([total_cost(arrays.words, w)], dtype=np.int64)
-    anneal(arrays.words, w, np.array([seed + 1], dtype=np.uint64), cost, 400, hot)
+    moved(arrays, w, seed, cost, 400, hot, guided)()
     schedule = arrays.schedule(*columns(arrays, w))
     assert violations(problem, schedule) == ()
     assert cost[0] == total_cost(arrays.words, w) == evaluate(problem, schedule).tardiness
 
 
 @pytest.mark.parametrize("features", FEATURES)
-@given(seed=st.integers(0, 10_000), size=st.integers(3, 9))
-@settings(max_examples=60, deadline=None)
-def test_what_is_refused_leaves_no_trace(features: dict[str, bool], seed: int, size: int) -> None:
+@given(seed=st.integers(0, 10_000), size=st.integers(3, 9), guided=st.booleans())
+@settings(max_examples=120, deadline=None)
+def test_what_is_refused_leaves_no_trace(features: dict[str, bool], seed: int, size: int, guided: bool) -> None:
     problem = shop(seed, size, features)
     arrays, w = state(problem, seed)
     s = arrays.words
     cost = np.array([total_cost(s, w)], dtype=np.int64)
-    random = np.array([seed + 1], dtype=np.uint64)
+    move = moved(arrays, w, seed, cost, 1, 0.001, guided)
     for _ in range(150):  # one move at a time, so that those refused are seen
         before = lasting(arrays, w)
-        if not anneal(s, w, random, cost, 1, 0.001):
+        if not move():
             assert lasting(arrays, w) == before
 
 

@@ -1,0 +1,298 @@
+"""Compiled: the operations of an order taken out together and put back one after another, each where it costs least.
+
+So what follows an earlier start is drawn earlier, too. While they are placed only what is near is timed anew: what is
+farther away waits until all of them stand. Source: Schrimpf et al., Record breaking optimization results using the ruin
+and recreate principle (2000).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from solver.native import kernel
+from solver.scheduling.arrays import (
+    BESIDE,
+    LINE_AT,
+    LINE_BATCH,
+    LINE_PLANT,
+    LINE_UNLIMITED,
+    MODE_AT,
+    MODE_FAMILY,
+    MODE_LINE,
+    MODE_TIME,
+    NEED_AT,
+    NEED_RESOURCE,
+    OP_FIXED,
+    OP_ORDER,
+    OP_RUNNING,
+    OPERATIONS,
+    ORDER_AT,
+    PRED_AT,
+    PRED_OP,
+    RESOURCES,
+    SLOT_OP,
+    SUCC_AT,
+    SUCC_OP,
+    UNIT_AT,
+    UNIT_ROW,
+)
+from solver.scheduling.chance import below
+from solver.scheduling.guide import FAR, GAIN, LATEST, SLOPE, W_SETUP, left_by, order_cost
+from solver.scheduling.moves import (
+    DEAREST,
+    GIVEN_UP,
+    may_join,
+    may_move,
+    moved_cost,
+    place_now,
+    propagate,
+    propagate_some,
+    put_in,
+    retime,
+    retime_beside,
+    set_mode,
+)
+from solver.scheduling.problem import NEVER
+from solver.scheduling.rows import NOWHERE, into_row, out_of_row, place_of, place_of_unit
+from solver.scheduling.sequences import enqueue, ready_at, setup_at, timed, timed_beside, undo, unlink
+from solver.scheduling.state import (
+    AFTER,
+    DONE,
+    END,
+    FAMILY,
+    HEAD,
+    LENGTH,
+    MODE,
+    RING,
+    ROW,
+    START,
+    UNIT_ROWS,
+)
+from solver.scheduling.timing import after_setup, fit, setup_of
+
+MOST = 8  # operations of one order that are taken out together
+LIFTED = 4  # words for each of them: operation, mode and place before, place now
+SETUPS = LIFTED * MOST  # behind them: the change of setup seconds
+SIZE = SETUPS + 1
+NEAR = 24  # so much is timed anew before the next one is placed
+PLACES = 12  # so many places from where it is ready are tried on each line
+
+
+@kernel("int64(int64[::1], int64[::1], int64, int64)")
+def _units_ready(s: Any, w: Any, mode: int, start: int) -> int:
+    """About when the units that a mode needs are free, from `start` on."""
+    for need in range(s[s[NEED_AT] + mode], s[s[NEED_AT] + mode + 1]):
+        resource, soonest = s[s[NEED_RESOURCE] + need], NEVER
+        for unit in range(s[s[UNIT_AT] + resource], s[s[UNIT_AT] + resource + 1]):
+            place, free = place_of_unit(s, w, unit, start), 0
+            if place:
+                free = w[w[END] + s[s[SLOT_OP] + w[w[UNIT_ROWS] + s[s[UNIT_ROW] + unit] + place - 1]]]
+            soonest = min(soonest, free)
+        start = max(start, soonest)
+    return int(start)
+
+
+@kernel("int64(int64[::1], int64[::1], int64[::1], int64, int64)", into_callers=True)
+def _delayed(s: Any, w: Any, g: Any, op: int, start: int) -> int:
+    """About what it costs that an operation cannot start before then."""
+    n = s[OPERATIONS]
+    late = min(FAR, start - g[LATEST * n + op])
+    return int(max(g[SLOPE * n + op], g[GAIN * n + op]) * late) if late > 0 else 0
+
+
+@kernel("int64(int64[::1], int64[::1], int64[::1], int64, int64, int64, int64, int64)")
+def _joined(s: Any, w: Any, g: Any, op: int, mode: int, head: int, ready: int, rest: int) -> int:
+    """About what it costs that an operation joins a batch; DEAREST if it may not."""
+    if not may_join(s, w, op, head):
+        return DEAREST
+    begin, running = max(ready, w[w[START] + head]), s[s[OP_RUNNING] + op]
+    duration = max(s[s[MODE_TIME] + mode], s[s[MODE_TIME] + w[w[MODE] + head]])
+    _, end = fit(s, s[s[MODE_LINE] + mode], running, duration, begin)
+    value, member = order_cost(s, w, s[s[OP_ORDER] + op], end + rest), head
+    while True:
+        value += _delayed(s, w, g, member, begin)
+        member = w[w[RING] + member]
+        if member == head:
+            return int(min(value, DEAREST))
+
+
+@kernel("int64(uint64[::1], int64, int64)", into_callers=True)
+def _warmed(r: Any, value: int, heat: int) -> int:
+    """A cost with something random added, by the heat."""
+    return int(value - int(heat * np.log((below(r, 1 << 30) + 1) / (1 << 30))))
+
+
+@kernel("UniTuple(int64, 2)(int64[::1], int64[::1], int64[::1], uint64[::1], int64, int64, int64)")
+def _least(s: Any, w: Any, g: Any, r: Any, op: int, roof: int, heat: int) -> tuple[int, int]:
+    """Mode and place where an operation that is on no row costs least; (-1, NOWHERE): there is none.
+
+    What it costs is what it does to the operation behind it and, if all else of its order takes the shortest way or
+    some longer one, to its order; something random is added, by the heat.
+    """
+    order = s[s[OP_ORDER] + op]
+    rest = w[w[DONE] + order] - w[w[END] + op]
+    rest += rest * below(r, 256) // 128
+    floor = 0
+    for i in range(s[s[PRED_AT] + op], s[s[PRED_AT] + op + 1]):
+        floor = max(floor, w[w[START] + s[s[PRED_OP] + i]])
+    best_mode, best_place, least = -1, NOWHERE, DEAREST
+    for mode in range(s[s[MODE_AT] + op], s[s[MODE_AT] + op + 1]):
+        line, family = s[s[MODE_LINE] + mode], s[s[MODE_FAMILY] + mode]
+        ready, _ = ready_at(s, w, op, s[s[LINE_PLANT] + line])
+        if ready >= NEVER:
+            continue
+        limited, row = not s[s[LINE_UNLIMITED] + line], w[ROW] + s[s[LINE_AT] + line]
+        place = last = 0
+        if limited:
+            at = place_of(s, w, line, ready)
+            place = max(place_of(s, w, line, floor), at - 2)
+            last = min(at + PLACES, place_of(s, w, line, roof), w[w[LENGTH] + line])
+        while place <= last:
+            begin, setup = ready, 0
+            if limited:
+                end, before = left_by(s, w, line, w[row + place - 1] if place else -1)
+                setup = setup_of(s, line, before, family)
+                begin = max(ready, after_setup(s, line, end, setup))
+            if s[RESOURCES]:
+                begin = _units_ready(s, w, mode, begin)
+            _, end = fit(s, line, s[s[OP_RUNNING] + op], s[s[MODE_TIME] + mode], begin)
+            value = order_cost(s, w, order, end + rest)
+            if end >= NEVER or value > least:
+                break
+            if limited and place < w[w[LENGTH] + line]:
+                after = w[row + place]
+                if s[s[LINE_BATCH] + line]:
+                    joined = _joined(s, w, g, op, mode, after, ready, rest)
+                    if joined < least:
+                        joined = _warmed(r, joined, heat)
+                    if joined < least:
+                        best_mode, best_place, least = mode, -2 - 2 * after, joined
+                behind = setup_of(s, line, family, w[w[FAMILY] + after])
+                value += _delayed(s, w, g, after, after_setup(s, line, end, behind))
+                setup += behind - setup_of(s, line, before, w[w[FAMILY] + after])
+            value += w[W_SETUP] * setup
+            if value < least:
+                value = _warmed(r, value, heat)
+            if value < least:
+                best_mode, best_place, least = mode, place if limited or s[BESIDE] else NOWHERE, value
+            place += 1
+    return best_mode, best_place
+
+
+@kernel("int64(int64[::1], int64[::1], int64[::1], int64, int64)")
+def _lift(s: Any, w: Any, out: Any, first: int, last: int) -> int:
+    """Take what may move of these operations off their lines, into `out`: how many. What that moves waits."""
+    count, setups = 0, 0
+    for op in range(first, last):
+        if s[s[OP_FIXED] + op] or (s[BESIDE] and not may_move(s, w, op)):
+            continue
+        place, at = place_now(s, w, op), LIFTED * count
+        out[at], out[at + 1], out[at + 2] = op, w[w[MODE] + op], place
+        count += 1
+        if place == NOWHERE:
+            continue
+        after = w[w[AFTER] + op]
+        if place < NOWHERE:  # its batch may start sooner without it
+            after = w[w[RING] + op]
+        else:
+            setups -= setup_at(s, w, op)
+            if after >= 0:
+                setups -= setup_at(s, w, after)
+        unlink(s, w, op, place)
+        if after >= 0:
+            setups += setup_at(s, w, after) if place >= 0 else 0
+            enqueue(w, w[w[HEAD] + after])
+    out[SETUPS] = setups
+    for i in range(count):
+        enqueue(w, out[LIFTED * i])
+    return count
+
+
+@kernel("void(int64[::1], int64[::1], int64[::1], int64, int64)")
+def _lay_back(s: Any, w: Any, out: Any, count: int, linked: int) -> None:
+    """Take what may move of these operations off their lines, into `out`: how many. What follows waits in the heap."""
+    undo(s, w)
+    for i in range(linked - 1, -1, -1):
+        if out[LIFTED * i + 3] != NOWHERE:
+            out_of_row(s, w, out[LIFTED * i], out[LIFTED * i + 3])
+    for i in range(count - 1, -1, -1):
+        op, mode, place = out[LIFTED * i], out[LIFTED * i + 1], out[LIFTED * i + 2]
+        if place != NOWHERE:
+            into_row(s, w, op, mode, place)
+        else:
+            set_mode(s, w, op, mode)
+
+
+@kernel("int64(int64[::1], int64[::1], int64[::1], int64, int64, int64)")
+def _roof(s: Any, w: Any, out: Any, count: int, first: int, last: int) -> int:
+    """The earliest end of what comes after the lifted operations and stands: nothing of them may go behind it."""
+    roof = NEVER
+    for i in range(count):
+        op = out[LIFTED * i]
+        for k in range(s[s[SUCC_AT] + op], s[s[SUCC_AT] + op + 1]):
+            after = s[s[SUCC_OP] + k]
+            if w[w[MODE] + after] < 0:
+                continue
+            if after < first or after >= last or s[s[OP_FIXED] + after] or (s[BESIDE] and not may_move(s, w, after)):
+                roof = min(roof, w[w[END] + after])
+    return int(roof)
+
+
+@kernel("int64(int64[::1], int64[::1], int64, int64, int64, int64)")
+def _laid(s: Any, w: Any, op: int, mode: int, place: int, delta: int) -> int:
+    """Put an operation at a place, with its times there: `delta` and the costs' change, or GIVEN_UP."""
+    n, start = s[OPERATIONS], w[w[START] + op]
+    delta += moved_cost(w, n, op, start, mode) - moved_cost(w, n, op, start, w[w[MODE] + op])
+    if place != NOWHERE:
+        delta += put_in(s, w, op, mode, place)
+        if delta >= DEAREST:
+            return GIVEN_UP
+    else:
+        set_mode(s, w, op, mode)
+    head = w[w[HEAD] + op] if s[BESIDE] else op
+    start, end = timed_beside(s, w, head, 0) if s[BESIDE] else timed(s, w, op)
+    if start >= NEVER:
+        return GIVEN_UP
+    delta += retime_beside(s, w, head, start, end) if s[BESIDE] else retime(s, w, op, start, end)
+    if w[w[AFTER] + head] >= 0:
+        enqueue(w, w[w[AFTER] + head])
+    return int(delta)
+
+
+@kernel("int64(int64[::1], int64[::1], int64[::1], uint64[::1], int64[::1], int64, int64, int64)")
+def move_order(s: Any, w: Any, g: Any, r: Any, out: Any, op: int, limit: int, heat: int) -> int:
+    """Put an operation's order, or up to MOST operations of it, elsewhere: the change of the costs, or GIVEN_UP.
+
+    `out`: SIZE words of room. With GIVEN_UP all is as it was.
+    """
+    order = s[s[OP_ORDER] + op]
+    first, last = s[s[ORDER_AT] + order], s[s[ORDER_AT] + order + 1]
+    if below(r, 4) == 0:
+        first, last = op, min(last, op + 1 + below(r, 2))
+    elif last - first > MOST:
+        first = max(first, op - below(r, MOST))
+        last = min(last, first + MOST)
+    count = _lift(s, w, out, first, last)
+    roof, linked, same = _roof(s, w, out, count, first, last), 0, 1
+    delta = w[W_SETUP] * out[SETUPS]
+    while linked < count and delta < DEAREST:
+        delta = propagate_some(s, w, delta, NEAR)
+        if delta >= DEAREST:
+            break
+        at = LIFTED * linked
+        mode, place = _least(s, w, g, r, out[at], roof, heat)
+        if mode < 0:
+            break
+        if mode != out[at + 1] or place != out[at + 2]:
+            same = 0
+        delta = _laid(s, w, out[at], mode, place, delta)
+        out[at + 3] = place
+        linked += 1
+    if linked == count and delta < DEAREST and not same:
+        delta = propagate(s, w, delta, limit, NEVER)
+        if delta <= limit:
+            return int(delta)
+    _lay_back(s, w, out, count, linked)
+    return GIVEN_UP
