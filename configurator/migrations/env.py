@@ -46,7 +46,7 @@ def run() -> None:
 
 @contextmanager
 def _tables_may_be_remade(connection: Connection) -> Iterator[None]:
-    """SQLite changes a table by making it anew: others that name it must not mind meanwhile (sqlite.org, ALTER TABLE)."""
+    """SQLite changes a table by making it anew; what names it must not mind meanwhile (sqlite.org: ALTER TABLE)."""
     if connection.dialect.name != "sqlite":
         yield
         return

@@ -87,6 +87,11 @@ class Forecast:
     placements: tuple[Placement, ...]
     moved: tuple[Placement, ...] = ()
 
+    @property
+    def moved_orders(self) -> list[str]:
+        """The numbers of the other orders that make room, in order."""
+        return sorted({placement.operation.partition("/")[0] for placement in self.moved})
+
 
 @dataclass(frozen=True, slots=True)
 class Reserved:

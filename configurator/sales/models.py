@@ -257,9 +257,9 @@ class DateMove(CompanyRow, table=True):
 
 
 class DateWatch(CompanyRow, table=True):
-    """What the buyer of an item was last told, and what has been seen of its schedule since.
+    """What the buyer of an item was last told, where that is not the promise or the schedule says something else.
 
-    `differs_since`: since when the schedule says something else than `told`, all the time.
+    `differs_since`: since when the schedule has been saying something else than `told`, all the time.
     """
 
     __tablename__ = "date_watch"
@@ -270,7 +270,6 @@ class DateWatch(CompanyRow, table=True):
 
     item_id: int
     told: date
-    completes_at: datetime = Field(sa_type=UtcDateTime)
     differs_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
@@ -350,14 +349,13 @@ END $$""",
     raise ValueError(f"No triggers for {dialect}.")
 
 
-_TRIGGERS = {QuoteRevision: quote_triggers, ItemRevision: item_revision_triggers}
+_TRIGGERS = {"quote_revision": quote_triggers, "item_revision": item_revision_triggers}
 
 
 def _create_triggers(table: Any, connection: Any, **_: Any) -> None:
-    triggers = next(found for model, found in _TRIGGERS.items() if model.__tablename__ == table.name)
-    for statement in triggers(connection.dialect.name):
+    for statement in _TRIGGERS[table.name](connection.dialect.name):
         connection.exec_driver_sql(statement.replace("%", "%%"))
 
 
-for model in _TRIGGERS:
-    event.listen(model.__table__, "after_create", _create_triggers)  # type: ignore[attr-defined]
+for _name in _TRIGGERS:
+    event.listen(SQLModel.metadata.tables[_name], "after_create", _create_triggers)

@@ -75,7 +75,6 @@ def upgrade() -> None:
         sa.Column("company_id", sa.Integer(), nullable=False),
         sa.Column("item_id", sa.Integer(), nullable=False),
         sa.Column("told", sa.Date(), nullable=False),
-        sa.Column("completes_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("differs_since", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["company_id", "item_id"],
