@@ -184,6 +184,7 @@ def change_order(
     base: str,
     key: str,
     actor_id: int | None = None,
+    request: Mapping[str, Any] | None = None,
 ) -> ChangedOrder:
     """Make the item as `variant` from now on; sent again with the same key it is the same change.
 
@@ -191,12 +192,13 @@ def change_order(
     ----------
     base: the token of the configuration that the change builds on (`Changeable.base`)
     shown: price and date that the page showed
+    request: what the client sent, if that is something else than selection, variant, base and shown
 
     Raises Outdated if the item was changed meanwhile, TooLate if something that the change touches has begun meanwhile,
     PriceChanged, DateLost (`data["arrives_on"]`: the new date), NoDate, NotValid, NotChangeable, KeyReused, NotFound.
     """
-    scope = f"change:{token}:{item}"
-    body_hash = request_hash({
+    scope = _scope(token, item)
+    body_hash = request_hash(request if request is not None else {
         "base": base, "decisions": decisions_to_json(selection.decisions), "variant": variant_to_json(variant),
         "shown": asdict(shown),
     })  # fmt: skip
@@ -229,6 +231,19 @@ def change_order(
         return ChangedOrder.from_json(answer)
     log.info("order.changed", number=changed.number, revision=changed.revision)
     return changed
+
+
+def earlier_change(
+    company_id: int, token: str, item: int, key: str, request: Mapping[str, Any]
+) -> ChangedOrder | None:
+    """What `change_order` answered to this key and request before; None if it is new. Raises KeyReused."""
+    with db.reading() as session:
+        answer = earlier_answer(session, company_id, _scope(token, item), key, request_hash(request))
+    return ChangedOrder.from_json(answer) if answer is not None else None
+
+
+def _scope(token: str, item: int) -> str:
+    return f"change:{token}:{item}"[:120]
 
 
 def _agreed(terms: Terms, shown: Shown) -> Terms:

@@ -440,21 +440,21 @@ def typed_texts(company_id: int, token: str) -> dict[str, str]:
 
 def keep_texts(company_id: int, offer: Offer, decisions: tuple[Decision, ...], texts: Mapping[str, str]) -> str:
     """Write the texts and give the token of their row. Raises InvalidInput (`field`: the text's id)."""
-    known = {text.id: text for text in offer.product.texts}
-    kept = {}
-    for name, value in texts.items():
-        content = known.get(name)
-        if content is None:
-            continue
-        fault = text_fault(content, value)
-        if fault:
-            raise InvalidInput(field=name, what=fault)
-        if value:
-            kept[name] = value
+    kept = {name: value for name, value in checked_texts(offer, texts).items() if value}
     if not kept:
         return ""
     with db.writing() as session:
         return save_configuration(session, company_id, offer, Selection(offer.product.code, decisions, kept)).token
+
+
+def checked_texts(offer: Offer, texts: Mapping[str, str]) -> dict[str, str]:
+    """Those of the typed texts that the product asks for. Raises InvalidInput (`field`: the text's id)."""
+    known = {text.id: text for text in offer.product.texts}
+    kept = {name: value for name, value in texts.items() if name in known}
+    for name, value in kept.items():
+        if fault := text_fault(known[name], value):
+            raise InvalidInput(field=name, what=fault)
+    return kept
 
 
 def text_fault(content: TextContent, value: str) -> str:

@@ -1,4 +1,4 @@
-"""After the order: changed by its buyer like an order, cancelled while nothing has begun, once and never by a stranger."""
+"""After the order: changed by its buyer like an order, cancelled while nothing has begun; once, by nobody else."""
 
 from __future__ import annotations
 
