@@ -226,7 +226,7 @@ def _steps(
 
     return [
         (step.id, step.name, [(part.name, list(map(with_window, part.questions))) for part in step.parts])
-        for step in steps_of(answer.click, address, _path(asked), typed=typed, faults=faults)
+        for step in steps_of(answer.click, address, _path(asked), wishes=answer.wishes, typed=typed, faults=faults)
         if step.questions
     ]
 

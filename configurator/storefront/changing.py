@@ -69,6 +69,11 @@ class Change:
         return self.click.standing
 
     @property
+    def wishes(self) -> Mapping[Decision, int]:
+        """What is not changed stays near to: the answers of the order, with their weights."""
+        return _as_ordered(self.asked, self.click.decisions)
+
+    @property
     def selection(self) -> Selection:
         """The buyer's own decisions: those of the order that still hold, and the changes."""
         new = {decision.question for decision in self.decisions}
@@ -160,8 +165,13 @@ def _nearest(
         entry = Enter(measure.parameter, old.numbers[measure.parameter])
         if entry.parameter not in taken and offer.compiled.possible((*decisions, entry), Clock.of(_MEASURING)):
             decisions = (*decisions, entry)
-    wishes = {d: _AS_ORDERED for d in decisions_of(offer.compiled, old) if d.question not in taken}
-    return standing_completion(offer, decisions, texts, wishes=wishes)
+    return standing_completion(offer, decisions, texts, wishes=_as_ordered(asked, decisions))
+
+
+def _as_ordered(asked: Changeable, decisions: tuple[Decision, ...]) -> dict[Decision, int]:
+    taken = {decision.question for decision in decisions}
+    ordered = decisions_of(asked.offer.compiled, asked.variant)
+    return {decision: _AS_ORDERED for decision in ordered if decision.question not in taken}
 
 
 # --- texts ------------------------------------------------------------------------------------------------------------

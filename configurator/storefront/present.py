@@ -320,11 +320,15 @@ def steps_of(
     address: Address,
     path: str,
     *,
+    wishes: Mapping[Decision, int],
     typed: Mapping[str, str] | None = None,
     faults: Mapping[str, str] | None = None,
 ) -> tuple[StepView, ...]:
-    """The questions of an answer, for another page than the configuring one; dates of options are left out."""
-    found = hints(answered)
+    """The questions of an answer, for another page than the configuring one; dates of options are left out.
+
+    `wishes`: what an option's difference stays near to, beside the product's defaults.
+    """
+    found = hints(answered, wishes=wishes)
     return tuple(
         _Words(answered, address, path, found, language(), typed or answered.standing.texts, faults or {}).steps()
     )

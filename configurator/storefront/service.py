@@ -391,10 +391,17 @@ def preset_price(offer: Offer, preset_id: str, country: str) -> Price | None:
 # --- the cards --------------------------------------------------------------------------------------------------------
 
 
-def hints(answered: Click, *, dates_seconds: float = 0.0, now: datetime | None = None) -> Hints:
+def hints(
+    answered: Click,
+    *,
+    wishes: Mapping[Decision, int] | None = None,
+    dates_seconds: float = 0.0,
+    now: datetime | None = None,
+) -> Hints:
     """What each option of the answer would cost and change, and which decisions exclude or imply it.
 
-    `dates_seconds`: the time for their dates, by one state of the present schedule.
+    `wishes`: what else stays near to, beside the product's defaults. `dates_seconds`: the time for their dates, by one
+    state of the present schedule.
     """
     offer, index = answered.offer, index_of(answered.offer)
     wanted: list[Pair] = []
@@ -408,7 +415,7 @@ def hints(answered: Click, *, dates_seconds: float = 0.0, now: datetime | None =
                 implied[group, option] = why_implied(index, answered.decisions, group, option)
             elif state is OptionState.OPEN and option not in answered.standing.chosen[group]:
                 wanted.append((group, option))
-    prefer = wished_in(index.wishes, answers(offer.problem, answered.standing))
+    prefer = {**wished_in(index.wishes, answers(offer.problem, answered.standing)), **(wishes or {})}
     found = differences(
         offer, answered.decisions, prefer, answered.standing, answered.price, answered.country, wanted, _DIFFERENCES
     )
