@@ -17,7 +17,7 @@ from sqlmodel import Session, col, select
 from catalog.factory import Plant
 from catalog.offer import Offer
 from configurator import db
-from configurator.errors import DateLost, NoDate, NotFound
+from configurator.errors import DateLost, NoDate, NotFound, Outdated
 from configurator.planning.books import PlantBook, Rows, book_under_lock, current_books, engine_now, read_rows
 from configurator.planning.decoupling import Standing, locked_plants, refuse_locked, standing, touched_by, whole_window
 from configurator.planning.models import (
@@ -78,7 +78,8 @@ def amended(
 ) -> Amended:
     """When the order would be there as `new`: the best of all plants, its own one if something of it stays.
 
-    Raises TooLate if the change touches what can no longer be done differently, NoDate, NotFound.
+    Raises TooLate if the change touches what can no longer be done differently, NoDate, NotFound, and Outdated if the
+    order is cancelled at this moment.
     """
     books = current_books(offer.company_id)
     with db.reading() as session:
@@ -184,6 +185,8 @@ def _in_plant(session: Session, base: PlantBook, stands: Standing, offer: Offer,
         promise, gone = _around(read_rows(session, base.plant_id), stands, whole, start)
     else:
         book = base.book.copy()
+        if not book.holds(WorkOrderId(stands.order.number)):
+            raise Outdated  # it was cancelled, or went to another plant, between two readings
         gone = dict(book.remove(WorkOrderId(stands.order.number)))
         promise = book.quote(whole, not_before=start)
     if isinstance(promise, NoRoom):

@@ -14,7 +14,7 @@ from catalog.factory import Material, Plant
 from configurator import db
 from configurator.errors import DateLost, NotFound
 from configurator.planning import amend as amend_module
-from configurator.planning import decoupling
+from configurator.planning import decoupling, promise
 from configurator.planning.amend import amend, amended, release
 from configurator.planning.books import current_books, forget_books
 from configurator.planning.decoupling import Lock, TooLate, standing, windows
@@ -27,8 +27,9 @@ HOURS = timedelta(hours=1)
 
 
 @pytest.fixture
-def plain(shop):
-    """A standard bicycle, ordered for so late that nothing of it is frozen; its variant and its order's id."""
+def plain(shop, monkeypatch):
+    """A standard bicycle, of which nothing is made or frozen within minutes; its variant and its order's id."""
+    monkeypatch.setattr(amend_module, "engine_now", promise.engine_now)
     from configurator.storefront.service import standing_completion
 
     variant = standing_completion(shop.offer, (), {})

@@ -21,7 +21,8 @@ from configurator import db
 from configurator.audit import AuditEvent
 from configurator.errors import DateLost, InvalidInput, KeyReused, NotFound, NotValid, Outdated, PriceChanged
 from configurator.outbox import OutboxMail
-from configurator.planning.books import forget_books
+from configurator.planning import amend, promise
+from configurator.planning.books import engine_now, forget_books
 from configurator.planning.decoupling import TooLate
 from configurator.planning.models import ManufacturingOperation, ManufacturingOrder
 from configurator.planning.reports import start_operation
@@ -39,16 +40,20 @@ from configurator.sales.configurations import Configuration, Selection
 from configurator.sales.mails import send_due_mails
 from configurator.sales.models import ItemRevision, MovedDate, OrderState, SalesOrder
 from configurator.sales.orders import Shown, order_by_token
+from solver.scheduling.problem import Second
 
 TRIES = 5
 
 
 @pytest.fixture
-def placed(shop):
-    """An order of the standard bicycle, of which nothing is frozen."""
+def placed(shop, monkeypatch):
+    """An order of the standard bicycle, of which nothing is made or frozen within the hour."""
     with db.writing() as session:
         session.execute(update(Plant).values(frozen_minutes=0))
     forget_books()
+    ahead = Second(engine_now() + 3600)
+    for module in (promise, amend):
+        monkeypatch.setattr(module, "engine_now", lambda at=None: ahead)
     return shop.order(shop.variant(engraving="LI"))
 
 
@@ -294,7 +299,7 @@ def test_a_change_and_a_cancellation_at_once_leave_one_of_them(shop, placed) -> 
         barrier.wait(timeout=30)
         try:
             deed()
-        except NotChangeable as error:
+        except (NotChangeable, Outdated) as error:
             return error
         return None
 
