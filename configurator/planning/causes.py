@@ -28,7 +28,6 @@ class Cause(StrEnum):
     SOONER = "sooner"  # it is earlier than it was
 
 
-_WAITS = {Reason.CLOSED, Reason.PAUSED, Reason.LINE, Reason.SETUP, Reason.PAST, Reason.SEQUENCE, Reason.RESOURCE}
 
 
 def causes(
@@ -52,19 +51,20 @@ def causes(
 
 
 def _cause(whole: Chain, stopped: Mapping[LineId, Sequence[tuple[datetime, datetime]]], *, replanned: bool) -> Cause:
-    """A line that stands still explains what waits there; else what takes most of the waiting."""
+    """What takes most of the waiting; a line that stands still and could make some of it explains a wait for lines."""
     seconds: dict[Reason, int] = {}
     for link in whole.links:
-        seconds[link.reason] = seconds.get(link.reason, 0) + link.seconds
-        if link.reason in _WAITS and any(
-            starts_at < instant(whole.completion) and ends_at > instant(whole.start)
-            for starts_at, ends_at in stopped.get(link.line, ())
-        ):
-            return Cause.BREAKDOWN
-    waits = {reason: spent for reason, spent in seconds.items() if reason not in (Reason.WORK, Reason.WAIT)}
-    largest = max(waits, key=lambda reason: waits[reason], default=Reason.PAST)
+        if link.reason not in (Reason.WORK, Reason.WAIT):
+            seconds[link.reason] = seconds.get(link.reason, 0) + link.seconds
+    largest = max(seconds, key=lambda reason: seconds[reason], default=Reason.PAST)
     if largest is Reason.MATERIAL:
         return Cause.MATERIAL
+    if any(
+        starts_at < instant(whole.completion) and ends_at > instant(whole.start)
+        for line in {mode.line for operation in whole.order.operations for mode in operation.modes}
+        for starts_at, ends_at in stopped.get(line, ())
+    ):
+        return Cause.BREAKDOWN
     if replanned:
         return Cause.REPLANNED
     return Cause.DELAY if largest in (Reason.PAST, Reason.FREE) else Cause.BUSY
