@@ -82,7 +82,7 @@ def amended(
     order is cancelled at this moment.
     """
     books = current_books(offer.company_id)
-    with db.reading() as session:
+    with db.reading_one_view() as session:
         stands = standing(session, offer.company_id, manufacturing_order_id, now=now)
         touched_by(stands, offer, old, new)
         if not stands.staying:

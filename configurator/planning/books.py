@@ -261,9 +261,7 @@ def _replay(book: Book, event: ScheduleEvent) -> bool:
 def _read_anew(plant_id: int, today: date, kept: PlantBook | None, session: Session | None) -> PlantBook:
     if session is not None:
         return plant_book(session, read_rows(session, plant_id), today, kept)
-    with db.reading() as reading:
-        if not db.database().is_sqlite:  # one view of all rows, as SQLite gives by itself
-            reading.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    with db.reading_one_view() as reading:
         return plant_book(reading, read_rows(reading, plant_id), today, kept)
 
 

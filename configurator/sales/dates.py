@@ -44,7 +44,7 @@ class _Seen:
 def watch_dates(*, now: datetime | None = None) -> int:
     """Note which days differ from what was told, and tell those that have lasted; how many were told."""
     at = now or utc_now()
-    with db.reading() as session:
+    with db.reading_one_view() as session:
         seen = tuple(_differing(session))
         ripe = [one for one in seen if one.expected != one.told and one.since is not None and at - one.since >= LASTS]
         ripe = [one for one in ripe if not _told_lately(session, one, at)][:AT_ONCE]

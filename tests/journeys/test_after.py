@@ -1,4 +1,4 @@
-"""After the order: a buyer changes it, is told what no longer goes, cancels it; with and without scripts, no barrier."""
+"""After the order: a buyer changes it, is told what no longer goes, cancels it; without scripts too, no barrier."""
 
 from __future__ import annotations
 

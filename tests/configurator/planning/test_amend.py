@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import random
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from threading import Barrier
 
@@ -12,14 +14,14 @@ from sqlmodel import col, select
 
 from catalog.factory import Material, Plant
 from configurator import db
-from configurator.errors import DateLost, NotFound
+from configurator.errors import DateLost, NoDate, NotFound
 from configurator.planning import amend as amend_module
 from configurator.planning import decoupling, promise
 from configurator.planning.amend import amend, amended, release
 from configurator.planning.books import current_books, forget_books
 from configurator.planning.decoupling import Lock, TooLate, standing, windows
 from configurator.planning.models import ManufacturingOperation, ManufacturingOrder, OrderState, ScheduleEvent
-from configurator.planning.reports import finish_operation, start_operation
+from configurator.planning.reports import FloorRefusal, finish_operation, start_operation
 from solver.configuration.problem import GroupId, OptionId
 from solver.scheduling.problem import WorkOrderId
 
@@ -241,6 +243,50 @@ def test_another_companys_order_is_not_found(shop, plain) -> None:
         standing(session, shop.company_id + 1, order_id)
     with pytest.raises(NotFound), db.writing() as session:
         release(session, shop.company_id + 1, [order_id])
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, pytest.param(4, marks=pytest.mark.slow)])
+def test_whatever_is_changed_whenever_the_judge_finds_nothing_and_every_promise_holds(
+    shop, plain, judge, seed: int
+) -> None:
+    """Orders begin, are changed and cancelled at random; what has begun is never another one afterwards."""
+    draw = random.Random(seed)
+    variants = {plain[1]: plain[0]}
+    for number in range(1, 12):
+        variants[shop.reserve(number).manufacturing_order_id] = shop.variants[number]
+    count = refused = 0
+    for _ in range(16):
+        order_id = draw.choice(sorted(variants))
+        rows = rows_of(order_id)
+        begun = {code: row for code, row in rows.items() if row.state != "planned"}
+        if draw.random() < 0.3:
+            free = [code for code in ("coat", "wheel_front", "wheel_rear") if code in rows.keys() - begun.keys()]
+            if free:
+                with suppress(FloorRefusal):
+                    begin(shop, order_id, draw.choice(free))
+            continue
+        old, new = variants[order_id], shop.variants[draw.randrange(1, 40)]
+        if old == new:
+            continue
+        count += 1
+        try:
+            held = changed(shop, old, new, order_id)
+        except (TooLate, NoDate):
+            refused += 1
+            assert rows_of(order_id) == rows
+            continue
+        variants[order_id] = new
+        after = rows_of(order_id)
+        assert {code: (after[code].id, after[code].starts_at, after[code].needs) for code in begun} == {
+            code: (row.id, row.starts_at, row.needs) for code, row in begun.items()
+        }
+        assert order_of(order_id).completes_at == max(row.ends_at for row in after.values()) == held.completes_at
+        assert order_of(order_id).completes_at <= order_of(order_id).dispatch_at
+        assert judge(shop.company_id) == []
+    assert count > refused, "nothing was tried"
+    followed = [dict(book.book.placements) for book in current_books(shop.company_id)]
+    forget_books()
+    assert followed == [dict(book.book.placements) for book in current_books(shop.company_id)]
 
 
 # --- not at all -------------------------------------------------------------------------------------------------------
