@@ -15,7 +15,7 @@ from markupsafe import Markup
 from configurator.app import settings
 from configurator.auth import company_id, public
 from configurator.errors import DateLost, DomainError, InvalidInput, NoDate, NotFound, Outdated, PriceChanged
-from configurator.i18n import language, moment, text_of
+from configurator.i18n import language, moment, money, text_of
 from configurator.planning.decoupling import Lock, TooLate, Window
 from configurator.sales.changes import (
     Changeable,
@@ -29,7 +29,14 @@ from configurator.sales.choices import differing, readable_choices
 from configurator.sales.configurations import query_of, selection_from_query
 from configurator.sales.models import OrderState
 from configurator.storefront.address import Address, read_address
-from configurator.storefront.changing import Change, Refused, changed, keep_texts, window_of_question
+from configurator.storefront.changing import (
+    Change,
+    Refused,
+    all_answers,
+    changed,
+    keep_texts,
+    window_of_question,
+)
 from configurator.storefront.drawings import draw
 from configurator.storefront.forms import ChangeForm
 from configurator.storefront.present import (
@@ -41,7 +48,7 @@ from configurator.storefront.present import (
     steps_of,
     text_fault_words,
 )
-from configurator.storefront.service import decided_by
+from configurator.storefront.service import decided_by, offer_for
 from solver.configuration.problem import Decision
 
 bp = Blueprint("change", __name__, url_prefix="/orders/<token>")
@@ -117,6 +124,27 @@ def confirm(token: str, number: int) -> ResponseReturnValue:
         return _page(_answer(again, _address(again)), address, trouble=error), error.status
     flash(_("Your order is changed. We have sent you a confirmation."), "success")
     return redirect(url_for("storefront.track", token=token), 303)
+
+
+@bp.get("/items/<int:number>/again")
+@public
+def again(token: str, number: int) -> ResponseReturnValue:
+    """The same once more: the configuring page with the order's choices, at today's price and date."""
+    asked = changeable(company_id(), token, number)
+    product = asked.offer.product.code
+    try:
+        offer = offer_for(company_id(), product)
+    except NotFound:
+        flash(_("This product is no longer for sale."), "warning")
+        return redirect(url_for("storefront.track", token=token))
+    was = money(asked.price.gross, asked.price.currency, asked.price.exponent)
+    flash(_("These are the choices of order %(number)s. It cost %(price)s; today's price and date are below.",
+            number=asked.number, price=was), "message")  # fmt: skip
+    if offer.product_revision_id != asked.offer.product_revision_id:
+        flash(_("The catalog has changed since then. What is no longer offered is named below."), "message")
+    texts_token = asked.base if asked.variant.texts else ""
+    address = Address(product, query_of(all_answers(asked)), asked.country, texts_token)
+    return redirect(f"{url_for('storefront.configure', product=product)}?{address.query()}")
 
 
 @bp.post("/cancel")

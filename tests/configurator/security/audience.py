@@ -36,6 +36,7 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "change.show": PUBLIC,
     "change.texts": PUBLIC,
     "change.confirm": PUBLIC,
+    "change.again": PUBLIC,
     "change.cancel": PUBLIC,
     # users
     "admin.login": PUBLIC,

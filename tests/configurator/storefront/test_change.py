@@ -12,7 +12,9 @@ from sqlalchemy import update
 from sqlmodel import func, select
 
 from catalog.factory import Plant
+from catalog.load import load_catalog
 from catalog.offer import current_offer
+from catalog.rows import utc_now
 from configurator import db
 from configurator.planning import amend, promise
 from configurator.planning.books import engine_now, forget_books
@@ -20,7 +22,7 @@ from configurator.planning.models import ManufacturingOperation
 from configurator.planning.promise import Destination, forecast, zone_of
 from configurator.planning.reports import start_operation
 from configurator.sales.changes import changeable
-from configurator.sales.configurations import Selection
+from configurator.sales.configurations import Selection, configuration_by_token, variant_from_json
 from configurator.sales.models import DateMove, ItemRevision, MovedDate, OrderState, SalesOrder, SalesOrderItem
 from configurator.sales.orders import Buyer, Shown, order_by_token, place_order
 from configurator.sales.terms import price_for
@@ -29,6 +31,7 @@ from configurator.storefront.service import hints, standing_completion
 from solver.configuration.problem import Choose, Enter, GroupId, OptionId, ParameterId
 from solver.scheduling.problem import Second
 from tests.configurator.security.house import fingerprint
+from tests.conftest import FAMILIES
 
 BUYER = Buyer(
     name="Zoë Müller", mail="zoe@example.com", phone="", street="Hauptstraße 5", postal_code="10115", city="Berlin",
@@ -274,6 +277,31 @@ def test_an_order_that_is_being_made_says_whom_to_ask(client, order, factory, se
     answer = client.post(f"/orders/{placed.token}/cancel", follow_redirects=True)
     assert "“Build front wheel” has begun" in words(answer.text)
     assert order_by_token(factory, placed.token).state == OrderState.CONFIRMED
+
+
+# --- once more --------------------------------------------------------------------------------------------------------
+
+
+def test_the_same_again_opens_the_configurator_with_all_its_choices_and_says_what_has_changed(
+    client, order, factory
+) -> None:
+    placed = order("bicycle", choose("colour", "navy"), choose("drive", "belt"), texts={"engraving": "李雷"})
+    old = order_by_token(factory, placed.token)
+    source = (FAMILIES / "bicycle.yaml").read_text()
+    republished = source.replace("2680", "3680").replace("default: light\n", "default: none\n", 1)
+    assert republished.count("3680") == source.count("2680") > 0
+    with db.writing() as session:
+        load_catalog(session, factory, republished, loaded_at=utc_now())
+    sent = client.get(f"/orders/{placed.token}/items/1/again?lang=en")
+    assert sent.status_code == 302
+    text = client.get(sent.location).text
+    said = words(text)
+    assert f"These are the choices of order {placed.number}." in said and "The catalog has changed since then." in said
+    assert "李雷" in text
+    token = client.post(sent.location.replace("?", "/order?", 1)).location.partition("/checkout/")[2].partition("?")[0]
+    with db.reading() as session:
+        again = variant_from_json(configuration_by_token(session, factory, token).variant)
+    assert again == old.variant  # the rack too, which would be another one by default now
 
 
 # --- tracking ---------------------------------------------------------------------------------------------------------
