@@ -12,7 +12,7 @@ from threading import Barrier
 import pytest
 from sqlmodel import col, select
 
-from catalog.factory import Material, Plant
+from catalog.factory import Line, Material, Plant
 from configurator import db
 from configurator.errors import DateLost, NoDate, NotFound
 from configurator.planning import amend as amend_module
@@ -20,7 +20,15 @@ from configurator.planning import decoupling, promise
 from configurator.planning.amend import amend, amended, release
 from configurator.planning.books import current_books, forget_books
 from configurator.planning.decoupling import Lock, TooLate, standing, windows
-from configurator.planning.models import ManufacturingOperation, ManufacturingOrder, OrderState, ScheduleEvent
+from configurator.planning.models import (
+    ManufacturingOperation,
+    ManufacturingOrder,
+    OrderState,
+    Proposal,
+    ScheduleEvent,
+)
+from configurator.planning.optimise import publish
+from configurator.planning.records import second
 from configurator.planning.reports import FloorRefusal, finish_operation, start_operation
 from solver.configuration.problem import GroupId, OptionId
 from solver.scheduling.problem import WorkOrderId
@@ -322,6 +330,50 @@ def test_what_has_begun_is_not_cancelled(shop, plain, done) -> None:
         release(session, shop.company_id, [order_id])
     assert order_of(order_id).state != OrderState.CANCELLED
     assert rows_of(order_id)
+
+
+# --- beside a proposal ------------------------------------------------------------------------------------------------
+
+
+def proposed(shop, *order_ids) -> int:
+    """A proposal by which the last operation of these orders would end two hours later."""
+    placements = {}
+    with db.writing() as session:
+        for order_id in order_ids:
+            order, row = session.get_one(ManufacturingOrder, order_id), rows_of(order_id)["pack"]
+            line = session.get_one(Line, row.line_id)
+            key = f"{order.number}/pack"
+            starts = second(row.starts_at + 2 * HOURS)
+            placements[key] = [
+                f"{session.get_one(Plant, row.plant_id).code}/{line.code}", starts,
+                starts + second(row.ends_at) - second(row.starts_at),
+            ]
+            order.dispatch_at = order.dispatch_at + 24 * HOURS
+        plant = session.get_one(Plant, row.plant_id)
+        figures = {"broken": 0, "over": 0, "late": [], "tardiness": 0, "setup": 0, "makespan": 0}
+        proposal = Proposal(
+            company_id=shop.company_id, plant_id=plant.id, base_version=plant.schedule_version, placements=placements,
+            before=figures, after=figures,
+        )
+        session.add(proposal)
+        session.flush()
+        return proposal.id
+
+
+def test_a_proposal_is_published_beside_orders_that_were_changed_and_cancelled_meanwhile(shop, plain, judge) -> None:
+    variant, order_id = plain
+    cancelled, untouched = (shop.reserve().manufacturing_order_id for _ in range(2))
+    assert len({order_of(one).plant_id for one in (order_id, cancelled, untouched)}) == 1
+    proposal, before = proposed(shop, order_id, cancelled, untouched), rows_of(untouched)["pack"].starts_at
+    changed(shop, variant, other(variant, colour="navy", stand="none"), order_id)
+    with db.writing() as session:
+        release(session, shop.company_id, [cancelled])
+    mine = rows_of(order_id)
+    publish(shop.company_id, proposal)
+    assert rows_of(untouched)["pack"].starts_at == before + 2 * HOURS
+    assert rows_of(order_id) == mine  # what was proposed for it was about another variant
+    assert rows_of(cancelled) == {}
+    assert judge(shop.company_id) == []
 
 
 # --- races ------------------------------------------------------------------------------------------------------------
