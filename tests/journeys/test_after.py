@@ -7,17 +7,13 @@ from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
-from sqlalchemy import update
 from sqlmodel import select
 
-from catalog.factory import Plant
 from configurator import db
-from configurator.planning import amend, promise
-from configurator.planning.books import engine_now, forget_books
 from configurator.planning.models import ManufacturingOperation
 from configurator.planning.reports import start_operation
 from configurator.sales.models import OrderState, SalesOrder
-from solver.scheduling.problem import Second
+from configurator.sales.orders import PlacedOrder
 from tests.configurator.security.house import buyer, order_for
 
 pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
@@ -26,14 +22,8 @@ Barriers = Callable[..., list[str]]
 
 
 @pytest.fixture
-def placed(factory: int, monkeypatch: pytest.MonkeyPatch):
+def placed(unhurried: None, factory: int) -> PlacedOrder:
     """An order of the standard bicycle, of which nothing is made or frozen within the hour."""
-    with db.writing() as session:
-        session.execute(update(Plant).values(frozen_minutes=0))
-    forget_books()
-    ahead = Second(engine_now() + 3600)
-    for module in (promise, amend):
-        monkeypatch.setattr(module, "engine_now", lambda at=None: ahead)
     return order_for(factory, buyer("Zoë Müller", "zoe@example.com", country="DE"), "zoe")
 
 
@@ -45,7 +35,7 @@ def begin(company_id: int, operation: str) -> None:
 
 
 @pytest.mark.parametrize("scripts", [True, False])
-def test_an_order_is_changed_and_cancelled(visit: Visit, placed, scripts: bool) -> None:
+def test_an_order_is_changed_and_cancelled(visit: Visit, placed: PlacedOrder, scripts: bool) -> None:
     page = visit(f"/orders/{placed.token}", scripts=scripts)
     page.get_by_role("link", name="Change this order").click()
     page.locator("#q-colour summary").click()
@@ -73,7 +63,7 @@ def test_an_order_is_changed_and_cancelled(visit: Visit, placed, scripts: bool) 
 
 @pytest.mark.parametrize(("width", "lang"), [(1280, "en"), (390, "zh")])
 def test_no_page_after_the_order_has_a_barrier(
-    visit: Visit, barriers: Barriers, placed, factory: int, width: int, lang: str
+    visit: Visit, barriers: Barriers, placed: PlacedOrder, factory: int, width: int, lang: str
 ) -> None:
     page = visit(f"/orders/{placed.token}?lang={lang}", width=width)
     order = f"/orders/{placed.token}"

@@ -15,14 +15,11 @@ from sqlalchemy import func, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import select
 
-from catalog.factory import Plant
 from catalog.price import quote_price
 from configurator import db
 from configurator.audit import AuditEvent
 from configurator.errors import DateLost, InvalidInput, KeyReused, NotFound, NotValid, Outdated, PriceChanged
 from configurator.outbox import OutboxMail
-from configurator.planning import amend, promise
-from configurator.planning.books import engine_now, forget_books
 from configurator.planning.decoupling import TooLate
 from configurator.planning.models import ManufacturingOperation, ManufacturingOrder
 from configurator.planning.reports import start_operation
@@ -40,20 +37,13 @@ from configurator.sales.configurations import Configuration, Selection
 from configurator.sales.mails import send_due_mails
 from configurator.sales.models import ItemRevision, MovedDate, OrderState, SalesOrder
 from configurator.sales.orders import Shown, order_by_token
-from solver.scheduling.problem import Second
 
 TRIES = 5
 
 
 @pytest.fixture
-def placed(shop, monkeypatch):
+def placed(shop, unhurried):
     """An order of the standard bicycle, of which nothing is made or frozen within the hour."""
-    with db.writing() as session:
-        session.execute(update(Plant).values(frozen_minutes=0))
-    forget_books()
-    ahead = Second(engine_now() + 3600)
-    for module in (promise, amend):
-        monkeypatch.setattr(module, "engine_now", lambda at=None: ahead)
     return shop.order(shop.variant(engraving="LI"))
 
 

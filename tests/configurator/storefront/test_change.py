@@ -8,16 +8,12 @@ from datetime import timedelta
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import update
 from sqlmodel import func, select
 
-from catalog.factory import Plant
 from catalog.load import load_catalog
 from catalog.offer import current_offer
 from catalog.rows import utc_now
 from configurator import db
-from configurator.planning import amend, promise
-from configurator.planning.books import engine_now, forget_books
 from configurator.planning.models import ManufacturingOperation
 from configurator.planning.promise import Destination, forecast, zone_of
 from configurator.planning.reports import start_operation
@@ -29,7 +25,6 @@ from configurator.sales.terms import price_for
 from configurator.storefront.changing import changed
 from configurator.storefront.service import hints, standing_completion
 from solver.configuration.problem import Choose, Enter, GroupId, OptionId, ParameterId
-from solver.scheduling.problem import Second
 from tests.configurator.security.house import fingerprint
 from tests.conftest import FAMILIES
 
@@ -40,14 +35,8 @@ BUYER = Buyer(
 
 
 @pytest.fixture
-def order(factory: int, monkeypatch: pytest.MonkeyPatch):
+def order(unhurried: None, factory: int):
     """`order()`: a product with these choices, of which nothing is made or frozen within the hour; what was placed."""
-    with db.writing() as session:
-        session.execute(update(Plant).values(frozen_minutes=0))
-    forget_books()
-    ahead = Second(engine_now() + 3600)
-    for module in (promise, amend):
-        monkeypatch.setattr(module, "engine_now", lambda at=None: ahead)
 
     def place(product: str = "bicycle", *decisions, texts=None):
         with db.reading() as session:
