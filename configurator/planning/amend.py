@@ -6,7 +6,7 @@ without the order's own load. An order of which nothing stays may go to another 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,7 @@ from catalog.factory import Plant
 from catalog.offer import Offer
 from configurator import db
 from configurator.errors import DateLost, NoDate, NotFound, Outdated
-from configurator.planning.books import PlantBook, Rows, book_under_lock, current_books, engine_now, read_rows
+from configurator.planning.books import PlantBook, book_under_lock, current_books, engine_now
 from configurator.planning.decoupling import Standing, locked_plants, refuse_locked, standing, touched_by, whole_window
 from configurator.planning.models import (
     EventKind,
@@ -46,11 +46,13 @@ from configurator.planning.records import (
 )
 from solver.configuration.problem import Variant
 from solver.scheduling.book import Book, Lack, NoRoom, Promise
-from solver.scheduling.check import violations
+from solver.scheduling.check import Rule, violations
 from solver.scheduling.problem import (
     Fixing,
+    LineId,
     OperationId,
     Placement,
+    SchedulingProblem,
     Second,
     WorkOrder,
     WorkOrderId,
@@ -79,16 +81,16 @@ def amended(
     """When the order would be there as `new`: the best of all plants, its own one if something of it stays.
 
     Raises TooLate if the change touches what can no longer be done differently, NoDate, NotFound, and Outdated if the
-    order is cancelled at this moment.
+    order is cancelled or made at this moment.
     """
     books = current_books(offer.company_id)
     with db.reading_one_view() as session:
         stands = standing(session, offer.company_id, manufacturing_order_id, now=now)
         touched_by(stands, offer, old, new)
         if not stands.staying:
-            found = [_in_plant(session, book, stands, offer, new) for book in books]
+            found = [_in_plant(book, stands, offer, new) for book in books]
         else:
-            found = [_in_plant(session, book, stands, offer, new) for book in books if book.plant_id == stands.plant.id]
+            found = [_in_plant(book, stands, offer, new) for book in books if book.plant_id == stands.plant.id]
     known = [one for one in found if one is not None]
     if not known:
         raise NoDate
@@ -124,7 +126,7 @@ def amend(
     touched_by(stands, offer, old, new)
     target = plants[shown.forecast.plant_id]
     base = book_under_lock(session, target)
-    found = _still(session, base, stands, offer, new, shown)
+    found = _still(base, stands, offer, new, shown)
     if found.forecast.arrives_on > shown.forecast.arrives_on:
         raise DateLost(arrives_on=found.forecast.arrives_on)
     held = replace(found.forecast, arrives_on=shown.forecast.arrives_on)  # what was shown is what is promised
@@ -171,23 +173,24 @@ def refuse_release(stands: Standing) -> None:
 # --- finding ----------------------------------------------------------------------------------------------------------
 
 
-def _in_plant(session: Session, base: PlantBook, stands: Standing, offer: Offer, new: Variant) -> Amended | None:
+def _in_plant(base: PlantBook, stands: Standing, offer: Offer, new: Variant) -> Amended | None:
     """The order as `new` in one plant; None if that plant cannot make it or has no room."""
     whole = exploded(offer, new, base)
     if whole is None:
         return None
     start, staying = engine_now(), stands.staying
+    number = WorkOrderId(stands.order.number)
     promise: Promise | NoRoom
-    gone: dict[OperationId, Placement]
+    gone: dict[OperationId, Placement] = {}
     if base.plant_id != stands.order.plant_id:
-        promise, gone = base.book.quote(whole, not_before=start), {}
+        promise = base.book.quote(whole, not_before=start)
+    elif not base.book.holds(number):
+        raise Outdated  # it was made, cancelled, or went to another plant, between two readings
     elif staying:
-        promise, gone = _around(read_rows(session, base.plant_id), stands, whole, start)
+        promise, gone = _around(base, stands, whole, start)
     else:
         book = base.book.copy()
-        if not book.holds(WorkOrderId(stands.order.number)):
-            raise Outdated  # it was cancelled, or went to another plant, between two readings
-        gone = dict(book.remove(WorkOrderId(stands.order.number)))
+        gone = dict(book.remove(number))
         promise = book.quote(whole, not_before=start)
     if isinstance(promise, NoRoom):
         return None
@@ -198,36 +201,52 @@ def _in_plant(session: Session, base: PlantBook, stands: Standing, offer: Offer,
 
 
 def _around(
-    rows: Rows, stands: Standing, whole: WorkOrder, start: Second
+    base: PlantBook, stands: Standing, whole: WorkOrder, start: Second
 ) -> tuple[Promise | NoRoom, dict[OperationId, Placement]]:
     """The rest of an order of which something stays, and what gives way where the old rest was taken out."""
-    number, frozen = stands.order.number, 60 * stands.plant.frozen_minutes
-    gone = dict(Book(rows.problem, rows.placements, frozen_seconds=frozen).remove(WorkOrderId(number)))
-    before = next(order for order in rows.problem.orders if order.id == number)
+    number = WorkOrderId(stands.order.number)
+    before, problem = base.book.held(number), base.book.problem
+    gone = dict(base.book.copy().remove(number))
     stays = {OperationId(f"{number}/{code}") for code in stands.staying}
-    stub = replace(before, operations=tuple(operation for operation in before.operations if operation.id in stays))
+    stub = replace(
+        before.order, operations=tuple(operation for operation in before.order.operations if operation.id in stays)
+    )
     placed = {
-        key: gone.get(key, placement) for key, placement in rows.placements.items()
+        key: gone.get(key, placement) for key, placement in base.book.placements.items()
         if key in stays or key.partition("/")[0] != number
     }  # fmt: skip
     own = {key: (Fixing.FROZEN, placed[key]) for key in stays}
     problem = replace(
-        rows.problem, orders=tuple(stub if order.id == number else order for order in rows.problem.orders),
-        fixed=own | {key: entry for key, entry in rows.problem.fixed.items() if key in placed},
+        problem, orders=tuple(stub if order.id == number else order for order in problem.orders),
+        fixed=own | {key: entry for key, entry in problem.fixed.items() if key in placed},
     )  # fmt: skip
     ends = max(placed[key].end for key in stays)
     rest = _rest(whole, {key.partition("/")[2]: placed[key].end for key in stays})
     if rest is None:
         return Promise(whole, (), ends), gone
-    found = Book(problem, placed, frozen_seconds=frozen).quote(rest, not_before=start)
+    found = Book(problem, placed, frozen_seconds=60 * stands.plant.frozen_minutes).quote(rest, not_before=start)
     if isinstance(found, NoRoom):
         return found, gone
-    after = Schedule(placed | {p.operation: p for p in (*found.moved, *found.placements)})
-    known = {(fault.kind, fault.subject) for fault in violations(rows.problem, Schedule(rows.placements))}
-    faults = violations(replace(problem, orders=(*problem.orders, rest)), after)
-    if any((fault.kind, fault.subject) not in known for fault in faults):
+    moved = placed | {placement.operation: placement for placement in (*found.moved, *found.placements)}
+    lines = {p.line for p in (*before.placements.values(), *found.placements, *found.moved, *gone.values())}
+    if not _fits(base, replace(problem, orders=(*problem.orders, rest)), moved, lines):
         return NoRoom(rest.id, rest.operations[0].id, Lack.CAPACITY), gone
     return replace(found, completion=max(found.completion, ends)), gone
+
+
+def _fits(
+    base: PlantBook, problem: SchedulingProblem, placed: Mapping[OperationId, Placement], lines: Set[LineId]
+) -> bool:
+    """Whether the judge finds nothing on these lines that it does not find in the book already."""
+
+    def faults(of: SchedulingProblem, places: Mapping[OperationId, Placement]) -> set[tuple[Rule, str]]:
+        orders = tuple(o for o in of.orders if any(places[operation.id].line in lines for operation in o.operations))
+        kept = {operation.id: places[operation.id] for order in orders for operation in order.operations}
+        fixed = {key: entry for key, entry in of.fixed.items() if key in kept}
+        found = violations(replace(of, orders=orders, fixed=fixed), Schedule(kept))
+        return {(fault.kind, fault.subject) for fault in found}
+
+    return not faults(problem, placed) - faults(base.book.problem, base.book.placements)
 
 
 def _rest(whole: WorkOrder, ends: Mapping[str, Second]) -> WorkOrder | None:
@@ -253,7 +272,7 @@ def _rest(whole: WorkOrder, ends: Mapping[str, Second]) -> WorkOrder | None:
 
 
 def _still(
-    session: Session, base: PlantBook, stands: Standing, offer: Offer, new: Variant, shown: Amended
+    base: PlantBook, stands: Standing, offer: Offer, new: Variant, shown: Amended
 ) -> Amended:
     """What was shown, if nothing has changed; else the order placed anew."""
     found, start = shown.forecast, engine_now()
@@ -261,7 +280,7 @@ def _still(
         placement.start >= start for placement in (*found.placements, *found.moved)
     ):
         return shown
-    anew = _in_plant(session, base, stands, offer, new)
+    anew = _in_plant(base, stands, offer, new)
     if anew is None:
         raise NoDate
     return anew

@@ -6,13 +6,13 @@ import dataclasses
 import random
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from threading import Barrier
 
 import pytest
 from sqlmodel import col, select
 
-from catalog.factory import Line, Material, Plant
+from catalog.factory import Material, Plant
 from configurator import db
 from configurator.errors import DateLost, NoDate, NotFound
 from configurator.planning import amend as amend_module
@@ -27,13 +27,11 @@ from configurator.planning.models import (
     Proposal,
     ScheduleEvent,
 )
-from configurator.planning.optimise import publish
-from configurator.planning.records import second
+from configurator.planning.optimise import publish, snapshot
+from configurator.planning.records import instant, placements_to_json
 from configurator.planning.reports import FloorRefusal, finish_operation, start_operation
 from solver.configuration.problem import GroupId, OptionId
 from solver.scheduling.problem import WorkOrderId
-
-HOURS = timedelta(hours=1)
 
 
 @pytest.fixture
@@ -335,42 +333,41 @@ def test_what_has_begun_is_not_cancelled(shop, plain, done) -> None:
 # --- beside a proposal ------------------------------------------------------------------------------------------------
 
 
-def proposed(shop, *order_ids) -> int:
-    """A proposal by which the last operation of these orders would end two hours later."""
-    placements = {}
+def proposed(shop, changed_later, cancelled_later, moves) -> tuple[int, datetime]:
+    """A proposal that leaves two orders where they are, and packs the third one hours later; and when that is."""
+    with db.reading() as session:
+        base = snapshot(session, order_of(moves).plant_id)
+    numbers = [order_of(order_id).number for order_id in (changed_later, cancelled_later)]
+    placements = {p.operation: p for p in base.rows.placements.values() if p.operation.partition("/")[0] in numbers}
+    pack = base.rows.placements[f"{order_of(moves).number}/pack"]
+    line = next(line for line in base.problem.lines if line.id == pack.line)
+    starts = ((max(w.start, pack.end + 10_800), w.end) for w in line.windows)
+    start = next(start for start, end in starts if start + pack.end - pack.start <= end)
+    placements[pack.operation] = dataclasses.replace(pack, start=start, end=start + pack.end - pack.start)
+    figures = {"broken": 0, "over": 0, "late": [], "tardiness": 0, "setup": 0, "makespan": 0}
     with db.writing() as session:
-        for order_id in order_ids:
-            order, row = session.get_one(ManufacturingOrder, order_id), rows_of(order_id)["pack"]
-            line = session.get_one(Line, row.line_id)
-            key = f"{order.number}/pack"
-            starts = second(row.starts_at + 2 * HOURS)
-            placements[key] = [
-                f"{session.get_one(Plant, row.plant_id).code}/{line.code}", starts,
-                starts + second(row.ends_at) - second(row.starts_at),
-            ]
-            order.dispatch_at = order.dispatch_at + 24 * HOURS
-        plant = session.get_one(Plant, row.plant_id)
-        figures = {"broken": 0, "over": 0, "late": [], "tardiness": 0, "setup": 0, "makespan": 0}
+        made = session.get_one(ManufacturingOrder, moves)
+        made.work_order = made.work_order | {"promise": start + 86_400}
         proposal = Proposal(
-            company_id=shop.company_id, plant_id=plant.id, base_version=plant.schedule_version, placements=placements,
-            before=figures, after=figures,
+            company_id=shop.company_id, plant_id=base.plant_id, base_version=base.version, before=figures,
+            placements=placements_to_json(placements.values()), after=figures,
         )
         session.add(proposal)
         session.flush()
-        return proposal.id
+        return proposal.id, instant(start)
 
 
 def test_a_proposal_is_published_beside_orders_that_were_changed_and_cancelled_meanwhile(shop, plain, judge) -> None:
     variant, order_id = plain
-    cancelled, untouched = (shop.reserve().manufacturing_order_id for _ in range(2))
-    assert len({order_of(one).plant_id for one in (order_id, cancelled, untouched)}) == 1
-    proposal, before = proposed(shop, order_id, cancelled, untouched), rows_of(untouched)["pack"].starts_at
-    changed(shop, variant, other(variant, colour="navy", stand="none"), order_id)
+    cancelled, moves = (shop.reserve().manufacturing_order_id for _ in range(2))
+    assert len({order_of(one).plant_id for one in (order_id, cancelled, moves)}) == 1
+    proposal, packed_at = proposed(shop, order_id, cancelled, moves)
+    changed(shop, variant, other(variant, colour="copper", stand="none"), order_id)
     with db.writing() as session:
         release(session, shop.company_id, [cancelled])
     mine = rows_of(order_id)
     publish(shop.company_id, proposal)
-    assert rows_of(untouched)["pack"].starts_at == before + 2 * HOURS
+    assert rows_of(moves)["pack"].starts_at == packed_at
     assert rows_of(order_id) == mine  # what was proposed for it was about another variant
     assert rows_of(cancelled) == {}
     assert judge(shop.company_id) == []
