@@ -208,6 +208,8 @@ def _around(
     before, problem = base.book.held(number), base.book.problem
     gone = dict(base.book.copy().remove(number))
     stays = {OperationId(f"{number}/{code}") for code in stands.staying}
+    if not stays <= before.placements.keys():
+        raise Outdated  # it was made differently between two readings
     stub = replace(
         before.order, operations=tuple(operation for operation in before.order.operations if operation.id in stays)
     )
