@@ -53,7 +53,9 @@ class Settings:
         "`smtp://user:password@host:587` (`smtps://` for TLS at once; a password needs TLS with a valid certificate); "
         "empty: mails become files in the data folder",
     ] = ""
-    mail_from: Annotated[str, "sender of mails"] = "orders@example.com"
+    mail_from: Annotated[
+        str, "sender of mails, and where buyers are told to write about an order"
+    ] = "orders@example.com"
     session_hours: Annotated[int, "hours until a login ends by itself"] = 12
     login_attempts: Annotated[
         int, "failed logins of one account from one address within 15 minutes before a pause"

@@ -145,6 +145,15 @@ def reading() -> Iterator[Session]:
 
 
 @contextmanager
+def reading_one_view() -> Iterator[Session]:
+    """A reading session whose statements all see the rows of one instant, as SQLite gives by itself."""
+    with database().reading() as session:
+        if not database().is_sqlite:
+            session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+        yield session
+
+
+@contextmanager
 def writing() -> Iterator[Session]:
     """One writing transaction of the process's database."""
     with database().writing() as session:

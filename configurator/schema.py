@@ -40,15 +40,15 @@ def tables() -> MetaData:
 
 def triggers(dialect: str) -> list[str]:
     """Statements that keep published and sent rows as they are; `dialect` is `sqlite` or `postgresql`."""
-    from configurator.sales.models import quote_triggers
+    from configurator.sales.models import item_revision_triggers, quote_triggers
 
-    return [*immutable_triggers(dialect), *quote_triggers(dialect)]
+    return [*immutable_triggers(dialect), *quote_triggers(dialect), *item_revision_triggers(dialect)]
 
 
 def create_tables(engine: Engine) -> None:
     """All tables and triggers at once, without the way through the migrations (tests prove that both are the same)."""
     metadata = tables()
     with engine.begin() as connection:
-        metadata.create_all(connection)  # the quotes' triggers come with their table
+        metadata.create_all(connection)  # the documents' triggers come with their tables
         for statement in immutable_triggers(connection.dialect.name):
             connection.exec_driver_sql(statement)

@@ -22,7 +22,7 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 from itsdangerous import URLSafeTimedSerializer
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, text, update
 from sqlmodel import select
 
 from catalog.offer import forget_offers
@@ -252,6 +252,22 @@ def factory(company_id: int) -> int:
 def house(company_id: int) -> int:
     """A small demo house: users, catalog, 30 open orders on the lines; its company's id."""
     return company_id
+
+
+@pytest.fixture
+def unhurried(factory: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A factory that freezes nothing and begins with a new order in an hour: all of it can still be changed."""
+    from catalog.factory import Plant
+    from configurator.planning import amend, promise
+    from configurator.planning.books import engine_now
+    from solver.scheduling.problem import Second
+
+    with db.writing() as session:
+        session.execute(update(Plant).values(frozen_minutes=0))
+    forget_books()
+    ahead = Second(engine_now() + 3600)
+    for module in (promise, amend):
+        monkeypatch.setattr(module, "engine_now", lambda at=None: ahead)
 
 
 # --- the application --------------------------------------------------------------------------------------------------

@@ -396,7 +396,7 @@ class OperationAnswer(Answer):
 class MakingAnswer(Answer):
     """How far it is: the present forecast, and what really was once it is made."""
 
-    state: Literal["planned", "started", "made"]
+    state: Literal["planned", "started", "made", "cancelled"]
     operations: list[OperationAnswer]
     forecast_at: datetime
     forecast_arrives_on: date

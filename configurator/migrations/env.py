@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 from alembic import context
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlmodel.sql.sqltypes import AutoString
 
 from catalog.rows import UtcDateTime
@@ -14,6 +16,7 @@ from configurator.config import load_settings
 from configurator.schema import tables
 
 ONE_AT_A_TIME = 4_820_071  # the advisory lock of migrations, on PostgreSQL
+FOREIGN_KEY_CHECK = "PRAGMA foreign_key_check"
 
 
 def render_item(kind: str, item: Any, _autogen: Any) -> str | Literal[False]:
@@ -29,7 +32,7 @@ def run() -> None:
     """Bring the process's database (or the one that the settings name) up to date."""
     if not db.is_connected():
         db.connect(load_settings().database)
-    with db.database().engine.begin() as connection:
+    with db.database().engine.connect() as connection, _tables_may_be_remade(connection), connection.begin():
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ONE_AT_A_TIME})
         context.configure(
@@ -37,6 +40,23 @@ def run() -> None:
             compare_type=True,
         )
         context.run_migrations()
+        if connection.dialect.name == "sqlite" and (broken := connection.execute(text(FOREIGN_KEY_CHECK)).all()):
+            raise RuntimeError(f"Foreign keys would be broken: {broken[:3]}")
+
+
+@contextmanager
+def _tables_may_be_remade(connection: Connection) -> Iterator[None]:
+    """SQLite changes a table by making it anew; what names it must not mind meanwhile (sqlite.org: ALTER TABLE)."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    driver.execute("PRAGMA foreign_keys=OFF")  # says nothing inside a transaction
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys=ON")
 
 
 run()

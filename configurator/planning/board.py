@@ -28,10 +28,10 @@ from catalog.offer import NotOffered, current_offer
 from catalog.products import Product
 from catalog.rows import Company
 from configurator.planning.models import (
+    OPEN_ORDERS,
     ManufacturingOperation,
     ManufacturingOrder,
     OperationState,
-    OrderState,
     Proposal,
     ProposalState,
 )
@@ -386,7 +386,7 @@ def _measure(session: Session, plant: Plant, now: datetime) -> Measure:
             func.count(),
             func.count().filter(col(ManufacturingOrder.completes_at) > col(ManufacturingOrder.dispatch_at)),
             func.count().filter(col(ManufacturingOrder.completes_at) > col(ManufacturingOrder.due_at)),
-        ).where(*mine, col(ManufacturingOrder.state) != OrderState.MADE.value)
+        ).where(*mine, col(ManufacturingOrder.state).in_(OPEN_ORDERS))
     ).one()
     load, fullest, setup = _load(session, plant, now)
     proposal_id = session.exec(
@@ -450,7 +450,7 @@ def late_orders(session: Session, company_id: int, *, limit: int = 50) -> tuple[
     rows = session.exec(
         select(ManufacturingOrder, Plant)
         .join(Plant, and_(col(Plant.id) == ManufacturingOrder.plant_id, col(Plant.company_id) == company_id))
-        .where(ManufacturingOrder.company_id == company_id, ManufacturingOrder.state != OrderState.MADE)
+        .where(ManufacturingOrder.company_id == company_id, col(ManufacturingOrder.state).in_(OPEN_ORDERS))
         .where(or_(breaks, late))
     ).all()
     found = [

@@ -32,11 +32,11 @@ from catalog.rows import utc_now
 from configurator import db
 from configurator.planning.carriers import CarrierTerms
 from configurator.planning.models import (
+    OPEN_ORDERS,
     EventKind,
     ManufacturingOperation,
     ManufacturingOrder,
     OperationState,
-    OrderState,
     ScheduleEvent,
 )
 from configurator.planning.options import options
@@ -50,6 +50,7 @@ from solver.scheduling.problem import (
     SchedulingProblem,
     Second,
     WorkOrder,
+    WorkOrderId,
 )
 
 log = structlog.get_logger()
@@ -226,28 +227,41 @@ def _replayed(kept: PlantBook, news: tuple[int, Sequence[ScheduleEvent]]) -> Pla
         return None
     book = kept.book.copy()
     for event in events:
-        if event.kind == EventKind.RESERVED:
-            try:
-                book.commit(
-                    work_order_from(event.data["number"], event.data["work_order"]),
-                    placements_from(event.data["placements"]),
-                    placements_from(event.data.get("moved", {})),
-                )
-            except (Occupied, KeyError):
-                log.warning("planning.book_differs", plant=kept.plant_id, version=event.version)
+        try:
+            if not _replay(book, event):
                 return None
-        elif event.kind == EventKind.PUBLISHED or event.data.get("moved"):
+        except (Occupied, KeyError):
+            log.warning("planning.book_differs", plant=kept.plant_id, version=event.version)
             return None
-        # What the floor reports without moving anything happened where it was scheduled: the book has it there.
     return replace(kept, book=book, version=version)
+
+
+def _replay(book: Book, event: ScheduleEvent) -> bool:
+    """Do to the book what the event did; False if it does not tell everything. Raises Occupied or KeyError."""
+    data, moved = event.data, placements_from(event.data.get("moved", {}))
+    match event.kind:
+        case EventKind.RESERVED:
+            book.commit(work_order_from(data["number"], data["work_order"]), placements_from(data["placements"]), moved)
+        case EventKind.CHANGED:
+            if data["staying"]:
+                return False
+            book.remove(WorkOrderId(data["number"]))
+            book.commit(work_order_from(data["number"], data["work_order"]), placements_from(data["placements"]), moved)
+        case EventKind.RELEASED:
+            gone = book.remove(WorkOrderId(data["number"]))
+            return gone == {placement.operation: placement for placement in moved}
+        case EventKind.PUBLISHED:
+            return False
+        case _:
+            # What the floor reports without moving anything happened where it was scheduled: the book has it there.
+            return not moved
+    return True
 
 
 def _read_anew(plant_id: int, today: date, kept: PlantBook | None, session: Session | None) -> PlantBook:
     if session is not None:
         return plant_book(session, read_rows(session, plant_id), today, kept)
-    with db.reading() as reading:
-        if not db.database().is_sqlite:  # one view of all rows, as SQLite gives by itself
-            reading.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    with db.reading_one_view() as reading:
         return plant_book(reading, read_rows(reading, plant_id), today, kept)
 
 
@@ -334,7 +348,7 @@ def _orders(session: Session, plant: Plant, lines: dict[int | None, Line]) -> Se
         )
         last |= set(session.exec(query).all())
     wanted = or_(
-        col(ManufacturingOrder.state) != OrderState.MADE.value, col(ManufacturingOrder.id).in_(sorted(last))
+        col(ManufacturingOrder.state).in_(OPEN_ORDERS), col(ManufacturingOrder.id).in_(sorted(last))
     )
     return session.exec(
         select(ManufacturingOrder)

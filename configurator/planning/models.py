@@ -17,6 +17,10 @@ class OrderState(StrEnum):
     PLANNED = "planned"
     STARTED = "started"
     MADE = "made"
+    CANCELLED = "cancelled"  # it gave its slots back before anything of it had begun
+
+
+OPEN_ORDERS = (OrderState.PLANNED.value, OrderState.STARTED.value)
 
 
 class OperationState(StrEnum):
@@ -39,14 +43,17 @@ class EventKind(StrEnum):
     """Why a plant's schedule has a new version."""
 
     RESERVED = "reserved"  # a new order got its slots
+    CHANGED = "changed"  # an order is made differently, in other slots
+    RELEASED = "released"  # an order gave its slots back
     REPORTED = "reported"  # the floor reported starts and finishes; what they push has moved
     PUBLISHED = "published"  # a proposal took the place of the schedule; the event names it
 
 
 ORDER_TRANSITIONS: dict[StrEnum, frozenset[StrEnum]] = {
-    OrderState.PLANNED: frozenset({OrderState.STARTED}),
+    OrderState.PLANNED: frozenset({OrderState.STARTED, OrderState.CANCELLED}),
     OrderState.STARTED: frozenset({OrderState.MADE}),
     OrderState.MADE: frozenset(),
+    OrderState.CANCELLED: frozenset(),
 }
 OPERATION_TRANSITIONS: dict[StrEnum, frozenset[StrEnum]] = {
     OperationState.PLANNED: frozenset({OperationState.STARTED}),
@@ -77,7 +84,7 @@ class ManufacturingOrder(CompanyRow, table=True):
     __tablename__ = "manufacturing_order"
     __table_args__ = company_keys(
         unique_in_company("number"),
-        CheckConstraint("state in ('planned','started','made')", name="manufacturing_order_state_known"),
+        CheckConstraint("state in ('planned','started','made','cancelled')", name="manufacturing_order_state_known"),
         CheckConstraint("(state = 'made') = (finished_at is not null)", name="made_has_instant"),
         CheckConstraint("priority >= 1", name="priority_positive"),
         CheckConstraint("promise_at <= dispatch_at", name="dispatched_after_promise"),
@@ -156,7 +163,9 @@ class ScheduleEvent(CompanyRow, table=True):
     __tablename__ = "schedule_event"
     __table_args__ = company_keys(
         unique_in_company("plant_id", "version"),
-        CheckConstraint("kind in ('reserved','reported','published')", name="schedule_event_kind_known"),
+        CheckConstraint(
+            "kind in ('reserved','changed','released','reported','published')", name="schedule_event_kind_known"
+        ),
         CheckConstraint("version >= 1", name="schedule_event_version_positive"),
         plant_id="plant",
     )

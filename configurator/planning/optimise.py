@@ -233,11 +233,12 @@ def _locked(session: Session, company_id: int, proposal_id: int) -> Proposal:
 
 
 def _ordered_since(session: Session, proposal: Proposal) -> frozenset[str]:
-    """Numbers of the orders that got their slots after the schedule that the proposal is about."""
+    """Numbers of the orders that got their slots, or other ones, after the schedule that the proposal is about."""
     events = session.exec(
         select(ScheduleEvent)
         .where(ScheduleEvent.company_id == proposal.company_id, ScheduleEvent.plant_id == proposal.plant_id)
-        .where(ScheduleEvent.version > proposal.base_version, ScheduleEvent.kind == EventKind.RESERVED)
+        .where(ScheduleEvent.version > proposal.base_version)
+        .where(col(ScheduleEvent.kind).in_([EventKind.RESERVED.value, EventKind.CHANGED.value]))
     ).all()
     return frozenset(event.data["number"] for event in events)
 
@@ -248,6 +249,8 @@ def merged(present: Snapshot, proposal: Proposal, new: frozenset[str]) -> Mappin
     placements = dict(present.rows.placements)
     for placement in placements_from(proposal.placements):
         key = placement.operation
+        if key.partition("/")[0] in new:
+            continue  # it is made differently now
         if key in placements and key not in problem.fixed and placement.start >= problem.now:
             placements[key] = placement
     if violations(problem, Schedule(placements)):

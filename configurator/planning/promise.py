@@ -87,6 +87,11 @@ class Forecast:
     placements: tuple[Placement, ...]
     moved: tuple[Placement, ...] = ()
 
+    @property
+    def moved_orders(self) -> list[str]:
+        """The numbers of the other orders that make room, in order."""
+        return sorted({placement.operation.partition("/")[0] for placement in self.moved})
+
 
 @dataclass(frozen=True, slots=True)
 class Reserved:
@@ -179,7 +184,7 @@ def reserve(
             "moved": placements_to_json(found.moved),
         },
     ))
-    _move_others(session, base, found.moved)
+    move_others(session, base, found.moved)
     session.flush()
     remember_reserved(session, base, Reservation(order, placements, found.moved))
     return Reserved(row.id, replace(found, work_order=order, placements=placements, version=plant.schedule_version))
@@ -200,7 +205,7 @@ def _still(offer: Offer, variant: Variant, shown: Forecast, plant: PlantBook) ->
     return found
 
 
-def _move_others(session: Session, plant: PlantBook, moved: Sequence[Placement]) -> None:
+def move_others(session: Session, plant: PlantBook, moved: Sequence[Placement]) -> None:
     """Write where operations of other orders go, and when these orders are then complete."""
     numbers = sorted({placement.operation.partition("/")[0] for placement in moved})
     operations: dict[OperationId, ManufacturingOperation] = {}
@@ -238,7 +243,7 @@ def manufacturing_order(offer: Offer, order: WorkOrder, found: Forecast, pegging
 def operation_rows(
     offer: Offer, order: WorkOrder, placements: tuple[Placement, ...], row: ManufacturingOrder, plant: PlantBook
 ) -> list[dict[str, Any]]:
-    """The rows of an order's operations, for one bulk insert."""
+    """The rows of the operations of an order that these placements place, for one bulk insert."""
     names = {content.operation: content.name.canonical() for content in offer.manufacturing.routing}
     at = {placement.operation: placement for placement in placements}
     prefix = len(order.id) + 1
@@ -252,6 +257,7 @@ def operation_rows(
             "needs": {need.material.partition("/")[2]: need.quantity for need in operation.materials},
         }
         for position, operation in enumerate(order.operations)
+        if operation.id in at
     ]
 
 

@@ -52,7 +52,10 @@ def operation_word(state: OperationState) -> str:
 
 def order_word(state: OrderState) -> str:
     """A manufacturing order's state in words."""
-    return {OrderState.PLANNED: _("Planned"), OrderState.STARTED: _("In production"), OrderState.MADE: _("Made")}[state]
+    return {
+        OrderState.PLANNED: _("Planned"), OrderState.STARTED: _("In production"), OrderState.MADE: _("Made"),
+        OrderState.CANCELLED: _("Cancelled"),
+    }[state]
 
 
 def lateness_word(lateness: Lateness) -> str:

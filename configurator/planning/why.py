@@ -16,7 +16,7 @@ from configurator import audit, db
 from configurator.errors import DomainError, NotFound
 from configurator.jobs import Job, JobContext, JobState, enqueue, handler, job_of
 from configurator.planning.board import Lateness, lateness_of
-from configurator.planning.models import ManufacturingOrder, OrderState
+from configurator.planning.models import OPEN_ORDERS, ManufacturingOrder
 from configurator.planning.optimise import Snapshot, broken_anew, snapshot, store_proposal
 from configurator.planning.records import instant, placements_from, placements_to_json, second
 from configurator.planning.reports import operations_of
@@ -110,9 +110,9 @@ class Why:
 
 
 def why(session: Session, company_id: int, order_id: int, *, now: datetime | None = None) -> Why | None:
-    """The way of an open order; None once it is made. Raises NotFound."""
+    """The way of an open order; None once it is made or cancelled. Raises NotFound."""
     row = _order(session, company_id, order_id)
-    if row.state == OrderState.MADE:
+    if row.state not in OPEN_ORDERS:
         return None
     base = snapshot(session, row.plant_id, now=now)
     whole = chain(base.problem, base.schedule, WorkOrderId(row.number))
@@ -233,7 +233,7 @@ def find_remedies(context: JobContext) -> dict[str, Any]:
         wanted = _wanted(row)
         base = snapshot(session, row.plant_id)
     answer: dict[str, Any] = {"completes": second(row.completes_at), "remedies": []}
-    if wanted is None or row.state == OrderState.MADE:
+    if wanted is None or row.state not in OPEN_ORDERS:
         return answer
 
     def report(progress: Progress) -> None:

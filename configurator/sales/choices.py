@@ -35,6 +35,19 @@ def readable_choices(content: ProductContent, variant: Variant) -> tuple[Readabl
     return tuple(_choices(content, variant))
 
 
+def differing(
+    old: tuple[ReadableChoice, ...], new: tuple[ReadableChoice, ...], language: str
+) -> tuple[tuple[str, str, str], ...]:
+    """What two lists of choices answer differently: question, old answer, new answer ("" where it is not asked)."""
+    before, after = ({choice.id: choice for choice in choices} for choices in (old, new))
+    found = []
+    for name in dict.fromkeys([*after, *before]):
+        was, becomes = (side[name].answer_in(language) if name in side else "" for side in (before, after))
+        if was != becomes:
+            found.append(((after.get(name) or before[name]).question_in(language), was, becomes))
+    return tuple(found)
+
+
 def _choices(content: ProductContent, variant: Variant) -> Iterator[ReadableChoice]:
     for group in content.groups:
         chosen = variant.chosen.get(GroupId(group.id), frozenset())

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import JSON
 from sqlmodel import Field, Session, select
 
-from catalog.offer import Offer
+from catalog.offer import Offer, offer_of
 from catalog.rows import CompanyRow, UtcDateTime, company_keys, unique_in_company, utc_now
 from catalog.state import text_limits, text_usable
 from configurator.errors import NotFound, NotValid
@@ -197,6 +197,17 @@ def write_configuration(
     session.add(row)
     session.flush()
     return row
+
+
+def offer_of_configuration(session: Session, configuration: Configuration) -> Offer:
+    """The offer of the three revisions that a configuration names."""
+    return offer_of(
+        session,
+        configuration.company_id,
+        configuration.product_revision_id,
+        configuration.price_list_revision_id,
+        configuration.manufacturing_revision_id,
+    )
 
 
 def configuration_by_token(session: Session, company_id: int, token: str) -> Configuration:

@@ -19,10 +19,13 @@ from catalog.rows import Company, utc_now
 from configurator import db
 from configurator.config import Settings
 from configurator.outbox import OutboxMail, deliver, due_mails, settle
+from configurator.sales.changes import move_by_id, order_history
+from configurator.sales.choices import differing
 from configurator.sales.documents import link_to, quote_pdf
 from configurator.sales.orders import order_by_id
 from configurator.sales.parties import Party
 from configurator.sales.quotes import revision_by_id
+from configurator.sales.reasons import REASONS
 from configurator.words import Words, language_of
 
 log = structlog.get_logger()
@@ -132,6 +135,23 @@ def _order_confirmation(mail: OutboxMail, settings: Settings, words: Words) -> _
     return _Letter({"order": order, "link": link})
 
 
+def _order_changed(mail: OutboxMail, settings: Settings, words: Words) -> _Letter:
+    letter = _order_confirmation(mail, settings, words)
+    order = letter.context["order"]
+    before = next(
+        revision for revision in order_history(mail.company_id, order.id).revisions
+        if revision.number == mail.data["revision"]
+    )
+    return _Letter(letter.context | {"changes": differing(before.choices, order.choices, words.language)})
+
+
+def _date_moved(mail: OutboxMail, settings: Settings, words: Words) -> _Letter:
+    order_id, move = move_by_id(mail.company_id, mail.data["move_id"])
+    order = order_by_id(mail.company_id, order_id)
+    link = link_to(settings, f"/orders/{order.token}?lang={words.language}")
+    return _Letter({"order": order, "move": move, "reason": words.gettext(REASONS[move.reason]), "link": link})
+
+
 def _quote(mail: OutboxMail, settings: Settings, words: Words) -> _Letter:
     quote = revision_by_id(mail.data["revision_id"])
     link = link_to(settings, f"/quotes/{quote.revision.token}?lang={words.language}")
@@ -141,5 +161,8 @@ def _quote(mail: OutboxMail, settings: Settings, words: Words) -> _Letter:
 
 LETTERS: dict[str, Callable[[OutboxMail, Settings, Words], _Letter]] = {
     "order_confirmation": _order_confirmation,
+    "order_changed": _order_changed,
+    "order_cancelled": _order_confirmation,
+    "date_moved": _date_moved,
     "quote": _quote,
 }

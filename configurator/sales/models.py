@@ -210,6 +210,69 @@ class SalesOrderItem(CompanyRow, table=True):
     manufacturing_order_id: int
 
 
+class ItemRevision(CompanyRow, PriceColumns, PromiseColumns, table=True):
+    """What an item was until it was changed; never changed itself. The item and its order have what is valid now."""
+
+    __tablename__ = "item_revision"
+    __table_args__ = company_keys(
+        unique_in_company("item_id", "number"),
+        CheckConstraint("number >= 1", name="item_revision_number_positive"),
+        *_price_checks("item_revision"),
+        item_id="sales_order_item",
+        configuration_id="configuration",
+    )
+
+    item_id: int
+    number: int
+    configuration_id: int
+    price_items: list[dict[str, Any]] = Field(sa_type=JSON)
+    replaced_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
+class MovedDate(StrEnum):
+    """Which date of an order moved."""
+
+    PROMISE = "promise"  # the promised one, with the buyer's consent
+    FORECAST = "forecast"  # the one by the present schedule left the promise, or moved on, or came back to it
+
+
+class DateMove(CompanyRow, table=True):
+    """A date that the buyer knew and that became another one. `reason`: a `planning.causes.Cause`, or `changed`."""
+
+    __tablename__ = "date_move"
+    __table_args__ = company_keys(
+        CheckConstraint(_one_of("kind", MovedDate), name="date_move_kind_known"),
+        CheckConstraint("was <> becomes", name="date_move_moves"),
+        Index("ix_date_move_item", "company_id", "item_id"),
+        item_id="sales_order_item",
+    )
+
+    item_id: int
+    kind: str = Field(max_length=20)
+    was: date
+    becomes: date
+    promised: date  # as it was promised then
+    reason: str = Field(max_length=20)
+    at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
+class DateWatch(CompanyRow, table=True):
+    """What the buyer of an item was last told, where that is not the promise or the schedule says something else.
+
+    `differs_since`: since when the schedule has been saying something else than `told`, all the time.
+    """
+
+    __tablename__ = "date_watch"
+    __table_args__ = company_keys(
+        unique_in_company("item_id"),
+        item_id="sales_order_item",
+    )
+
+    item_id: int
+    told: date
+    differs_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
 def move_order(order: SalesOrder, state: OrderState) -> None:
     """The only place that moves an order's state; raises StateRefused for a step that the table does not have."""
     if state not in ORDER_TRANSITIONS[OrderState(order.state)]:
@@ -230,6 +293,27 @@ _FROZEN = (
     "valid_until", *PriceColumns.model_fields, *PromiseColumns.model_fields,
 )
 _JSON_COLUMNS = {"price_items", "carrier_days"}
+
+
+def item_revision_triggers(dialect: str) -> list[str]:
+    """Statements that keep earlier revisions of an order's items as they are (`sqlite` or `postgresql`)."""
+    refuse = "item_revision is immutable"
+    if dialect == "sqlite":
+        return [
+            f"CREATE TRIGGER item_revision_no_{deed.lower()} BEFORE {deed} ON item_revision"
+            f" BEGIN SELECT RAISE(ABORT, '{refuse}'); END"
+            for deed in ("UPDATE", "DELETE")
+        ]
+    if dialect == "postgresql":
+        return [
+            f"""CREATE OR REPLACE FUNCTION item_revision_immutable() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION '{refuse}';
+END $$""",
+            "CREATE TRIGGER item_revision_immutable BEFORE UPDATE OR DELETE ON item_revision"
+            " FOR EACH ROW EXECUTE FUNCTION item_revision_immutable()",
+        ]
+    raise ValueError(f"No triggers for {dialect}.")
 
 
 def quote_triggers(dialect: str) -> list[str]:
@@ -265,9 +349,13 @@ END $$""",
     raise ValueError(f"No triggers for {dialect}.")
 
 
+_TRIGGERS = {"quote_revision": quote_triggers, "item_revision": item_revision_triggers}
+
+
 def _create_triggers(table: Any, connection: Any, **_: Any) -> None:
-    for statement in quote_triggers(connection.dialect.name):
+    for statement in _TRIGGERS[table.name](connection.dialect.name):
         connection.exec_driver_sql(statement.replace("%", "%%"))
 
 
-event.listen(QuoteRevision.__table__, "after_create", _create_triggers)  # type: ignore[attr-defined]
+for _name in _TRIGGERS:
+    event.listen(SQLModel.metadata.tables[_name], "after_create", _create_triggers)

@@ -14,7 +14,7 @@ from sqlalchemy import or_
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from catalog.offer import NotOffered, Offer, current_offer, offer_of
+from catalog.offer import NotOffered, Offer, current_offer
 from catalog.price import Price
 from catalog.products import ProductContent, ProductRevision
 from catalog.rows import Company, utc_now
@@ -30,6 +30,7 @@ from configurator.sales.configurations import (
     Selection,
     decisions_to_json,
     judged,
+    offer_of_configuration,
     variant_from_json,
     variant_to_json,
     write_configuration,
@@ -331,7 +332,9 @@ def _write(
         )
     )
     outbox.post(session, company_id, "order_confirmation", db.id_of(party), buyer.locale, order_id=order.id)
-    audit.record(session, company_id, "order.placed", "sales_order", order.id, actor_id=actor_id)
+    audit.record(
+        session, company_id, "order.placed", "sales_order", order.id, actor_id=actor_id, moved=held.moved_orders
+    )
     if quote is not None:
         audit.record(
             session, company_id, "quote.accepted", "quote", quote.quote_id, revision=quote.number, order=number
@@ -394,13 +397,7 @@ def _order(company_id: int, which: Any) -> OrderView:
             quote_number = session.exec(
                 select(Quote.number).where(Quote.company_id == company_id, Quote.id == order.quote_id)
             ).one()
-        offer = offer_of(
-            session,
-            company_id,
-            configuration.product_revision_id,
-            configuration.price_list_revision_id,
-            configuration.manufacturing_revision_id,
-        )
+        offer = offer_of_configuration(session, configuration)
         making = progress(session, company_id, item.manufacturing_order_id)
     variant = variant_from_json(configuration.variant or {})
     return OrderView(

@@ -13,12 +13,11 @@ from flask_babel import gettext as _
 from sqlalchemy import func, or_
 from sqlmodel import Session, col, select
 
-from catalog.offer import NotOffered, Offer, current_offer, offer_of
+from catalog.offer import NotOffered, Offer, current_offer
 from catalog.price import Price
 from catalog.products import ProductContent, ProductRevision
 from catalog.rows import Company, utc_now
 from configurator import audit, db, outbox
-from configurator.admin.models import User
 from configurator.errors import InvalidInput, NotFound, QuoteNotOpen, StateRefused
 from configurator.numbers import draw_number
 from configurator.planning.promise import Destination, Forecast, forecast, zone_of
@@ -28,9 +27,11 @@ from configurator.sales.configurations import (
     Selection,
     decisions_from_json,
     judged,
+    offer_of_configuration,
     variant_from_json,
     write_configuration,
 )
+from configurator.sales.deeds import Deed, deeds_of
 from configurator.sales.lists import Page, contains, page_of
 from configurator.sales.models import Quote, QuoteRevision, QuoteState, SalesOrder, move_quote
 from configurator.sales.parties import Party
@@ -57,16 +58,6 @@ class Customer:
     mail: str
     country: str
     locale: str
-
-
-@dataclass(frozen=True, slots=True)
-class Deed:
-    """One line of a history: what was done (`quote.sent` …), when, by whom ("" = the customer or the system)."""
-
-    action: str
-    at: datetime
-    actor: str
-    data: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +222,7 @@ def send_quote(company_id: int, quote_id: int, *, by: int) -> str:
         if draft.state != QuoteState.DRAFT:
             raise StateRefused(field="state")
         configuration = session.get_one(Configuration, draft.configuration_id)
-        offer = _offer(session, company_id, configuration)
+        offer = offer_of_configuration(session, configuration)
     variant = judged(offer, variant_from_json(configuration.variant or {}))
     found = forecast(offer, variant, Destination(quote.country, zone_of(quote.country)))
     with db.writing() as session:
@@ -304,7 +295,7 @@ def acceptable_quote(session: Session, company_id: int, token: str) -> Acceptabl
         customer=Customer(party.name, party.mail, quote.country, quote.locale),
         configuration_id=revision.configuration_id,
         arrives_on=revision.arrives_on,
-        offer=_offer(session, company_id, configuration),
+        offer=offer_of_configuration(session, configuration),
         variant=configuration.variant or {},
     )
 
@@ -376,19 +367,7 @@ def revision_by_id(revision_id: int) -> QuoteView:
 
 def history(company_id: int, quote_id: int) -> tuple[Deed, ...]:
     """What happened to a quote, newest first."""
-    with db.reading() as session:
-        found = session.exec(
-            select(audit.AuditEvent, Party.name, User.login)
-            .join(User, col(User.id) == audit.AuditEvent.actor_id, isouter=True)
-            .join(Party, col(Party.id) == User.party_id, isouter=True)
-            .where(
-                audit.AuditEvent.company_id == company_id,
-                audit.AuditEvent.subject_kind == "quote",
-                audit.AuditEvent.subject_id == quote_id,
-            )
-            .order_by(col(audit.AuditEvent.id).desc())
-        ).all()
-    return tuple(Deed(event.action, event.at, name or login or "", event.data) for event, name, login in found)
+    return deeds_of(company_id, "quote", quote_id)
 
 
 def quotes_page(company_id: int, *, search: str = "", state: str = "", page: int = 1) -> Page[QuoteRow]:
@@ -497,19 +476,12 @@ def _by_token(session: Session, company_id: int, token: str) -> QuoteRevision:
     return revision
 
 
-def _offer(session: Session, company_id: int, configuration: Configuration) -> Offer:
-    return offer_of(
-        session, company_id, configuration.product_revision_id, configuration.price_list_revision_id,
-        configuration.manufacturing_revision_id,
-    )
-
-
 def _view(session: Session, revision: QuoteRevision) -> QuoteView:
     quote = session.get_one(Quote, revision.quote_id)
     company = session.get_one(Company, quote.company_id)
     party = session.get_one(Party, quote.customer_id)
     configuration = session.get_one(Configuration, revision.configuration_id)
-    offer = _offer(session, quote.company_id, configuration)
+    offer = offer_of_configuration(session, configuration)
     order = session.exec(
         select(SalesOrder).where(SalesOrder.company_id == quote.company_id, SalesOrder.quote_id == quote.id)
     ).one_or_none()

@@ -16,11 +16,14 @@ from configurator.auth import Role, company_id, public, requires
 from configurator.errors import DomainError, NotFound
 from configurator.i18n import language
 from configurator.sales import orders, quotes
+from configurator.sales.changes import order_history
 from configurator.sales.configurations import TEXTS_TOKEN, query_of
+from configurator.sales.deeds import Deed, deeds_of
 from configurator.sales.documents import country_name, quote_pdf
 from configurator.sales.forms import DeclineForm, QuoteForm, ReviseForm
 from configurator.sales.models import OrderState, QuoteState
-from configurator.sales.quotes import Deed, QuoteView
+from configurator.sales.quotes import QuoteView
+from configurator.sales.reasons import REASONS
 from configurator.storefront import service as storefront
 from configurator.storefront.address import REVISED_QUOTE, SHIP_TO, read_address
 from configurator.storefront.drawings import draw
@@ -93,7 +96,9 @@ def order(order_id: int) -> ResponseReturnValue:
     view = orders.order_by_id(company_id(), order_id)
     return render_template(
         "sales/order.html", order=view, zone=quotes.house_zone(company_id()),
-        drawing=draw(view.product, view.variant, language()),
+        drawing=draw(view.product, view.variant, language()), history=order_history(company_id(), order_id),
+        deeds=[(deed, order_sentence(deed)) for deed in deeds_of(company_id(), "sales_order", order_id)],
+        reasons=REASONS,
     )
 
 
@@ -235,6 +240,18 @@ def _pdf(view: QuoteView) -> Response:
     response = Response(quote_pdf(view, settings(), language()), mimetype="application/pdf")
     response.headers["Content-Disposition"] = f'inline; filename="{view.number}-{view.revision.number}.pdf"'
     return response
+
+
+def order_sentence(deed: Deed) -> str:
+    """What was done to an order, as its history tells it; without an actor it was the customer."""
+    match deed.action:
+        case "order.placed":
+            return _("%(who)s placed it.", who=deed.actor) if deed.actor else _("Placed by the customer.")
+        case "order.changed":
+            return _("%(who)s changed it.", who=deed.actor) if deed.actor else _("Changed by the customer.")
+        case "order.cancelled":
+            return _("%(who)s cancelled it.", who=deed.actor) if deed.actor else _("Cancelled by the customer.")
+    return abort(500)
 
 
 def sentence(deed: Deed) -> str:

@@ -28,7 +28,37 @@ class PostalCode:
             raise ValidationError(NEEDED)
 
 
-class CheckoutForm(FlaskForm):
+class ShownForm(FlaskForm):
+    """What the page showed when the button was pressed, and the key of this press."""
+
+    key = HiddenField(validators=[InputRequired(), Length(min=16, max=64)])
+    shown_gross = HiddenField(validators=[InputRequired()])
+    shown_currency = HiddenField(validators=[InputRequired(), Length(min=3, max=3)])
+    shown_date = HiddenField(validators=[InputRequired()])
+
+    def validate_shown_gross(self, field: Any) -> None:
+        if not re.fullmatch(r"\d{1,15}", field.data or ""):
+            raise ValidationError(_l("Please open the page again."))
+
+    def validate_shown_date(self, field: Any) -> None:
+        try:
+            date.fromisoformat(field.data or "")
+        except ValueError as error:
+            raise ValidationError(_l("Please open the page again.")) from error
+
+    def shown(self) -> Shown:
+        """What the page showed."""
+        gross, currency, arrives_on = self.shown_gross.data, self.shown_currency.data, self.shown_date.data
+        return Shown(int(gross or 0), currency or "", date.fromisoformat(arrives_on or ""))
+
+
+class ChangeForm(ShownForm):
+    """A change of an order. `base`: the token of the configuration that it builds on."""
+
+    base = HiddenField(validators=[InputRequired(), Length(max=40)])
+
+
+class CheckoutForm(ShownForm):
     """Who orders, where it goes, and what the page showed when the button was pressed."""
 
     name = StringField(_l("Name"), [InputRequired(NEEDED), Length(max=200), one_line], filters=[trimmed])
@@ -45,24 +75,10 @@ class CheckoutForm(FlaskForm):
     postal_code = StringField(_l("Postal code"), [PostalCode(), Length(max=20), one_line], filters=[trimmed])
     city = StringField(_l("City"), [InputRequired(NEEDED), Length(max=120), one_line], filters=[trimmed])
     country = SelectField(_l("Country"))
-    key = HiddenField(validators=[InputRequired(), Length(min=16, max=64)])
-    shown_gross = HiddenField(validators=[InputRequired()])
-    shown_currency = HiddenField(validators=[InputRequired(), Length(min=3, max=3)])
-    shown_date = HiddenField(validators=[InputRequired()])
 
     def validate_phone(self, field: Any) -> None:
         if field.data and not re.fullmatch(r"[0-9+()/. \-]{4,40}", field.data):
             raise ValidationError(_l("Digits, spaces and + ( ) / - . only, for example +86 10 1234 5678."))
-
-    def validate_shown_gross(self, field: Any) -> None:
-        if not re.fullmatch(r"\d{1,15}", field.data or ""):
-            raise ValidationError(_l("Please open the page again."))
-
-    def validate_shown_date(self, field: Any) -> None:
-        try:
-            date.fromisoformat(field.data or "")
-        except ValueError as error:
-            raise ValidationError(_l("Please open the page again.")) from error
 
     def buyer(self, locale: str) -> Buyer:
         """The buyer as typed."""
@@ -71,8 +87,3 @@ class CheckoutForm(FlaskForm):
             street=self.street.data or "", postal_code=self.postal_code.data or "", city=self.city.data or "",
             country=self.country.data, locale=locale,
         )
-
-    def shown(self) -> Shown:
-        """What the page showed."""
-        gross, currency, arrives_on = self.shown_gross.data, self.shown_currency.data, self.shown_date.data
-        return Shown(int(gross or 0), currency or "", date.fromisoformat(arrives_on or ""))

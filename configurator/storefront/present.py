@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from catalog.content import Text
 from catalog.offer import Offer
-from catalog.products import GroupContent, ParameterContent, TextContent
+from catalog.products import GroupContent, ParameterContent, ProductContent, TextContent
 from catalog.state import preset_decisions, text_limits
 from configurator.i18n import day, language, money, number
 from configurator.sales.configurations import query_of
@@ -315,6 +315,25 @@ def page_of(
     )
 
 
+def steps_of(
+    answered: Click,
+    address: Address,
+    path: str,
+    *,
+    wishes: Mapping[Decision, int],
+    typed: Mapping[str, str] | None = None,
+    faults: Mapping[str, str] | None = None,
+) -> tuple[StepView, ...]:
+    """The questions of an answer, for another page than the configuring one; dates of options are left out.
+
+    `wishes`: what an option's difference stays near to, beside the product's defaults.
+    """
+    found = hints(answered, wishes=wishes)
+    return tuple(
+        _Words(answered, address, path, found, language(), typed or answered.standing.texts, faults or {}).steps()
+    )
+
+
 # --- words ------------------------------------------------------------------------------------------------------------
 
 
@@ -377,6 +396,18 @@ def said(offer: Offer, decision: Decision, lang: str) -> tuple[str, str]:
     group = product.group(decision.group)
     name = getattr(product.option(decision.group, decision.option).name, lang)
     return getattr(group.name, lang), name if decision.chosen else _("not %(option)s", option=name)
+
+
+def text_fault_words(product: ProductContent, name: str, typed: str, fault: str) -> str:
+    """What is wrong with a typed text (`service.text_fault`) and what is allowed."""
+    content = next(text for text in product.texts if text.id == name)
+    if fault == "too_long":
+        most = max(limits.maximum_length for limits in content.limits)
+        return _("At most %(number)s characters; this has %(length)s.", number=most, length=len(typed))
+    if fault == "too_short":
+        least = min(limits.minimum_length for limits in content.limits)
+        return _("At least %(number)s characters; this has %(length)s.", number=least, length=len(typed))
+    return _("Some of these characters cannot be made.")
 
 
 def unit_in(unit: str | Text, lang: str) -> str:

@@ -391,10 +391,17 @@ def preset_price(offer: Offer, preset_id: str, country: str) -> Price | None:
 # --- the cards --------------------------------------------------------------------------------------------------------
 
 
-def hints(answered: Click, *, dates_seconds: float = 0.0, now: datetime | None = None) -> Hints:
+def hints(
+    answered: Click,
+    *,
+    wishes: Mapping[Decision, int] | None = None,
+    dates_seconds: float = 0.0,
+    now: datetime | None = None,
+) -> Hints:
     """What each option of the answer would cost and change, and which decisions exclude or imply it.
 
-    `dates_seconds`: the time for their dates, by one state of the present schedule.
+    `wishes`: what else stays near to, beside the product's defaults. `dates_seconds`: the time for their dates, by one
+    state of the present schedule.
     """
     offer, index = answered.offer, index_of(answered.offer)
     wanted: list[Pair] = []
@@ -408,7 +415,7 @@ def hints(answered: Click, *, dates_seconds: float = 0.0, now: datetime | None =
                 implied[group, option] = why_implied(index, answered.decisions, group, option)
             elif state is OptionState.OPEN and option not in answered.standing.chosen[group]:
                 wanted.append((group, option))
-    prefer = wished_in(index.wishes, answers(offer.problem, answered.standing))
+    prefer = {**wished_in(index.wishes, answers(offer.problem, answered.standing)), **(wishes or {})}
     found = differences(
         offer, answered.decisions, prefer, answered.standing, answered.price, answered.country, wanted, _DIFFERENCES
     )
@@ -440,21 +447,21 @@ def typed_texts(company_id: int, token: str) -> dict[str, str]:
 
 def keep_texts(company_id: int, offer: Offer, decisions: tuple[Decision, ...], texts: Mapping[str, str]) -> str:
     """Write the texts and give the token of their row. Raises InvalidInput (`field`: the text's id)."""
-    known = {text.id: text for text in offer.product.texts}
-    kept = {}
-    for name, value in texts.items():
-        content = known.get(name)
-        if content is None:
-            continue
-        fault = text_fault(content, value)
-        if fault:
-            raise InvalidInput(field=name, what=fault)
-        if value:
-            kept[name] = value
+    kept = {name: value for name, value in checked_texts(offer, texts).items() if value}
     if not kept:
         return ""
     with db.writing() as session:
         return save_configuration(session, company_id, offer, Selection(offer.product.code, decisions, kept)).token
+
+
+def checked_texts(offer: Offer, texts: Mapping[str, str]) -> dict[str, str]:
+    """Those of the typed texts that the product asks for. Raises InvalidInput (`field`: the text's id)."""
+    known = {text.id: text for text in offer.product.texts}
+    kept = {name: value for name, value in texts.items() if name in known}
+    for name, value in kept.items():
+        if fault := text_fault(known[name], value):
+            raise InvalidInput(field=name, what=fault)
+    return kept
 
 
 def text_fault(content: TextContent, value: str) -> str:

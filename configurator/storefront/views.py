@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 from flask_login import current_user
 
 from catalog.offer import Offer
@@ -16,16 +15,18 @@ from configurator.app import settings
 from configurator.auth import company_id, public
 from configurator.errors import DateLost, DomainError, InvalidInput, NoDate, PriceChanged, QuoteNotOpen
 from configurator.i18n import language
+from configurator.sales.changes import cancel_until, order_history
 from configurator.sales.choices import readable_choices
 from configurator.sales.configurations import query_of, selection_from_query
 from configurator.sales.orders import earlier_order, order_by_token, place_order
 from configurator.sales.quotes import quote_by_token
+from configurator.sales.reasons import REASONS
 from configurator.storefront import service
 from configurator.storefront.address import SHIP_TO, Reading, from_compact, read_address
 from configurator.storefront.columns import budget_of, currency_symbol, day_of, faults_of, needs_of, table_of
 from configurator.storefront.drawings import draw
 from configurator.storefront.forms import CheckoutForm
-from configurator.storefront.present import country_name, dates_of, joined, page_of, said
+from configurator.storefront.present import country_name, dates_of, joined, page_of, said, text_fault_words
 from configurator.storefront.service import Checkout, Click
 from configurator.storefront.start import Wanted, compared, suggest
 
@@ -208,19 +209,11 @@ def _texts_again(
     offer: Offer, reading: Reading, typed: Mapping[str, str], error: InvalidInput
 ) -> ResponseReturnValue:
     answered = _click(offer, reading)
-    content = next(text for text in offer.product.texts if text.id == error.field)
-    length = len(typed[content.id])
-    if error.data["what"] == "too_long":
-        most = max(limits.maximum_length for limits in content.limits)
-        fault = _("At most %(number)s characters; this has %(length)s.", number=most, length=length)
-    elif error.data["what"] == "too_short":
-        least = min(limits.minimum_length for limits in content.limits)
-        fault = _("At least %(number)s characters; this has %(length)s.", number=least, length=length)
-    else:
-        fault = _("Some of these characters cannot be made.")
-    page = _page(answered, reading, typed=typed, faults={content.id: fault})
-    name = "storefront/_configure.html" if request.headers.get("HX-Request") else "storefront/configure.html"
-    return render_template(name, page=page, offer=offer), 422
+    name = str(error.field)
+    fault = text_fault_words(offer.product, name, typed[name], error.data["what"])
+    page = _page(answered, reading, typed=typed, faults={name: fault})
+    template = "storefront/_configure.html" if request.headers.get("HX-Request") else "storefront/configure.html"
+    return render_template(template, page=page, offer=offer), 422
 
 
 # --- checkout ---------------------------------------------------------------------------------------------------------
@@ -328,7 +321,9 @@ def track(token: str) -> ResponseReturnValue:
     """How far an order is, for everybody who has its unguessable address."""
     view = order_by_token(company_id(), token)
     lang = language()
+    until, can_cancel = cancel_until(company_id(), token)
     return render_template(
         "storefront/order.html", order=view, drawing=draw(view.product, view.variant, lang), lang=lang,
-        country=country_name(view.buyer.country),
+        country=country_name(view.buyer.country), history=order_history(company_id(), view.id), reasons=REASONS,
+        until=until, can_cancel=can_cancel, mail=settings().mail_from,
     )

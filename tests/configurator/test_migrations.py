@@ -1,16 +1,29 @@
 """Migrations and models say the same, on both databases; an upgrade can be run again."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import delete, text, update
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import select
 
+from catalog.factory import Plant
+from catalog.load import load_catalog
+from catalog.offer import current_offer
+from catalog.rows import Company, utc_now
 from configurator import db
-from configurator.migrate import migrate, newest, present
+from configurator.migrate import alembic_config, migrate, newest, present
+from configurator.planning.amend import release
+from configurator.planning.models import ManufacturingOperation, ManufacturingOrder
+from configurator.planning.promise import Destination, forecast, reserve
 from configurator.schema import tables
+from configurator.storefront.service import standing_completion
+from tests.conftest import FAMILIES
 
 TRIGGERS = {
     "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name",
@@ -59,6 +72,38 @@ def test_migrating_twice_changes_nothing(migrated: str) -> None:
     assert migrate()
     assert present() == newest()
     assert not migrate()
+    database.close()
+
+
+def test_an_order_of_the_second_step_is_kept_and_can_be_changed_and_cancelled(migrated: str) -> None:
+    """Tables that others name are made anew on the way: nothing is lost, and what named them is looked after again."""
+    database = db.connect(migrated)
+    command.upgrade(alembic_config(), "0002")
+    with db.writing() as session:
+        company = Company(code="test", name="Test House", zone="Europe/Berlin", currency="EUR")
+        session.add(company)
+        session.flush()
+        company_id = db.id_of(company)
+        for name in ("factory", "bicycle"):
+            load_catalog(session, company_id, (FAMILIES / f"{name}.yaml").read_text(), loaded_at=utc_now())
+        session.execute(update(Plant).values(frozen_minutes=0))
+    with db.reading() as session:
+        offer = current_offer(session, company_id, "bicycle")
+    variant = standing_completion(offer, (), {})
+    shown = forecast(offer, variant, Destination("CN", "Asia/Shanghai"), now=utc_now() + timedelta(hours=1))
+    with db.writing() as session:
+        made = reserve(session, offer, variant, shown, pegging_key="SO-1", number="MO-1").manufacturing_order_id
+    assert migrate()
+    with db.reading() as session:
+        kept = session.get_one(ManufacturingOrder, made)
+        assert (kept.number, kept.completes_at, kept.state) == ("MO-1", shown.completes_at, "planned")
+        assert len(session.exec(select(ManufacturingOperation)).all()) == len(shown.placements)
+    with pytest.raises(IntegrityError), db.writing() as session:
+        session.execute(delete(ManufacturingOrder))
+    with db.writing() as session:
+        release(session, company_id, [made])
+    with db.reading() as session:
+        assert session.get_one(ManufacturingOrder, made).state == "cancelled"
     database.close()
 
 

@@ -17,7 +17,7 @@ from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.pofile import read_po
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlmodel import select
+from sqlmodel import col, select
 from werkzeug.exceptions import HTTPException
 
 from catalog.factory import Downtime, Plant
@@ -256,6 +256,9 @@ def test_no_page_falls_back_to_english(house: int, app: APIFlask, login: Callabl
     with db.reading() as session:
         plant_id = session.exec(select(Plant.id)).first()
         order_id = session.exec(select(ManufacturingOrder.id)).first()
+        last = select(ManufacturingOrder.pegging_key).order_by(col(ManufacturingOrder.completes_at).desc())
+        number = session.exec(last).first()  # it can still be changed
+        placed = session.exec(select(SalesOrder.token).where(SalesOrder.number == number)).one()
     proposal = proposed(house)
     helping = f"/planning/remedies/{request_remedies(house, order_id or 0)}"
     submissions.submit(house, "mine.yaml", b"format: 1", actor_id=None)  # its page is linked from the catalog
@@ -263,7 +266,8 @@ def test_no_page_falls_back_to_english(house: int, app: APIFlask, login: Callabl
     choices = "colour=sun&drive=belt&gears=derailleur_8&step-back=gears"  # a belt goes with no derailleur
     walks = (
         (app.test_client(), (
-            "/", "/login", f"/products/bicycle?{choices}", f"/products/bicycle/choose?{choices}", checkout, *shown,
+            "/", "/login", f"/orders/{placed}", f"/products/bicycle?{choices}",
+            f"/products/bicycle/choose?{choices}", checkout, *shown,
             "/products/bicycle/start?find-start=1&budget-most=12", "/products/bicycle/dates?colour=sun",
             "/products/bicycle/compare?colour=sun&compare-with=colour:navy", "/products/bicycle/compare",
             "/products/wardrobe?niche_width=2750", "/products/pump_station?flow=60&plan=remote",

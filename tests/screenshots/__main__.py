@@ -59,7 +59,7 @@ class Album:
 
 
 def buyer(album: Album) -> None:
-    """Configure, be refused, order, track."""
+    """Configure, be refused, order, track, change."""
     with album.visitor() as page:
         page.goto(BICYCLE)
         album.take(page, "configure")
@@ -81,6 +81,14 @@ def buyer(album: Album) -> None:
         page.locator("form:has([name=postal_code]) [type=submit]").first.click()
         page.wait_for_url("**/orders/**")
         album.take(page, "order-zh")
+        order = page.url
+        page.goto(f"{order}/items/1/change?colour=navy&stand=none")
+        album.take(page, "change-zh")
+    with album.visitor("en", 390, 844) as page:
+        page.goto(order)
+        album.take(page, "order-phone")
+        page.goto(f"{order}/items/1/change?colour=navy&stand=none")
+        album.take(page, "change-phone")
 
 
 def desk(album: Album) -> None:

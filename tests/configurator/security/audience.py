@@ -33,6 +33,11 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "storefront.terms": PUBLIC,
     "storefront.place": PUBLIC,
     "storefront.track": PUBLIC,
+    "change.show": PUBLIC,
+    "change.texts": PUBLIC,
+    "change.confirm": PUBLIC,
+    "change.again": PUBLIC,
+    "change.cancel": PUBLIC,
     # users
     "admin.login": PUBLIC,
     "admin.do_login": PUBLIC,

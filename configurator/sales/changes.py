@@ -1,0 +1,470 @@
+"""A placed order is changed or cancelled by its buyer: judged, priced, dated and confirmed like an order.
+
+A change is priced by the order's own revisions, those under which the buyer agreed, so that only what is changed
+changes the price. What the item was before is kept as a revision of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime
+from typing import Any
+
+import structlog
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import delete
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, func, select
+
+from catalog.offer import Offer
+from catalog.price import Price
+from catalog.products import ProductContent
+from catalog.rows import Company
+from configurator import audit, db, outbox
+from configurator.errors import DateLost, DomainError, InvalidInput, NoDate, NotFound, Outdated, PriceChanged
+from configurator.idempotency import earlier_answer, remember_answer, request_hash
+from configurator.planning.amend import Amended, amend, amended, release
+from configurator.planning.decoupling import Windows, standing, whole_window, windows
+from configurator.sales.choices import ReadableChoice, readable_choices
+from configurator.sales.configurations import (
+    Configuration,
+    Selection,
+    decisions_from_json,
+    decisions_to_json,
+    judged,
+    offer_of_configuration,
+    variant_from_json,
+    variant_to_json,
+    write_configuration,
+)
+from configurator.sales.models import (
+    DateMove,
+    DateWatch,
+    ItemRevision,
+    MovedDate,
+    OrderState,
+    PriceColumns,
+    PromiseColumns,
+    SalesOrder,
+    SalesOrderItem,
+    move_order,
+)
+from configurator.sales.orders import Shown
+from configurator.sales.parties import Party
+from configurator.sales.terms import (
+    margin_columns,
+    price_columns,
+    price_for,
+    price_items,
+    promise_columns,
+    stored_price,
+)
+from solver.configuration.problem import Decision, Variant
+
+log = structlog.get_logger()
+CHANGED = "changed"  # the reason of a promise that moved because the buyer changed the order
+
+
+class NotChangeable(DomainError):
+    """The order is cancelled or completed."""
+
+    code, status, words = "not_changeable", 409, _l("This order is closed and can no longer be changed.")
+
+
+@dataclass(frozen=True, slots=True)
+class Changeable:
+    """An item of an order as it is now, and until when each of its answers can be changed.
+
+    `base`: the token of its configuration; a change says on which one it builds.
+    """
+
+    order_id: int
+    token: str
+    number: str
+    item: int
+    state: OrderState
+    base: str
+    offer: Offer
+    variant: Variant
+    decisions: tuple[Decision, ...]
+    country: str
+    price: Price
+    arrives_on: date
+    zone: str
+    plant_zone: str
+    manufacturing_order_id: int
+    windows: Windows
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a change would come to: the item's new price, and its new date by the present schedule."""
+
+    price: Price
+    amended: Amended
+
+    @property
+    def arrives_on(self) -> date:
+        return self.amended.forecast.arrives_on
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedOrder:
+    """The answer to a confirmed change; asked again with the same key it is the same."""
+
+    number: str
+    token: str
+    revision: int
+    gross_minor: int
+    arrives_on: date
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"arrives_on": self.arrives_on.isoformat()}
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> ChangedOrder:
+        return ChangedOrder(**dict(data) | {"arrives_on": date.fromisoformat(data["arrives_on"])})
+
+
+# --- before -----------------------------------------------------------------------------------------------------------
+
+
+def changeable(company_id: int, token: str, item: int, *, now: datetime | None = None) -> Changeable:
+    """The item behind an order's public address; raises NotFound."""
+    with db.reading() as session:
+        order, row, configuration, country = _read(session, company_id, token, item)
+        offer = offer_of_configuration(session, configuration)
+        variant = variant_from_json(configuration.variant or {})
+        stands = standing(session, company_id, row.manufacturing_order_id, now=now)
+        return Changeable(
+            order_id=db.id_of(order), token=order.token, number=order.number, item=row.number,
+            state=OrderState(order.state), base=configuration.token, offer=offer, variant=variant,
+            decisions=decisions_from_json(configuration.decisions), country=country,
+            price=stored_price(order, row.price_items), arrives_on=order.arrives_on, zone=order.zone,
+            plant_zone=stands.plant.zone, manufacturing_order_id=row.manufacturing_order_id,
+            windows=windows(stands, offer, variant),
+        )  # fmt: skip
+
+
+def terms_of(asked: Changeable, variant: Variant) -> Terms:
+    """What it would come to as `variant`, by the present schedule without the order's own load.
+
+    Raises NotChangeable, NotValid, TooLate, NoDate, and InvalidInput if nothing would change.
+    """
+    if asked.state != OrderState.CONFIRMED:
+        raise NotChangeable
+    if variant == asked.variant:
+        raise InvalidInput(field="choices", what=_l("Nothing has been changed yet."))
+    judged(asked.offer, variant)
+    price = price_for(asked.offer, variant, asked.country)
+    return Terms(price, amended(asked.offer, asked.variant, variant, asked.manufacturing_order_id))
+
+
+def cancel_until(company_id: int, token: str) -> tuple[datetime | None, bool]:
+    """Until when the whole order can be cancelled (None: no limit is known), and whether it still can."""
+    with db.reading() as session:
+        order, items = _order_and_items(session, company_id, token)
+        found = [whole_window(standing(session, company_id, row.manufacturing_order_id)) for row in items]
+    until = min((window.until for window in found if window.until is not None), default=None)
+    return until, order.state == OrderState.CONFIRMED and all(window.open for window in found)
+
+
+# --- changing ---------------------------------------------------------------------------------------------------------
+
+
+def change_order(
+    company_id: int,
+    token: str,
+    item: int,
+    selection: Selection,
+    variant: Variant,
+    shown: Shown,
+    *,
+    base: str,
+    key: str,
+    actor_id: int | None = None,
+    request: Mapping[str, Any] | None = None,
+) -> ChangedOrder:
+    """Make the item as `variant` from now on; sent again with the same key it is the same change.
+
+    Parameters
+    ----------
+    base: the token of the configuration that the change builds on (`Changeable.base`)
+    shown: price and date that the page showed
+    request: what the client sent, if that is something else than selection, variant, base and shown
+
+    Raises Outdated if the item was changed meanwhile, TooLate if something that the change touches has begun meanwhile,
+    PriceChanged, DateLost (`data["arrives_on"]`: the new date), NoDate, NotValid, NotChangeable, KeyReused, NotFound.
+    """
+    scope = _scope(token, item)
+    body_hash = request_hash(request if request is not None else {
+        "base": base, "decisions": decisions_to_json(selection.decisions), "variant": variant_to_json(variant),
+        "shown": asdict(shown),
+    })  # fmt: skip
+    try:
+        for last in (False, False, True):
+            with db.reading() as session:
+                answer = earlier_answer(session, company_id, scope, key, body_hash)
+            if answer is not None:
+                return ChangedOrder.from_json(answer)
+            asked = changeable(company_id, token, item)
+            if asked.base != base:
+                raise Outdated(field="base")
+            found = _agreed(terms_of(asked, variant), shown)
+            try:
+                with db.writing() as session:
+                    answer = earlier_answer(session, company_id, scope, key, body_hash)
+                    if answer is not None:
+                        return ChangedOrder.from_json(answer)
+                    changed = _write(session, company_id, asked, selection, variant, found, actor_id)
+                    remember_answer(session, company_id, scope, key, body_hash, changed.to_json())
+                break
+            except (DateLost, NoDate):
+                if last:  # somebody was faster each time
+                    raise
+    except (IntegrityError, DomainError):
+        with db.reading() as session:  # a parallel twin with the same key may have been first: its answer is ours
+            answer = earlier_answer(session, company_id, scope, key, body_hash)
+        if answer is None:
+            raise
+        return ChangedOrder.from_json(answer)
+    log.info("order.changed", number=changed.number, revision=changed.revision)
+    return changed
+
+
+def earlier_change(
+    company_id: int, token: str, item: int, key: str, request: Mapping[str, Any]
+) -> ChangedOrder | None:
+    """What `change_order` answered to this key and request before; None if it is new. Raises KeyReused."""
+    with db.reading() as session:
+        answer = earlier_answer(session, company_id, _scope(token, item), key, request_hash(request))
+    return ChangedOrder.from_json(answer) if answer is not None else None
+
+
+def _scope(token: str, item: int) -> str:
+    return f"change:{token}:{item}"[:120]
+
+
+def _agreed(terms: Terms, shown: Shown) -> Terms:
+    """The terms, if they are no worse than what the page showed; an earlier date changes nothing of what was shown."""
+    price, forecast = terms.price, terms.amended.forecast
+    if (price.gross, price.currency) != (shown.gross_minor, shown.currency):
+        raise PriceChanged(
+            field="price", gross_minor=price.gross, currency=price.currency, exponent=price.exponent
+        )
+    if forecast.arrives_on > shown.arrives_on:
+        raise DateLost(field="date", arrives_on=forecast.arrives_on)
+    return replace(terms, amended=replace(terms.amended, forecast=replace(forecast, arrives_on=shown.arrives_on)))
+
+
+def _write(
+    session: Session,
+    company_id: int,
+    asked: Changeable,
+    selection: Selection,
+    variant: Variant,
+    found: Terms,
+    actor_id: int | None,
+) -> ChangedOrder:
+    """Everything about the change, in the caller's transaction and under the order's lock."""
+    order = db.lock_row(session, SalesOrder, asked.order_id)
+    if order is None:
+        raise NotFound(field="token")
+    item = _item(session, order, asked.item)
+    before = session.get_one(Configuration, item.configuration_id)
+    if before.token != asked.base:
+        raise Outdated(field="base")
+    if order.state != OrderState.CONFIRMED:
+        raise NotChangeable
+    held = amend(
+        session, asked.offer, asked.variant, variant, item.manufacturing_order_id, found.amended, actor_id=actor_id
+    )
+    revision = _archive(session, order, item)
+    told = order.arrives_on
+    item.configuration_id = db.id_of(write_configuration(session, company_id, asked.offer, selection, variant))
+    item.price_items = price_items(found.price)
+    house = session.get_one(Company, company_id)
+    columns = price_columns(found.price) | margin_columns(asked.offer, variant, house.currency) | promise_columns(held)
+    for name, value in columns.items():
+        setattr(order, name, value)
+    note_promise(session, item, told, order.arrives_on, CHANGED)
+    outbox.post(
+        session, company_id, "order_changed", order.ship_to_id, order.locale, order_id=order.id, revision=revision
+    )
+    audit.record(
+        session, company_id, "order.changed", "sales_order", order.id, actor_id=actor_id, revision=revision + 1,
+        moved=held.moved_orders,
+    )  # fmt: skip
+    return ChangedOrder(order.number, order.token, revision + 1, order.gross_minor, order.arrives_on)
+
+
+def _archive(session: Session, order: SalesOrder, item: SalesOrderItem) -> int:
+    """Keep what the item is until now; the number of that revision."""
+    count = session.exec(select(func.count()).select_from(ItemRevision).where(
+        ItemRevision.company_id == order.company_id, ItemRevision.item_id == item.id
+    )).one()  # fmt: skip
+    names = (*PriceColumns.model_fields, *PromiseColumns.model_fields)
+    session.add(ItemRevision(
+        company_id=order.company_id, item_id=db.id_of(item), number=count + 1, configuration_id=item.configuration_id,
+        price_items=item.price_items, **{name: getattr(order, name) for name in names},
+    ))  # fmt: skip
+    return count + 1
+
+
+def note_promise(session: Session, item: SalesOrderItem, was: date, becomes: date, reason: str) -> None:
+    """The promised date is another one from now on, and what the buyer was told last."""
+    session.execute(delete(DateWatch).where(
+        col(DateWatch.company_id) == item.company_id, col(DateWatch.item_id) == item.id
+    ))  # fmt: skip
+    if was != becomes:
+        session.add(DateMove(
+            company_id=item.company_id, item_id=db.id_of(item), kind=MovedDate.PROMISE, was=was, becomes=becomes,
+            promised=becomes, reason=reason,
+        ))  # fmt: skip
+
+
+# --- cancelling -------------------------------------------------------------------------------------------------------
+
+
+def cancel_order(company_id: int, token: str, *, actor_id: int | None = None) -> None:
+    """Nothing of the order is made, and its capacity and material are free; once cancelled it stays so.
+
+    Raises TooLate if something of it has begun or is about to, NotChangeable once it is completed, NotFound.
+    """
+    with db.reading() as session:
+        order_id = db.id_of(_order_and_items(session, company_id, token)[0])
+    with db.writing() as session:
+        order = db.lock_row(session, SalesOrder, order_id)
+        if order is None:
+            raise NotFound(field="token")
+        if order.state == OrderState.CANCELLED:
+            return
+        if order.state != OrderState.CONFIRMED:
+            raise NotChangeable
+        items = _order_and_items(session, company_id, token)[1]
+        release(session, company_id, [item.manufacturing_order_id for item in items], actor_id=actor_id)
+        move_order(order, OrderState.CANCELLED)
+        outbox.post(session, company_id, "order_cancelled", order.ship_to_id, order.locale, order_id=order.id)
+        audit.record(session, company_id, "order.cancelled", "sales_order", order.id, actor_id=actor_id)
+    log.info("order.cancelled", number=order.number)
+
+
+# --- after ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionView:
+    """What an item was before it was changed."""
+
+    number: int
+    choices: tuple[ReadableChoice, ...]
+    price: Price
+    arrives_on: date
+    replaced_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MoveView:
+    """A date that moved, as the buyer was told."""
+
+    kind: MovedDate
+    was: date
+    becomes: date
+    promised: date
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OrderHistory:
+    """Earlier revisions and moved dates of an order, each newest first."""
+
+    revisions: tuple[RevisionView, ...]
+    moves: tuple[MoveView, ...]
+
+
+def order_history(company_id: int, order_id: int) -> OrderHistory:
+    """What happened to an order since it was placed."""
+    mine = (SalesOrderItem.company_id == company_id, SalesOrderItem.sales_order_id == order_id)
+    with db.reading() as session:
+        revisions = session.exec(
+            select(ItemRevision, Configuration)
+            .join(SalesOrderItem, col(SalesOrderItem.id) == ItemRevision.item_id)
+            .join(Configuration, col(Configuration.id) == ItemRevision.configuration_id)
+            .where(*mine)
+            .order_by(col(ItemRevision.id).desc())
+        ).all()
+        moves = session.exec(
+            select(DateMove).join(SalesOrderItem, col(SalesOrderItem.id) == DateMove.item_id).where(*mine)
+            .order_by(col(DateMove.id).desc())
+        ).all()
+        products = {row.id: offer_of_configuration(session, row).product for _, row in revisions}
+    return OrderHistory(
+        tuple(_revision_view(row, configuration, products[configuration.id]) for row, configuration in revisions),
+        tuple(map(_move_view, moves)),
+    )
+
+
+def move_by_id(company_id: int, move_id: int) -> tuple[int, MoveView]:
+    """A moved date with its order's id; raises NotFound."""
+    with db.reading() as session:
+        found = session.exec(
+            select(SalesOrderItem.sales_order_id, DateMove)
+            .join(DateMove, col(DateMove.item_id) == SalesOrderItem.id)
+            .where(DateMove.company_id == company_id, DateMove.id == move_id)
+        ).one_or_none()
+    if found is None:
+        raise NotFound(field="move")
+    return found[0], _move_view(found[1])
+
+
+def _move_view(row: DateMove) -> MoveView:
+    return MoveView(MovedDate(row.kind), row.was, row.becomes, row.promised, row.reason, row.at)
+
+
+def _revision_view(row: ItemRevision, configuration: Configuration, product: ProductContent) -> RevisionView:
+    return RevisionView(
+        row.number, readable_choices(product, variant_from_json(configuration.variant or {})),
+        stored_price(row, row.price_items), row.arrives_on, row.replaced_at,
+    )  # fmt: skip
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def _read(
+    session: Session, company_id: int, token: str, item: int
+) -> tuple[SalesOrder, SalesOrderItem, Configuration, str]:
+    """Order, item, its configuration, and the country that it goes to; raises NotFound."""
+    found = session.exec(
+        select(SalesOrder, SalesOrderItem, Configuration, Party.country)
+        .join(SalesOrderItem, col(SalesOrderItem.sales_order_id) == SalesOrder.id)
+        .join(Configuration, col(Configuration.id) == SalesOrderItem.configuration_id)
+        .join(Party, col(Party.id) == SalesOrder.ship_to_id)
+        .where(SalesOrder.company_id == company_id, SalesOrder.token == token, SalesOrderItem.number == item)
+    ).one_or_none()
+    if found is None:
+        raise NotFound(field="token")
+    return found
+
+
+def _order_and_items(session: Session, company_id: int, token: str) -> tuple[SalesOrder, list[SalesOrderItem]]:
+    found = session.exec(
+        select(SalesOrder, SalesOrderItem)
+        .join(SalesOrderItem, col(SalesOrderItem.sales_order_id) == SalesOrder.id)
+        .where(SalesOrder.company_id == company_id, SalesOrder.token == token)
+        .order_by(col(SalesOrderItem.number))
+    ).all()
+    if not found:
+        raise NotFound(field="token")
+    return found[0][0], [item for _, item in found]
+
+
+def _item(session: Session, order: SalesOrder, number: int) -> SalesOrderItem:
+    return session.exec(
+        select(SalesOrderItem)
+        .where(SalesOrderItem.company_id == order.company_id, SalesOrderItem.sales_order_id == order.id)
+        .where(SalesOrderItem.number == number)
+        .execution_options(populate_existing=True)
+    ).one()
