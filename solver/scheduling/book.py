@@ -8,7 +8,6 @@ a copy is independent.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -33,12 +32,12 @@ from solver.scheduling.book_words import (
     NO_ROOM,
     NOW,
     OPERATION_SIZE,
+    ORDER,
     ORDER_HEAD,
     PUSHED,
     ROW_CAPACITY,
     START,
     TOP,
-    TRAIL,
     TRAIL_SIZE,
     USERS,
     WALL,
@@ -52,7 +51,6 @@ from solver.scheduling.problem import (
     NEVER,
     Fixing,
     InvalidProblem,
-    LineId,
     MaterialId,
     Operation,
     OperationId,
@@ -62,7 +60,9 @@ from solver.scheduling.problem import (
     WorkOrder,
     WorkOrderId,
 )
-from solver.scheduling.room import (
+from solver.scheduling.room import place_order, take_out
+from solver.scheduling.schedule import Schedule
+from solver.scheduling.settle import (
     CLOSED,
     CROWDED,
     LACKS_SETUP,
@@ -73,15 +73,12 @@ from solver.scheduling.room import (
     TOO_SOON,
     UNRELEASED,
     follow,
-    lift,
     line_up,
-    place_order,
     relate_all,
+    rewrite,
     settled,
-    stand,
-    take_out,
+    taken_back,
 )
-from solver.scheduling.schedule import Schedule
 from solver.scheduling.stock import Stock
 from solver.scheduling.trail import undo
 
@@ -179,9 +176,8 @@ class Book:
         factory = self._factory
         self._entries: dict[WorkOrderId, _Entry] = {}
         self._handle: dict[OperationId, int] = {}
-        self._addresses: list[int] = []
-        self._sorted: Words | None = None
         self._by_address: dict[int, _Entry] = {}
+        self._names: dict[int, OperationId] = {}  # of a handle
         takes: dict[MaterialId, list[tuple[int, int]]] = {m.id: [] for m in factory.problem.materials}
         on_line = np.zeros(factory.lines + 1, dtype=np.int64)
         records: list[tuple[WorkOrder, Record, tuple[tuple[MaterialId, int, int], ...]]] = []
@@ -209,6 +205,7 @@ class Book:
             entry = _Entry(order, address, made, took)
             self._note(entry)
             address += len(record.words)
+        self._addresses: Words = np.array(list(self._by_address), dtype=np.int64)
         spare = max(SPARE_WORDS, address // 4)
         b = empty_words(factory, 0, capacity)
         self._words: Words = np.concatenate(
@@ -240,12 +237,10 @@ class Book:
 
     def _note(self, entry: _Entry) -> None:
         self._entries[entry.order.id] = self._by_address[entry.address] = entry
-        self._addresses.append(entry.address)
-        if self._sorted is not None:
-            self._sorted = np.append(self._sorted, entry.address)
         first = entry.address + ORDER_HEAD
         for i, operation in enumerate(entry.operations):
             self._handle[operation.id] = first + OPERATION_SIZE * i
+            self._names[first + OPERATION_SIZE * i] = operation.id
 
     def _note_uses(self, record: Record) -> None:
         b, lines = self._words, self._factory.lines
@@ -335,9 +330,8 @@ class Book:
             other = Book.__new__(Book)
             other._lock, other._factory, other._frozen_seconds = RLock(), self._factory, self._frozen_seconds
             other._fixed, other._entries = dict(self._fixed), dict(self._entries)
-            other._by_address, other._addresses = dict(self._by_address), list(self._addresses)
-            other._sorted = None
-            other._handle, other._phantoms = dict(self._handle), self._phantoms
+            other._by_address, other._addresses = dict(self._by_address), self._addresses
+            other._handle, other._names, other._phantoms = dict(self._handle), dict(self._names), self._phantoms
             other._words = self._words.copy()
             other._stocks = {key: stock.copy() for key, stock in self._stocks.items()}
             return other
@@ -388,7 +382,7 @@ class Book:
             handles = before._handles(latest_first=False)
             elsewhere = (mine[handles + START] != its[handles + START]) | (mine[handles + LINE] != its[handles + LINE])
             changed = handles[elsewhere]
-            return before._where(changed, (mine[changed], mine[changed + START], mine[changed + END]))
+            return before._placed(np.stack([changed, *(mine[changed + at] for at in (LINE, START, END))], axis=1))
 
     def _quoted(
         self, order: WorkOrder, made: tuple[Operation, ...], not_before: int, beside_phantoms: bool
@@ -426,10 +420,7 @@ class Book:
                 return NoRoom(order.id, made[int(b[address + NO_ROOM])].id, Lack.CAPACITY)
             entry = _Entry(order, address, made, ())
             placements = self._standing(entry)
-            ops = self._placed_elsewhere(address)
-            after = b[ops], b[ops + START], b[ops + END]
-            undo(b, 0)
-            moved = self._where(ops, after, beside_phantoms)
+            moved = self._placed(self._taken_back(address), beside_phantoms)
             return Promise(order, placements, Second(int(done)), moved)
         finally:
             undo(b, 0)
@@ -450,38 +441,21 @@ class Book:
                         found = True
         return found
 
-    def _placed_elsewhere(self, address: int) -> Words:
-        """Handles of operations whose line, start or end the trail names; only of records before `address`."""
+    def _taken_back(self, below: int) -> Words:
+        """Undo everything: handle, line, start and end of what stood elsewhere, of the records below an address."""
         b = self._words
-        trail = b[b[TRAIL] : b[TRAIL] + 2 * b[TRAIL_SIZE] : 2]
-        if not self._addresses:
-            return np.zeros(0, dtype=np.int64)
-        known = self._known()
-        words = trail[(trail >= known[0]) & (trail < address)]
-        within = words - known[np.searchsorted(known, words, side="right") - 1] - ORDER_HEAD
-        field = within % OPERATION_SIZE
-        return np.unique((words - field)[(field <= END) & (within >= 0)])
+        found = np.empty((int(b[TRAIL_SIZE]) + 1, 4), dtype=np.int64)
+        return found[: taken_back(b, self._addresses, below, found)]
 
-    def _known(self) -> Words:
-        """All records' addresses."""
-        if self._sorted is None or len(self._sorted) != len(self._addresses):
-            self._sorted = np.array(self._addresses, dtype=np.int64)
-        return self._sorted
-
-    def _where(
-        self, ops: Words, places: tuple[Words, Words, Words], phantoms: bool = False
-    ) -> tuple[Placement, ...]:
-        """The placements (line, start, end) of those operations that stand elsewhere now; phantoms count if wanted."""
-        b, lines = self._words, self._factory.problem.lines
-        line, start, end = places
-        moved = (b[ops] != line) | (b[ops + START] != start) | (b[ops + END] != end)
-        found = []
-        for op, at, begin, finish in zip(*(column[moved].tolist() for column in (ops, line, start, end)), strict=True):
-            entry = self._home(op)
-            if phantoms or entry.order.id not in self._phantoms:
-                operation = entry.operations[(op - entry.address - ORDER_HEAD) // OPERATION_SIZE]
-                found.append(Placement(operation.id, lines[at].id, Second(begin), Second(finish)))
-        return tuple(found)
+    def _placed(self, rows: Words, phantoms: bool = False) -> tuple[Placement, ...]:
+        """Rows of handle, line, start and end as placements; phantoms count if wanted."""
+        if self._phantoms and not phantoms:
+            own = [self._entries[key].address for key in self._phantoms]
+            rows = rows[~np.isin(self._words[rows[:, 0] + ORDER], own)]
+        lines, names = self._factory.problem.lines, self._names
+        return tuple(
+            Placement(names[op], lines[line].id, Second(start), Second(end)) for op, line, start, end in rows.tolist()
+        )
 
     def _supplied(
         self, order: WorkOrder, made: Iterable[Operation], not_before: int
@@ -577,24 +551,18 @@ class Book:
         took = tuple((need.material, int(given[o.id].start), need.quantity) for o in made for need in o.materials)
         entry = _Entry(order, address, made, took)
         b[TRAIL_SIZE] = 0
-        others = self._moving(moved)
-        for op, _, _ in others:
-            lift(s, b, op)
-        own = [
-            (address + ORDER_HEAD + OPERATION_SIZE * i, operation, given[operation.id])
-            for i, operation in enumerate(made)
-        ]
-        ops = np.array([op for op, _, _ in (*own, *others)], dtype=np.int64)
+        first = address + ORDER_HEAD
+        own = [self._row(first + OPERATION_SIZE * i, given[o.id]) for i, o in enumerate(made)]
+        others = [self._row(self._handle[key], at) for key, at in moved.items()]
+        rows = np.array(own + others, dtype=np.int64).reshape(-1, 4)
+        placed = (*(given[o.id] for o in made), *moved.values())
         wrong: list[Violation] = []
-        for op, operation, placement in (*own, *others):
-            mode = self._mode(op, operation, placement.line)
-            if mode == 0:
-                wrong.append(Violation(Rule.UNKNOWN, operation.id, f"cannot be made on {placement.line}."))
-            else:
-                stand(s, b, op, mode, placement.start, placement.end)
-        fault = 0 if wrong else settled(s, b, ops, 1)
-        if fault > 0:
-            kind, key = RULES[fault % 16], (*own, *others)[fault // 16][1].id
+        fault = 0
+        if unknown := rewrite(s, b, rows):
+            at = placed[unknown - 1]
+            wrong.append(Violation(Rule.UNKNOWN, at.operation, f"cannot be made on {at.line}."))
+        elif (fault := settled(s, b, rows[:, 0].copy(), 1)) > 0:
+            kind, key = RULES[fault % 16], placed[fault // 16].operation
             wrong.append(Violation(kind, key, f"it, or what comes after it, breaks a rule ({kind})."))
         if wrong:
             undo(b, 0)
@@ -621,6 +589,7 @@ class Book:
             size = max(size, int(b[op + MODES]) + 1 + MODE_SIZE * len(operation.modes))
         b[TOP] = size
         self._note(entry)
+        self._addresses = np.append(self._addresses, address)
         for material, instant, quantity in entry.takes:
             self._stocks[material].take(instant, quantity)
         ops = address + ORDER_HEAD + OPERATION_SIZE * np.arange(len(entry.operations), dtype=np.int64)
@@ -629,42 +598,24 @@ class Book:
             relate_all(self._factory.words, b, self._handles(latest_first=True))
         b[TRAIL_SIZE] = 0
 
-    def _moving(self, moved: Mapping[OperationId, Placement]) -> list[tuple[int, Operation, Placement]]:
-        """Handles of operations that are to move; KeyError for what the book does not hold."""
-        found = []
-        for key, placement in moved.items():
-            op = self._handle[key]
-            entry = self._home(op)
-            found.append((op, entry.operations[(op - entry.address - ORDER_HEAD) // OPERATION_SIZE], placement))
-        return found
+    def _row(self, op: int, at: Placement) -> tuple[int, int, int, int]:
+        """A placement for the kernels."""
+        return op, self._factory.line.get(at.line, -1), at.start, at.end
 
     def _home(self, op: int) -> _Entry:
         """The order whose operation has this handle."""
-        return self._by_address[self._addresses[bisect_right(self._addresses, op) - 1]]
+        return self._by_address[int(self._words[op + ORDER])]
 
-    def _rewrite(self, rows: Sequence[tuple[int, OperationId, LineId, int, int]]) -> bool:
-        """Let operations (handle, id, line, start, end) stand elsewhere, others giving way; False if they may not."""
+    def _rewrite(self, rows: Words) -> bool:
+        """Let operations (handle, line, start, end) stand elsewhere, others giving way; False if they may not."""
         s, b = self._factory.words, self._words
         b[TRAIL_SIZE] = 0
-        for op, *_ in rows:
-            lift(s, b, op)
-        for op, key, line, start, end in rows:
-            entry = self._home(op)
-            operation = entry.operations[(op - entry.address - ORDER_HEAD) // OPERATION_SIZE]
-            assert operation.id == key
-            stand(s, b, op, self._mode(op, operation, line), start, end)
-        ops = np.array([row[0] for row in rows], dtype=np.int64)
-        if settled(s, b, ops, 0) == 0 and follow(s, b, ops) and settled(s, b, ops, 1) == 0:
+        ops = rows[:, 0].copy()
+        if rewrite(s, b, rows) == 0 and settled(s, b, ops, 0) == 0 and follow(s, b, ops) and settled(s, b, ops, 1) == 0:
             b[TRAIL_SIZE] = 0
             return True
         undo(b, 0)
         return False
-
-    def _mode(self, op: int, operation: Operation, line: LineId) -> int:
-        for i, mode in enumerate(operation.modes):
-            if mode.line == line:
-                return int(self._words[op + MODES]) + 1 + MODE_SIZE * i
-        return 0
 
     def remove(self, order_id: WorkOrderId) -> Mapping[OperationId, Placement]:
         """Give an order's room back; KeyError when the book does not hold it.
@@ -676,25 +627,21 @@ class Book:
             entry = self._entries[order_id]
             b = self._words
             self._without(entry)
-            ops = self._placed_elsewhere(int(b[TOP]))
-            size = OPERATION_SIZE * len(entry.operations)
-            ops = ops[(ops < entry.address) | (ops >= entry.address + ORDER_HEAD + size)]
-            after = b[ops], b[ops + START], b[ops + END]
-            undo(b, 0)
-            moved = self._where(ops, after)
+            rows = self._taken_back(int(b[TOP]))
+            rows = rows[b[rows[:, 0] + ORDER] != entry.address]
+            moved = self._placed(rows)
             self._without(entry)
-            for op in ops.tolist():
-                at = self._home(op).address
-                b[at + LIMIT] = max(int(b[at + LIMIT]), int(b[op + END]))
+            for op, _, _, end in rows.tolist():
+                at = int(b[op + ORDER])
+                b[at + LIMIT] = max(int(b[at + LIMIT]), end)
             b[TRAIL_SIZE] = 0
             for material, instant, quantity in entry.takes:
                 self._stocks[material].take(instant, -quantity)
             self._phantoms -= {order_id}
-            self._addresses.remove(entry.address)
-            self._sorted = None
+            self._addresses = np.delete(self._addresses, np.searchsorted(self._addresses, entry.address))
             del self._by_address[entry.address], self._entries[order_id]
             for operation in entry.operations:
-                del self._handle[operation.id]
+                del self._names[self._handle.pop(operation.id)]
                 self._fixed.pop(operation.id, None)
             return {placement.operation: placement for placement in moved}
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from random import Random
 from time import monotonic
 
+import numpy as np
+
 from solver.scheduling.anneal import Untimed, annealed, weights_of
 from solver.scheduling.arrays import OP_EARLIEST, Arrays, Words, arrays_of
 from solver.scheduling.book import ANY_TIME, Book, Promise
@@ -73,14 +75,12 @@ class Cut:
     columns: tuple[Words, Words, Words]
     handles: dict[OperationId, int]  # of what is free
 
-    def rows(self, columns: tuple[Words, Words, Words]) -> list[tuple[int, OperationId, LineId, int, int]]:
-        """Handle, id, line, start and end of what is free."""
+    def rows(self, columns: tuple[Words, Words, Words], line: Mapping[LineId, int]) -> Words:
+        """Handle, line, start and end of what is free; `line`: its number in the book."""
+        n = np.array([self.arrays.number[key] for key in self.handles], dtype=np.int64)
         mode, start, end = columns
-        found = []
-        for key, op in self.handles.items():
-            n = self.arrays.number[key]
-            found.append((op, key, self.arrays.modes[int(mode[n])].line, int(start[n]), int(end[n])))
-        return found
+        lines = [line[self.arrays.modes[m].line] for m in mode[n].tolist()]
+        return np.array([list(self.handles.values()), lines, start[n], end[n]], dtype=np.int64).T.copy()
 
 
 def cut(book: Book, until: int, wishes: Mapping[WorkOrderId, Wish], margin: int = 0) -> Cut:
@@ -264,7 +264,7 @@ def anneal_window(
         except Untimed:
             return moves
         columns, moves = (found.mode, found.start, found.end), moves + found.moves
-        if book._rewrite(part.rows(columns)):
+        if book._rewrite(part.rows(columns, book._factory.line)):
             break
     return moves
 
