@@ -8,11 +8,11 @@ a copy is independent.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from threading import RLock
+from typing import overload
 
 import numpy as np
 
@@ -26,8 +26,6 @@ from solver.scheduling.book_words import (
     LENGTH,
     LIMIT,
     LINE,
-    MODE_SIZE,
-    MODES,
     MOST,
     NO_ROOM,
     NOW,
@@ -51,6 +49,7 @@ from solver.scheduling.problem import (
     NEVER,
     Fixing,
     InvalidProblem,
+    Line,
     MaterialId,
     Operation,
     OperationId,
@@ -119,6 +118,39 @@ class Occupied(Exception):
         self.violations = violations
 
 
+class Moved(Sequence[Placement]):
+    """Placements that are made when they are looked at: of most answers only the date is."""
+
+    __slots__ = ("_lines", "_names", "_rows")
+
+    def __init__(self, names: Sequence[OperationId], lines: Sequence[Line], rows: Words) -> None:
+        """`rows`: number of the line, start and end of each."""
+        self._names, self._lines, self._rows = names, lines, rows
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    @overload
+    def __getitem__(self, place: int) -> Placement: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Placement]: ...
+
+    def __getitem__(self, place: int | slice) -> Placement | Sequence[Placement]:
+        return tuple(self)[place]
+
+    def __iter__(self) -> Iterator[Placement]:
+        lines = self._lines
+        for name, (line, start, end) in zip(self._names, self._rows.tolist(), strict=True):
+            yield Placement(name, lines[line].id, Second(start), Second(end))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+
 @dataclass(frozen=True, slots=True)
 class Promise:
     """Where an order would be made, and what moves for it; `completion`: end of its last operation."""
@@ -126,7 +158,7 @@ class Promise:
     order: WorkOrder
     placements: tuple[Placement, ...]
     completion: Second
-    moved: tuple[Placement, ...] = ()
+    moved: Sequence[Placement] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +167,18 @@ class Held:
 
     order: WorkOrder
     placements: Mapping[OperationId, Placement]
+
+
+_Words = tuple[bytes, tuple[int | None, ...]]  # an order's record and its longest waits
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """Of each operation line, start and end; and what moves."""
+
+    completion: int
+    places: list[list[int]]
+    moved: Sequence[Placement]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +204,6 @@ class Book:
         self._factory = factory_of(problem)
         self._frozen_seconds = frozen_seconds
         self._fixed: dict[OperationId, tuple[Fixing, Placement]] = dict(problem.fixed)
-        self._phantoms: frozenset[WorkOrderId] = frozenset()
         placed = placements or {}
         standing: list[tuple[WorkOrder, dict[OperationId, Placement]]] = []
         for order in problem.orders:
@@ -196,8 +239,7 @@ class Book:
             done = max(placement.end for placement in own.values())
             record = record_of(
                 factory, order, address, made=made, own=False,
-                limit=NEVER if order.id in self._phantoms
-                else done if order.promise is None else max(order.promise, done),
+                limit=done if order.promise is None else max(order.promise, done),
                 earliest={o.id: max(order.release, own[o.id].start) for o in made if o.materials},
                 walls=self._walls(made, own), placements=own,
             )  # fmt: skip
@@ -268,16 +310,13 @@ class Book:
     @property
     def orders(self) -> Mapping[WorkOrderId, WorkOrder]:
         """The orders that the book holds."""
-        return {key: entry.order for key, entry in self._entries.items() if key not in self._phantoms}
+        return {key: entry.order for key, entry in self._entries.items()}
 
     @property
     def placements(self) -> Mapping[OperationId, Placement]:
         """Where every operation stands."""
         with self._lock:
-            return {
-                p.operation: p for key, entry in self._entries.items() if key not in self._phantoms
-                for p in self._standing(entry)
-            }  # fmt: skip
+            return {p.operation: p for entry in self._entries.values() for p in self._standing(entry)}
 
     @property
     def schedule(self) -> Schedule:
@@ -295,21 +334,7 @@ class Book:
 
     def holds(self, order_id: WorkOrderId) -> bool:
         """Whether the order is in the book."""
-        return order_id in self._entries and order_id not in self._phantoms
-
-    @property
-    def phantoms(self) -> frozenset[WorkOrderId]:
-        """The orders that keep room for others and are none themselves."""
-        return self._phantoms
-
-    def phantom(self, order_id: WorkOrderId) -> tuple[Placement, ...]:
-        """Where a phantom stands."""
-        with self._lock:
-            return self._standing(self._entries[order_id])
-
-    def is_phantom(self, order_id: WorkOrderId) -> bool:
-        """Whether the order only keeps room for others."""
-        return order_id in self._phantoms
+        return order_id in self._entries
 
     def _staying(self) -> list[int]:
         """Handles of what stays and has not ended."""
@@ -331,51 +356,55 @@ class Book:
             other._lock, other._factory, other._frozen_seconds = RLock(), self._factory, self._frozen_seconds
             other._fixed, other._entries = dict(self._fixed), dict(self._entries)
             other._by_address, other._addresses = dict(self._by_address), self._addresses
-            other._handle, other._names, other._phantoms = dict(self._handle), dict(self._names), self._phantoms
+            other._handle, other._names = dict(self._handle), dict(self._names)
             other._words = self._words.copy()
             other._stocks = {key: stock.copy() for key, stock in self._stocks.items()}
             return other
 
+    def _rows(self, address: int, count: int) -> list[list[int]]:
+        """Line, start and end of an order's operations."""
+        first = address + ORDER_HEAD
+        rows = self._words[first : first + OPERATION_SIZE * count].reshape(-1, OPERATION_SIZE)[:, :3]
+        return rows.tolist()  # type: ignore[no-any-return]
+
     def _standing(self, entry: _Entry) -> tuple[Placement, ...]:
-        first = entry.address + ORDER_HEAD
-        rows = self._words[first : first + OPERATION_SIZE * len(entry.operations)].reshape(-1, OPERATION_SIZE)
         lines = self._factory.problem.lines
         return tuple(
             Placement(operation.id, lines[line].id, Second(start), Second(end))
-            for operation, (line, start, end) in zip(entry.operations, rows[:, :3].tolist(), strict=True)
-        )
+            for operation, (line, start, end)
+            in zip(entry.operations, self._rows(entry.address, len(entry.operations)), strict=True)
+        )  # fmt: skip
 
-    def quote(
-        self, order: WorkOrder, *, not_before: Second = ANY_TIME, beside_phantoms: bool = False
-    ) -> Promise | NoRoom:
-        """Where `order` would be made if it came now, and what would move for it. Changes nothing.
-
-        It takes the phantoms' places, if it is not to come beside them.
-        """
-        with self._lock:
-            answers = [self._quoted(order, made, not_before, beside_phantoms) for made in _routes(order)]
-            promises = [answer for answer in answers if isinstance(answer, Promise)]
-            return min(promises, key=lambda promise: promise.completion) if promises else answers[0]
+    def quote(self, order: WorkOrder, *, not_before: Second = ANY_TIME) -> Promise | NoRoom:
+        """Where `order` would be made if it came now, and what would move for it. Changes nothing."""
+        return self.quote_each((order,), not_before=not_before)[0]
 
     def quote_each(
         self, orders: Sequence[WorkOrder], *, not_before: Second = ANY_TIME
     ) -> tuple[Promise | NoRoom, ...]:
-        """`quote` of each order by itself, by one state of the book."""
+        """`quote` of each order by itself, by one state of the book. What is made alike is looked for once."""
         with self._lock:
-            return tuple(self.quote(order, not_before=not_before) for order in orders)
+            alike: dict[_Words, _Room | int] = {}
+            found = []
+            for order in orders:
+                answers = [self._quoted(order, made, not_before, alike) for made in _routes(order)]
+                promises = [answer for answer in answers if isinstance(answer, Promise)]
+                found.append(min(promises, key=lambda promise: promise.completion) if promises else answers[0])
+            return tuple(found)
 
-    def unlimit(self, order_id: WorkOrderId, before: Book, not_before: int) -> None:
-        """Let an order end at any time, and start as soon as the stocks of the book without it allow."""
+    def unlimit(self, order_id: WorkOrderId, before: Book | None = None, not_before: int = ANY_TIME) -> None:
+        """Let an order end at any time, and start as soon as the stocks of the book `before` it allow."""
         with self._lock:
             entry = self._entries[order_id]
             self._words[entry.address + LIMIT] = NEVER
-            earliest, _ = before._supplied(entry.order, entry.operations, not_before)
-            for i, operation in enumerate(entry.operations):
-                op = entry.address + ORDER_HEAD + OPERATION_SIZE * i
-                self._words[op + EARLIEST] = earliest[operation.id]
+            if before is not None:
+                earliest, _ = before._supplied(entry.order, entry.operations, not_before)
+                for i, operation in enumerate(entry.operations):
+                    op = entry.address + ORDER_HEAD + OPERATION_SIZE * i
+                    self._words[op + EARLIEST] = earliest[operation.id]
             relate_all(self._factory.words, self._words, self._handles(latest_first=True))
 
-    def moved_since(self, before: Book) -> tuple[Placement, ...]:
+    def moved_since(self, before: Book) -> Sequence[Placement]:
         """Where operations stand now that stood elsewhere in the book that this one is a copy of."""
         with self._lock, before._lock:
             mine, its = self._words, before._words
@@ -385,43 +414,54 @@ class Book:
             return before._placed(np.stack([changed, *(mine[changed + at] for at in (LINE, START, END))], axis=1))
 
     def _quoted(
-        self, order: WorkOrder, made: tuple[Operation, ...], not_before: int, beside_phantoms: bool
+        self, order: WorkOrder, made: tuple[Operation, ...], not_before: int, alike: dict[_Words, _Room | int]
     ) -> Promise | NoRoom:
+        """`alike`: what was found for an order's words (or the number of the operation without room); it grows."""
         earliest, missing = self._supplied(order, made, not_before)
         if missing is not None:
             return missing
         record = self._append(order, made, earliest)
-        s, b, address = self._factory.words, self._words, int(self._words[TOP])
-        b[TRAIL_SIZE] = 0
-        b[TOP] += len(record.words)
-        freeze = int(b[FREEZE])
+        address = int(self._words[TOP])
+        waits = tuple(before.maximum_wait for o in made for before in o.predecessors)
+        key = self._words[address : address + len(record.words)].tobytes(), waits
+        room = alike.get(key)
+        if room is None:
+            room = alike[key] = self._room_for(made, address, address + len(record.words), not_before)
+        if isinstance(room, int):
+            return NoRoom(order.id, made[room].id, Lack.CAPACITY)
+        lines = self._factory.problem.lines
+        placements = tuple(
+            Placement(operation.id, lines[line].id, Second(start), Second(end))
+            for operation, (line, start, end) in zip(made, room.places, strict=True)
+        )
+        return Promise(order, placements, Second(room.completion), room.moved)
+
+    def _room_for(self, made: tuple[Operation, ...], address: int, top: int, not_before: int) -> _Room | int:
+        """Room for the order whose words are [address, top), or the number of its operation that finds none."""
+        s, b = self._factory.words, self._words
+        b[TRAIL_SIZE], b[TOP], freeze = 0, top, int(b[FREEZE])
         try:
             b[FREEZE] = max(freeze, not_before + self._frozen_seconds)
             b[PUSHED], b[MOST] = 0, MOST_MOVED
-            if not beside_phantoms:
-                self._without_phantoms()
-            mark = int(b[TRAIL_SIZE])
             done = place_order(s, b, address)
             for _ in range(TRIES):
                 if done >= NEVER or not self._waited_too_long(address, made):
                     break
-                undo(b, mark)
+                undo(b, 0)
                 b[PUSHED] = 0
                 done = place_order(s, b, address)
             else:
                 done, b[address + NO_ROOM] = NEVER, 0
             if done >= NEVER:  # into free room alone
-                undo(b, mark)
+                undo(b, 0)
                 b[FREEZE], b[PUSHED] = NEVER, 0
                 done = place_order(s, b, address)
                 if done < NEVER and self._waited_too_long(address, made):
                     done, b[address + NO_ROOM] = NEVER, 0
             if done >= NEVER:
-                return NoRoom(order.id, made[int(b[address + NO_ROOM])].id, Lack.CAPACITY)
-            entry = _Entry(order, address, made, ())
-            placements = self._standing(entry)
-            moved = self._placed(self._taken_back(address), beside_phantoms)
-            return Promise(order, placements, Second(int(done)), moved)
+                return int(b[address + NO_ROOM])
+            places = self._rows(address, len(made))
+            return _Room(int(done), places, self._placed(self._taken_back(address)))
         finally:
             undo(b, 0)
             b[TOP], b[FREEZE], b[MOST] = address, freeze, NEVER
@@ -447,15 +487,9 @@ class Book:
         found = np.empty((int(b[TRAIL_SIZE]) + 1, 4), dtype=np.int64)
         return found[: taken_back(b, self._addresses, below, found)]
 
-    def _placed(self, rows: Words, phantoms: bool = False) -> tuple[Placement, ...]:
-        """Rows of handle, line, start and end as placements; phantoms count if wanted."""
-        if self._phantoms and not phantoms:
-            own = [self._entries[key].address for key in self._phantoms]
-            rows = rows[~np.isin(self._words[rows[:, 0] + ORDER], own)]
-        lines, names = self._factory.problem.lines, self._names
-        return tuple(
-            Placement(names[op], lines[line].id, Second(start), Second(end)) for op, line, start, end in rows.tolist()
-        )
+    def _placed(self, rows: Words) -> Moved:
+        """Rows of handle, line, start and end as placements."""
+        return Moved([self._names[op] for op in rows[:, 0].tolist()], self._factory.problem.lines, rows[:, 1:])
 
     def _supplied(
         self, order: WorkOrder, made: Iterable[Operation], not_before: int
@@ -502,13 +536,9 @@ class Book:
     # --- writing ----------------------------------------------------------------------------------------------------
 
     def commit(
-        self, order: WorkOrder, placements: Iterable[Placement], moved: Iterable[Placement] = (), *,
-        phantom: bool = False,
-    ) -> None:  # fmt: skip
-        """Hold `order` at `placements`, others at `moved`; raises Occupied, changing nothing, when they do not fit.
-
-        `phantom`: it only keeps room, may end at any time, and gives its room to whoever asks.
-        """
+        self, order: WorkOrder, placements: Iterable[Placement], moved: Iterable[Placement] = ()
+    ) -> None:
+        """Hold `order` at `placements`, others at `moved`; raises Occupied, changing nothing, when they do not fit."""
         with self._lock:
             if order.id in self._entries:
                 raise InvalidProblem(f"{order.id}: is held already.")
@@ -527,80 +557,45 @@ class Book:
             ]  # fmt: skip
             if found:
                 raise Occupied(order.id, tuple(found))
-            if phantom:
-                self._phantoms |= {order.id}
-                self._write(order, made, given, {p.operation: p for p in moved})
-                return
-            stood = [(self._entries[key].order, self.phantom(key)) for key in self._phantoms]
-            for each, _ in stood:
-                self.remove(each.id)
-            try:
-                self._write(order, made, given, {p.operation: p for p in moved})
-            finally:
-                for each, places in stood:  # those whose room was not taken
-                    with suppress(Occupied):
-                        self.commit(each, places, phantom=True)
+            self._write(order, made, given, tuple(moved))
 
     def _write(
         self, order: WorkOrder, made: tuple[Operation, ...], given: Mapping[OperationId, Placement],
-        moved: Mapping[OperationId, Placement],
+        moved: tuple[Placement, ...],
     ) -> None:  # fmt: skip
-        self._append(order, made, {o.id: max(order.release, given[o.id].start) for o in made if o.materials})
+        record = self._append(order, made, {o.id: max(order.release, given[o.id].start) for o in made if o.materials})
         s, b = self._factory.words, self._words
         address = int(b[TOP])
-        took = tuple((need.material, int(given[o.id].start), need.quantity) for o in made for need in o.materials)
-        entry = _Entry(order, address, made, took)
-        b[TRAIL_SIZE] = 0
-        first = address + ORDER_HEAD
-        own = [self._row(first + OPERATION_SIZE * i, given[o.id]) for i, o in enumerate(made)]
-        others = [self._row(self._handle[key], at) for key, at in moved.items()]
-        rows = np.array(own + others, dtype=np.int64).reshape(-1, 4)
-        placed = (*(given[o.id] for o in made), *moved.values())
-        wrong: list[Violation] = []
-        fault = 0
-        if unknown := rewrite(s, b, rows):
-            at = placed[unknown - 1]
-            wrong.append(Violation(Rule.UNKNOWN, at.operation, f"cannot be made on {at.line}."))
-        elif (fault := settled(s, b, rows[:, 0].copy(), 1)) > 0:
-            kind, key = RULES[fault % 16], placed[fault // 16].operation
-            wrong.append(Violation(kind, key, f"it, or what comes after it, breaks a rule ({kind})."))
-        if wrong:
-            undo(b, 0)
-            self._phantoms -= {order.id}
-            raise Occupied(order.id, tuple(wrong))
-        b[TOP] = address + ORDER_HEAD  # kept from here on
-        self._keep(entry, given)
-        if fault < 0:
-            b[TRAIL_SIZE] = 0
-            relate_all(s, b, self._handles(latest_first=True))
-
-    def _keep(self, entry: _Entry, given: Mapping[OperationId, Placement]) -> None:
-        b, address, order = self._words, entry.address, entry.order
-        done = max(given[o.id].end for o in entry.operations)
+        own = address + ORDER_HEAD + OPERATION_SIZE * np.arange(len(made), dtype=np.int64)
+        placed = (*(given[o.id] for o in made), *moved)
+        line, handle = self._factory.line, self._handle
+        ops = np.array([*own.tolist(), *(handle[at.operation] for at in moved)], dtype=np.int64)
+        rows = np.array([(line.get(at.line, -1), at.start, at.end) for at in placed], dtype=np.int64).reshape(-1, 3)
+        done = max((given[o.id].end for o in made), default=0)
         b[address + LIMIT] = done if order.promise is None else max(order.promise, done)
-        if order.id in self._phantoms:
-            b[address + LIMIT] = NEVER
-        b[address + 2] = 0
-        walls = self._walls(entry.operations, given)
-        size = 0
-        for i, operation in enumerate(entry.operations):
-            op = address + ORDER_HEAD + OPERATION_SIZE * i
-            b[op + FRESH], b[op + WALL] = 0, int(operation.id in walls)
-            size = max(size, int(b[op + MODES]) + 1 + MODE_SIZE * len(operation.modes))
-        b[TOP] = size
-        self._note(entry)
-        self._addresses = np.append(self._addresses, address)
-        for material, instant, quantity in entry.takes:
+        b[TRAIL_SIZE] = fault = 0
+        wrong: Violation | None = None
+        if unknown := rewrite(s, b, ops, rows):
+            at = placed[unknown - 1]
+            wrong = Violation(Rule.UNKNOWN, at.operation, f"cannot be made on {at.line}.")
+        elif (fault := settled(s, b, ops, 1)) > 0:
+            kind, key = RULES[fault % 16], placed[fault // 16].operation
+            wrong = Violation(kind, key, f"it, or what comes after it, breaks a rule ({kind}).")
+        if wrong is not None:
+            undo(b, 0)
+            raise Occupied(order.id, (wrong,))
+        took = tuple((need.material, int(given[o.id].start), need.quantity) for o in made for need in o.materials)
+        for material, instant, quantity in took:
             self._stocks[material].take(instant, quantity)
-        ops = address + ORDER_HEAD + OPERATION_SIZE * np.arange(len(entry.operations), dtype=np.int64)
+        self._note(_Entry(order, address, made, took))
+        self._addresses = np.append(self._addresses, address)
+        walls = self._walls(made, given)
+        b[TOP], b[own + FRESH], b[own + WALL] = address + len(record.words), 0, [int(o.id in walls) for o in made]
+        if fault == 0 and (b[own + WALL].any() or (b[own + START] < b[FREEZE]).any()):  # they stay from here on
+            fault = settled(s, b, own, 0)
         b[TRAIL_SIZE] = 0
-        if settled(self._factory.words, b, ops, 0) < 0:
-            relate_all(self._factory.words, b, self._handles(latest_first=True))
-        b[TRAIL_SIZE] = 0
-
-    def _row(self, op: int, at: Placement) -> tuple[int, int, int, int]:
-        """A placement for the kernels."""
-        return op, self._factory.line.get(at.line, -1), at.start, at.end
+        if fault < 0:
+            relate_all(s, b, self._handles(latest_first=True))
 
     def _home(self, op: int) -> _Entry:
         """The order whose operation has this handle."""
@@ -611,7 +606,10 @@ class Book:
         s, b = self._factory.words, self._words
         b[TRAIL_SIZE] = 0
         ops = rows[:, 0].copy()
-        if rewrite(s, b, rows) == 0 and settled(s, b, ops, 0) == 0 and follow(s, b, ops) and settled(s, b, ops, 1) == 0:
+        if (
+            rewrite(s, b, ops, rows[:, 1:].copy()) == 0 and settled(s, b, ops, 0) == 0
+            and follow(s, b, ops) and settled(s, b, ops, 1) == 0
+        ):  # fmt: skip
             b[TRAIL_SIZE] = 0
             return True
         undo(b, 0)
@@ -637,20 +635,12 @@ class Book:
             b[TRAIL_SIZE] = 0
             for material, instant, quantity in entry.takes:
                 self._stocks[material].take(instant, -quantity)
-            self._phantoms -= {order_id}
             self._addresses = np.delete(self._addresses, np.searchsorted(self._addresses, entry.address))
             del self._by_address[entry.address], self._entries[order_id]
             for operation in entry.operations:
                 del self._names[self._handle.pop(operation.id)]
                 self._fixed.pop(operation.id, None)
             return {placement.operation: placement for placement in moved}
-
-    def _without_phantoms(self) -> None:
-        """Take the phantoms out, on the trail."""
-        for key in sorted(self._phantoms):
-            entry = self._entries[key]
-            for i in range(len(entry.operations)):
-                take_out(self._factory.words, self._words, entry.address + ORDER_HEAD + OPERATION_SIZE * i)
 
     def _without(self, entry: _Entry) -> None:
         """Take an order's operations out; what follows gives way where a setup became longer."""

@@ -93,8 +93,6 @@ def thought_over(
     bound = least_completion(book, order, not_before=not_before)
     aside = book.copy()
     aside.commit(order, first.placements, first.moved)
-    for phantom in aside.phantoms:
-        aside.remove(phantom)
     aside.unlimit(order.id, book, not_before)
     best, turn = first, 0
     length = max(1, bound - max(book.now, not_before))

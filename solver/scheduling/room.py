@@ -437,10 +437,12 @@ def best_place(s: Any, b: Any, op: int, mode: int, ready: int, limit: int) -> tu
             place += 1
             continue
         free = max(ready, line_ready(s, b, line, before, family), solid)
-        end = served(s, b, op, mode, free)[1]
-        if end < best and end <= limit:
-            cleared = 0 if after == 0 else after_setup(s, line, end, setup_of(s, line, family, b[after + FAMILY]))
-            if after == 0 or cleared <= give(b, after):
+        end = fit(s, line, b[op + RUNNING], time, free)[1]
+        setup = setup_of(s, line, family, b[after + FAMILY]) if after else 0
+        if end < best and end <= limit and (after == 0 or after_setup(s, line, end, setup) <= give(b, after)):
+            if b[mode + M_NEEDS]:
+                end = served(s, b, op, mode, free)[1]
+            if end < best and end <= limit and (after == 0 or after_setup(s, line, end, setup) <= give(b, after)):
                 best, best_at = end, place
         if oven and after and b[after + END] < best and b[after + END] <= limit:
             behind = _joins(s, b, op, mode, place, ready)

@@ -77,6 +77,13 @@ def line_up(s: Any, b: Any, earliest_first: Any) -> None:
             insert_into_row(b, op, b[b[LENGTH] + b[op + LINE]])
 
 
+@kernel("boolean(int64[::1], int64, int64)", into_callers=True)
+def _is_first(b: Any, one: int, other: int) -> bool:
+    """Whether an operation belongs before another one on a line."""
+    start, its = b[one + START], b[other + START]
+    return bool(start < its or (start == its and b[one + END] < b[other + END]))
+
+
 @kernel("void(int64[::1], int64[::1], int64, int64, int64, int64)")
 def stand(s: Any, b: Any, op: int, mode: int, start: int, end: int) -> None:
     """Put an operation that is on no line there, whether it fits or not."""
@@ -92,7 +99,7 @@ def stand(s: Any, b: Any, op: int, mode: int, start: int, end: int) -> None:
         while place < high:
             middle = (place + high) >> 1
             other = b[row + middle]
-            if b[other + START] > start or (b[other + START] == start and b[other + END] > end):
+            if _is_first(b, op, other):
                 high = middle
             else:
                 place = middle + 1
@@ -197,25 +204,45 @@ def follow(s: Any, b: Any, ops: Any) -> int:
     return push(s, b)
 
 
-@kernel("int64(int64[::1], int64[::1], int64[:, ::1])")
-def rewrite(s: Any, b: Any, places: Any) -> int:
-    """Let operations (handle, line, start, end) stand there, whether they fit or not; 1 + the first that no line takes.
+@kernel("int64(int64[::1], int64)")
+def _out_of_line(b: Any, op: int) -> int:
+    """Whether an operation starts before the one before it on its line, or after the one behind it."""
+    before, after = b[op + BEFORE], b[op + AFTER]
+    return int((before and _is_first(b, op, before)) or (after and _is_first(b, after, op)))
 
-    Those that stand on a line are lifted before the first is put.
+
+@kernel("int64(int64[::1], int64[::1], int64[::1], int64[:, ::1])")
+def rewrite(s: Any, b: Any, ops: Any, places: Any) -> int:
+    """Let operations stand at (line, start, end), whether they fit or not; 1 + the first that the line cannot make.
+
+    Most keep their line and their neighbours: the others are lifted first, and then put.
     """
-    for i in range(len(places)):
-        if b[places[i, 0] + START] >= 0:
-            lift(s, b, places[i, 0])
-    for i in range(len(places)):
-        op, mode = places[i, 0], 0
+    for i in range(len(ops)):
+        op = ops[i]
+        if b[op + START] >= 0 and b[op + LINE] == places[i, 0]:
+            put(b, op + START, places[i, 1])
+            put(b, op + END, places[i, 2])
+        elif b[op + START] >= 0:
+            lift(s, b, op)
+    again = 1
+    while again:
+        again = 0
+        for op in ops:
+            if b[op + START] >= 0 and _out_of_line(b, op):
+                lift(s, b, op)
+                again = 1
+    for i in range(len(ops)):
+        op, mode = ops[i], 0
+        if b[op + START] >= 0:
+            continue
         modes = b[op + MODES]
         for at in range(modes + 1, modes + 1 + MODE_SIZE * b[modes], MODE_SIZE):
-            if b[at + M_LINE] == places[i, 1]:
+            if b[at + M_LINE] == places[i, 0]:
                 mode = at
                 break
         if mode == 0:
             return i + 1
-        stand(s, b, op, mode, places[i, 2], places[i, 3])
+        stand(s, b, op, mode, places[i, 1], places[i, 2])
     return 0
 
 

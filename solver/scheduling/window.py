@@ -308,9 +308,9 @@ def samples(book: Book, number: int, seed: int) -> list[WorkOrder]:
     """So many orders like those in the book, as a rush order might be."""
     random = Random(seed)  # noqa: S311 - not for secrets
     with book._lock:
-        known = [e.order for e in book._entries.values() if len(e.operations) > 1 and not book.is_phantom(e.order.id)]
+        known = [e.order for e in book._entries.values() if len(e.operations) > 1]
         now = book.now
-    return [_renamed(random.choice(known), f"\0phantom {seed} {i}", now) for i in range(number)] if known else []
+    return [_renamed(random.choice(known), f"\0rush {seed} {i}", now) for i in range(number)] if known else []
 
 
 def _renamed(order: WorkOrder, name: str, now: Second) -> WorkOrder:
@@ -325,7 +325,7 @@ def _renamed(order: WorkOrder, name: str, now: Second) -> WorkOrder:
     return WorkOrder(WorkOrderId(name), operations, now, now, None)
 
 
-def reserve(
+def make_room(
     book: Book,
     *,
     seconds: float,
@@ -335,29 +335,30 @@ def reserve(
     rounds: int = 4,
     stop: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Keep room for rush orders: phantoms like the book's orders, brought forward by annealing; old ones go.
+    """Make room for rush orders: some like the book's come in, are brought forward by annealing, and leave again.
 
-    A standing reservation: a query takes the phantoms' places. All others are wanted `SPARE` of a rush order's time
-    before their limits, so that they can give way. All limits are kept. The book must be nobody else's.
+    All others are wanted `SPARE` of a rush order's time before their limits, so that they can give way. All limits are
+    kept. The book must be nobody else's.
     """
-    for phantom in book.phantoms:
-        book.remove(phantom)
     wishes: dict[WorkOrderId, Wish] = {}
     for order in samples(book, number, seed):
-        found = book.quote(order, beside_phantoms=True)
+        found = book.quote(order)
         if isinstance(found, Promise):
             due = least_completion(book, order)
-            book.commit(order, found.placements, found.moved, phantom=True)
+            book.commit(order, found.placements, found.moved)
+            book.unlimit(order.id)
             wishes[order.id] = Wish(due, weight)
     began = monotonic()
     margin = int(SPARE * sum(wish.due - book.now for wish in wishes.values()) / max(1, len(wishes)))
     for i in range(rounds):
         if not wishes or stop():
             break
-        done = max(max(p.end for p in book.phantom(key)) for key in wishes)
+        done = max(max(p.end for p in book.held(key).placements.values()) for key in wishes)
         until = max(least_window(wishes, book.now), int(1.05 * (done - book.now)) + 1) + book.now
         each = max(0.01, (seconds - (monotonic() - began)) / (rounds - i))
         anneal_window(book, until, wishes, seconds=each, seed=seed + i, margin=margin, stop=stop)
+    for key in wishes:
+        book.remove(key)
 
 
 def least_window(wishes: Mapping[WorkOrderId, Wish], now: int) -> int:

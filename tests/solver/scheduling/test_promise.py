@@ -8,10 +8,10 @@ import pytest
 
 from solver.scheduling.book import Book, NoRoom, Promise
 from solver.scheduling.check import violations
-from solver.scheduling.problem import SchedulingProblem, Second
+from solver.scheduling.problem import OperationId, SchedulingProblem, Second, WorkOrder, WorkOrderId
 from solver.scheduling.promise import earliest, earliest_each, earliest_of, earliest_together, thought_over
 from solver.scheduling.schedule import Schedule, evaluate
-from solver.scheduling.window import least_completion, reserve
+from solver.scheduling.window import least_completion, make_room
 from tests.solver.scheduling.shops import DAY, MONDAY, bicycle_orders, bicycle_problem
 
 
@@ -97,22 +97,43 @@ def test_a_second_thought_stops_when_it_is_told_to() -> None:
     assert thought_over(book, first, seconds=60.0, stop=lambda: True) == first
 
 
-def test_room_that_is_kept_ready_is_no_order_and_goes_to_who_asks() -> None:
+def test_room_for_rush_orders_is_made_within_what_was_promised() -> None:
     book = filled(60)
     order = replace(bicycle_orders(1, 9, first=900)[0], release=Second(MONDAY))
-    orders, plain = set(book.orders), book.quote(order)
-    reserve(book, seconds=1.0, number=3)
-    assert book.phantoms
-    assert set(book.orders) == orders
-    assert all(not book.holds(key) for key in book.phantoms)
+    orders, before, plain = book.orders, book.placements, book.quote(order)
+    make_room(book, seconds=1.0, number=3)
+    assert book.orders == orders
+    assert book.placements != before
     assert violations(book.problem, book.schedule) == ()
     assert evaluate(book.problem, book.schedule).broken_promises == ()
-    found, beside = book.quote(order), book.quote(order, beside_phantoms=True)
+    found = book.quote(order)
     assert isinstance(plain, Promise)
     assert isinstance(found, Promise)
-    assert isinstance(beside, Promise)
-    assert found.completion <= beside.completion
+    assert found.completion < plain.completion
     kept(book, found)
     book.commit(order, found.placements, found.moved)
     assert violations(book.problem, book.schedule) == ()
-    assert set(book.orders) == orders | {order.id}
+    assert set(book.orders) == {*orders, order.id}
+
+
+def test_what_is_made_alike_is_promised_alike_and_what_is_not_is_not() -> None:
+    book = filled(40)
+    order = replace(bicycle_orders(1, 9, first=900)[0], release=Second(MONDAY))
+    first, *rest = order.operations
+    longer = replace(first, modes=tuple(replace(mode, duration=2 * mode.duration) for mode in first.modes))
+    variants = [order, renamed(order), replace(order, operations=(longer, *rest))]
+    found = earliest_each(book, variants)
+    assert found == tuple(book.quote(variant) for variant in variants)
+    one, same, other = (promise for promise in found if isinstance(promise, Promise))
+    assert (same.completion, same.moved) == (one.completion, one.moved)
+    assert {p.operation for p in same.placements} == {o.id for o in variants[1].operations}
+    assert other.completion > one.completion
+
+
+def renamed(order: WorkOrder) -> WorkOrder:
+    return replace(order, id=WorkOrderId("other"), operations=tuple(
+        replace(o, id=OperationId(f"{o.id}'"), predecessors=tuple(
+            replace(p, operation=OperationId(f"{p.operation}'")) for p in o.predecessors
+        ))
+        for o in order.operations
+    ))  # fmt: skip
