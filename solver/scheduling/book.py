@@ -45,6 +45,7 @@ from solver.scheduling.book_words import (
     record_of,
 )
 from solver.scheduling.check import Rule, Violation
+from solver.scheduling.placing import place_early, place_order
 from solver.scheduling.problem import (
     NEVER,
     Fixing,
@@ -59,7 +60,7 @@ from solver.scheduling.problem import (
     WorkOrder,
     WorkOrderId,
 )
-from solver.scheduling.room import place_order, take_out
+from solver.scheduling.room import take_out
 from solver.scheduling.schedule import Schedule
 from solver.scheduling.settle import (
     CLOSED,
@@ -83,7 +84,8 @@ from solver.scheduling.trail import undo
 
 ANY_TIME = Second(0)
 MOST_MOVED = 300  # operations, so that an answer can be looked over
-TRIES = 200  # for what may not wait long
+MOST_OUT = 12  # of them may be tried in other places
+AGAIN = 200  # times, for what may not wait long
 SPARE_WORDS = 1 << 16  # of records, at least, beyond what a book begins with
 Fixed = Mapping[OperationId, tuple[Fixing, Placement]]
 RULES = {
@@ -442,9 +444,9 @@ class Book:
         b[TRAIL_SIZE], b[TOP], freeze = 0, top, int(b[FREEZE])
         try:
             b[FREEZE] = max(freeze, not_before + self._frozen_seconds)
-            b[PUSHED], b[MOST] = 0, MOST_MOVED
-            done = place_order(s, b, address)
-            for _ in range(TRIES):
+            b[MOST] = MOST_MOVED
+            done = place_early(s, b, address, MOST_OUT)
+            for _ in range(AGAIN):
                 if done >= NEVER or not self._waited_too_long(address, made):
                     break
                 undo(b, 0)

@@ -24,8 +24,6 @@ from solver.scheduling.book_words import (
     AFTER,
     BATCH,
     BEFORE,
-    CHOSEN,
-    COUNT,
     EARLIEST,
     END,
     FAMILY,
@@ -43,17 +41,11 @@ from solver.scheduling.book_words import (
     M_FAMILY,
     M_LINE,
     M_NEEDS,
-    M_PLACE,
     M_TIME,
-    MODE_SIZE,
-    MODES,
     MOST,
     NEEDS,
-    NO_ROOM,
     NOW,
-    OPERATION_SIZE,
     ORDER,
-    ORDER_HEAD,
     PREDS,
     PUSHED,
     RESOURCE,
@@ -79,7 +71,6 @@ from solver.scheduling.trail import (
     row_in,
     row_out,
     take_next,
-    undo,
 )
 
 BACK = 8  # so many operations that end before an instant may be passed for the sake of a setup
@@ -402,6 +393,25 @@ def give(b: Any, op: int) -> int:
     return int(b[op + START] if stays(b, op) else b[op + LATE])
 
 
+@kernel("UniTuple(int64, 3)(int64[::1], int64, int64, int64)")
+def first_place(b: Any, op: int, line: int, ready: int) -> tuple[int, int, int]:
+    """The first place in a line's row to look at, when all before it have ended, and when what waits for it starts."""
+    row, oven = b[ROWS] + line * b[ROW_CAPACITY], b[b[BATCH] + line]
+    roof, succs = NEVER, b[op + SUCCS]
+    for i in range(succs + 1, succs + 1 + 2 * b[succs], 2):
+        if b[b[i] + START] >= 0:
+            roof = min(roof, b[b[i] + (START if b[b[i] + LINE] == line else END)])
+    place, back, preds, floor, solid = place_from(b, line, ready), BACK, b[op + PREDS], -1, 0
+    for i in range(preds + 1, preds + 1 + 2 * b[preds], 2):
+        floor = max(floor, b[b[i] + (END if b[b[i] + LINE] == line else START)])
+    # Before what ends sooner, too: its setup may be the longer one. It must not be what this waits for.
+    while place and back and not oven and b[b[row + place - 1] + END] > floor and not stays(b, b[row + place - 1]):
+        place, back = place - 1, back - 1
+    for i in range(max(0, place - 4), place):  # facts may overlap
+        solid = max(solid, b[b[row + i] + END])
+    return int(place), int(solid), int(roof)
+
+
 @kernel("UniTuple(int64, 2)(int64[::1], int64[::1], int64, int64, int64, int64)")
 def best_place(s: Any, b: Any, op: int, mode: int, ready: int, limit: int) -> tuple[int, int]:
     """The earliest end (at most `limit`) of an operation that is on no line now, and its place in the mode's row.
@@ -413,19 +423,8 @@ def best_place(s: Any, b: Any, op: int, mode: int, ready: int, limit: int) -> tu
         end = served(s, b, op, mode, ready)[1]
         return (end, 0) if end <= limit else (NEVER, 0)
     row, length = b[ROWS] + line * b[ROW_CAPACITY], b[b[LENGTH] + line]
-    roof, succs = NEVER, b[op + SUCCS]
-    for i in range(succs + 1, succs + 1 + 2 * b[succs], 2):
-        if b[b[i] + START] >= 0:
-            roof = min(roof, b[b[i] + (START if b[b[i] + LINE] == line else END)])
-    best, best_at, oven, solid = NEVER, 0, b[b[BATCH] + line], 0
-    place, back, preds, floor = place_from(b, line, ready), BACK, b[op + PREDS], -1
-    for i in range(preds + 1, preds + 1 + 2 * b[preds], 2):
-        floor = max(floor, b[b[i] + (END if b[b[i] + LINE] == line else START)])
-    # Before what ends sooner, too: its setup may be the longer one. It must not be what this waits for.
-    while place and back and not oven and b[b[row + place - 1] + END] > floor and not stays(b, b[row + place - 1]):
-        place, back = place - 1, back - 1
-    for i in range(max(0, place - 4), place):  # facts may overlap
-        solid = max(solid, b[b[row + i] + END])
+    best, best_at, oven = NEVER, 0, b[b[BATCH] + line]
+    place, solid, roof = first_place(b, op, line, ready)
     while place <= length:
         before = b[row + place - 1] if place else 0
         after = b[row + place] if place < length else 0
@@ -479,25 +478,11 @@ def take_out(s: Any, b: Any, op: int) -> int:
     return push(s, b)
 
 
-@kernel("int64(int64[::1], int64, int64)")
-def _floor(b: Any, order: int, first: int) -> int:
-    """No operation of the order from number `first` on can start earlier; those before it are placed, or will be."""
-    floor = NEVER
-    for k in range(first, b[order + COUNT]):
-        op = order + ORDER_HEAD + k * OPERATION_SIZE
-        ready, preds = max(b[op + EARLIEST], b[NOW]), b[op + PREDS]
-        for i in range(preds + 1, preds + 1 + 2 * b[preds], 2):
-            ready = max(ready, b[b[i] + END] + b[i + 1])
-        b[op + END] = ready  # until it is placed
-        floor = min(floor, ready)
-    return int(floor)
-
-
 @kernel("int64(int64[::1], int64[::1], int64, int64, int64, int64)")
-def put_in(s: Any, b: Any, op: int, mode: int, place: int, rest: int) -> int:
+def put_in(s: Any, b: Any, op: int, mode: int, place: int, floor: int) -> int:
     """Put an operation on the mode's line with so many before it, all behind giving way; 0 if they may not.
 
-    `rest`: only operations of its order from this number on will be put in after it.
+    `floor`: nothing will be put in that starts earlier, after it.
     The mode's earliest end there must have been found by `best_place`.
     """
     line = b[mode + M_LINE]
@@ -536,97 +521,7 @@ def put_in(s: Any, b: Any, op: int, mode: int, place: int, rest: int) -> int:
     if ready > b[op + LATE]:
         return 0
     enqueue_behind(b, op)
-    if not relate(s, b, _floor(b, b[op + ORDER], rest)):
+    if not relate(s, b, floor):
         return 0
     enqueue_ahead(b, op)
     return push(s, b)
-
-
-@kernel("int64(int64[::1], int64[::1], int64, int64)")
-def look(s: Any, b: Any, order: int, first: int) -> int:
-    """The best modes for an order's operations from number `first` on, those before placed: the earliest end; NEVER.
-
-    M_END and M_PLACE of each mode: where it would be made soonest, those before it made where that is best for it.
-    """
-    count, done = b[order + COUNT], 0
-    for k in range(first, count):
-        op = order + ORDER_HEAD + k * OPERATION_SIZE
-        modes, best = b[op + MODES], NEVER
-        preds = b[op + PREDS]
-        for mode in range(modes + 1, modes + 1 + MODE_SIZE * b[modes], MODE_SIZE):
-            plant = s[s[LINE_PLANT] + b[mode + M_LINE]]
-            ready = order_ready(s, b, op, plant)
-            for i in range(preds + 1, preds + 1 + 2 * b[preds], 2):
-                before = b[i]
-                if b[before + START] < 0:
-                    soonest, ways = NEVER, b[before + MODES]
-                    for way in range(ways + 1, ways + 1 + MODE_SIZE * b[ways], MODE_SIZE):
-                        if b[way + M_END] < NEVER:
-                            came = b[way + M_END] + b[i + 1]
-                            soonest = min(soonest, arrival(s, s[s[LINE_PLANT] + b[way + M_LINE]], plant, came))
-                    ready = max(ready, soonest)
-            b[mode + M_END] = NEVER
-            if ready < NEVER:
-                b[mode + M_END], b[mode + M_PLACE] = best_place(s, b, op, mode, ready, NEVER - 1)
-            best = min(best, b[mode + M_END])
-        if best == NEVER:
-            b[order + NO_ROOM] = k
-            return NEVER
-        if b[b[op + SUCCS]] == 0:
-            done = max(done, best)
-    return int(done)
-
-
-@kernel("int64(int64[::1], int64[::1], int64, int64)")
-def choose(s: Any, b: Any, order: int, first: int) -> int:
-    """The mode of operation number `first` on the best way that `look` has found."""
-    for k in range(b[order + COUNT] - 1, first - 1, -1):
-        op = order + ORDER_HEAD + k * OPERATION_SIZE
-        modes, succs = b[op + MODES], b[op + SUCCS]
-        best, soonest = NEVER, NEVER
-        for mode in range(modes + 1, modes + 1 + MODE_SIZE * b[modes], MODE_SIZE):
-            end = b[mode + M_END]
-            if end >= NEVER:
-                continue
-            came = end
-            for i in range(succs + 1, succs + 1 + 2 * b[succs], 2):
-                there = s[s[LINE_PLANT] + b[b[b[i] + CHOSEN] + M_LINE]]
-                came = max(came, arrival(s, s[s[LINE_PLANT] + b[mode + M_LINE]], there, end + b[i + 1]))
-            if came < best or (came == best and end < soonest) or soonest == NEVER:
-                best, soonest = came, end
-                b[op + CHOSEN] = mode
-    return int(b[order + ORDER_HEAD + first * OPERATION_SIZE + CHOSEN])
-
-
-@kernel("int64(int64[::1], int64)")
-def completion(b: Any, order: int) -> int:
-    """The end of an order's last operation."""
-    end = 0
-    for k in range(b[order + COUNT]):
-        end = max(end, b[order + ORDER_HEAD + k * OPERATION_SIZE + END])
-    return int(end)
-
-
-@kernel("int64(int64[::1], int64[::1], int64)")
-def place_order(s: Any, b: Any, order: int) -> int:
-    """Place an order, each operation on the best way that is known when it comes: its completion, or NEVER.
-
-    NO_ROOM of the order is then the number of the operation without room.
-    """
-    for k in range(b[order + COUNT]):
-        mark, freeze, pushed = b[TRAIL_SIZE], b[FREEZE], b[PUSHED]
-        if look(s, b, order, k) >= NEVER:
-            return NEVER
-        op, mode = order + ORDER_HEAD + k * OPERATION_SIZE, choose(s, b, order, k)
-        if not put_in(s, b, op, mode, b[mode + M_PLACE], k + 1):  # too much would move: into free room alone
-            undo(b, mark)
-            b[FREEZE], b[PUSHED] = NEVER, pushed
-            there = look(s, b, order, k) < NEVER
-            if there:
-                mode = choose(s, b, order, k)
-                there = put_in(s, b, op, mode, b[mode + M_PLACE], k + 1) != 0
-            b[FREEZE] = freeze
-            if not there:
-                b[order + NO_ROOM] = k
-                return NEVER
-    return completion(b, order)
