@@ -409,11 +409,14 @@ class Book:
     def moved_since(self, before: Book) -> Sequence[Placement]:
         """Where operations stand now that stood elsewhere in the book that this one is a copy of."""
         with self._lock, before._lock:
-            mine, its = self._words, before._words
-            handles = before._handles(latest_first=False)
-            elsewhere = (mine[handles + START] != its[handles + START]) | (mine[handles + LINE] != its[handles + LINE])
-            changed = handles[elsewhere]
-            return before._placed(np.stack([changed, *(mine[changed + at] for at in (LINE, START, END))], axis=1))
+            known = self._handle
+            handles = [(known[name], handle) for name, handle in before._handle.items() if name in known]
+            mine, its = np.array(handles, dtype=np.int64).reshape(-1, 2).T
+            elsewhere = (self._words[mine + START] != before._words[its + START]) | (
+                self._words[mine + LINE] != before._words[its + LINE]
+            )
+            changed = mine[elsewhere]
+            return self._placed(np.stack([changed, *(self._words[changed + at] for at in (LINE, START, END))], axis=1))
 
     def _quoted(
         self, order: WorkOrder, made: tuple[Operation, ...], not_before: int, alike: dict[_Words, _Room | int]

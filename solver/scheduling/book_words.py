@@ -49,8 +49,9 @@ HARD = 16  # 1: what is pushed may pass its limit
 PUSHED = 17  # so many operations were started later
 MOST = 18  # and at most so many may be
 TRIES = 19  # so often something may still be taken out to be put elsewhere
-QUESTION = 20  # number of the present one
-HEADER = 21
+FIRM = 20  # 1: what comes in does not give way to what is put elsewhere
+QUESTION = 21  # number of the present one
+HEADER = 22
 
 # --- an order's record: then its operations, one after another ---
 LIMIT = 0  # no operation of it ends later

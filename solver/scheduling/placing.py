@@ -14,6 +14,7 @@ from solver.scheduling.book_words import (
     EARLIEST,
     END,
     FAMILY,
+    FIRM,
     FIXED_FOR,
     FREEZE,
     LENGTH,
@@ -230,7 +231,7 @@ def _place(s: Any, b: Any, order: int, k: int) -> int:
     while look(s, b, order, k) < NEVER:
         mode = choose(s, b, order, k)
         if b[mode + M_OUT] == 0:
-            return put_in(s, b, op, mode, b[mode + M_PLACE], b[NOW] if b[TRIES] else _floor(b, order, k + 1))
+            return put_in(s, b, op, mode, b[mode + M_PLACE], b[NOW] if b[FIRM] else _floor(b, order, k + 1))
         if _put_instead(s, b, op, mode):
             return 1
     return 0
@@ -265,9 +266,9 @@ def place_early(s: Any, b: Any, order: int, tries: int) -> int:
     if tries == 0 or plain >= NEVER:
         return plain
     undo(b, mark)
-    b[TRIES], b[PUSHED] = tries, 0
+    b[TRIES], b[FIRM], b[PUSHED] = tries, 1, 0
     done = place_order(s, b, order)
-    b[TRIES] = 0
+    b[TRIES] = b[FIRM] = 0
     if done <= plain:
         return done
     undo(b, mark)

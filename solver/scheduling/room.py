@@ -27,6 +27,7 @@ from solver.scheduling.book_words import (
     EARLIEST,
     END,
     FAMILY,
+    FIRM,
     FREEZE,
     FRESH,
     HARD,
@@ -515,7 +516,7 @@ def put_in(s: Any, b: Any, op: int, mode: int, place: int, floor: int) -> int:
         while place < b[b[LENGTH] + line] and b[b[row + place] + START] < start:
             place += 1
         row_in(b, op, place)
-    if b[mode + M_NEEDS] or b[b[BATCH] + line]:  # others' resources and batches do not give way
+    if b[mode + M_NEEDS] or b[b[BATCH] + line] or (b[FIRM] and b[op + FRESH]):  # resources and batches do not give way
         put(b, op + WALL, 1)
     put(b, op + LATE, late_of(s, b, op))
     if ready > b[op + LATE]:

@@ -1,4 +1,4 @@
-"""The next hours of a book as a problem of its own, annealed and written back: second thoughts, and room kept ready.
+"""The next hours of a book as a problem of its own, annealed and written back.
 
 What starts in the window is free; what stays, and what needs resources or an oven, is pinned. What comes after the
 window is pinned where it may become ready at the latest (LATE), so that a schedule of the window can always be
@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from random import Random
-from time import monotonic
 
 import numpy as np
 
@@ -55,7 +53,6 @@ from solver.scheduling.problem import (
 )
 from solver.scheduling.schedule import Part, Schedule
 
-SPARE = 0.6  # of the time that a rush order takes: what the others keep before their limits
 OVERRUN = 3  # what a second over a limit costs, in seconds of lateness
 
 
@@ -302,65 +299,3 @@ def _is_direct(matrix: SetupMatrix) -> bool:
         matrix.between(a, c) <= matrix.between(a, b) + matrix.between(b, c)
         for a in families for b in families for c in families
     )  # fmt: skip
-
-
-def samples(book: Book, number: int, seed: int) -> list[WorkOrder]:
-    """So many orders like those in the book, as a rush order might be."""
-    random = Random(seed)  # noqa: S311 - not for secrets
-    with book._lock:
-        known = [e.order for e in book._entries.values() if len(e.operations) > 1]
-        now = book.now
-    return [_renamed(random.choice(known), f"\0rush {seed} {i}", now) for i in range(number)] if known else []
-
-
-def _renamed(order: WorkOrder, name: str, now: Second) -> WorkOrder:
-    ids = {o.id: OperationId(f"{name}/{i}") for i, o in enumerate(order.operations)}
-    operations = tuple(
-        replace(
-            o, id=ids[o.id], materials=(),
-            predecessors=tuple(replace(p, operation=ids[p.operation]) for p in o.predecessors),
-        )
-        for o in order.operations
-    )  # fmt: skip
-    return WorkOrder(WorkOrderId(name), operations, now, now, None)
-
-
-def make_room(
-    book: Book,
-    *,
-    seconds: float,
-    number: int = 5,
-    seed: int = 0,
-    weight: int = 5,
-    rounds: int = 4,
-    stop: Callable[[], bool] = lambda: False,
-) -> None:
-    """Make room for rush orders: some like the book's come in, are brought forward by annealing, and leave again.
-
-    All others are wanted `SPARE` of a rush order's time before their limits, so that they can give way. All limits are
-    kept. The book must be nobody else's.
-    """
-    wishes: dict[WorkOrderId, Wish] = {}
-    for order in samples(book, number, seed):
-        found = book.quote(order)
-        if isinstance(found, Promise):
-            due = least_completion(book, order)
-            book.commit(order, found.placements, found.moved)
-            book.unlimit(order.id)
-            wishes[order.id] = Wish(due, weight)
-    began = monotonic()
-    margin = int(SPARE * sum(wish.due - book.now for wish in wishes.values()) / max(1, len(wishes)))
-    for i in range(rounds):
-        if not wishes or stop():
-            break
-        done = max(max(p.end for p in book.held(key).placements.values()) for key in wishes)
-        until = max(least_window(wishes, book.now), int(1.05 * (done - book.now)) + 1) + book.now
-        each = max(0.01, (seconds - (monotonic() - began)) / (rounds - i))
-        anneal_window(book, until, wishes, seconds=each, seed=seed + i, margin=margin, stop=stop)
-    for key in wishes:
-        book.remove(key)
-
-
-def least_window(wishes: Mapping[WorkOrderId, Wish], now: int) -> int:
-    """A window's least length: about twice what a wished order takes."""
-    return 2 * max(wish.due - now for wish in wishes.values())

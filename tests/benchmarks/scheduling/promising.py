@@ -12,8 +12,8 @@ from solver.scheduling.check import violations
 from solver.scheduling.dispatch import dispatch
 from solver.scheduling.problem import OperationId, Placement, Precedence, SchedulingProblem, Second, WorkOrder
 from solver.scheduling.promise import earliest_each, thought_over
+from solver.scheduling.rush import make_room
 from solver.scheduling.schedule import Schedule, evaluate
-from solver.scheduling.window import make_room
 from tests.benchmarks.peers.talk import answer_each
 from tests.benchmarks.scheduling.factory import full_problem
 from tests.benchmarks.scheduling.plain import line_id, operation_id
@@ -43,7 +43,7 @@ def snapshot_answers(snapshot: dict[str, Any], seconds: Sequence[float]) -> dict
     book = Book(problem, schedule.placements)
     bare, _ = _timed(lambda: _promised(book, order))
     rows = answer_of(snapshot, _with(book, bare))
-    make_room(book, seconds=ROOM_SECONDS)
+    book = make_room(book, seconds=ROOM_SECONDS)
     found, ms = _timed(lambda: _promised(book, order))
     answers = [{"seconds": ms / 1000, "rows": answer_of(snapshot, _with(book, found))}]
     for limit in seconds:
