@@ -40,7 +40,7 @@ class EventKind(StrEnum):
 
     RESERVED = "reserved"  # a new order got its slots
     REPORTED = "reported"  # the floor reported starts and finishes; what they push has moved
-    PUBLISHED = "published"  # a proposal took the place of the schedule; the event names it
+    PUBLISHED = "published"  # another schedule: a proposal, which the event names, or the system's, with its moves
 
 
 ORDER_TRANSITIONS: dict[StrEnum, frozenset[StrEnum]] = {

@@ -18,9 +18,9 @@ from solver.scheduling.problem import OperationId, Second, WorkOrder, WorkOrderI
 from solver.scheduling.window import Wish, anneal_window, least_completion
 
 ASKED = 24  # orders that are asked about after each round
-TOGETHER = 3  # of them are brought forward in a round
+TOGETHER = 3  # at most so many of them are brought forward in a round, one in the first
 WORST = 6  # drawn from so many that would be latest
-ROUND_SECONDS = 0.8
+ROUND_SECONDS = 0.3  # for each of them
 SPARE = 0.6  # of the time that a rush order takes: what the others keep before their limits
 NOWHERE = 9.0  # how late it is not to be made at all
 WEIGHT = 5  # of a second that a rush order is late, where one of the others weighs 1
@@ -43,19 +43,20 @@ def make_room(
     """
     began, random = monotonic(), Random(seed)  # noqa: S311 - not for secrets
     panel = _Panel(book, random)
-    best, late = book.copy(), panel.lateness(book)
+    best, late, turn = book.copy(), panel.lateness(book), 0
     while late and not stop():
         share = (monotonic() - began) / seconds
         if share >= 1:
             break
         report(share, panel.times(late))
         latest = sorted(range(len(late)), key=lambda i: -late[i])[:WORST]
-        picked = random.sample(latest, min(TOGETHER, len(latest)))
-        length = min(ROUND_SECONDS, (1 - share) * seconds)
+        picked = random.sample(latest, min(1 + turn % TOGETHER, len(latest)))
+        length = min(ROUND_SECONDS * len(picked), (1 - share) * seconds)
         found = panel.brought_forward(best, picked, length, random.randrange(1 << 30), stop)
         then = panel.lateness(found)
         if sum(then) < sum(late):
             best, late = found, then
+        turn += 1
     report(1.0, panel.times(late))
     return best
 
