@@ -15,15 +15,13 @@ from time import monotonic
 
 from solver.scheduling.book import Book, Promise
 from solver.scheduling.problem import OperationId, Second, WorkOrder, WorkOrderId
-from solver.scheduling.window import Wish, anneal_window, least_completion
+from solver.scheduling.window import SPARE, WEIGHT, Wish, anneal_window, least_completion
 
 ASKED = 24  # orders that are asked about after each round
 TOGETHER = 3  # at most so many of them are brought forward in a round, one in the first
 WORST = 6  # drawn from so many that would be latest
 ROUND_SECONDS = 0.3  # for each of them
-SPARE = 0.6  # of the time that a rush order takes: what the others keep before their limits
 NOWHERE = 9.0  # how late it is not to be made at all
-WEIGHT = 5  # of a second that a rush order is late, where one of the others weighs 1
 LEAST_WINDOW, WIDER = 2, 1.05  # times what a rush order takes at best, and as it stands
 
 
@@ -38,13 +36,13 @@ def make_room(
     """A copy of the book in which orders like its own would end earlier if they came now; every limit is kept.
 
     In each round some that would be latest come in, are brought forward by annealing, and leave again; what became of
-    the book is kept if orders are the better for it. `report` gets the share of the time, and how many times as long as
-    alone in the factory an order would take (geometric mean).
+    the book is kept if orders are the better for it. It ends when none would wait. `report` gets the share of the time,
+    and how many times as long as alone in the factory an order would take (geometric mean).
     """
     began, random = monotonic(), Random(seed)  # noqa: S311 - not for secrets
     panel = _Panel(book, random)
     best, late, turn = book.copy(), panel.lateness(book), 0
-    while late and not stop():
+    while sum(late) > 0 and not stop():
         share = (monotonic() - began) / seconds
         if share >= 1:
             break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -15,9 +16,11 @@ from configurator.config import Settings
 from configurator.planning import room
 from configurator.planning.books import current_books, read_rows
 from configurator.planning.models import EventKind, ManufacturingOrder, ScheduleEvent
-from configurator.planning.optimise import snapshot
+from configurator.planning.optimise import broken_anew, snapshot
 from configurator.planning.records import instant
 from configurator.planning.room import make_room_in, make_rooms
+from solver.scheduling.book import Book, Promise
+from solver.scheduling.problem import Second
 
 SECONDS = 2.0
 
@@ -35,11 +38,28 @@ def schedule(plant_id: int):
         return rows.plant.schedule_version, rows.placements
 
 
-def test_what_moves_is_judged_kept_within_every_promise_and_told_as_the_systems(house, wuxi, judge):
+def rearranged(book: Book, *, report: Callable[[float, float], None], **_: object) -> Book:
+    """What a search could find: an order goes an hour back, within its promise."""
+    report(0.0, 2.0)
+    report(1.0, 1.5)
+    for order in book.orders.values():
+        found, aside = book.held(order.id), book.copy()
+        placements = found.placements.values()
+        aside.remove(order.id)
+        later = aside.quote(order, not_before=Second(min(p.start for p in placements) + 3600))
+        last = order.promise or max(p.end for p in placements)
+        free = not book.problem.fixed.keys() & found.placements.keys()
+        if free and isinstance(later, Promise) and later.completion <= last:
+            aside.commit(order, later.placements, later.moved)
+            return aside
+    raise AssertionError("no order has an hour to spare")
+
+
+def test_what_moves_is_judged_kept_within_every_promise_and_told_as_the_systems(house, wuxi, judge, monkeypatch):
     version, before = schedule(wuxi)
+    monkeypatch.setattr(room, "make_room", rearranged)
     with db.reading() as session:
         base = snapshot(session, wuxi)
-        promised = {row.number: row.dispatch_at for row in session.exec(select(ManufacturingOrder)).all()}
     assert make_room_in(wuxi, seconds=SECONDS) == version + 1
     now, after = schedule(wuxi)
     moved = {key for key in after if after[key] != before[key]}
@@ -47,25 +67,28 @@ def test_what_moves_is_judged_kept_within_every_promise_and_told_as_the_systems(
     assert moved
     assert not moved & base.problem.fixed.keys()
     assert judge(wuxi) == []
+    assert broken_anew(base.problem, before, after) == []
+    ends = {order.id: instant(max(after[o.id].end for o in order.operations)) for order in base.problem.orders}
     with db.reading() as session:
-        event = session.exec(select(ScheduleEvent).where(ScheduleEvent.version == now)).one()
+        event = session.exec(
+            select(ScheduleEvent).where(ScheduleEvent.plant_id == wuxi, ScheduleEvent.version == now)
+        ).one()
         assert (event.kind, event.actor_id, set(event.data["moved"])) == (EventKind.PUBLISHED, None, moved)
         told = session.exec(select(AuditEvent).where(AuditEvent.action == "schedule.room")).one()
         assert (told.actor_id, told.subject_id, told.data["moved"]) == (None, wuxi, len(moved))
-        late = {order for order, _ in _done(base, before).items() if _done(base, before)[order] > promised[order]}
-        for row in session.exec(select(ManufacturingOrder)).all():
-            if row.plant_id == wuxi and row.number in _done(base, after):
-                assert row.completes_at == _done(base, after)[row.number]
-                assert row.number in late or row.completes_at <= row.dispatch_at
+        rows = {row.number: row for row in session.exec(select(ManufacturingOrder)).all()}
+    assert {number: rows[number].completes_at for number in ends} == ends
     book = next(book for book in current_books(house) if book.plant_id == wuxi)
     assert book.version == now
     assert all(book.book.placements[key] == after[key] for key in moved)
 
 
-def _done(base, placements):
-    return {
-        order.id: instant(max(placements[o.id].end for o in order.operations)) for order in base.problem.orders
-    }
+def test_nothing_moves_where_orders_would_not_wait(house, wuxi):
+    """The small house has room: the search ends at once, whatever time it has."""
+    before = schedule(wuxi)
+    make_rooms(Settings(room_seconds=60.0), done := {})
+    assert schedule(wuxi) == before
+    assert done[wuxi] == before[0]
 
 
 def test_a_plant_that_accepts_no_automatic_moves_is_left_alone(house, wuxi):
@@ -80,12 +103,11 @@ def test_a_plant_that_accepts_no_automatic_moves_is_left_alone(house, wuxi):
 def test_nothing_moves_when_the_schedule_moved_on_meanwhile(house, wuxi, monkeypatch):
     """Without the look at the version under the lock, what somebody was promised meanwhile would be overwritten."""
     version, before = schedule(wuxi)
-    search = room.make_room
 
     def outrun(book, **options):
         with db.writing() as session:
             session.execute(update(Plant).where(Plant.id == wuxi).values(schedule_version=version + 7))
-        return search(book, **options)
+        return rearranged(book, **options)
 
     monkeypatch.setattr(room, "make_room", outrun)
     make_room_in(wuxi, seconds=SECONDS)
