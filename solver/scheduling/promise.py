@@ -10,10 +10,13 @@ from time import monotonic
 
 from solver.scheduling.book import ANY_TIME, Book, NoRoom, Promise
 from solver.scheduling.problem import Second, WorkOrder
-from solver.scheduling.window import SPARE, WEIGHT, Wish, anneal_window, least_completion
+from solver.scheduling.window import Wish, anneal_window, least_completion
 
 LEAST_WINDOW = 3  # times the bound
 WIDER = (1.0, 1.7, 1.0)  # the window's length from round to round
+# What the others keep before their limits, of the time that the order takes at best, and what a second that it is late
+# weighs against one of theirs: with something to spare they give way when it is asked for anew. Not all can have that.
+STYLES = (*3 * ((0.3, 5),), (0.0, 1))
 ROUND_SECONDS = 0.2
 
 
@@ -102,9 +105,10 @@ def thought_over(
         report(1 - left / seconds, best.completion)
         window = max(LEAST_WINDOW * length, best.completion - aside.now + 1)
         until = aside.now + int(window * WIDER[turn % len(WIDER)])
+        spare, weight = STYLES[turn % len(STYLES)]
         anneal_window(
-            aside, until, {order.id: Wish(bound, WEIGHT)}, seconds=min(ROUND_SECONDS, left), seed=seed + turn,
-            margin=int(SPARE * length), stop=stop,
+            aside, until, {order.id: Wish(bound, weight)}, seconds=min(ROUND_SECONDS, left), seed=seed + turn,
+            margin=int(spare * length), stop=stop,
         )  # fmt: skip
         aside, completion = _asked_anew(aside, order, book, not_before)
         if completion < best.completion:

@@ -15,12 +15,14 @@ from time import monotonic
 
 from solver.scheduling.book import Book, Promise
 from solver.scheduling.problem import OperationId, Second, WorkOrder, WorkOrderId
-from solver.scheduling.window import SPARE, WEIGHT, Wish, anneal_window, least_completion
+from solver.scheduling.window import Wish, anneal_window, least_completion
 
 ASKED = 24  # orders that are asked about after each round
 TOGETHER = 3  # at most so many of them are brought forward in a round, one in the first
 WORST = 6  # drawn from so many that would be latest
 ROUND_SECONDS = 0.3  # for each of them
+SPARE = 0.6  # of the time that a rush order takes: what the others keep before their limits
+WEIGHT = 5  # of a second that a rush order is late, where one of the others weighs 1
 NOWHERE = 9.0  # how late it is not to be made at all
 LEAST_WINDOW, WIDER = 2, 1.05  # times what a rush order takes at best, and as it stands
 

@@ -54,8 +54,6 @@ from solver.scheduling.problem import (
 from solver.scheduling.schedule import Part, Schedule
 
 OVERRUN = 3  # what a second over a limit costs, in seconds of lateness
-WEIGHT = 5  # of a second that a wished order is late, where one of the others before its limit weighs 1
-SPARE = 0.6  # of the time that a wished order takes at best: what the others keep before their limits
 
 
 @dataclass(frozen=True, slots=True)

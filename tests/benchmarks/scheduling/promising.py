@@ -28,7 +28,7 @@ from tests.benchmarks.scheduling.shops import (
 BUFFER = 60  # minutes between plan and promise
 EVERY = 50  # so many orders of the made shop stay in the book for one that is asked about
 VARIANTS = 40
-ROOM_SECONDS = 5.0  # of background work that makes room
+ROOM_SECONDS = 10.0  # of background work that makes room
 
 
 # --- one more order in a rolling book ------------------------------------------------------------------------------
