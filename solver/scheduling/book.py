@@ -84,7 +84,7 @@ from solver.scheduling.trail import undo
 
 ANY_TIME = Second(0)
 MOST_MOVED = 300  # operations, so that an answer can be looked over
-MOST_OUT = 12  # of them may be tried in other places
+MOST_OUT, MOST_LOOKS = 12, 200  # of them may be tried in other places, and looked at before
 AGAIN = 200  # times, for what may not wait long
 SPARE_WORDS = 1 << 16  # of records, at least, beyond what a book begins with
 Fixed = Mapping[OperationId, tuple[Fixing, Placement]]
@@ -448,7 +448,7 @@ class Book:
         try:
             b[FREEZE] = max(freeze, not_before + self._frozen_seconds)
             b[MOST] = MOST_MOVED
-            done = place_early(s, b, address, MOST_OUT)
+            done = place_early(s, b, address, MOST_OUT, MOST_LOOKS)
             for _ in range(AGAIN):
                 if done >= NEVER or not self._waited_too_long(address, made):
                     break
@@ -652,11 +652,11 @@ class Book:
         s, b = self._factory.words, self._words
         ops = [entry.address + ORDER_HEAD + OPERATION_SIZE * i for i in range(len(entry.operations))]
         b[TRAIL_SIZE] = 0
-        if not all(take_out(s, b, op) for op in ops):
+        if not all(take_out(s, b, op, 0) for op in ops):
             undo(b, 0)
             b[HARD] = 1  # the setup has to be made, whatever was promised
             for op in ops:
-                take_out(s, b, op)
+                take_out(s, b, op, 0)
             b[HARD] = 0
 
     def set_now(self, now: Second) -> None:

@@ -51,7 +51,10 @@ MOST = 18  # and at most so many may be
 TRIES = 19  # so often something may still be taken out to be put elsewhere
 FIRM = 20  # 1: what comes in does not give way to what is put elsewhere
 QUESTION = 21  # number of the present one
-HEADER = 22
+FROM = 22  # nothing is put in another place that would start before it
+FLOOR = 23  # LATE is not kept of what ends by then: nothing is put before it
+LOOKS = 24  # so many more operations may be looked at whether they have another place
+HEADER = 25
 
 # --- an order's record: then its operations, one after another ---
 LIMIT = 0  # no operation of it ends later

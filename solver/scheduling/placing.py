@@ -17,8 +17,10 @@ from solver.scheduling.book_words import (
     FIRM,
     FIXED_FOR,
     FREEZE,
+    FROM,
     LENGTH,
     LINE,
+    LOOKS,
     M_END,
     M_FAMILY,
     M_LINE,
@@ -75,7 +77,7 @@ def _elsewhere(s: Any, b: Any, op: int, others: int) -> tuple[int, int, int]:
         if b[mode + M_NEEDS] or b[b[BATCH] + line]:  # there it would be a wall
             continue
         plant = s[s[LINE_PLANT] + line]
-        ready = max(order_ready(s, b, op, plant), b[FREEZE])
+        ready = max(order_ready(s, b, op, plant), b[FREEZE], b[FROM])
         if others and line == b[op + LINE]:
             after = b[op + AFTER]
             ready = max(ready, b[after + END] if after else b[op + END])
@@ -91,6 +93,7 @@ def _may_leave(s: Any, b: Any, op: int) -> bool:
     if b[op + FIXED_FOR] == b[QUESTION]:
         return False
     if b[op + MOVES_FOR] != b[QUESTION]:
+        b[LOOKS] -= 1
         if _elsewhere(s, b, op, 1)[0] >= NEVER:
             b[op + FIXED_FOR] = b[QUESTION]
             return False
@@ -119,6 +122,8 @@ def _take_better_place(s: Any, b: Any, op: int, mode: int, ready: int) -> None:
             end = served(s, b, op, mode, free)[1]
             setup = setup_of(s, line, family, b[after + FAMILY]) if after else 0
             fits = end < best and (after == 0 or after_setup(s, line, end, setup) <= give(b, after))
+            if fits and b[LOOKS] == 0:
+                return
             if fits and _may_leave(s, b, out):
                 b[mode + M_END], b[mode + M_PLACE], b[mode + M_OUT] = end, place, out
                 return
@@ -128,9 +133,9 @@ def _take_better_place(s: Any, b: Any, op: int, mode: int, ready: int) -> None:
 @kernel("int64(int64[::1], int64[::1], int64, int64)")
 def _put_instead(s: Any, b: Any, op: int, mode: int) -> int:
     """Put an operation where another one is, and that one elsewhere; 0, with nothing changed, if it cannot be."""
-    out, mark, pushed, floor = b[mode + M_OUT], b[TRAIL_SIZE], b[PUSHED], b[NOW]
+    out, mark, pushed, floor = b[mode + M_OUT], b[TRAIL_SIZE], b[PUSHED], b[FROM]
     b[TRIES] -= 1
-    if take_out(s, b, out) and put_in(s, b, op, mode, b[mode + M_PLACE], floor):
+    if take_out(s, b, out, floor) and put_in(s, b, op, mode, b[mode + M_PLACE], floor):
         end, there, place = _elsewhere(s, b, out, 0)
         if end < NEVER and put_in(s, b, out, there, place, floor):
             return 1
@@ -183,7 +188,7 @@ def look(s: Any, b: Any, order: int, first: int) -> int:
             b[mode + M_END], b[mode + M_OUT] = NEVER, 0
             if ready < NEVER:
                 b[mode + M_END], b[mode + M_PLACE] = best_place(s, b, op, mode, ready, NEVER - 1)
-                if b[TRIES]:
+                if b[TRIES] and b[LOOKS] > 0:
                     _take_better_place(s, b, op, mode, ready)
             best = min(best, b[mode + M_END])
         if best == NEVER:
@@ -231,7 +236,7 @@ def _place(s: Any, b: Any, order: int, k: int) -> int:
     while look(s, b, order, k) < NEVER:
         mode = choose(s, b, order, k)
         if b[mode + M_OUT] == 0:
-            return put_in(s, b, op, mode, b[mode + M_PLACE], b[NOW] if b[FIRM] else _floor(b, order, k + 1))
+            return put_in(s, b, op, mode, b[mode + M_PLACE], b[FROM] if b[FIRM] else _floor(b, order, k + 1))
         if _put_instead(s, b, op, mode):
             return 1
     return 0
@@ -257,16 +262,19 @@ def place_order(s: Any, b: Any, order: int) -> int:
     return completion(b, order)
 
 
-@kernel("int64(int64[::1], int64[::1], int64, int64)")
-def place_early(s: Any, b: Any, order: int, tries: int) -> int:
-    """`place_order`, and what is in the way may be put elsewhere, so many times, where that makes it earlier."""
+@kernel("int64(int64[::1], int64[::1], int64, int64, int64)")
+def place_early(s: Any, b: Any, order: int, tries: int, looks: int) -> int:
+    """`place_order`, and what is in the way may be put elsewhere where that makes it earlier.
+
+    That is tried for so many operations; so many are looked at whether they have another place.
+    """
     mark, b[QUESTION] = b[TRAIL_SIZE], b[QUESTION] + 1
     b[TRIES] = b[PUSHED] = 0
     plain = place_order(s, b, order)
     if tries == 0 or plain >= NEVER:
         return plain
     undo(b, mark)
-    b[TRIES], b[FIRM], b[PUSHED] = tries, 1, 0
+    b[TRIES], b[LOOKS], b[FIRM], b[PUSHED], b[FROM] = tries, looks, 1, 0, _floor(b, order, 0)
     done = place_order(s, b, order)
     b[TRIES] = b[FIRM] = 0
     if done <= plain:

@@ -28,6 +28,7 @@ from solver.scheduling.book_words import (
     END,
     FAMILY,
     FIRM,
+    FLOOR,
     FREEZE,
     FRESH,
     HARD,
@@ -402,7 +403,7 @@ def first_place(b: Any, op: int, line: int, ready: int) -> tuple[int, int, int]:
     for i in range(succs + 1, succs + 1 + 2 * b[succs], 2):
         if b[b[i] + START] >= 0:
             roof = min(roof, b[b[i] + (START if b[b[i] + LINE] == line else END)])
-    place, back, preds, floor, solid = place_from(b, line, ready), BACK, b[op + PREDS], -1, 0
+    place, back, preds, floor, solid = place_from(b, line, ready), BACK, b[op + PREDS], b[FLOOR] or -1, 0
     for i in range(preds + 1, preds + 1 + 2 * b[preds], 2):
         floor = max(floor, b[b[i] + (END if b[b[i] + LINE] == line else START)])
     # Before what ends sooner, too: its setup may be the longer one. It must not be what this waits for.
@@ -457,9 +458,12 @@ def best_place(s: Any, b: Any, op: int, mode: int, ready: int, limit: int) -> tu
 # --- an operation comes, an operation goes ----------------------------------------------------------------------------
 
 
-@kernel("int64(int64[::1], int64[::1], int64)")
-def take_out(s: Any, b: Any, op: int) -> int:
-    """Take an operation off its line (its order's others stay); 0 if what was behind may not give way to a setup."""
+@kernel("int64(int64[::1], int64[::1], int64, int64)")
+def take_out(s: Any, b: Any, op: int, floor: int) -> int:
+    """Take an operation off its line (its order's others stay); 0 if what was behind may not give way to a setup.
+
+    `floor`: nothing will be put in that starts earlier, as long as this is not undone.
+    """
     after, behind = b[op + AFTER], b[op + BEFORE]
     if not s[s[LINE_UNLIMITED] + b[op + LINE]] or b[op + NEEDS]:
         row_out(b, op, place_of(b, op))
@@ -472,7 +476,9 @@ def take_out(s: Any, b: Any, op: int) -> int:
         put(b, op + WALL, 0)
     if behind:
         enqueue(b, behind, -b[behind + START])
-    if not relate(s, b, 0):
+    if floor > b[FLOOR]:
+        put(b, FLOOR, floor)
+    if not relate(s, b, floor):
         return 0
     if after:
         enqueue(b, after, b[after + START])
@@ -483,7 +489,7 @@ def take_out(s: Any, b: Any, op: int) -> int:
 def put_in(s: Any, b: Any, op: int, mode: int, place: int, floor: int) -> int:
     """Put an operation on the mode's line with so many before it, all behind giving way; 0 if they may not.
 
-    `floor`: nothing will be put in that starts earlier, after it.
+    `floor`: as in `take_out`.
     The mode's earliest end there must have been found by `best_place`.
     """
     line = b[mode + M_LINE]
@@ -522,6 +528,8 @@ def put_in(s: Any, b: Any, op: int, mode: int, place: int, floor: int) -> int:
     if ready > b[op + LATE]:
         return 0
     enqueue_behind(b, op)
+    if floor > b[FLOOR]:
+        put(b, FLOOR, floor)
     if not relate(s, b, floor):
         return 0
     enqueue_ahead(b, op)
