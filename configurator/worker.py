@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from functools import partial
 from typing import NoReturn
 
@@ -10,21 +11,28 @@ from configurator.app import create_app
 from configurator.config import Settings
 from configurator.jobs import Chore, work
 
+ROOM_EVERY = 600.0  # seconds
+
 
 def chores(settings: Settings) -> list[Chore]:
     """What is done again and again while the house is open."""
     from configurator.modelling.compiling import rebuild_missing
     from configurator.planning.clock import roll
+    from configurator.planning.room import make_rooms
     from configurator.sales.dates import watch_dates
     from configurator.sales.mails import send_due_mails
     from configurator.sales.quotes import expire
 
+    made = [
+        Chore("room for rush orders", ROOM_EVERY, partial(make_rooms, settings, {}), time.monotonic() + ROOM_EVERY)
+    ]
     return [
         Chore("factory clock", 60, partial(roll, settings)),
         Chore("moved dates", 60, watch_dates),
         Chore("mails", 5, partial(send_due_mails, settings)),
         Chore("expired quotes", 60, expire),
         Chore("compiled revisions", 3600, rebuild_missing),
+        *(made if settings.room_seconds else []),
     ]
 
 

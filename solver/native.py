@@ -40,6 +40,8 @@ KERNELS = (
     "solver.scheduling.sequences",
     "solver.scheduling.trail",
     "solver.scheduling.room",
+    "solver.scheduling.placing",
+    "solver.scheduling.settle",
     "solver.scheduling.queues",
     "solver.scheduling.guide",
     "solver.scheduling.moves",

@@ -81,7 +81,7 @@ class Reservation:
 
     order: WorkOrder
     placements: tuple[Placement, ...]
-    moved: tuple[Placement, ...]
+    moved: Sequence[Placement]
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ class EventKind(StrEnum):
     CHANGED = "changed"  # an order is made differently, in other slots
     RELEASED = "released"  # an order gave its slots back
     REPORTED = "reported"  # the floor reported starts and finishes; what they push has moved
-    PUBLISHED = "published"  # a proposal took the place of the schedule; the event names it
+    PUBLISHED = "published"  # another schedule: a proposal, which the event names, or the system's, with its moves
 
 
 ORDER_TRANSITIONS: dict[StrEnum, frozenset[StrEnum]] = {

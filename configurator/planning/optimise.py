@@ -212,7 +212,10 @@ def publish(company_id: int, proposal_id: int, *, actor_id: int | None = None, n
             row = _locked(session, company_id, proposal_id)
             move(row, ProposalState.PUBLISHED, utc_now())
             row.decided_by, row.published_version = actor_id, plant.schedule_version + 1
-            _write(session, plant, present, placements, proposal_id, actor_id)
+            replace_schedule(session, plant, present, placements, {"proposal": proposal_id}, actor_id)
+            audit.record(
+                session, company_id, "proposal.published", "proposal", proposal_id, actor_id=actor_id
+            )
             return plant.schedule_version
     log.warning("planning.publish_outrun", proposal=proposal_id)
     raise ProposalOutdated
@@ -295,15 +298,15 @@ def broken_anew(
     return [order.id for order in problem.orders if keeps(order, before) and not keeps(order, after)]
 
 
-def _write(
+def replace_schedule(
     session: Session,
     plant: Plant,
     present: Snapshot,
     placements: Mapping[OperationId, Placement],
-    proposal_id: int,
+    data: dict[str, Any],
     actor_id: int | None,
 ) -> None:
-    """The new places, the orders' new completion, one event that names the proposal, the next version."""
+    """The new places, the orders' new completion, one event with its data, the next version; the plant is locked."""
     rows = present.rows
     moved = {key: p for key, p in placements.items() if p != rows.placements[key]}
     if moved:
@@ -325,7 +328,6 @@ def _write(
     plant.schedule_version += 1
     session.add(ScheduleEvent(
         company_id=plant.company_id, plant_id=present.plant_id, version=plant.schedule_version,
-        kind=EventKind.PUBLISHED, actor_id=actor_id, data={"proposal": proposal_id},
+        kind=EventKind.PUBLISHED, actor_id=actor_id, data=data,
     ))
-    audit.record(session, plant.company_id, "proposal.published", "proposal", proposal_id, actor_id=actor_id)
     session.flush()

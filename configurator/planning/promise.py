@@ -85,7 +85,7 @@ class Forecast:
     version: int
     work_order: WorkOrder
     placements: tuple[Placement, ...]
-    moved: tuple[Placement, ...] = ()
+    moved: Sequence[Placement] = ()
 
     @property
     def moved_orders(self) -> list[str]:

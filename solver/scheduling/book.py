@@ -8,12 +8,11 @@ a copy is independent.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from threading import RLock
+from typing import overload
 
 import numpy as np
 
@@ -27,18 +26,16 @@ from solver.scheduling.book_words import (
     LENGTH,
     LIMIT,
     LINE,
-    MODE_SIZE,
-    MODES,
     MOST,
     NO_ROOM,
     NOW,
     OPERATION_SIZE,
+    ORDER,
     ORDER_HEAD,
     PUSHED,
     ROW_CAPACITY,
     START,
     TOP,
-    TRAIL,
     TRAIL_SIZE,
     USERS,
     WALL,
@@ -48,11 +45,12 @@ from solver.scheduling.book_words import (
     record_of,
 )
 from solver.scheduling.check import Rule, Violation
+from solver.scheduling.placing import place_early, place_order
 from solver.scheduling.problem import (
     NEVER,
     Fixing,
     InvalidProblem,
-    LineId,
+    Line,
     MaterialId,
     Operation,
     OperationId,
@@ -62,7 +60,9 @@ from solver.scheduling.problem import (
     WorkOrder,
     WorkOrderId,
 )
-from solver.scheduling.room import (
+from solver.scheduling.room import take_out
+from solver.scheduling.schedule import Schedule
+from solver.scheduling.settle import (
     CLOSED,
     CROWDED,
     LACKS_SETUP,
@@ -73,21 +73,19 @@ from solver.scheduling.room import (
     TOO_SOON,
     UNRELEASED,
     follow,
-    lift,
     line_up,
-    place_order,
     relate_all,
+    rewrite,
     settled,
-    stand,
-    take_out,
+    taken_back,
 )
-from solver.scheduling.schedule import Schedule
 from solver.scheduling.stock import Stock
 from solver.scheduling.trail import undo
 
 ANY_TIME = Second(0)
 MOST_MOVED = 300  # operations, so that an answer can be looked over
-TRIES = 200  # for what may not wait long
+MOST_OUT, MOST_LOOKS = 12, 200  # of them may be tried in other places, and looked at before
+AGAIN = 200  # times, for what may not wait long
 SPARE_WORDS = 1 << 16  # of records, at least, beyond what a book begins with
 Fixed = Mapping[OperationId, tuple[Fixing, Placement]]
 RULES = {
@@ -122,6 +120,39 @@ class Occupied(Exception):
         self.violations = violations
 
 
+class Moved(Sequence[Placement]):
+    """Placements that are made when they are looked at: of most answers only the date is."""
+
+    __slots__ = ("_lines", "_names", "_rows")
+
+    def __init__(self, names: Sequence[OperationId], lines: Sequence[Line], rows: Words) -> None:
+        """`rows`: number of the line, start and end of each."""
+        self._names, self._lines, self._rows = names, lines, rows
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    @overload
+    def __getitem__(self, place: int) -> Placement: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Placement]: ...
+
+    def __getitem__(self, place: int | slice) -> Placement | Sequence[Placement]:
+        return tuple(self)[place]
+
+    def __iter__(self) -> Iterator[Placement]:
+        lines = self._lines
+        for name, (line, start, end) in zip(self._names, self._rows.tolist(), strict=True):
+            yield Placement(name, lines[line].id, Second(start), Second(end))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+
 @dataclass(frozen=True, slots=True)
 class Promise:
     """Where an order would be made, and what moves for it; `completion`: end of its last operation."""
@@ -129,7 +160,7 @@ class Promise:
     order: WorkOrder
     placements: tuple[Placement, ...]
     completion: Second
-    moved: tuple[Placement, ...] = ()
+    moved: Sequence[Placement] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +169,18 @@ class Held:
 
     order: WorkOrder
     placements: Mapping[OperationId, Placement]
+
+
+_Words = tuple[bytes, tuple[int | None, ...]]  # an order's record and its longest waits
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """Of each operation line, start and end; and what moves."""
+
+    completion: int
+    places: list[list[int]]
+    moved: Sequence[Placement]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +206,6 @@ class Book:
         self._factory = factory_of(problem)
         self._frozen_seconds = frozen_seconds
         self._fixed: dict[OperationId, tuple[Fixing, Placement]] = dict(problem.fixed)
-        self._phantoms: frozenset[WorkOrderId] = frozenset()
         placed = placements or {}
         standing: list[tuple[WorkOrder, dict[OperationId, Placement]]] = []
         for order in problem.orders:
@@ -179,9 +221,8 @@ class Book:
         factory = self._factory
         self._entries: dict[WorkOrderId, _Entry] = {}
         self._handle: dict[OperationId, int] = {}
-        self._addresses: list[int] = []
-        self._sorted: Words | None = None
         self._by_address: dict[int, _Entry] = {}
+        self._names: dict[int, OperationId] = {}  # of a handle
         takes: dict[MaterialId, list[tuple[int, int]]] = {m.id: [] for m in factory.problem.materials}
         on_line = np.zeros(factory.lines + 1, dtype=np.int64)
         records: list[tuple[WorkOrder, Record, tuple[tuple[MaterialId, int, int], ...]]] = []
@@ -200,8 +241,7 @@ class Book:
             done = max(placement.end for placement in own.values())
             record = record_of(
                 factory, order, address, made=made, own=False,
-                limit=NEVER if order.id in self._phantoms
-                else done if order.promise is None else max(order.promise, done),
+                limit=done if order.promise is None else max(order.promise, done),
                 earliest={o.id: max(order.release, own[o.id].start) for o in made if o.materials},
                 walls=self._walls(made, own), placements=own,
             )  # fmt: skip
@@ -209,6 +249,7 @@ class Book:
             entry = _Entry(order, address, made, took)
             self._note(entry)
             address += len(record.words)
+        self._addresses: Words = np.array(list(self._by_address), dtype=np.int64)
         spare = max(SPARE_WORDS, address // 4)
         b = empty_words(factory, 0, capacity)
         self._words: Words = np.concatenate(
@@ -240,12 +281,10 @@ class Book:
 
     def _note(self, entry: _Entry) -> None:
         self._entries[entry.order.id] = self._by_address[entry.address] = entry
-        self._addresses.append(entry.address)
-        if self._sorted is not None:
-            self._sorted = np.append(self._sorted, entry.address)
         first = entry.address + ORDER_HEAD
         for i, operation in enumerate(entry.operations):
             self._handle[operation.id] = first + OPERATION_SIZE * i
+            self._names[first + OPERATION_SIZE * i] = operation.id
 
     def _note_uses(self, record: Record) -> None:
         b, lines = self._words, self._factory.lines
@@ -273,16 +312,13 @@ class Book:
     @property
     def orders(self) -> Mapping[WorkOrderId, WorkOrder]:
         """The orders that the book holds."""
-        return {key: entry.order for key, entry in self._entries.items() if key not in self._phantoms}
+        return {key: entry.order for key, entry in self._entries.items()}
 
     @property
     def placements(self) -> Mapping[OperationId, Placement]:
         """Where every operation stands."""
         with self._lock:
-            return {
-                p.operation: p for key, entry in self._entries.items() if key not in self._phantoms
-                for p in self._standing(entry)
-            }  # fmt: skip
+            return {p.operation: p for entry in self._entries.values() for p in self._standing(entry)}
 
     @property
     def schedule(self) -> Schedule:
@@ -300,21 +336,7 @@ class Book:
 
     def holds(self, order_id: WorkOrderId) -> bool:
         """Whether the order is in the book."""
-        return order_id in self._entries and order_id not in self._phantoms
-
-    @property
-    def phantoms(self) -> frozenset[WorkOrderId]:
-        """The orders that keep room for others and are none themselves."""
-        return self._phantoms
-
-    def phantom(self, order_id: WorkOrderId) -> tuple[Placement, ...]:
-        """Where a phantom stands."""
-        with self._lock:
-            return self._standing(self._entries[order_id])
-
-    def is_phantom(self, order_id: WorkOrderId) -> bool:
-        """Whether the order only keeps room for others."""
-        return order_id in self._phantoms
+        return order_id in self._entries
 
     def _staying(self) -> list[int]:
         """Handles of what stays and has not ended."""
@@ -335,102 +357,116 @@ class Book:
             other = Book.__new__(Book)
             other._lock, other._factory, other._frozen_seconds = RLock(), self._factory, self._frozen_seconds
             other._fixed, other._entries = dict(self._fixed), dict(self._entries)
-            other._by_address, other._addresses = dict(self._by_address), list(self._addresses)
-            other._sorted = None
-            other._handle, other._phantoms = dict(self._handle), self._phantoms
+            other._by_address, other._addresses = dict(self._by_address), self._addresses
+            other._handle, other._names = dict(self._handle), dict(self._names)
             other._words = self._words.copy()
             other._stocks = {key: stock.copy() for key, stock in self._stocks.items()}
             return other
 
+    def _rows(self, address: int, count: int) -> list[list[int]]:
+        """Line, start and end of an order's operations."""
+        first = address + ORDER_HEAD
+        rows = self._words[first : first + OPERATION_SIZE * count].reshape(-1, OPERATION_SIZE)[:, :3]
+        return rows.tolist()  # type: ignore[no-any-return]
+
     def _standing(self, entry: _Entry) -> tuple[Placement, ...]:
-        first = entry.address + ORDER_HEAD
-        rows = self._words[first : first + OPERATION_SIZE * len(entry.operations)].reshape(-1, OPERATION_SIZE)
         lines = self._factory.problem.lines
         return tuple(
             Placement(operation.id, lines[line].id, Second(start), Second(end))
-            for operation, (line, start, end) in zip(entry.operations, rows[:, :3].tolist(), strict=True)
-        )
+            for operation, (line, start, end)
+            in zip(entry.operations, self._rows(entry.address, len(entry.operations)), strict=True)
+        )  # fmt: skip
 
-    def quote(
-        self, order: WorkOrder, *, not_before: Second = ANY_TIME, beside_phantoms: bool = False
-    ) -> Promise | NoRoom:
-        """Where `order` would be made if it came now, and what would move for it. Changes nothing.
-
-        It takes the phantoms' places, if it is not to come beside them.
-        """
-        with self._lock:
-            answers = [self._quoted(order, made, not_before, beside_phantoms) for made in _routes(order)]
-            promises = [answer for answer in answers if isinstance(answer, Promise)]
-            return min(promises, key=lambda promise: promise.completion) if promises else answers[0]
+    def quote(self, order: WorkOrder, *, not_before: Second = ANY_TIME) -> Promise | NoRoom:
+        """Where `order` would be made if it came now, and what would move for it. Changes nothing."""
+        return self.quote_each((order,), not_before=not_before)[0]
 
     def quote_each(
         self, orders: Sequence[WorkOrder], *, not_before: Second = ANY_TIME
     ) -> tuple[Promise | NoRoom, ...]:
-        """`quote` of each order by itself, by one state of the book."""
+        """`quote` of each order by itself, by one state of the book. What is made alike is looked for once."""
         with self._lock:
-            return tuple(self.quote(order, not_before=not_before) for order in orders)
+            alike: dict[_Words, _Room | int] = {}
+            found = []
+            for order in orders:
+                answers = [self._quoted(order, made, not_before, alike) for made in _routes(order)]
+                promises = [answer for answer in answers if isinstance(answer, Promise)]
+                found.append(min(promises, key=lambda promise: promise.completion) if promises else answers[0])
+            return tuple(found)
 
-    def unlimit(self, order_id: WorkOrderId, before: Book, not_before: int) -> None:
-        """Let an order end at any time, and start as soon as the stocks of the book without it allow."""
+    def unlimit(self, order_id: WorkOrderId, before: Book | None = None, not_before: int = ANY_TIME) -> None:
+        """Let an order end at any time, and start as soon as the stocks of the book `before` it allow."""
         with self._lock:
             entry = self._entries[order_id]
             self._words[entry.address + LIMIT] = NEVER
-            earliest, _ = before._supplied(entry.order, entry.operations, not_before)
-            for i, operation in enumerate(entry.operations):
-                op = entry.address + ORDER_HEAD + OPERATION_SIZE * i
-                self._words[op + EARLIEST] = earliest[operation.id]
+            if before is not None:
+                earliest, _ = before._supplied(entry.order, entry.operations, not_before)
+                for i, operation in enumerate(entry.operations):
+                    op = entry.address + ORDER_HEAD + OPERATION_SIZE * i
+                    self._words[op + EARLIEST] = earliest[operation.id]
             relate_all(self._factory.words, self._words, self._handles(latest_first=True))
 
-    def moved_since(self, before: Book) -> tuple[Placement, ...]:
+    def moved_since(self, before: Book) -> Sequence[Placement]:
         """Where operations stand now that stood elsewhere in the book that this one is a copy of."""
         with self._lock, before._lock:
-            mine, its = self._words, before._words
-            handles = before._handles(latest_first=False)
-            elsewhere = (mine[handles + START] != its[handles + START]) | (mine[handles + LINE] != its[handles + LINE])
-            changed = handles[elsewhere]
-            return before._where(changed, (mine[changed], mine[changed + START], mine[changed + END]))
+            known = self._handle
+            handles = [(known[name], handle) for name, handle in before._handle.items() if name in known]
+            mine, its = np.array(handles, dtype=np.int64).reshape(-1, 2).T
+            elsewhere = (self._words[mine + START] != before._words[its + START]) | (
+                self._words[mine + LINE] != before._words[its + LINE]
+            )
+            changed = mine[elsewhere]
+            return self._placed(np.stack([changed, *(self._words[changed + at] for at in (LINE, START, END))], axis=1))
 
     def _quoted(
-        self, order: WorkOrder, made: tuple[Operation, ...], not_before: int, beside_phantoms: bool
+        self, order: WorkOrder, made: tuple[Operation, ...], not_before: int, alike: dict[_Words, _Room | int]
     ) -> Promise | NoRoom:
+        """`alike`: what was found for an order's words (or the number of the operation without room); it grows."""
         earliest, missing = self._supplied(order, made, not_before)
         if missing is not None:
             return missing
         record = self._append(order, made, earliest)
-        s, b, address = self._factory.words, self._words, int(self._words[TOP])
-        b[TRAIL_SIZE] = 0
-        b[TOP] += len(record.words)
-        freeze = int(b[FREEZE])
+        address = int(self._words[TOP])
+        waits = tuple(before.maximum_wait for o in made for before in o.predecessors)
+        key = self._words[address : address + len(record.words)].tobytes(), waits
+        room = alike.get(key)
+        if room is None:
+            room = alike[key] = self._room_for(made, address, address + len(record.words), not_before)
+        if isinstance(room, int):
+            return NoRoom(order.id, made[room].id, Lack.CAPACITY)
+        lines = self._factory.problem.lines
+        placements = tuple(
+            Placement(operation.id, lines[line].id, Second(start), Second(end))
+            for operation, (line, start, end) in zip(made, room.places, strict=True)
+        )
+        return Promise(order, placements, Second(room.completion), room.moved)
+
+    def _room_for(self, made: tuple[Operation, ...], address: int, top: int, not_before: int) -> _Room | int:
+        """Room for the order whose words are [address, top), or the number of its operation that finds none."""
+        s, b = self._factory.words, self._words
+        b[TRAIL_SIZE], b[TOP], freeze = 0, top, int(b[FREEZE])
         try:
             b[FREEZE] = max(freeze, not_before + self._frozen_seconds)
-            b[PUSHED], b[MOST] = 0, MOST_MOVED
-            if not beside_phantoms:
-                self._without_phantoms()
-            mark = int(b[TRAIL_SIZE])
-            done = place_order(s, b, address)
-            for _ in range(TRIES):
+            b[MOST] = MOST_MOVED
+            done = place_early(s, b, address, MOST_OUT, MOST_LOOKS)
+            for _ in range(AGAIN):
                 if done >= NEVER or not self._waited_too_long(address, made):
                     break
-                undo(b, mark)
+                undo(b, 0)
                 b[PUSHED] = 0
                 done = place_order(s, b, address)
             else:
                 done, b[address + NO_ROOM] = NEVER, 0
             if done >= NEVER:  # into free room alone
-                undo(b, mark)
+                undo(b, 0)
                 b[FREEZE], b[PUSHED] = NEVER, 0
                 done = place_order(s, b, address)
                 if done < NEVER and self._waited_too_long(address, made):
                     done, b[address + NO_ROOM] = NEVER, 0
             if done >= NEVER:
-                return NoRoom(order.id, made[int(b[address + NO_ROOM])].id, Lack.CAPACITY)
-            entry = _Entry(order, address, made, ())
-            placements = self._standing(entry)
-            ops = self._placed_elsewhere(address)
-            after = b[ops], b[ops + START], b[ops + END]
-            undo(b, 0)
-            moved = self._where(ops, after, beside_phantoms)
-            return Promise(order, placements, Second(int(done)), moved)
+                return int(b[address + NO_ROOM])
+            places = self._rows(address, len(made))
+            return _Room(int(done), places, self._placed(self._taken_back(address)))
         finally:
             undo(b, 0)
             b[TOP], b[FREEZE], b[MOST] = address, freeze, NEVER
@@ -450,38 +486,15 @@ class Book:
                         found = True
         return found
 
-    def _placed_elsewhere(self, address: int) -> Words:
-        """Handles of operations whose line, start or end the trail names; only of records before `address`."""
+    def _taken_back(self, below: int) -> Words:
+        """Undo everything: handle, line, start and end of what stood elsewhere, of the records below an address."""
         b = self._words
-        trail = b[b[TRAIL] : b[TRAIL] + 2 * b[TRAIL_SIZE] : 2]
-        if not self._addresses:
-            return np.zeros(0, dtype=np.int64)
-        known = self._known()
-        words = trail[(trail >= known[0]) & (trail < address)]
-        within = words - known[np.searchsorted(known, words, side="right") - 1] - ORDER_HEAD
-        field = within % OPERATION_SIZE
-        return np.unique((words - field)[(field <= END) & (within >= 0)])
+        found = np.empty((int(b[TRAIL_SIZE]) + 1, 4), dtype=np.int64)
+        return found[: taken_back(b, self._addresses, below, found)]
 
-    def _known(self) -> Words:
-        """All records' addresses."""
-        if self._sorted is None or len(self._sorted) != len(self._addresses):
-            self._sorted = np.array(self._addresses, dtype=np.int64)
-        return self._sorted
-
-    def _where(
-        self, ops: Words, places: tuple[Words, Words, Words], phantoms: bool = False
-    ) -> tuple[Placement, ...]:
-        """The placements (line, start, end) of those operations that stand elsewhere now; phantoms count if wanted."""
-        b, lines = self._words, self._factory.problem.lines
-        line, start, end = places
-        moved = (b[ops] != line) | (b[ops + START] != start) | (b[ops + END] != end)
-        found = []
-        for op, at, begin, finish in zip(*(column[moved].tolist() for column in (ops, line, start, end)), strict=True):
-            entry = self._home(op)
-            if phantoms or entry.order.id not in self._phantoms:
-                operation = entry.operations[(op - entry.address - ORDER_HEAD) // OPERATION_SIZE]
-                found.append(Placement(operation.id, lines[at].id, Second(begin), Second(finish)))
-        return tuple(found)
+    def _placed(self, rows: Words) -> Moved:
+        """Rows of handle, line, start and end as placements."""
+        return Moved([self._names[op] for op in rows[:, 0].tolist()], self._factory.problem.lines, rows[:, 1:])
 
     def _supplied(
         self, order: WorkOrder, made: Iterable[Operation], not_before: int
@@ -528,13 +541,9 @@ class Book:
     # --- writing ----------------------------------------------------------------------------------------------------
 
     def commit(
-        self, order: WorkOrder, placements: Iterable[Placement], moved: Iterable[Placement] = (), *,
-        phantom: bool = False,
-    ) -> None:  # fmt: skip
-        """Hold `order` at `placements`, others at `moved`; raises Occupied, changing nothing, when they do not fit.
-
-        `phantom`: it only keeps room, may end at any time, and gives its room to whoever asks.
-        """
+        self, order: WorkOrder, placements: Iterable[Placement], moved: Iterable[Placement] = ()
+    ) -> None:
+        """Hold `order` at `placements`, others at `moved`; raises Occupied, changing nothing, when they do not fit."""
         with self._lock:
             if order.id in self._entries:
                 raise InvalidProblem(f"{order.id}: is held already.")
@@ -553,118 +562,63 @@ class Book:
             ]  # fmt: skip
             if found:
                 raise Occupied(order.id, tuple(found))
-            if phantom:
-                self._phantoms |= {order.id}
-                self._write(order, made, given, {p.operation: p for p in moved})
-                return
-            stood = [(self._entries[key].order, self.phantom(key)) for key in self._phantoms]
-            for each, _ in stood:
-                self.remove(each.id)
-            try:
-                self._write(order, made, given, {p.operation: p for p in moved})
-            finally:
-                for each, places in stood:  # those whose room was not taken
-                    with suppress(Occupied):
-                        self.commit(each, places, phantom=True)
+            self._write(order, made, given, tuple(moved))
 
     def _write(
         self, order: WorkOrder, made: tuple[Operation, ...], given: Mapping[OperationId, Placement],
-        moved: Mapping[OperationId, Placement],
+        moved: tuple[Placement, ...],
     ) -> None:  # fmt: skip
-        self._append(order, made, {o.id: max(order.release, given[o.id].start) for o in made if o.materials})
+        record = self._append(order, made, {o.id: max(order.release, given[o.id].start) for o in made if o.materials})
         s, b = self._factory.words, self._words
         address = int(b[TOP])
-        took = tuple((need.material, int(given[o.id].start), need.quantity) for o in made for need in o.materials)
-        entry = _Entry(order, address, made, took)
-        b[TRAIL_SIZE] = 0
-        others = self._moving(moved)
-        for op, _, _ in others:
-            lift(s, b, op)
-        own = [
-            (address + ORDER_HEAD + OPERATION_SIZE * i, operation, given[operation.id])
-            for i, operation in enumerate(made)
-        ]
-        ops = np.array([op for op, _, _ in (*own, *others)], dtype=np.int64)
-        wrong: list[Violation] = []
-        for op, operation, placement in (*own, *others):
-            mode = self._mode(op, operation, placement.line)
-            if mode == 0:
-                wrong.append(Violation(Rule.UNKNOWN, operation.id, f"cannot be made on {placement.line}."))
-            else:
-                stand(s, b, op, mode, placement.start, placement.end)
-        fault = 0 if wrong else settled(s, b, ops, 1)
-        if fault > 0:
-            kind, key = RULES[fault % 16], (*own, *others)[fault // 16][1].id
-            wrong.append(Violation(kind, key, f"it, or what comes after it, breaks a rule ({kind})."))
-        if wrong:
-            undo(b, 0)
-            self._phantoms -= {order.id}
-            raise Occupied(order.id, tuple(wrong))
-        b[TOP] = address + ORDER_HEAD  # kept from here on
-        self._keep(entry, given)
-        if fault < 0:
-            b[TRAIL_SIZE] = 0
-            relate_all(s, b, self._handles(latest_first=True))
-
-    def _keep(self, entry: _Entry, given: Mapping[OperationId, Placement]) -> None:
-        b, address, order = self._words, entry.address, entry.order
-        done = max(given[o.id].end for o in entry.operations)
+        own = address + ORDER_HEAD + OPERATION_SIZE * np.arange(len(made), dtype=np.int64)
+        placed = (*(given[o.id] for o in made), *moved)
+        line, handle = self._factory.line, self._handle
+        ops = np.array([*own.tolist(), *(handle[at.operation] for at in moved)], dtype=np.int64)
+        rows = np.array([(line.get(at.line, -1), at.start, at.end) for at in placed], dtype=np.int64).reshape(-1, 3)
+        done = max((given[o.id].end for o in made), default=0)
         b[address + LIMIT] = done if order.promise is None else max(order.promise, done)
-        if order.id in self._phantoms:
-            b[address + LIMIT] = NEVER
-        b[address + 2] = 0
-        walls = self._walls(entry.operations, given)
-        size = 0
-        for i, operation in enumerate(entry.operations):
-            op = address + ORDER_HEAD + OPERATION_SIZE * i
-            b[op + FRESH], b[op + WALL] = 0, int(operation.id in walls)
-            size = max(size, int(b[op + MODES]) + 1 + MODE_SIZE * len(operation.modes))
-        b[TOP] = size
-        self._note(entry)
-        for material, instant, quantity in entry.takes:
+        b[TRAIL_SIZE] = fault = 0
+        wrong: Violation | None = None
+        if unknown := rewrite(s, b, ops, rows):
+            at = placed[unknown - 1]
+            wrong = Violation(Rule.UNKNOWN, at.operation, f"cannot be made on {at.line}.")
+        elif (fault := settled(s, b, ops, 1)) > 0:
+            kind, key = RULES[fault % 16], placed[fault // 16].operation
+            wrong = Violation(kind, key, f"it, or what comes after it, breaks a rule ({kind}).")
+        if wrong is not None:
+            undo(b, 0)
+            raise Occupied(order.id, (wrong,))
+        took = tuple((need.material, int(given[o.id].start), need.quantity) for o in made for need in o.materials)
+        for material, instant, quantity in took:
             self._stocks[material].take(instant, quantity)
-        ops = address + ORDER_HEAD + OPERATION_SIZE * np.arange(len(entry.operations), dtype=np.int64)
+        self._note(_Entry(order, address, made, took))
+        self._addresses = np.append(self._addresses, address)
+        walls = self._walls(made, given)
+        b[TOP], b[own + FRESH], b[own + WALL] = address + len(record.words), 0, [int(o.id in walls) for o in made]
+        if fault == 0 and (b[own + WALL].any() or (b[own + START] < b[FREEZE]).any()):  # they stay from here on
+            fault = settled(s, b, own, 0)
         b[TRAIL_SIZE] = 0
-        if settled(self._factory.words, b, ops, 0) < 0:
-            relate_all(self._factory.words, b, self._handles(latest_first=True))
-        b[TRAIL_SIZE] = 0
-
-    def _moving(self, moved: Mapping[OperationId, Placement]) -> list[tuple[int, Operation, Placement]]:
-        """Handles of operations that are to move; KeyError for what the book does not hold."""
-        found = []
-        for key, placement in moved.items():
-            op = self._handle[key]
-            entry = self._home(op)
-            found.append((op, entry.operations[(op - entry.address - ORDER_HEAD) // OPERATION_SIZE], placement))
-        return found
+        if fault < 0:
+            relate_all(s, b, self._handles(latest_first=True))
 
     def _home(self, op: int) -> _Entry:
         """The order whose operation has this handle."""
-        return self._by_address[self._addresses[bisect_right(self._addresses, op) - 1]]
+        return self._by_address[int(self._words[op + ORDER])]
 
-    def _rewrite(self, rows: Sequence[tuple[int, OperationId, LineId, int, int]]) -> bool:
-        """Let operations (handle, id, line, start, end) stand elsewhere, others giving way; False if they may not."""
+    def _rewrite(self, rows: Words) -> bool:
+        """Let operations (handle, line, start, end) stand elsewhere, others giving way; False if they may not."""
         s, b = self._factory.words, self._words
         b[TRAIL_SIZE] = 0
-        for op, *_ in rows:
-            lift(s, b, op)
-        for op, key, line, start, end in rows:
-            entry = self._home(op)
-            operation = entry.operations[(op - entry.address - ORDER_HEAD) // OPERATION_SIZE]
-            assert operation.id == key
-            stand(s, b, op, self._mode(op, operation, line), start, end)
-        ops = np.array([row[0] for row in rows], dtype=np.int64)
-        if settled(s, b, ops, 0) == 0 and follow(s, b, ops) and settled(s, b, ops, 1) == 0:
+        ops = rows[:, 0].copy()
+        if (
+            rewrite(s, b, ops, rows[:, 1:].copy()) == 0 and settled(s, b, ops, 0) == 0
+            and follow(s, b, ops) and settled(s, b, ops, 1) == 0
+        ):  # fmt: skip
             b[TRAIL_SIZE] = 0
             return True
         undo(b, 0)
         return False
-
-    def _mode(self, op: int, operation: Operation, line: LineId) -> int:
-        for i, mode in enumerate(operation.modes):
-            if mode.line == line:
-                return int(self._words[op + MODES]) + 1 + MODE_SIZE * i
-        return 0
 
     def remove(self, order_id: WorkOrderId) -> Mapping[OperationId, Placement]:
         """Give an order's room back; KeyError when the book does not hold it.
@@ -676,45 +630,33 @@ class Book:
             entry = self._entries[order_id]
             b = self._words
             self._without(entry)
-            ops = self._placed_elsewhere(int(b[TOP]))
-            size = OPERATION_SIZE * len(entry.operations)
-            ops = ops[(ops < entry.address) | (ops >= entry.address + ORDER_HEAD + size)]
-            after = b[ops], b[ops + START], b[ops + END]
-            undo(b, 0)
-            moved = self._where(ops, after)
+            rows = self._taken_back(int(b[TOP]))
+            rows = rows[b[rows[:, 0] + ORDER] != entry.address]
+            moved = self._placed(rows)
             self._without(entry)
-            for op in ops.tolist():
-                at = self._home(op).address
-                b[at + LIMIT] = max(int(b[at + LIMIT]), int(b[op + END]))
+            for op, _, _, end in rows.tolist():
+                at = int(b[op + ORDER])
+                b[at + LIMIT] = max(int(b[at + LIMIT]), end)
             b[TRAIL_SIZE] = 0
             for material, instant, quantity in entry.takes:
                 self._stocks[material].take(instant, -quantity)
-            self._phantoms -= {order_id}
-            self._addresses.remove(entry.address)
-            self._sorted = None
+            self._addresses = np.delete(self._addresses, np.searchsorted(self._addresses, entry.address))
             del self._by_address[entry.address], self._entries[order_id]
             for operation in entry.operations:
-                del self._handle[operation.id]
+                del self._names[self._handle.pop(operation.id)]
                 self._fixed.pop(operation.id, None)
             return {placement.operation: placement for placement in moved}
-
-    def _without_phantoms(self) -> None:
-        """Take the phantoms out, on the trail."""
-        for key in sorted(self._phantoms):
-            entry = self._entries[key]
-            for i in range(len(entry.operations)):
-                take_out(self._factory.words, self._words, entry.address + ORDER_HEAD + OPERATION_SIZE * i)
 
     def _without(self, entry: _Entry) -> None:
         """Take an order's operations out; what follows gives way where a setup became longer."""
         s, b = self._factory.words, self._words
         ops = [entry.address + ORDER_HEAD + OPERATION_SIZE * i for i in range(len(entry.operations))]
         b[TRAIL_SIZE] = 0
-        if not all(take_out(s, b, op) for op in ops):
+        if not all(take_out(s, b, op, 0) for op in ops):
             undo(b, 0)
             b[HARD] = 1  # the setup has to be made, whatever was promised
             for op in ops:
-                take_out(s, b, op)
+                take_out(s, b, op, 0)
             b[HARD] = 0
 
     def set_now(self, now: Second) -> None:

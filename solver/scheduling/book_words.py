@@ -48,7 +48,13 @@ RESOURCES = 15
 HARD = 16  # 1: what is pushed may pass its limit
 PUSHED = 17  # so many operations were started later
 MOST = 18  # and at most so many may be
-HEADER = 20
+TRIES = 19  # so often something may still be taken out to be put elsewhere
+FIRM = 20  # 1: what comes in does not give way to what is put elsewhere
+QUESTION = 21  # number of the present one
+FROM = 22  # nothing is put in another place that would start before it
+FLOOR = 23  # LATE is not kept of what ends by then: nothing is put before it
+LOOKS = 24  # so many more operations may be looked at whether they have another place
+HEADER = 25
 
 # --- an order's record: then its operations, one after another ---
 LIMIT = 0  # no operation of it ends later
@@ -79,7 +85,9 @@ SIZE = 17  # of its part of a batch
 KIND = 18  # its setup family, whatever the line; 0: none
 FRESH = 19  # 1: it is the first time that it is placed
 CHOSEN = 20  # a mode
-OPERATION_SIZE = 21
+FIXED_FOR = 21  # number of the last question in which it could not be put elsewhere
+MOVES_FOR = 22  # and of the last one in which it might be
+OPERATION_SIZE = 23
 
 # --- a mode in an operation's list ---
 M_LINE = 0
@@ -88,7 +96,8 @@ M_FAMILY = 2
 M_NEEDS = 3
 M_END = 4  # the earliest end found there
 M_PLACE = 5
-MODE_SIZE = 6
+M_OUT = 6  # what is taken out first, to be put elsewhere; 0: nothing
+MODE_SIZE = 7
 
 
 @dataclass(frozen=True)
@@ -213,7 +222,7 @@ def record_of(
                     lists += (resource, need.number)
                     uses.append((resource, line))
             family = factory.family[line].get(operation.family, 0) if operation.family is not None else 0
-            modes += (line, mode.duration, family, needs, 0, 0)
+            modes += (line, mode.duration, family, needs, 0, 0, 0)
             if placement is not None and placement.line == mode.line:
                 here = (line, mode.duration, family, needs)
         modes_at = end + len(lists)
@@ -225,6 +234,6 @@ def record_of(
         words += (
             here[0], start, stop, 0, 0, here[2], here[1], here[3], RUNNING_WORDS[operation.running],
             int(operation.id in walls), earliest.get(operation.id, order.release), address, NEVER, preds_at, succs_at,
-            modes_at, 0, operation.size, kind, int(placement is None), 0,
+            modes_at, 0, operation.size, kind, int(placement is None), 0, 0, 0,
         )  # fmt: skip
     return Record([*words, *lists], made, tuple(uses))

@@ -14,7 +14,10 @@ from solver.scheduling.window import Wish, anneal_window, least_completion
 
 LEAST_WINDOW = 3  # times the bound
 WIDER = (1.0, 1.7, 1.0)  # the window's length from round to round
-ROUND_SECONDS = 0.4
+# What the others keep before their limits, of the time that the order takes at best, and what a second that it is late
+# weighs against one of theirs: with something to spare they give way when it is asked for anew. Not all can have that.
+STYLES = (*3 * ((0.3, 5),), (0.0, 1))
+ROUND_SECONDS = 0.2
 
 
 def earliest(book: Book, orders: Sequence[WorkOrder], *, not_before: Second = ANY_TIME) -> Promise | NoRoom:
@@ -85,17 +88,14 @@ def thought_over(
 ) -> Promise:
     """A second answer after so many seconds of search: `first`, or one that completes earlier. Changes nothing.
 
-    The next hours of the book are annealed; no order passes its limit. It ends at once when the bound is reached (the
-    order alone behind what stays): no answer is earlier. `report` gets the share of the time and the completion so far.
+    The next hours of the book are annealed, again and again; each time the order is also asked for anew in what they
+    became. No order passes its limit. It ends at once when the bound is reached (the order alone behind what stays): no
+    answer is earlier. `report` gets the share of the time and the completion so far.
     """
     began = monotonic()
     order = first.order
     bound = least_completion(book, order, not_before=not_before)
-    aside = book.copy()
-    aside.commit(order, first.placements, first.moved)
-    for phantom in aside.phantoms:
-        aside.remove(phantom)
-    aside.unlimit(order.id, book, not_before)
+    aside = _with(book.copy(), first, book, not_before)
     best, turn = first, 0
     length = max(1, bound - max(book.now, not_before))
     while not stop() and best.completion > bound:
@@ -105,13 +105,33 @@ def thought_over(
         report(1 - left / seconds, best.completion)
         window = max(LEAST_WINDOW * length, best.completion - aside.now + 1)
         until = aside.now + int(window * WIDER[turn % len(WIDER)])
+        spare, weight = STYLES[turn % len(STYLES)]
         anneal_window(
-            aside, until, {order.id: Wish(bound, 1)}, seconds=min(ROUND_SECONDS, left), seed=seed + turn, stop=stop,
+            aside, until, {order.id: Wish(bound, weight)}, seconds=min(ROUND_SECONDS, left), seed=seed + turn,
+            margin=int(spare * length), stop=stop,
         )  # fmt: skip
-        found = aside.held(order.id)
-        completion = max(p.end for p in found.placements.values())
+        aside, completion = _asked_anew(aside, order, book, not_before)
         if completion < best.completion:
-            best = Promise(order, tuple(found.placements.values()), completion, aside.moved_since(book))
+            placements = tuple(aside.held(order.id).placements.values())
+            best = Promise(order, placements, Second(completion), aside.moved_since(book))
         turn += 1
     report(1.0, best.completion)
     return best
+
+
+def _with(aside: Book, promise: Promise, book: Book, not_before: Second) -> Book:
+    """The book `aside` with the promised order, which may end at any time and starts as `book` allows."""
+    aside.commit(promise.order, promise.placements, promise.moved)
+    aside.unlimit(promise.order.id, book, not_before)
+    return aside
+
+
+def _asked_anew(aside: Book, order: WorkOrder, book: Book, not_before: Second) -> tuple[Book, int]:
+    """The book `aside` with the order as it stands or as it would be put in now, whichever ends sooner; and its end."""
+    completion = max(placement.end for placement in aside.held(order.id).placements.values())
+    without = aside.copy()
+    without.remove(order.id)
+    found = without.quote(order, not_before=not_before)
+    if isinstance(found, Promise) and found.completion < completion:
+        return _with(without, found, book, not_before), found.completion
+    return aside, completion

@@ -24,11 +24,11 @@ from solver.scheduling.book_words import (
     AFTER,
     BATCH,
     BEFORE,
-    CHOSEN,
-    COUNT,
     EARLIEST,
     END,
     FAMILY,
+    FIRM,
+    FLOOR,
     FREEZE,
     FRESH,
     HARD,
@@ -43,17 +43,11 @@ from solver.scheduling.book_words import (
     M_FAMILY,
     M_LINE,
     M_NEEDS,
-    M_PLACE,
     M_TIME,
-    MODE_SIZE,
-    MODES,
     MOST,
     NEEDS,
-    NO_ROOM,
     NOW,
-    OPERATION_SIZE,
     ORDER,
-    ORDER_HEAD,
     PREDS,
     PUSHED,
     RESOURCE,
@@ -73,14 +67,12 @@ from solver.scheduling.problem import NEVER
 from solver.scheduling.timing import after_setup, arrival, fit, setup_of
 from solver.scheduling.trail import (
     enqueue,
-    insert_into_row,
     place_from,
     place_of,
     put,
     row_in,
     row_out,
     take_next,
-    undo,
 )
 
 BACK = 8  # so many operations that end before an instant may be passed for the sake of a setup
@@ -403,6 +395,25 @@ def give(b: Any, op: int) -> int:
     return int(b[op + START] if stays(b, op) else b[op + LATE])
 
 
+@kernel("UniTuple(int64, 3)(int64[::1], int64, int64, int64)")
+def first_place(b: Any, op: int, line: int, ready: int) -> tuple[int, int, int]:
+    """The first place in a line's row to look at, when all before it have ended, and when what waits for it starts."""
+    row, oven = b[ROWS] + line * b[ROW_CAPACITY], b[b[BATCH] + line]
+    roof, succs = NEVER, b[op + SUCCS]
+    for i in range(succs + 1, succs + 1 + 2 * b[succs], 2):
+        if b[b[i] + START] >= 0:
+            roof = min(roof, b[b[i] + (START if b[b[i] + LINE] == line else END)])
+    place, back, preds, floor, solid = place_from(b, line, ready), BACK, b[op + PREDS], b[FLOOR] or -1, 0
+    for i in range(preds + 1, preds + 1 + 2 * b[preds], 2):
+        floor = max(floor, b[b[i] + (END if b[b[i] + LINE] == line else START)])
+    # Before what ends sooner, too: its setup may be the longer one. It must not be what this waits for.
+    while place and back and not oven and b[b[row + place - 1] + END] > floor and not stays(b, b[row + place - 1]):
+        place, back = place - 1, back - 1
+    for i in range(max(0, place - 4), place):  # facts may overlap
+        solid = max(solid, b[b[row + i] + END])
+    return int(place), int(solid), int(roof)
+
+
 @kernel("UniTuple(int64, 2)(int64[::1], int64[::1], int64, int64, int64, int64)")
 def best_place(s: Any, b: Any, op: int, mode: int, ready: int, limit: int) -> tuple[int, int]:
     """The earliest end (at most `limit`) of an operation that is on no line now, and its place in the mode's row.
@@ -414,19 +425,8 @@ def best_place(s: Any, b: Any, op: int, mode: int, ready: int, limit: int) -> tu
         end = served(s, b, op, mode, ready)[1]
         return (end, 0) if end <= limit else (NEVER, 0)
     row, length = b[ROWS] + line * b[ROW_CAPACITY], b[b[LENGTH] + line]
-    roof, succs = NEVER, b[op + SUCCS]
-    for i in range(succs + 1, succs + 1 + 2 * b[succs], 2):
-        if b[b[i] + START] >= 0:
-            roof = min(roof, b[b[i] + (START if b[b[i] + LINE] == line else END)])
-    best, best_at, oven, solid = NEVER, 0, b[b[BATCH] + line], 0
-    place, back, preds, floor = place_from(b, line, ready), BACK, b[op + PREDS], -1
-    for i in range(preds + 1, preds + 1 + 2 * b[preds], 2):
-        floor = max(floor, b[b[i] + (END if b[b[i] + LINE] == line else START)])
-    # Before what ends sooner, too: its setup may be the longer one. It must not be what this waits for.
-    while place and back and not oven and b[b[row + place - 1] + END] > floor and not stays(b, b[row + place - 1]):
-        place, back = place - 1, back - 1
-    for i in range(max(0, place - 4), place):  # facts may overlap
-        solid = max(solid, b[b[row + i] + END])
+    best, best_at, oven = NEVER, 0, b[b[BATCH] + line]
+    place, solid, roof = first_place(b, op, line, ready)
     while place <= length:
         before = b[row + place - 1] if place else 0
         after = b[row + place] if place < length else 0
@@ -438,10 +438,12 @@ def best_place(s: Any, b: Any, op: int, mode: int, ready: int, limit: int) -> tu
             place += 1
             continue
         free = max(ready, line_ready(s, b, line, before, family), solid)
-        end = served(s, b, op, mode, free)[1]
-        if end < best and end <= limit:
-            cleared = 0 if after == 0 else after_setup(s, line, end, setup_of(s, line, family, b[after + FAMILY]))
-            if after == 0 or cleared <= give(b, after):
+        end = fit(s, line, b[op + RUNNING], time, free)[1]
+        setup = setup_of(s, line, family, b[after + FAMILY]) if after else 0
+        if end < best and end <= limit and (after == 0 or after_setup(s, line, end, setup) <= give(b, after)):
+            if b[mode + M_NEEDS]:
+                end = served(s, b, op, mode, free)[1]
+            if end < best and end <= limit and (after == 0 or after_setup(s, line, end, setup) <= give(b, after)):
                 best, best_at = end, place
         if oven and after and b[after + END] < best and b[after + END] <= limit:
             behind = _joins(s, b, op, mode, place, ready)
@@ -456,9 +458,12 @@ def best_place(s: Any, b: Any, op: int, mode: int, ready: int, limit: int) -> tu
 # --- an operation comes, an operation goes ----------------------------------------------------------------------------
 
 
-@kernel("int64(int64[::1], int64[::1], int64)")
-def take_out(s: Any, b: Any, op: int) -> int:
-    """Take an operation off its line (its order's others stay); 0 if what was behind may not give way to a setup."""
+@kernel("int64(int64[::1], int64[::1], int64, int64)")
+def take_out(s: Any, b: Any, op: int, floor: int) -> int:
+    """Take an operation off its line (its order's others stay); 0 if what was behind may not give way to a setup.
+
+    `floor`: nothing will be put in that starts earlier, as long as this is not undone.
+    """
     after, behind = b[op + AFTER], b[op + BEFORE]
     if not s[s[LINE_UNLIMITED] + b[op + LINE]] or b[op + NEEDS]:
         row_out(b, op, place_of(b, op))
@@ -471,32 +476,20 @@ def take_out(s: Any, b: Any, op: int) -> int:
         put(b, op + WALL, 0)
     if behind:
         enqueue(b, behind, -b[behind + START])
-    if not relate(s, b, 0):
+    if floor > b[FLOOR]:
+        put(b, FLOOR, floor)
+    if not relate(s, b, floor):
         return 0
     if after:
         enqueue(b, after, b[after + START])
     return push(s, b)
 
 
-@kernel("int64(int64[::1], int64, int64)")
-def _floor(b: Any, order: int, first: int) -> int:
-    """No operation of the order from number `first` on can start earlier; those before it are placed, or will be."""
-    floor = NEVER
-    for k in range(first, b[order + COUNT]):
-        op = order + ORDER_HEAD + k * OPERATION_SIZE
-        ready, preds = max(b[op + EARLIEST], b[NOW]), b[op + PREDS]
-        for i in range(preds + 1, preds + 1 + 2 * b[preds], 2):
-            ready = max(ready, b[b[i] + END] + b[i + 1])
-        b[op + END] = ready  # until it is placed
-        floor = min(floor, ready)
-    return int(floor)
-
-
 @kernel("int64(int64[::1], int64[::1], int64, int64, int64, int64)")
-def put_in(s: Any, b: Any, op: int, mode: int, place: int, rest: int) -> int:
+def put_in(s: Any, b: Any, op: int, mode: int, place: int, floor: int) -> int:
     """Put an operation on the mode's line with so many before it, all behind giving way; 0 if they may not.
 
-    `rest`: only operations of its order from this number on will be put in after it.
+    `floor`: as in `take_out`.
     The mode's earliest end there must have been found by `best_place`.
     """
     line = b[mode + M_LINE]
@@ -529,241 +522,15 @@ def put_in(s: Any, b: Any, op: int, mode: int, place: int, rest: int) -> int:
         while place < b[b[LENGTH] + line] and b[b[row + place] + START] < start:
             place += 1
         row_in(b, op, place)
-    if b[mode + M_NEEDS] or b[b[BATCH] + line]:  # others' resources and batches do not give way
+    if b[mode + M_NEEDS] or b[b[BATCH] + line] or (b[FIRM] and b[op + FRESH]):  # resources and batches do not give way
         put(b, op + WALL, 1)
     put(b, op + LATE, late_of(s, b, op))
     if ready > b[op + LATE]:
         return 0
     enqueue_behind(b, op)
-    if not relate(s, b, _floor(b, b[op + ORDER], rest)):
+    if floor > b[FLOOR]:
+        put(b, FLOOR, floor)
+    if not relate(s, b, floor):
         return 0
     enqueue_ahead(b, op)
-    return push(s, b)
-
-
-@kernel("int64(int64[::1], int64[::1], int64, int64)")
-def look(s: Any, b: Any, order: int, first: int) -> int:
-    """The best modes for an order's operations from number `first` on, those before placed: the earliest end; NEVER.
-
-    M_END and M_PLACE of each mode: where it would be made soonest, those before it made where that is best for it.
-    """
-    count, done = b[order + COUNT], 0
-    for k in range(first, count):
-        op = order + ORDER_HEAD + k * OPERATION_SIZE
-        modes, best = b[op + MODES], NEVER
-        preds = b[op + PREDS]
-        for mode in range(modes + 1, modes + 1 + MODE_SIZE * b[modes], MODE_SIZE):
-            plant = s[s[LINE_PLANT] + b[mode + M_LINE]]
-            ready = order_ready(s, b, op, plant)
-            for i in range(preds + 1, preds + 1 + 2 * b[preds], 2):
-                before = b[i]
-                if b[before + START] < 0:
-                    soonest, ways = NEVER, b[before + MODES]
-                    for way in range(ways + 1, ways + 1 + MODE_SIZE * b[ways], MODE_SIZE):
-                        if b[way + M_END] < NEVER:
-                            came = b[way + M_END] + b[i + 1]
-                            soonest = min(soonest, arrival(s, s[s[LINE_PLANT] + b[way + M_LINE]], plant, came))
-                    ready = max(ready, soonest)
-            b[mode + M_END] = NEVER
-            if ready < NEVER:
-                b[mode + M_END], b[mode + M_PLACE] = best_place(s, b, op, mode, ready, NEVER - 1)
-            best = min(best, b[mode + M_END])
-        if best == NEVER:
-            b[order + NO_ROOM] = k
-            return NEVER
-        if b[b[op + SUCCS]] == 0:
-            done = max(done, best)
-    return int(done)
-
-
-@kernel("int64(int64[::1], int64[::1], int64, int64)")
-def choose(s: Any, b: Any, order: int, first: int) -> int:
-    """The mode of operation number `first` on the best way that `look` has found."""
-    for k in range(b[order + COUNT] - 1, first - 1, -1):
-        op = order + ORDER_HEAD + k * OPERATION_SIZE
-        modes, succs = b[op + MODES], b[op + SUCCS]
-        best, soonest = NEVER, NEVER
-        for mode in range(modes + 1, modes + 1 + MODE_SIZE * b[modes], MODE_SIZE):
-            end = b[mode + M_END]
-            if end >= NEVER:
-                continue
-            came = end
-            for i in range(succs + 1, succs + 1 + 2 * b[succs], 2):
-                there = s[s[LINE_PLANT] + b[b[b[i] + CHOSEN] + M_LINE]]
-                came = max(came, arrival(s, s[s[LINE_PLANT] + b[mode + M_LINE]], there, end + b[i + 1]))
-            if came < best or (came == best and end < soonest) or soonest == NEVER:
-                best, soonest = came, end
-                b[op + CHOSEN] = mode
-    return int(b[order + ORDER_HEAD + first * OPERATION_SIZE + CHOSEN])
-
-
-@kernel("int64(int64[::1], int64)")
-def completion(b: Any, order: int) -> int:
-    """The end of an order's last operation."""
-    end = 0
-    for k in range(b[order + COUNT]):
-        end = max(end, b[order + ORDER_HEAD + k * OPERATION_SIZE + END])
-    return int(end)
-
-
-@kernel("int64(int64[::1], int64[::1], int64)")
-def place_order(s: Any, b: Any, order: int) -> int:
-    """Place an order, each operation on the best way that is known when it comes: its completion, or NEVER.
-
-    NO_ROOM of the order is then the number of the operation without room.
-    """
-    for k in range(b[order + COUNT]):
-        mark, freeze, pushed = b[TRAIL_SIZE], b[FREEZE], b[PUSHED]
-        if look(s, b, order, k) >= NEVER:
-            return NEVER
-        op, mode = order + ORDER_HEAD + k * OPERATION_SIZE, choose(s, b, order, k)
-        if not put_in(s, b, op, mode, b[mode + M_PLACE], k + 1):  # too much would move: into free room alone
-            undo(b, mark)
-            b[FREEZE], b[PUSHED] = NEVER, pushed
-            there = look(s, b, order, k) < NEVER
-            if there:
-                mode = choose(s, b, order, k)
-                there = put_in(s, b, op, mode, b[mode + M_PLACE], k + 1) != 0
-            b[FREEZE] = freeze
-            if not there:
-                b[order + NO_ROOM] = k
-                return NEVER
-    return completion(b, order)
-
-
-# --- a whole book, and what is written into it ------------------------------------------------------------------------
-
-
-@kernel("void(int64[::1], int64[::1], int64[::1])")
-def relate_all(s: Any, b: Any, latest_first: Any) -> None:
-    """LATE of all operations, given by the last start first."""
-    while b[HEAP_SIZE]:
-        take_next(b)
-    for op in latest_first:
-        b[op + LATE] = late_of(s, b, op)
-
-
-@kernel("void(int64[::1], int64[::1], int64[::1])")
-def line_up(s: Any, b: Any, earliest_first: Any) -> None:
-    """Put operations, given by the first start first, behind each other on their lines, as they stand."""
-    for op in earliest_first:
-        if not s[s[LINE_UNLIMITED] + b[op + LINE]] or b[op + NEEDS]:
-            insert_into_row(b, op, b[b[LENGTH] + b[op + LINE]])
-
-
-@kernel("void(int64[::1], int64[::1], int64, int64, int64, int64)")
-def stand(s: Any, b: Any, op: int, mode: int, start: int, end: int) -> None:
-    """Put an operation that is on no line there, whether it fits or not."""
-    line = b[mode + M_LINE]
-    put(b, op + LINE, line)
-    put(b, op + TIME, b[mode + M_TIME])
-    put(b, op + FAMILY, b[mode + M_FAMILY])
-    put(b, op + NEEDS, b[mode + M_NEEDS])
-    put(b, op + START, start)
-    put(b, op + END, end)
-    if not s[s[LINE_UNLIMITED] + line] or b[op + NEEDS]:
-        row, place = b[ROWS] + line * b[ROW_CAPACITY], b[b[LENGTH] + line]
-        while place and (
-            b[b[row + place - 1] + START] > start
-            or (b[b[row + place - 1] + START] == start and b[b[row + place - 1] + END] > end)
-        ):
-            place -= 1
-        row_in(b, op, place)
-
-
-@kernel("void(int64[::1], int64[::1], int64)")
-def lift(s: Any, b: Any, op: int) -> None:
-    """Take an operation off its line; all else stays as it is."""
-    if not s[s[LINE_UNLIMITED] + b[op + LINE]] or b[op + NEEDS]:
-        row_out(b, op, place_of(b, op))
-    put(b, op + START, -1)
-
-
-OVERLAPS, LACKS_SETUP, TOO_SOON, UNRELEASED, PAST, CLOSED, SHORT_OF, CROWDED, PAST_LIMIT = 1, 2, 3, 4, 5, 6, 7, 8, 9
-
-
-@kernel("int64(int64[::1], int64[::1], int64)")
-def fault_of(s: Any, b: Any, op: int) -> int:
-    """The rule that an operation breaks where it stands (0: none), as far as it may move or is new."""
-    start, end, line = b[op + START], b[op + END], b[op + LINE]
-    before, oven = b[op + BEFORE], b[b[BATCH] + line]
-    together, longest = 0, b[op + TIME]
-    if oven:
-        row, filled = b[ROWS] + line * b[ROW_CAPACITY], 0
-        for i in range(b[b[LENGTH] + line]):
-            other = b[row + i]
-            if b[other + START] == start and b[other + END] == end:
-                if other != op and (b[op + KIND] == 0 or b[other + KIND] != b[op + KIND]):
-                    return OVERLAPS
-                filled += b[other + SIZE]
-                longest = max(longest, b[other + TIME])
-                if other == before:
-                    together = 1
-        if filled > oven:
-            return CROWDED
-    if stays(b, op) and b[op + FRESH] == 0 and (before == 0 or stays(b, before)):
-        return 0
-    if not together and not s[s[LINE_UNLIMITED] + line]:
-        if before and b[before + END] > start:
-            return OVERLAPS
-        if line_ready(s, b, line, before, b[op + FAMILY]) > start:
-            return LACKS_SETUP
-    if b[op + WALL] and b[op + FRESH] == 0:
-        return 0
-    if b[op + EARLIEST] > start:
-        return UNRELEASED
-    if b[NOW] > start:
-        return PAST
-    if order_ready(s, b, op, s[s[LINE_PLANT] + line]) > start:
-        return TOO_SOON
-    first, last = fit(s, line, b[op + RUNNING], longest, start)
-    if first != start or last != end:
-        return CLOSED
-    if end > b[b[op + ORDER] + LIMIT]:
-        return PAST_LIMIT
-    needs = b[op + NEEDS]
-    if needs:
-        for i in range(needs + 1, needs + 1 + 2 * b[needs], 2):
-            if units_free_from(s, b, b[i], 0, start, end) != start:
-                return SHORT_OF
-    return 0
-
-
-@kernel("int64(int64[::1], int64[::1], int64[::1], int64)")
-def settled(s: Any, b: Any, ops: Any, checked: int) -> int:
-    """Bring LATE up to date around operations that were put or lifted; the first one's rule broken if it is checked.
-
-    The answer is 16 * place in `ops` + rule, 0 if all is well, and -1 if LATE must be found anew as a whole.
-    """
-    if checked:
-        for i in range(len(ops)):
-            op = ops[i]
-            if b[op + START] < 0:
-                continue
-            fault = fault_of(s, b, op)
-            after = b[op + AFTER]
-            if fault == 0 and after:
-                fault = fault_of(s, b, after)
-            succs = b[op + SUCCS]
-            for k in range(succs + 1, succs + 1 + 2 * b[succs], 2):
-                if fault == 0 and b[b[k] + START] >= 0:
-                    fault = fault_of(s, b, b[k])
-            if fault:
-                return 16 * i + fault
-    for op in ops:
-        if b[op + START] >= 0:
-            put(b, op + LATE, late_of(s, b, op))
-            enqueue_behind(b, op)
-            if b[HEAP_SIZE] + 512 > b[HEAP_CAPACITY] or b[TRAIL_SIZE] + 512 > b[TRAIL_CAPACITY]:
-                return -1
-    return 0 if relate(s, b, 0) else -1
-
-
-@kernel("int64(int64[::1], int64[::1], int64[::1])")
-def follow(s: Any, b: Any, ops: Any) -> int:
-    """Push what follows operations that were put; 0 if something may not give way."""
-    for op in ops:
-        enqueue_ahead(b, op)
-        if b[HEAP_SIZE] + 512 > b[HEAP_CAPACITY]:
-            return 0
     return push(s, b)

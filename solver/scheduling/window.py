@@ -1,4 +1,4 @@
-"""The next hours of a book as a problem of its own, annealed and written back: second thoughts, and room kept ready.
+"""The next hours of a book as a problem of its own, annealed and written back.
 
 What starts in the window is free; what stays, and what needs resources or an oven, is pinned. What comes after the
 window is pinned where it may become ready at the latest (LATE), so that a schedule of the window can always be
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from random import Random
-from time import monotonic
+
+import numpy as np
 
 from solver.scheduling.anneal import Untimed, annealed, weights_of
 from solver.scheduling.arrays import OP_EARLIEST, Arrays, Words, arrays_of
@@ -53,7 +53,6 @@ from solver.scheduling.problem import (
 )
 from solver.scheduling.schedule import Part, Schedule
 
-SPARE = 0.6  # of the time that a rush order takes: what the others keep before their limits
 OVERRUN = 3  # what a second over a limit costs, in seconds of lateness
 
 
@@ -73,14 +72,12 @@ class Cut:
     columns: tuple[Words, Words, Words]
     handles: dict[OperationId, int]  # of what is free
 
-    def rows(self, columns: tuple[Words, Words, Words]) -> list[tuple[int, OperationId, LineId, int, int]]:
-        """Handle, id, line, start and end of what is free."""
+    def rows(self, columns: tuple[Words, Words, Words], line: Mapping[LineId, int]) -> Words:
+        """Handle, line, start and end of what is free; `line`: its number in the book."""
+        n = np.array([self.arrays.number[key] for key in self.handles], dtype=np.int64)
         mode, start, end = columns
-        found = []
-        for key, op in self.handles.items():
-            n = self.arrays.number[key]
-            found.append((op, key, self.arrays.modes[int(mode[n])].line, int(start[n]), int(end[n])))
-        return found
+        lines = [line[self.arrays.modes[m].line] for m in mode[n].tolist()]
+        return np.array([list(self.handles.values()), lines, start[n], end[n]], dtype=np.int64).T.copy()
 
 
 def cut(book: Book, until: int, wishes: Mapping[WorkOrderId, Wish], margin: int = 0) -> Cut:
@@ -264,7 +261,7 @@ def anneal_window(
         except Untimed:
             return moves
         columns, moves = (found.mode, found.start, found.end), moves + found.moves
-        if book._rewrite(part.rows(columns)):
+        if book._rewrite(part.rows(columns, book._factory.line)):
             break
     return moves
 
@@ -302,64 +299,3 @@ def _is_direct(matrix: SetupMatrix) -> bool:
         matrix.between(a, c) <= matrix.between(a, b) + matrix.between(b, c)
         for a in families for b in families for c in families
     )  # fmt: skip
-
-
-def samples(book: Book, number: int, seed: int) -> list[WorkOrder]:
-    """So many orders like those in the book, as a rush order might be."""
-    random = Random(seed)  # noqa: S311 - not for secrets
-    with book._lock:
-        known = [e.order for e in book._entries.values() if len(e.operations) > 1 and not book.is_phantom(e.order.id)]
-        now = book.now
-    return [_renamed(random.choice(known), f"\0phantom {seed} {i}", now) for i in range(number)] if known else []
-
-
-def _renamed(order: WorkOrder, name: str, now: Second) -> WorkOrder:
-    ids = {o.id: OperationId(f"{name}/{i}") for i, o in enumerate(order.operations)}
-    operations = tuple(
-        replace(
-            o, id=ids[o.id], materials=(),
-            predecessors=tuple(replace(p, operation=ids[p.operation]) for p in o.predecessors),
-        )
-        for o in order.operations
-    )  # fmt: skip
-    return WorkOrder(WorkOrderId(name), operations, now, now, None)
-
-
-def reserve(
-    book: Book,
-    *,
-    seconds: float,
-    number: int = 5,
-    seed: int = 0,
-    weight: int = 5,
-    rounds: int = 4,
-    stop: Callable[[], bool] = lambda: False,
-) -> None:
-    """Keep room for rush orders: phantoms like the book's orders, brought forward by annealing; old ones go.
-
-    A standing reservation: a query takes the phantoms' places. All others are wanted `SPARE` of a rush order's time
-    before their limits, so that they can give way. All limits are kept. The book must be nobody else's.
-    """
-    for phantom in book.phantoms:
-        book.remove(phantom)
-    wishes: dict[WorkOrderId, Wish] = {}
-    for order in samples(book, number, seed):
-        found = book.quote(order, beside_phantoms=True)
-        if isinstance(found, Promise):
-            due = least_completion(book, order)
-            book.commit(order, found.placements, found.moved, phantom=True)
-            wishes[order.id] = Wish(due, weight)
-    began = monotonic()
-    margin = int(SPARE * sum(wish.due - book.now for wish in wishes.values()) / max(1, len(wishes)))
-    for i in range(rounds):
-        if not wishes or stop():
-            break
-        done = max(max(p.end for p in book.phantom(key)) for key in wishes)
-        until = max(least_window(wishes, book.now), int(1.05 * (done - book.now)) + 1) + book.now
-        each = max(0.01, (seconds - (monotonic() - began)) / (rounds - i))
-        anneal_window(book, until, wishes, seconds=each, seed=seed + i, margin=margin, stop=stop)
-
-
-def least_window(wishes: Mapping[WorkOrderId, Wish], now: int) -> int:
-    """A window's least length: about twice what a wished order takes."""
-    return 2 * max(wish.due - now for wish in wishes.values())

@@ -12,8 +12,8 @@ from solver.scheduling.check import violations
 from solver.scheduling.dispatch import dispatch
 from solver.scheduling.problem import OperationId, Placement, Precedence, SchedulingProblem, Second, WorkOrder
 from solver.scheduling.promise import earliest_each, thought_over
+from solver.scheduling.rush import make_room
 from solver.scheduling.schedule import Schedule, evaluate
-from solver.scheduling.window import reserve
 from tests.benchmarks.peers.talk import answer_each
 from tests.benchmarks.scheduling.factory import full_problem
 from tests.benchmarks.scheduling.plain import line_id, operation_id
@@ -28,22 +28,22 @@ from tests.benchmarks.scheduling.shops import (
 BUFFER = 60  # minutes between plan and promise
 EVERY = 50  # so many orders of the made shop stay in the book for one that is asked about
 VARIANTS = 40
-RESERVE_SECONDS = 5.0  # of background work that keeps room ready
+ROOM_SECONDS = 10.0  # of background work that makes room
 
 
 # --- one more order in a rolling book ------------------------------------------------------------------------------
 
 
 def snapshot_answers(snapshot: dict[str, Any], seconds: Sequence[float]) -> dict[str, Any]:
-    """The answers at once, by the book as it was read (`bare`) and after room was kept ready, then the second thoughts.
+    """The answers at once, by the book as it was read (`bare`) and after room was made, then the second thoughts.
 
-    What is kept ready knows nothing of the order that is asked about. Each further answer starts from the one before.
+    What makes room knows nothing of the order that is asked about. Each further answer starts from the one before.
     """
     problem, schedule, order = snapshot_problem(snapshot)
     book = Book(problem, schedule.placements)
     bare, _ = _timed(lambda: _promised(book, order))
     rows = answer_of(snapshot, _with(book, bare))
-    reserve(book, seconds=RESERVE_SECONDS)
+    book = make_room(book, seconds=ROOM_SECONDS)
     found, ms = _timed(lambda: _promised(book, order))
     answers = [{"seconds": ms / 1000, "rows": answer_of(snapshot, _with(book, found))}]
     for limit in seconds:

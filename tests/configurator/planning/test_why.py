@@ -37,14 +37,14 @@ def wuxi(house) -> int:
     return plant_id
 
 
-def late_order(plant_id: int) -> int:
-    """The open order that was put off for longest; it was wanted in half of the time that it takes now."""
+def late_order(plant_id: int, share: float = 0.5) -> int:
+    """The open order that was put off for longest; it was wanted in a share of the time that it takes now."""
     with db.writing() as session:
         base = snapshot(session, plant_id)
         loose = [o for o in base.problem.orders if not any(step.id in base.problem.fixed for step in o.operations)]
         order = max(loose, key=lambda o: chain(base.problem, base.schedule, o.id).seconds(Reason.FREE))
         row = base.rows.orders[order.id]
-        row.due_at = row.release_at + (row.completes_at - row.release_at) / 2
+        row.due_at = row.release_at + (row.completes_at - row.release_at) * share
         row.work_order = {**row.work_order, "due": second(row.due_at)}
         return db.id_of(row)
 
@@ -84,7 +84,7 @@ def test_every_open_order_has_a_chain_and_a_made_one_has_none(house, wuxi):
 
 
 def test_a_remedy_that_only_moves_operations_becomes_the_schedule(house, wuxi):
-    order_id = late_order(wuxi)
+    order_id = late_order(wuxi, 0.8)
     job_id = searched(house, order_id)
     with db.reading() as session:
         found = remedy_search(session, house, job_id)

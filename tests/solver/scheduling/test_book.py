@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from unittest.mock import patch
 
 import pytest
 from hypothesis import assume, given, settings
@@ -11,7 +12,21 @@ from hypothesis import strategies as st
 from solver.scheduling.book import Book, NoRoom, Occupied, Promise
 from solver.scheduling.calendar import Calendar
 from solver.scheduling.check import violations
-from solver.scheduling.problem import NEVER, SchedulingProblem, Second, WorkOrder
+from solver.scheduling.problem import (
+    NEVER,
+    Line,
+    LineId,
+    Mode,
+    Operation,
+    OperationId,
+    Placement,
+    PlantId,
+    SchedulingProblem,
+    Second,
+    Window,
+    WorkOrder,
+    WorkOrderId,
+)
 from solver.scheduling.schedule import Schedule, evaluate
 from tests.solver.scheduling.shops import MONDAY, bicycle_orders, bicycle_problem, full_shops, shops
 
@@ -71,9 +86,49 @@ def test_one_operation_is_as_early_as_giving_way_allows(problem: SchedulingProbl
     assume(others)
     book = filled(replace(problem, orders=tuple(others)))
     single = replace(order, operations=(replace(order.operations[0], predecessors=(), materials=()),))
-    found = book.quote(single)
+    with patch("solver.scheduling.book.MOST_OUT", 0):  # nothing is put elsewhere
+        found = book.quote(single)
     ends = [end for mode in range(len(single.operations[0].modes)) for end in exhaustive(problem, book, single, mode)]
     assert (found.completion if isinstance(found, Promise) else None) == min(ends, default=None)
+    sooner = book.quote(single)
+    assert isinstance(sooner, Promise) == isinstance(found, Promise)
+    if isinstance(sooner, Promise) and isinstance(found, Promise):
+        assert sooner.completion <= found.completion
+
+
+def test_what_is_in_the_way_is_put_elsewhere_where_its_promise_allows() -> None:
+    """What was promised tightly stands on the one line that the new order can have, and can go to the other."""
+    always = (Window(Second(0), Second(NEVER)),)
+    lines = tuple(Line(LineId(name), PlantId("p"), always) for name in ("a", "b"))
+
+    def order(name: str, *able: str, promise: int | None = None) -> WorkOrder:
+        modes = tuple(Mode(LineId(line), 100) for line in able)
+        return WorkOrder(WorkOrderId(name), (Operation(OperationId(name), modes),), Second(0), Second(0),
+                         None if promise is None else Second(promise))  # fmt: skip
+
+    standing, asked = order("standing", "a", "b", promise=150), order("asked", "a")
+    book = Book(SchedulingProblem(lines, ()))
+    book.commit(standing, [Placement(OperationId("standing"), LineId("a"), Second(0), Second(100))])
+    with patch("solver.scheduling.book.MOST_OUT", 0):
+        found = book.quote(asked)
+        assert isinstance(found, Promise)
+        assert (found.completion, tuple(found.moved)) == (200, ())
+    found = book.quote(asked)
+    assert isinstance(found, Promise)
+    assert found.completion == 100
+    assert tuple(found.moved) == (Placement(OperationId("standing"), LineId("b"), Second(0), Second(100)),)
+    book.commit(asked, found.placements, found.moved)
+    assert violations(book.problem, book.schedule) == ()
+    # It stays where it is when the other line cannot make it in time, or when it may not move.
+    late = replace(standing, operations=(replace(standing.operations[0], modes=(
+        Mode(LineId("a"), 100), Mode(LineId("b"), 151),
+    )),))  # fmt: skip
+    for stands, frozen in ((late, 0), (standing, 10)):
+        book = Book(SchedulingProblem(lines, ()), frozen_seconds=frozen)
+        book.commit(stands, [Placement(OperationId("standing"), LineId("a"), Second(0), Second(100))])
+        found = book.quote(asked)
+        assert isinstance(found, Promise)
+        assert (found.completion, tuple(found.moved)) == (200, ())
 
 
 def exhaustive(problem: SchedulingProblem, book: Book, order: WorkOrder, which: int) -> list[int]:

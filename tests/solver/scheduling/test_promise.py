@@ -8,10 +8,11 @@ import pytest
 
 from solver.scheduling.book import Book, NoRoom, Promise
 from solver.scheduling.check import violations
-from solver.scheduling.problem import SchedulingProblem, Second
+from solver.scheduling.problem import OperationId, SchedulingProblem, Second, WorkOrder, WorkOrderId
 from solver.scheduling.promise import earliest, earliest_each, earliest_of, earliest_together, thought_over
+from solver.scheduling.rush import make_room
 from solver.scheduling.schedule import Schedule, evaluate
-from solver.scheduling.window import least_completion, reserve
+from solver.scheduling.window import least_completion
 from tests.solver.scheduling.shops import DAY, MONDAY, bicycle_orders, bicycle_problem
 
 
@@ -97,22 +98,53 @@ def test_a_second_thought_stops_when_it_is_told_to() -> None:
     assert thought_over(book, first, seconds=60.0, stop=lambda: True) == first
 
 
-def test_room_that_is_kept_ready_is_no_order_and_goes_to_who_asks() -> None:
-    book = filled(60)
+def test_room_for_rush_orders_is_made_within_what_was_promised() -> None:
+    book = filled(30)
+    orders, before = book.orders, book.placements
+    asked = [replace(order, release=Second(MONDAY)) for order in bicycle_orders(8, 9, first=900)]
+    said: list[tuple[float, float]] = []
+    roomy = make_room(book, seconds=3.0, report=lambda share, times: said.append((share, times)))
+    assert (book.orders, book.placements) == (orders, before)
+    assert said[-1][1] < said[0][1]  # orders like those in the book
+    assert [times for _, times in said] == sorted((times for _, times in said), reverse=True)
+    assert roomy.orders == orders
+    assert {**before, **{p.operation: p for p in roomy.moved_since(book)}} == roomy.placements
+    assert violations(roomy.problem, roomy.schedule) == ()
+    assert evaluate(roomy.problem, roomy.schedule).broken_promises == ()
+    ends = []
+    for order in asked:
+        found, plain = roomy.quote(order), book.quote(order)
+        assert isinstance(found, Promise)
+        assert isinstance(plain, Promise)
+        kept(roomy, found)
+        ends.append((plain.completion, found.completion))
+    assert sum(found for _, found in ends) < sum(plain for plain, _ in ends)  # and others
+    assert make_room(book, seconds=60.0, stop=lambda: True).placements == before
+
+
+def test_there_is_nothing_to_make_room_in_where_there_is_no_order() -> None:
+    assert make_room(Book(replace(bicycle_problem(1), orders=())), seconds=60.0).placements == {}
+
+
+def test_what_is_made_alike_is_promised_alike_and_what_is_not_is_not() -> None:
+    book = filled(40)
     order = replace(bicycle_orders(1, 9, first=900)[0], release=Second(MONDAY))
-    orders, plain = set(book.orders), book.quote(order)
-    reserve(book, seconds=1.0, number=3)
-    assert book.phantoms
-    assert set(book.orders) == orders
-    assert all(not book.holds(key) for key in book.phantoms)
-    assert violations(book.problem, book.schedule) == ()
-    assert evaluate(book.problem, book.schedule).broken_promises == ()
-    found, beside = book.quote(order), book.quote(order, beside_phantoms=True)
-    assert isinstance(plain, Promise)
-    assert isinstance(found, Promise)
-    assert isinstance(beside, Promise)
-    assert found.completion <= beside.completion
-    kept(book, found)
-    book.commit(order, found.placements, found.moved)
-    assert violations(book.problem, book.schedule) == ()
-    assert set(book.orders) == orders | {order.id}
+    longer = tuple(
+        replace(o, modes=tuple(replace(mode, duration=2 * mode.duration) for mode in o.modes)) for o in order.operations
+    )
+    variants = [order, renamed(order), replace(order, operations=longer)]
+    found = earliest_each(book, variants)
+    assert found == tuple(book.quote(variant) for variant in variants)
+    one, same, other = (promise for promise in found if isinstance(promise, Promise))
+    assert (same.completion, same.moved) == (one.completion, one.moved)
+    assert {p.operation for p in same.placements} == {o.id for o in variants[1].operations}
+    assert other.completion > one.completion
+
+
+def renamed(order: WorkOrder) -> WorkOrder:
+    return replace(order, id=WorkOrderId("other"), operations=tuple(
+        replace(o, id=OperationId(f"{o.id}'"), predecessors=tuple(
+            replace(p, operation=OperationId(f"{p.operation}'")) for p in o.predecessors
+        ))
+        for o in order.operations
+    ))  # fmt: skip
