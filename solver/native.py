@@ -42,6 +42,7 @@ KERNELS = (
     "solver.scheduling.room",
     "solver.scheduling.queues",
     "solver.scheduling.guide",
+    "solver.scheduling.campaigns",
     "solver.scheduling.dispatch",
     "solver.scheduling.critical",
     "solver.scheduling.anneal",

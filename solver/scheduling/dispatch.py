@@ -63,6 +63,7 @@ from solver.scheduling.arrays import (
     earliest_of,
 )
 from solver.scheduling.arrays import SETUPS as SETUP_TABLES
+from solver.scheduling.campaigns import campaigns, has_families
 from solver.scheduling.problem import (
     NEVER,
     InvalidProblem,
@@ -150,6 +151,7 @@ RULES = ATCS + BY_DATE
 LARGE = 20_000  # operations
 RULES_OF_LARGE = (*(Rule(1.0, k1, k2) for k1 in (2.0, 4.0, 8.0) for k2 in (0.2, 0.4)), BY_DATE[1])
 BATCH_TRIES = 32  # so many are asked whether they fit into a batch
+TRIED = 8  # ways to lay campaigns where nothing but the end of all counts
 FEW = 5  # rules that are tried again when materials are reserved in another order
 
 
@@ -724,6 +726,10 @@ def dispatch(problem: SchedulingProblem, objective: Objective = PROMISES_FIRST) 
     fixed = fixed_columns(arrays)
     if not problem.materials:
         found = dispatched(arrays, objective, fixed=fixed)
+        if objective.parts == (Part.MAKESPAN,) and has_families(arrays):
+            laid = campaigns(arrays, fixed, tries=TRIED)
+            if laid is not None and laid.makespan < found.end.max(initial=0):
+                return arrays.schedule(*laid.columns)
         return _waited(arrays, found)
     found = dispatched(arrays.with_earliest(earliest_of(problem, materials=False)), objective, fixed=fixed)
     best: Dispatched | None = None

@@ -20,10 +20,11 @@ from typing import Any
 from solver.cp import Limits, Stop
 from solver.scheduling import exact
 from solver.scheduling.anneal import PARTS, Untimed, annealed, reference_columns, weights_of
-from solver.scheduling.arrays import Arrays, arrays_of, beyond_kernels
+from solver.scheduling.arrays import Arrays, Words, arrays_of, beyond_kernels
 from solver.scheduling.bound import Bound, bounds
+from solver.scheduling.campaigns import campaigns, cost_of, has_families
 from solver.scheduling.check import violations
-from solver.scheduling.dispatch import Unplaceable, dispatch
+from solver.scheduling.dispatch import Unplaceable, dispatch, fixed_columns
 from solver.scheduling.encode import Index
 from solver.scheduling.impossible import Cause, faults
 from solver.scheduling.movement import held_back
@@ -40,6 +41,7 @@ SECONDS_AN_OPERATION = 0.01  # of local search before that
 WINDOW = 24  # operations that CP-SAT moves at once
 WINDOW_EFFORT = 0.5  # deterministic seconds for one window
 MOVES_OF_A_WINDOW = 20_000  # what a window counts under a limit of moves
+LAYING = 0.1  # the share of the time up to which campaigns are laid in other ways
 REPORT_SECONDS = 0.5
 ROUNDS = 4  # of the local search, between which the cores take over each other's best
 
@@ -177,8 +179,10 @@ class _Run:
         self.told = report
         self.reported = clock.began
         self.phase = Phase.FIRST
+        self.laid = False  # whether campaigns were tried
         self.free = [o.id for order in problem.orders for o in order.operations if o.id not in problem.fixed]
         self.given = schedule is not None
+        self.plain = objective.parts == (Part.MAKESPAN,)
         if schedule is None:
             self.best = dispatch(problem, objective)
             self.known = frozenset(violations(problem, self.best))
@@ -242,8 +246,7 @@ class _Run:
             self.least = bounds(self.problem, self.objective)
         if self.given and not self.ideal():
             self.anew()
-        plain = self.objective.parts == (Part.MAKESPAN,)
-        small = cp_sat and len(self.free) <= (WHOLE_PLAIN if plain else WHOLE)
+        small = cp_sat and len(self.free) <= (WHOLE_PLAIN if self.plain else WHOLE)
         known = beyond_kernels(self.problem) is None
         if known:
             early = self.clock.early(0.3, SECONDS_AN_OPERATION * len(self.free))
@@ -285,18 +288,31 @@ class _Run:
     def _side_by_side(self, weights: Mapping[Part, int], until: float) -> list[tuple[int, Schedule | None]]:
         arrays = arrays_of(self.problem, {key: placement.start for key, placement in self.best.placements.items()})
         seeds = [self.random.randrange(1 << 30) for _ in range(self.cores)]
+        columns = self._beginning(arrays, seeds[0])
 
         def run(core: int) -> tuple[int, Schedule | None]:
-            return self._searched(arrays, weights, seeds[core], until, first=core == 0)
+            return self._searched(arrays, columns, weights, seeds[core], until, first=core == 0)
 
         if self.cores == 1:
             return [run(0)]
         with ThreadPoolExecutor(self.cores) as pool:
             return list(pool.map(run, range(self.cores)))
 
+    def _beginning(self, arrays: Arrays, seed: int) -> tuple[Words, Words, Words]:
+        """What local search begins with: the best schedule, or once one of campaigns that has more room to get shorter."""
+        columns = arrays.columns(self.best)
+        if self.laid or not self.plain or not has_families(arrays):
+            return columns
+        self.laid = True
+        laid = campaigns(arrays, fixed_columns(arrays), seed=seed, stop=lambda: self.clock.over(LAYING))
+        if laid is None or laid.cost >= cost_of(arrays, columns):
+            return columns
+        return columns if self.given and laid.makespan > self.evaluation.makespan else laid.columns
+
     def _searched(
-        self, arrays: Arrays, weights: Mapping[Part, int], seed: int, until: float, *, first: bool
-    ) -> tuple[int, Schedule | None]:
+        self, arrays: Arrays, columns: tuple[Words, Words, Words], weights: Mapping[Part, int], seed: int,
+        until: float, *, first: bool,
+    ) -> tuple[int, Schedule | None]:  # fmt: skip
         """How many moves were made, and what came of them; only the first of several speaks."""
         seconds, moves = self.clock.until(until)
         if moves == 0:
@@ -308,11 +324,10 @@ class _Run:
                 self.clock.moves = so_far + made
                 self.report()
 
-        columns = arrays.columns(self.best)
         limits: dict[str, Any] = {"seconds": seconds, "moves": moves, "seed": seed, "report": tell}
         limits["stop"] = lambda: self.clock.over(until)
         try:
-            if self.objective.parts == (Part.MAKESPAN,) and knows(arrays):
+            if self.plain and knows(arrays):
                 bound = self.least.parts[Part.MAKESPAN] if self.least is not None else 0
                 found = tabu(arrays, columns, bound=bound, **limits)
             else:
