@@ -97,7 +97,7 @@ class Laid:
 
 @kernel("void(int64[::1], int64[::1], int64[::1], int64[::1])")
 def _expected(s: Any, mode: Any, time: Any, come: Any) -> None:
-    """When each operation could come if nothing waited for lines, with these durations; mode -1: at the nearest."""
+    """When each operation could come if nothing waited for lines; without transport where a mode is not known (-1)."""
     for op in range(s[OPERATIONS]):
         come[op] = s[s[OP_EARLIEST] + op]
         for i in range(s[s[PRED_AT] + op], s[s[PRED_AT] + op + 1]):
@@ -151,7 +151,7 @@ def _lay(
 ) -> None:
     """Give each campaign, one after the other, to a line; the members that it cannot make go elsewhere together.
 
-    A mode that is there already (not -1) stays. `come`: of each campaign. What a line cannot make counts twice its time.
+    A mode that is there already (not -1) stays. `come`: of each campaign. What a line cannot make counts twice.
     """
     free, family = np.zeros(s[LINES], np.int64), np.zeros(s[LINES], np.int64)
     work, after, able = np.zeros(s[LINES], np.int64), np.zeros(s[LINES], np.int64), np.zeros(s[LINES], np.int64)
@@ -224,7 +224,7 @@ def _busy(s: Any, w: Any) -> int:
 
 
 class _Layer:
-    """What is the same in all tries."""
+    """A problem for which campaigns are laid, and what is the same in all ways."""
 
     def __init__(self, arrays: Arrays, fixed: Columns) -> None:
         self.arrays, self.s = arrays, arrays.words
@@ -277,8 +277,8 @@ class _Layer:
             for section, stood in ((state.START, self.fixed[1]), (state.END, self.fixed[2])):
                 w[w[section] : w[section] + self.n][~self.free] = stood[~self.free]
             if settle(self.s, w):
-                found = tuple(w[w[k] : w[k] + self.n].copy() for k in (state.MODE, state.START, state.END))
-                return Laid(found, int(found[2].max(initial=0)) + int(_busy(self.s, w)))
+                start, end = (w[w[k] : w[k] + self.n].copy() for k in (state.START, state.END))
+                return Laid((mode, start, end), int(end.max(initial=0)) + int(_busy(self.s, w)))
             _risen(self.s, rank)
         return None
 

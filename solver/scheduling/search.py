@@ -299,7 +299,7 @@ class _Run:
             return list(pool.map(run, range(self.cores)))
 
     def _beginning(self, arrays: Arrays, seed: int) -> tuple[Words, Words, Words]:
-        """What local search begins with: the best schedule, or once one of campaigns that has more room to get shorter."""
+        """What local search begins with: the best schedule or, the first time, campaigns with more room to improve."""
         columns = arrays.columns(self.best)
         if self.laid or not self.plain or not has_families(arrays):
             return columns
