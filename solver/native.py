@@ -43,6 +43,7 @@ KERNELS = (
     "solver.scheduling.queues",
     "solver.scheduling.guide",
     "solver.scheduling.campaigns",
+    "solver.scheduling.conveyor",
     "solver.scheduling.dispatch",
     "solver.scheduling.critical",
     "solver.scheduling.anneal",

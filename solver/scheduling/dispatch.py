@@ -59,14 +59,14 @@ from solver.scheduling.arrays import (
     Arrays,
     Words,
     arrays_of,
-    beyond_kernels,
     earliest_of,
 )
 from solver.scheduling.arrays import SETUPS as SETUP_TABLES
 from solver.scheduling.campaigns import campaigns, has_families
+from solver.scheduling.conveyor import FAILED as FAILED_ORDER
+from solver.scheduling.conveyor import TOO_MUCH, Conveyor
 from solver.scheduling.problem import (
     NEVER,
-    InvalidProblem,
     LineId,
     OperationId,
     RouteId,
@@ -122,7 +122,7 @@ from solver.scheduling.queues import (
     top_of,
     withdraw,
 )
-from solver.scheduling.schedule import PROMISES_FIRST, Objective, Part, Schedule
+from solver.scheduling.schedule import PROMISES_FIRST, Objective, Part, Schedule, evaluate
 from solver.scheduling.sequences import settle, work_of
 from solver.scheduling.timing import after_setup, arrival, fit, setup_of, together
 
@@ -718,12 +718,13 @@ def dispatch(problem: SchedulingProblem, objective: Objective = PROMISES_FIRST) 
 
     What a fixed operation waits for is hurried, but may come too late for it: then the judge names the fixed one.
     Scarce materials are reserved in the sequence in which a schedule with plenty of them would take them, then in that
-    of the best schedule so far. Raises Unplaceable, and InvalidProblem for what the kernels do not know.
+    of the best schedule so far. Where orders pass lines in one sequence, they are placed order by order. Raises
+    Unplaceable.
     """
-    if (unknown := beyond_kernels(problem)) is not None:
-        raise InvalidProblem(f"Dispatching does not know this yet: {unknown}.")
     arrays = arrays_of(problem)
     fixed = fixed_columns(arrays)
+    if problem.same_sequence:
+        return _in_one_sequence(arrays, fixed, objective)
     if not problem.materials:
         found = dispatched(arrays, objective, fixed=fixed)
         if objective.parts == (Part.MAKESPAN,) and has_families(arrays):
@@ -741,6 +742,20 @@ def dispatch(problem: SchedulingProblem, objective: Objective = PROMISES_FIRST) 
         if best is not None and found.figures >= best.figures:
             return _waited(with_materials, best)
         best = found
+
+
+def _in_one_sequence(arrays: Arrays, fixed: tuple[Words, Words, Words], objective: Objective) -> Schedule:
+    """The best of some sequences of orders in which they pass all lines. Raises Unplaceable."""
+    conveyor = Conveyor(arrays, fixed, {})
+    found = [
+        arrays.schedule(*conveyor.columns())
+        for sequence in conveyor.sequences()
+        if conveyor.place(sequence) < TOO_MUCH
+    ]
+    if not found:
+        order = arrays.problem.orders[int(conveyor.x[FAILED_ORDER])]
+        raise Unplaceable(order.id, order.operations[0].id)
+    return min(found, key=lambda schedule: objective.value(evaluate(arrays.problem, schedule, objective.reference)))
 
 
 def _waited(arrays: Arrays, found: Dispatched) -> Schedule:

@@ -20,10 +20,11 @@ from typing import Any
 from solver.cp import Limits, Stop
 from solver.scheduling import exact
 from solver.scheduling.anneal import PARTS, Untimed, annealed, reference_columns, weights_of
-from solver.scheduling.arrays import Arrays, Words, arrays_of, beyond_kernels
+from solver.scheduling.arrays import Arrays, Words, arrays_of
 from solver.scheduling.bound import Bound, bounds
 from solver.scheduling.campaigns import campaigns, cost_of, has_families
 from solver.scheduling.check import violations
+from solver.scheduling.conveyor import conveyed
 from solver.scheduling.dispatch import Unplaceable, dispatch, fixed_columns
 from solver.scheduling.encode import Index
 from solver.scheduling.impossible import Cause, faults
@@ -247,15 +248,12 @@ class _Run:
         if self.given and not self.ideal():
             self.anew()
         small = cp_sat and len(self.free) <= (WHOLE_PLAIN if self.plain else WHOLE)
-        known = beyond_kernels(self.problem) is None
-        if known:
-            early = self.clock.early(0.3, SECONDS_AN_OPERATION * len(self.free))
-            self.sequences(early if small else 0.85 if cp_sat else 0.98)
+        early = self.clock.early(0.3, SECONDS_AN_OPERATION * len(self.free))
+        self.sequences(early if small else 0.85 if cp_sat else 0.98)
         if small:
-            self.whole(0.7 if known else 0.9)
-        if known and small:
+            self.whole(0.7)
             self.sequences(0.85)
-        if cp_sat or not known:
+        if cp_sat:
             self.windows(0.98)
         self.movement()
 
@@ -301,7 +299,7 @@ class _Run:
     def _beginning(self, arrays: Arrays, seed: int) -> tuple[Words, Words, Words]:
         """What local search begins with: the best schedule or, the first time, campaigns with more room to improve."""
         columns = arrays.columns(self.best)
-        if self.laid or not self.plain or not has_families(arrays):
+        if self.laid or not self.plain or self.problem.same_sequence or not has_families(arrays):
             return columns
         self.laid = True
         laid = campaigns(arrays, fixed_columns(arrays), seed=seed, stop=lambda: self.clock.over(LAYING))
@@ -327,7 +325,12 @@ class _Run:
         limits: dict[str, Any] = {"seconds": seconds, "moves": moves, "seed": seed, "report": tell}
         limits["stop"] = lambda: self.clock.over(until)
         try:
-            if self.plain and knows(arrays):
+            if self.problem.same_sequence:
+                in_one = conveyed(arrays, columns, fixed_columns(arrays), weights, **limits)
+                if in_one is None:
+                    return 0, None
+                found = in_one
+            elif self.plain and knows(arrays):
                 bound = self.least.parts[Part.MAKESPAN] if self.least is not None else 0
                 found = tabu(arrays, columns, bound=bound, **limits)
             else:
