@@ -63,6 +63,7 @@ from solver.scheduling.arrays import (
 )
 from solver.scheduling.arrays import SETUPS as SETUP_TABLES
 from solver.scheduling.campaigns import campaigns, has_families
+from solver.scheduling.check import violations
 from solver.scheduling.conveyor import FAILED as FAILED_ORDER
 from solver.scheduling.conveyor import TOO_MUCH, Conveyor
 from solver.scheduling.problem import (
@@ -746,16 +747,21 @@ def dispatch(problem: SchedulingProblem, objective: Objective = PROMISES_FIRST) 
 
 def _in_one_sequence(arrays: Arrays, fixed: tuple[Words, Words, Words], objective: Objective) -> Schedule:
     """The best of some sequences of orders in which they pass all lines. Raises Unplaceable."""
-    conveyor = Conveyor(arrays, fixed, {})
+    problem, conveyor = arrays.problem, Conveyor(arrays, fixed, {})
     found = [
         arrays.schedule(*conveyor.columns())
         for sequence in conveyor.sequences()
         if conveyor.place(sequence) < TOO_MUCH
     ]
     if not found:
-        order = arrays.problem.orders[int(conveyor.x[FAILED_ORDER])]
+        order = problem.orders[int(conveyor.x[FAILED_ORDER])]
         raise Unplaceable(order.id, order.operations[0].id)
-    return min(found, key=lambda schedule: objective.value(evaluate(arrays.problem, schedule, objective.reference)))
+    best = min(found, key=lambda schedule: objective.value(evaluate(problem, schedule, objective.reference)))
+    for wrong in violations(problem, best) if problem.fixed else ():
+        for order in problem.orders:
+            if any(o.id == wrong.subject and o.id not in problem.fixed for o in order.operations):
+                raise Unplaceable(order.id, OperationId(wrong.subject))
+    return best
 
 
 def _waited(arrays: Arrays, found: Dispatched) -> Schedule:

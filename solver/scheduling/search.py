@@ -42,7 +42,7 @@ SECONDS_AN_OPERATION = 0.01  # of local search before that
 WINDOW = 24  # operations that CP-SAT moves at once
 WINDOW_EFFORT = 0.5  # deterministic seconds for one window
 MOVES_OF_A_WINDOW = 20_000  # what a window counts under a limit of moves
-LAYING = 0.1  # the share of the time up to which campaigns are laid in other ways
+LAYING = 0.25  # the share of the time up to which campaigns are laid in other ways
 REPORT_SECONDS = 0.5
 ROUNDS = 4  # of the local search, between which the cores take over each other's best
 
@@ -327,7 +327,7 @@ class _Run:
         try:
             if self.problem.same_sequence:
                 in_one = conveyed(arrays, columns, fixed_columns(arrays), weights, **limits)
-                if in_one is None:
+                if in_one is None or self._disturbs(arrays.schedule(in_one.mode, in_one.start, in_one.end)):
                     return 0, None
                 found = in_one
             elif self.plain and knows(arrays):
@@ -343,6 +343,11 @@ class _Run:
             if first:
                 self.clock.moves = so_far
         return found.moves, arrays.schedule(found.mode, found.start, found.end)
+
+    def _disturbs(self, schedule: Schedule) -> bool:
+        """Whether a schedule of orders in one sequence cannot be because of what is fixed."""
+        fixed = self.problem.fixed
+        return bool(fixed) and any(v.subject not in fixed for v in violations(self.problem, schedule))
 
     def whole(self, until: float) -> None:
         """CP-SAT on the whole problem, from the best schedule on; it may end with a proof."""
