@@ -53,8 +53,10 @@ from solver.scheduling.timing import setup_of
 Columns = tuple[Words, Words, Words]
 
 FACTORS = (0.3, 0.6, 0.8, 1.2, 1.6, inf)  # by which a share changes
+LEAST_SHARE = 0.005
+ANY = 0.3  # the chance of a way that is not like the best one
 WEIGHTS = (0.0, 0.1, 0.3, 1.0)
-IDLE_TRIES = 25  # so many that bring nothing better, then it is enough
+IDLE_TRIES = 80  # so many that bring nothing better, then it is enough
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class Way:
     heard: float = 0.0
 
 
-FIRST_WAYS = (Way(), Way(soon=0.1), Way(soon=1.0), Way(0.25, 0.3), Way(0.06, 1.0))
+FIRST_WAYS = (Way(), Way(heard=0.5), Way(0.03, heard=0.3), Way(0.2, 0.1), Way(0.02, 0.3), Way(soon=1.0), Way(0.05, 1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +306,7 @@ def campaigns(
     best: Laid | None = None
     way, idle, tried = FIRST_WAYS[0], 0, 0
     while (tries is None or tried < tries) and idle < IDLE_TRIES and not (tried and stop()):
-        asked = FIRST_WAYS[tried] if tried < len(FIRST_WAYS) else _like(way, random)
+        asked = FIRST_WAYS[tried] if tried < len(FIRST_WAYS) else _another(way, random)
         found = layer.laid(asked, best)
         tried, idle = tried + 1, idle + 1
         if found is not None and (best is None or found.cost < best.cost):
@@ -312,8 +314,11 @@ def campaigns(
     return best
 
 
-def _like(way: Way, random: Random) -> Way:
-    """A way that differs in one or two things."""
+def _another(way: Way, random: Random) -> Way:
+    """Any way, or one that differs from a good one in one or two things."""
+    if random.random() < ANY:
+        share = random.choice((inf, LEAST_SHARE ** random.random()))
+        return Way(share, random.choice(WEIGHTS), random.choice(WEIGHTS), random.random())
     for _ in range(1 + random.randrange(2)):
         match random.randrange(4):
             case 0:

@@ -152,7 +152,7 @@ RULES = ATCS + BY_DATE
 LARGE = 20_000  # operations
 RULES_OF_LARGE = (*(Rule(1.0, k1, k2) for k1 in (2.0, 4.0, 8.0) for k2 in (0.2, 0.4)), BY_DATE[1])
 BATCH_TRIES = 32  # so many are asked whether they fit into a batch
-TRIED = 8  # ways to lay campaigns where nothing but the end of all counts
+TRIED = 16  # ways to lay campaigns where nothing but the end of all counts
 FEW = 5  # rules that are tried again when materials are reserved in another order
 
 

@@ -42,7 +42,7 @@ SECONDS_AN_OPERATION = 0.01  # of local search before that
 WINDOW = 24  # operations that CP-SAT moves at once
 WINDOW_EFFORT = 0.5  # deterministic seconds for one window
 MOVES_OF_A_WINDOW = 20_000  # what a window counts under a limit of moves
-LAYING = 0.25  # the share of the time up to which campaigns are laid in other ways
+LAYING = 0.15  # the share of the time up to which campaigns are laid in other ways
 REPORT_SECONDS = 0.5
 ROUNDS = 4  # of the local search, between which the cores take over each other's best
 
