@@ -148,9 +148,7 @@ def _cut(sorted_ops: Any, group: Any, come: Any, time: Any, most: int, first: An
 @kernel(
     "void(int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], float64, int64[::1])", allocates=True
 )
-def _lay(
-    s: Any, sorted_ops: Any, first: Any, sequence: Any, come: Any, time: Any, soon: float, mode: Any
-) -> None:
+def _lay(s: Any, sorted_ops: Any, first: Any, sequence: Any, come: Any, time: Any, soon: float, mode: Any) -> None:
     """Give each campaign, one after the other, to a line; the members that it cannot make go elsewhere together.
 
     A mode that is there already (not -1) stays. `come`: of each campaign. What a line cannot make counts twice.
@@ -237,7 +235,7 @@ class _Layer:
         line, family = arrays.column(MODE_LINE, modes)[first[:-1]], arrays.column(MODE_FAMILY, modes)[first[:-1]]
         table = arrays.column(LINE_SETUPS, int(self.s[LINES]))[line]
         known = self.free & (family > 0)
-        self.group = np.where(known, table + family, -1 - np.arange(self.n))  # a row of a table is longer than a word
+        self.group = np.where(known, table + family, -1 - np.arange(self.n))
         self.tail = np.zeros(self.n, dtype=np.int64)
         _follows(self.s, self.time, self.tail)
 

@@ -373,7 +373,8 @@ def steps(s: Any, x: Any, r: Any, number: int, temperature: float) -> int:
                 x[sequence + k] = x[sequence + k + 1]
         cost = _rows_from(s, x, first, count)
         for i in range(out):
-            cost = insert(s, x, r, x[x[OUT] + i], count + i)
+            if cost < TOO_MUCH:
+                cost = insert(s, x, r, x[x[OUT] + i], count + i)
         if cost < TOO_MUCH and cost - x[COST] <= -temperature * np.log((below(r, 1 << 30) + 1) / (1 << 30)):
             taken += 1
             x[COST] = cost
@@ -519,7 +520,7 @@ class Conveyor:
         x = self.x
         sequence = x[x[SEQUENCE] : x[SEQUENCE] + self.orders]
         sequence[first : first + len(orders)] = orders
-        x[COST] = _rows_from(self.s, x, first, count)
+        x[COST] = _rows_from(self.s, x, 0, count)
         if count == self.orders and x[COST] < x[LEAST_COST]:
             x[LEAST_COST] = x[COST]
             x[x[LEAST] : x[LEAST] + self.orders] = sequence
@@ -546,23 +547,29 @@ def conveyed(
 ) -> Annealed | None:
     """The cheapest schedule found, by weighted parts, from the sequence of a schedule on; None if none can be placed.
 
-    `fixed`: mode, start and end of what is fixed. With `moves` (steps) the result depends on the seed only.
+    `fixed`: mode, start and end of what is fixed. With `moves` (steps, and orders that are put in one by one before
+    that) the result depends on the seed only.
     """
     conveyor, began, made, kept, chunk = Conveyor(arrays, fixed, weights, seed), monotonic(), 0, 0, 1
 
-    def over() -> bool:
+    def over(share: float = 1.0) -> bool:
         report(made)
-        return stop() or (seconds is not None and monotonic() - began >= seconds)
+        late = seconds is not None and monotonic() - began >= share * seconds
+        return late or (moves is not None and made >= share * moves) or stop()
+
+    def built() -> bool:
+        nonlocal made
+        made += 1
+        return over(0.5)
 
     conveyor.place(conveyor.of_schedule(columns))
     for sequence in conveyor.sequences():
         conveyor.place(sequence)
-    best = conveyor.best_sequence()
-    conveyor.build(best, over)
     if conveyor.x[LEAST_COST] == TOO_MUCH:
         return None
+    conveyor.build(conveyor.best_sequence(), built)
     conveyor.best()
-    while not over() and (moves is None or made < moves):
+    while not over():
         now = monotonic()
         number = chunk if moves is None else min(chunk, moves - made)
         kept += conveyor.go_on(number)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from solver.scheduling.arrays import arrays_of
 from solver.scheduling.check import Rule, violations
-from solver.scheduling.conveyor import COST, PLAIN, SEQUENCE, TOO_MUCH, Conveyor
+from solver.scheduling.conveyor import COST, LEAST_COST, PLAIN, SEQUENCE, TOO_MUCH, Conveyor
 from solver.scheduling.dispatch import Unplaceable, dispatch, fixed_columns
 from solver.scheduling.problem import (
     NEVER,
@@ -200,3 +200,19 @@ def test_an_order_that_cannot_be_placed_is_named() -> None:
     lines = tuple(replace(line, windows=(Window(Second(0), Second(45)),)) for line in problem.lines)
     with pytest.raises(Unplaceable, match="no room for o"):
         dispatch(replace(problem, lines=lines))
+
+
+@given(st.integers(0, 100_000), st.integers(2, 8), st.integers(30, 120))
+@settings(max_examples=100, deadline=None)
+def test_where_time_is_short_no_sequence_counts_that_does_not_fit(seed: int, size: int, closes: int) -> None:
+    problem = flow_shop(size, 2, seed)
+    lines = tuple(replace(line, windows=(Window(Second(0), Second(closes)),)) for line in problem.lines)
+    conveyor = conveyor_of(replace(problem, lines=lines), seed)
+    for sequence in conveyor.sequences():
+        conveyor.place(sequence)
+        conveyor.build(sequence, lambda: False)
+    conveyor.go_on(20)
+    if (claimed := int(conveyor.x[LEAST_COST])) < TOO_MUCH:
+        cost, columns = conveyor.best()
+        assert cost == claimed
+        assert violations(replace(problem, lines=lines), conveyor.arrays.schedule(*columns)) == ()
