@@ -46,6 +46,8 @@ KERNELS = (
     "solver.scheduling.guide",
     "solver.scheduling.moves",
     "solver.scheduling.lifting",
+    "solver.scheduling.campaigns",
+    "solver.scheduling.conveyor",
     "solver.scheduling.dispatch",
     "solver.scheduling.critical",
     "solver.scheduling.anneal",

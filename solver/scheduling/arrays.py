@@ -135,13 +135,6 @@ class Arrays:
         return np.ascontiguousarray(mode), np.ascontiguousarray(start), np.ascontiguousarray(end)
 
 
-def beyond_kernels(problem: SchedulingProblem) -> str | None:
-    """What of a problem the compiled search does not know yet, in a word; None if it knows all."""
-    if problem.same_sequence:
-        return "same_sequence"
-    return None
-
-
 def arrays_of(problem: SchedulingProblem, starts: Mapping[OperationId, int] | None = None) -> Arrays:
     """The problem's words.
 

@@ -59,13 +59,15 @@ from solver.scheduling.arrays import (
     Arrays,
     Words,
     arrays_of,
-    beyond_kernels,
     earliest_of,
 )
 from solver.scheduling.arrays import SETUPS as SETUP_TABLES
+from solver.scheduling.campaigns import campaigns, has_families
+from solver.scheduling.check import violations
+from solver.scheduling.conveyor import FAILED as FAILED_ORDER
+from solver.scheduling.conveyor import TOO_MUCH, Conveyor
 from solver.scheduling.problem import (
     NEVER,
-    InvalidProblem,
     LineId,
     OperationId,
     RouteId,
@@ -121,7 +123,7 @@ from solver.scheduling.queues import (
     top_of,
     withdraw,
 )
-from solver.scheduling.schedule import PROMISES_FIRST, Objective, Part, Schedule
+from solver.scheduling.schedule import PROMISES_FIRST, Objective, Part, Schedule, evaluate
 from solver.scheduling.sequences import settle, work_of
 from solver.scheduling.timing import after_setup, arrival, fit, setup_of, together
 
@@ -150,6 +152,7 @@ RULES = ATCS + BY_DATE
 LARGE = 20_000  # operations
 RULES_OF_LARGE = (*(Rule(1.0, k1, k2) for k1 in (2.0, 4.0, 8.0) for k2 in (0.2, 0.4)), BY_DATE[1])
 BATCH_TRIES = 32  # so many are asked whether they fit into a batch
+TRIED = 16  # ways to lay campaigns where nothing but the end of all counts
 FEW = 5  # rules that are tried again when materials are reserved in another order
 
 
@@ -716,14 +719,19 @@ def dispatch(problem: SchedulingProblem, objective: Objective = PROMISES_FIRST) 
 
     What a fixed operation waits for is hurried, but may come too late for it: then the judge names the fixed one.
     Scarce materials are reserved in the sequence in which a schedule with plenty of them would take them, then in that
-    of the best schedule so far. Raises Unplaceable, and InvalidProblem for what the kernels do not know.
+    of the best schedule so far. Where orders pass lines in one sequence, they are placed order by order. Raises
+    Unplaceable.
     """
-    if (unknown := beyond_kernels(problem)) is not None:
-        raise InvalidProblem(f"Dispatching does not know this yet: {unknown}.")
     arrays = arrays_of(problem)
     fixed = fixed_columns(arrays)
+    if problem.same_sequence:
+        return _in_one_sequence(arrays, fixed, objective)
     if not problem.materials:
         found = dispatched(arrays, objective, fixed=fixed)
+        if objective.parts == (Part.MAKESPAN,) and has_families(arrays):
+            laid = campaigns(arrays, fixed, tries=TRIED)
+            if laid is not None and laid.makespan < found.end.max(initial=0):
+                return arrays.schedule(*laid.columns)
         return _waited(arrays, found)
     found = dispatched(arrays.with_earliest(earliest_of(problem, materials=False)), objective, fixed=fixed)
     best: Dispatched | None = None
@@ -735,6 +743,25 @@ def dispatch(problem: SchedulingProblem, objective: Objective = PROMISES_FIRST) 
         if best is not None and found.figures >= best.figures:
             return _waited(with_materials, best)
         best = found
+
+
+def _in_one_sequence(arrays: Arrays, fixed: tuple[Words, Words, Words], objective: Objective) -> Schedule:
+    """The best of some sequences of orders in which they pass all lines. Raises Unplaceable."""
+    problem, conveyor = arrays.problem, Conveyor(arrays, fixed, {})
+    found = [
+        arrays.schedule(*conveyor.columns())
+        for sequence in conveyor.sequences()
+        if conveyor.place(sequence) < TOO_MUCH
+    ]
+    if not found:
+        order = problem.orders[int(conveyor.x[FAILED_ORDER])]
+        raise Unplaceable(order.id, order.operations[0].id)
+    best = min(found, key=lambda schedule: objective.value(evaluate(problem, schedule, objective.reference)))
+    for wrong in violations(problem, best) if problem.fixed else ():
+        for order in problem.orders:
+            if any(o.id == wrong.subject and o.id not in problem.fixed for o in order.operations):
+                raise Unplaceable(order.id, OperationId(wrong.subject))
+    return best
 
 
 def _waited(arrays: Arrays, found: Dispatched) -> Schedule:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from solver.scheduling.arrays import OP_EARLIEST, OP_FIXED, arrays_of, beyond_kernels
+from solver.scheduling.arrays import OP_EARLIEST, OP_FIXED, arrays_of
 from solver.scheduling.check import Rule, Violation, violations
 from solver.scheduling.dispatch import Unplaceable, dispatch
 from solver.scheduling.problem import Fixing, OperationId, Placement, SchedulingProblem
@@ -105,9 +105,7 @@ def resettled(problem: SchedulingProblem, placed: Placements, not_before: Mappin
 
     None where that is not possible, or not known for such a problem.
     """
-    if beyond_kernels(problem) is not None or any(
-        o.id not in placed for order in problem.orders for o in order.operations
-    ):
+    if problem.same_sequence or any(o.id not in placed for order in problem.orders for o in order.operations):
         return None
     arrays = arrays_of(problem, {key: placement.start for key, placement in placed.items()})
     n = len(arrays.operations)

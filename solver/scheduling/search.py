@@ -20,10 +20,12 @@ from typing import Any
 from solver.cp import Limits, Stop
 from solver.scheduling import exact
 from solver.scheduling.anneal import PARTS, Untimed, annealed, reference_columns, weights_of
-from solver.scheduling.arrays import Arrays, arrays_of, beyond_kernels
+from solver.scheduling.arrays import Arrays, Words, arrays_of
 from solver.scheduling.bound import Bound, bounds
+from solver.scheduling.campaigns import campaigns, cost_of, has_families
 from solver.scheduling.check import violations
-from solver.scheduling.dispatch import Unplaceable, dispatch
+from solver.scheduling.conveyor import conveyed
+from solver.scheduling.dispatch import Unplaceable, dispatch, fixed_columns
 from solver.scheduling.encode import Index
 from solver.scheduling.impossible import Cause, faults
 from solver.scheduling.movement import held_back
@@ -40,6 +42,7 @@ SECONDS_AN_OPERATION = 0.01  # of local search before that
 WINDOW = 24  # operations that CP-SAT moves at once
 WINDOW_EFFORT = 0.5  # deterministic seconds for one window
 MOVES_OF_A_WINDOW = 20_000  # what a window counts under a limit of moves
+LAYING = 0.15  # the share of the time up to which campaigns are laid in other ways
 REPORT_SECONDS = 0.5
 ROUNDS = 4  # of the local search, between which the cores take over each other's best
 
@@ -177,8 +180,10 @@ class _Run:
         self.told = report
         self.reported = clock.began
         self.phase = Phase.FIRST
+        self.laid = False  # whether campaigns were tried
         self.free = [o.id for order in problem.orders for o in order.operations if o.id not in problem.fixed]
         self.given = schedule is not None
+        self.plain = objective.parts == (Part.MAKESPAN,)
         if schedule is None:
             self.best = dispatch(problem, objective)
             self.known = frozenset(violations(problem, self.best))
@@ -242,17 +247,13 @@ class _Run:
             self.least = bounds(self.problem, self.objective)
         if self.given and not self.ideal():
             self.anew()
-        plain = self.objective.parts == (Part.MAKESPAN,)
-        small = cp_sat and len(self.free) <= (WHOLE_PLAIN if plain else WHOLE)
-        known = beyond_kernels(self.problem) is None
-        if known:
-            early = self.clock.early(0.3, SECONDS_AN_OPERATION * len(self.free))
-            self.sequences(early if small else 0.85 if cp_sat else 0.98)
+        small = cp_sat and len(self.free) <= (WHOLE_PLAIN if self.plain else WHOLE)
+        early = self.clock.early(0.3, SECONDS_AN_OPERATION * len(self.free))
+        self.sequences(early if small else 0.85 if cp_sat else 0.98)
         if small:
-            self.whole(0.7 if known else 0.9)
-        if known and small:
+            self.whole(0.7)
             self.sequences(0.85)
-        if cp_sat or not known:
+        if cp_sat:
             self.windows(0.98)
         self.movement()
 
@@ -285,18 +286,31 @@ class _Run:
     def _side_by_side(self, weights: Mapping[Part, int], until: float) -> list[tuple[int, Schedule | None]]:
         arrays = arrays_of(self.problem, {key: placement.start for key, placement in self.best.placements.items()})
         seeds = [self.random.randrange(1 << 30) for _ in range(self.cores)]
+        columns = self._beginning(arrays, seeds[0])
 
         def run(core: int) -> tuple[int, Schedule | None]:
-            return self._searched(arrays, weights, seeds[core], until, first=core == 0)
+            return self._searched(arrays, columns, weights, seeds[core], until, first=core == 0)
 
         if self.cores == 1:
             return [run(0)]
         with ThreadPoolExecutor(self.cores) as pool:
             return list(pool.map(run, range(self.cores)))
 
+    def _beginning(self, arrays: Arrays, seed: int) -> tuple[Words, Words, Words]:
+        """What local search begins with: the best schedule or, the first time, campaigns with more room to improve."""
+        columns = arrays.columns(self.best)
+        if self.laid or not self.plain or self.problem.same_sequence or not has_families(arrays):
+            return columns
+        self.laid = True
+        laid = campaigns(arrays, fixed_columns(arrays), seed=seed, stop=lambda: self.clock.over(LAYING))
+        if laid is None or laid.cost >= cost_of(arrays, columns):
+            return columns
+        return columns if self.given and laid.makespan > self.evaluation.makespan else laid.columns
+
     def _searched(
-        self, arrays: Arrays, weights: Mapping[Part, int], seed: int, until: float, *, first: bool
-    ) -> tuple[int, Schedule | None]:
+        self, arrays: Arrays, columns: tuple[Words, Words, Words], weights: Mapping[Part, int], seed: int,
+        until: float, *, first: bool,
+    ) -> tuple[int, Schedule | None]:  # fmt: skip
         """How many moves were made, and what came of them; only the first of several speaks."""
         seconds, moves = self.clock.until(until)
         if moves == 0:
@@ -308,11 +322,15 @@ class _Run:
                 self.clock.moves = so_far + made
                 self.report()
 
-        columns = arrays.columns(self.best)
         limits: dict[str, Any] = {"seconds": seconds, "moves": moves, "seed": seed, "report": tell}
         limits["stop"] = lambda: self.clock.over(until)
         try:
-            if self.objective.parts == (Part.MAKESPAN,) and knows(arrays):
+            if self.problem.same_sequence:
+                in_one = conveyed(arrays, columns, fixed_columns(arrays), weights, **limits)
+                if in_one is None or self._disturbs(arrays.schedule(in_one.mode, in_one.start, in_one.end)):
+                    return 0, None
+                found = in_one
+            elif self.plain and knows(arrays):
                 bound = self.least.parts[Part.MAKESPAN] if self.least is not None else 0
                 found = tabu(arrays, columns, bound=bound, **limits)
             else:
@@ -325,6 +343,11 @@ class _Run:
             if first:
                 self.clock.moves = so_far
         return found.moves, arrays.schedule(found.mode, found.start, found.end)
+
+    def _disturbs(self, schedule: Schedule) -> bool:
+        """Whether a schedule of orders in one sequence cannot be because of what is fixed."""
+        fixed = self.problem.fixed
+        return bool(fixed) and any(v.subject not in fixed for v in violations(self.problem, schedule))
 
     def whole(self, until: float) -> None:
         """CP-SAT on the whole problem, from the best schedule on; it may end with a proof."""

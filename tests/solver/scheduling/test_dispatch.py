@@ -16,7 +16,6 @@ from solver.scheduling.dispatch import FIGURES, RULES, Unplaceable, dispatch, di
 from solver.scheduling.problem import (
     FamilyId,
     Fixing,
-    InvalidProblem,
     Line,
     LineId,
     Material,
@@ -186,15 +185,3 @@ def test_a_material_that_never_comes_is_a_refusal() -> None:
     orders = (order("o", step("s", ("l", 1), materials=needs)),)
     with pytest.raises(Unplaceable, match="no room for s"):
         dispatch(SchedulingProblem((line("l"),), orders, materials=(Material(MaterialId("x"), 0),)))
-
-
-@pytest.mark.parametrize("feature", ["sequence"])
-def test_what_it_does_not_know_is_refused(feature: str) -> None:
-    for seed in range(200):
-        problem = random_problem(seed, 6, **{**UNKNOWN, feature: True})
-        try:
-            assert violations(problem, dispatch(problem)) == ()
-        except InvalidProblem as unknown:
-            assert "does not know" in str(unknown)
-            return
-    raise AssertionError(feature)
