@@ -86,6 +86,12 @@ def stays(b: Any, op: int) -> bool:
     return bool(b[op + WALL] != 0 or (0 <= b[op + START] < b[FREEZE] and b[op + FRESH] == 0))
 
 
+@kernel("int64(int64[::1], int64)", into_callers=True)
+def give(b: Any, op: int) -> int:
+    """The latest instant at which an operation may become ready."""
+    return int(b[op + START] if stays(b, op) else b[op + LATE])
+
+
 @kernel("int64(int64[::1], int64[::1], int64, int64, int64)")
 def line_ready(s: Any, b: Any, line: int, before: int, family: int) -> int:
     """When a line is set up for a family after the operation `before` (0: what the line began with)."""
@@ -180,7 +186,7 @@ def order_limit(s: Any, b: Any, op: int, plant: int) -> int:
     for i in range(succs + 1, succs + 1 + 2 * b[succs], 2):
         after = b[i]
         if b[after + START] >= 0:
-            limit = min(limit, latest_leave(s, plant, s[s[LINE_PLANT] + b[after + LINE]], b[after + LATE]) - b[i + 1])
+            limit = min(limit, latest_leave(s, plant, s[s[LINE_PLANT] + b[after + LINE]], give(b, after)) - b[i + 1])
     return int(limit)
 
 
@@ -194,7 +200,7 @@ def late_of(s: Any, b: Any, op: int) -> int:
     after = b[op + AFTER]
     if after and not s[s[LINE_UNLIMITED] + line]:
         setup = setup_of(s, line, b[op + FAMILY], b[after + FAMILY])
-        limit = min(limit, latest_end(s, line, setup, b[after + LATE]))
+        limit = min(limit, latest_end(s, line, setup, give(b, after)))
     return latest_ready(s, line, b[op + RUNNING], b[op + TIME], limit)
 
 
@@ -387,12 +393,6 @@ def _joins(s: Any, b: Any, op: int, mode: int, place: int, ready: int) -> int:
             if units_free_from(s, b, b[k], b[k + 1], start, end) != start:
                 return 0
     return int(i)
-
-
-@kernel("int64(int64[::1], int64)", into_callers=True)
-def give(b: Any, op: int) -> int:
-    """The latest instant at which an operation may become ready."""
-    return int(b[op + START] if stays(b, op) else b[op + LATE])
 
 
 @kernel("UniTuple(int64, 3)(int64[::1], int64, int64, int64)")

@@ -53,6 +53,29 @@ def filled(problem: SchedulingProblem) -> Book:
     return book
 
 
+def test_an_order_whose_operations_push_each_other_stops_at_what_stays() -> None:
+    """Two of an order on one line: the second may come before the first only if the first need not pass what is frozen.
+
+    [500, 510) is taken, [510, 520) free, and the shift goes on at 530 with an operation that is in the frozen horizon of
+    an order that comes then, not of the book now.
+    """
+    line = Line(LineId("l"), PlantId("p"), (Window(Second(500), Second(520)), Window(Second(530), Second(1000))))
+
+    def order(name: str, *seconds: int) -> WorkOrder:
+        steps = tuple(Operation(OperationId(f"{name}/{i}"), (Mode(line.id, k),)) for i, k in enumerate(seconds))
+        return WorkOrder(WorkOrderId(name), steps, Second(0), Second(900), promise=Second(900))
+
+    there = {"a": (500, 510), "b": (530, 540)}
+    problem = SchedulingProblem((line,), tuple(order(name, 10) for name in there))
+    placements = [Placement(OperationId(f"{name}/0"), line.id, Second(a), Second(z)) for name, (a, z) in there.items()]
+    book = Book(problem, {p.operation: p for p in placements}, frozen_seconds=100)
+    wanted = order("new", 10, 10)
+    found = book.quote(wanted, not_before=Second(500))
+    assert isinstance(found, Promise)
+    assert found.completion == 550 and not found.moved
+    assert violations(*with_order(book, wanted, found)) == ()
+
+
 def with_order(book: Book, order: WorkOrder, found: Promise) -> tuple[SchedulingProblem, Schedule]:
     problem = replace(book.problem, orders=(*book.problem.orders, order))
     moved = {p.operation: p for p in (*found.moved, *found.placements)}
