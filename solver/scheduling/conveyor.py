@@ -365,6 +365,8 @@ def steps(s: Any, x: Any, r: Any, number: int, temperature: float) -> int:
         for i in range(orders):
             x[x[FORMER] + i] = x[sequence + i]
         out, first, count = min(free, 1 + below(r, MOST_OUT)), orders, orders
+        if x[COST] == TOO_MUCH:  # the rows behind what did not fit say nothing
+            first = 0
         for i in range(out):
             place = x[HELD] + below(r, count - x[HELD])
             x[x[OUT] + i] = x[sequence + place]
@@ -383,10 +385,10 @@ def steps(s: Any, x: Any, r: Any, number: int, temperature: float) -> int:
                 for i in range(orders):
                     x[x[LEAST] + i] = x[sequence + i]
             continue
-        first = orders
+        first = 0 if x[COST] == TOO_MUCH else orders
         for i in range(orders - 1, -1, -1):
             if x[sequence + i] != x[x[FORMER] + i]:
-                x[sequence + i], first = x[x[FORMER] + i], i
+                x[sequence + i], first = x[x[FORMER] + i], min(first, i)
         x[COST] = _rows_from(s, x, first, orders)
     return taken
 

@@ -203,7 +203,7 @@ def test_an_order_that_cannot_be_placed_is_named() -> None:
 
 
 @given(st.integers(0, 100_000), st.integers(2, 8), st.integers(30, 120))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_where_time_is_short_no_sequence_counts_that_does_not_fit(seed: int, size: int, closes: int) -> None:
     problem = flow_shop(size, 2, seed)
     lines = tuple(replace(line, windows=(Window(Second(0), Second(closes)),)) for line in problem.lines)
