@@ -69,6 +69,10 @@ class Settings:
     offers_megabytes: Annotated[int, "how large they may be together, before the least used are given up"] = 512
     horizon_days: Annotated[int, "how far ahead the calendars are opened for promises"] = 120
     buffer_minutes: Annotated[int, "minutes between the planned completion and the promise"] = 60
+    hold_minutes: Annotated[int, "minutes for which a cart keeps its dates, once more when they are held longer"] = 30
+    hold_share: Annotated[
+        float, "percent of each line's week that carts of people who did not log in may hold together"
+    ] = 5.0
     log_format: Annotated[str, "`json` or `console`"] = "json"
     log_level: Annotated[str, "DEBUG, INFO, WARNING or ERROR"] = "INFO"
     shared_data: Annotated[
@@ -166,7 +170,7 @@ _BETWEEN = {
     "port": (1, 65535), "proxies": (0, 10), "web_processes": (1, 256), "web_threads": (1, 256),
     "session_hours": (1, 720), "login_attempts": (1, 1000), "horizon_days": (7, 730), "buffer_minutes": (0, 100_000),
     "click_seconds": (0.05, 60.0), "analysis_seconds": (1.0, 3600.0), "offers_kept": (1, 10_000),
-    "offers_megabytes": (16, 100_000),
+    "offers_megabytes": (16, 100_000), "hold_minutes": (1, 1440), "hold_share": (0.0, 50.0),
 }
 
 

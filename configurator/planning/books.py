@@ -50,6 +50,7 @@ from solver.scheduling.problem import (
     SchedulingProblem,
     Second,
     WorkOrder,
+    WorkOrderId,
 )
 
 log = structlog.get_logger()
@@ -76,11 +77,36 @@ class PlantBook:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """An order that has got its slots, and where others went to make room for it."""
+    """An order that has got its slots, and where others went to make room for it.
+
+    `instead_of`: the number under which it kept these slots before, as a hold.
+    """
 
     order: WorkOrder
     placements: tuple[Placement, ...]
-    moved: tuple[Placement, ...]
+    moved: tuple[Placement, ...] = ()
+    instead_of: str = ""
+
+    def enter(self, book: Book) -> None:
+        """Write it into a book; raises Occupied or KeyError where the book does not allow for it."""
+        if self.instead_of:
+            book.remove(WorkOrderId(self.instead_of))
+        book.commit(self.order, self.placements, self.moved)
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Orders that gave their slots back."""
+
+    numbers: tuple[str, ...]
+
+    def enter(self, book: Book) -> tuple[Placement, ...]:
+        """Take them out of a book; what had to move for it (see `Book.remove`). Raises KeyError for an unknown one."""
+        moved: dict[OperationId, Placement] = {}
+        for number in self.numbers:
+            moved |= book.remove(WorkOrderId(number))
+        gone = tuple(f"{number}/" for number in self.numbers)
+        return tuple(placement for key, placement in moved.items() if not key.startswith(gone))
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,15 +191,15 @@ def current_books(company_id: int) -> tuple[PlantBook, ...]:
 def book_under_lock(session: Session, plant: Plant) -> PlantBook:
     """The book at exactly the version of the plant's row, which the caller has locked in this transaction.
 
-    What this transaction has itself reserved before is in it, and in no other transaction's book.
+    What this transaction has itself reserved or released before is in it, and in no other transaction's book.
     """
     assert plant.id is not None
-    own: dict[int, tuple[PlantBook, list[Reservation]]] = session.info.get("reserved", {})
+    own: dict[int, tuple[PlantBook, list[Reservation | Release]]] = session.info.get("own_changes", {})
     if plant.id in own:
-        base, reservations = own[plant.id]
+        base, changes = own[plant.id]
         book = base.book.copy()
-        for one in reservations:
-            book.commit(one.order, one.placements, one.moved)
+        for one in changes:
+            one.enter(book)
         return replace(base, book=book, version=plant.schedule_version)
     shelf = _shelf()
     kept = shelf.books.get(plant.id)
@@ -182,9 +208,9 @@ def book_under_lock(session: Session, plant: Plant) -> PlantBook:
     return kept
 
 
-def remember_reserved(session: Session, base: PlantBook, reservation: Reservation) -> None:
-    """Keep in mind, for this transaction only, that the order has got its slots."""
-    session.info.setdefault("reserved", {}).setdefault(base.plant_id, (base, []))[1].append(reservation)
+def remember(session: Session, base: PlantBook, change: Reservation | Release) -> None:
+    """Keep in mind, for this transaction only, what it has reserved or released."""
+    session.info.setdefault("own_changes", {}).setdefault(base.plant_id, (base, []))[1].append(change)
 
 
 # --- catching up ------------------------------------------------------------------------------------------------------
@@ -226,20 +252,29 @@ def _replayed(kept: PlantBook, news: tuple[int, Sequence[ScheduleEvent]]) -> Pla
         return None
     book = kept.book.copy()
     for event in events:
-        if event.kind == EventKind.RESERVED:
-            try:
-                book.commit(
-                    work_order_from(event.data["number"], event.data["work_order"]),
-                    placements_from(event.data["placements"]),
-                    placements_from(event.data.get("moved", {})),
-                )
-            except (Occupied, KeyError):
-                log.warning("planning.book_differs", plant=kept.plant_id, version=event.version)
-                return None
-        elif event.kind == EventKind.PUBLISHED or event.data.get("moved"):
+        if event.kind == EventKind.PUBLISHED or (event.kind != EventKind.RESERVED and event.data.get("moved")):
+            return None
+        if (change := _change_of(event)) is None:
+            continue
+        try:
+            change.enter(book)
+        except (Occupied, KeyError):
+            log.warning("planning.book_differs", plant=kept.plant_id, version=event.version)
             return None
         # What the floor reports without moving anything happened where it was scheduled: the book has it there.
     return replace(kept, book=book, version=version)
+
+
+def _change_of(event: ScheduleEvent) -> Reservation | Release | None:
+    """What an event changed in the book; None if nothing."""
+    if event.kind == EventKind.RELEASED:
+        return Release(tuple(event.data["numbers"]))
+    if event.kind != EventKind.RESERVED:
+        return None
+    return Reservation(
+        work_order_from(event.data["number"], event.data["work_order"]), placements_from(event.data["placements"]),
+        placements_from(event.data.get("moved", {})), event.data.get("instead_of", ""),
+    )
 
 
 def _read_anew(plant_id: int, today: date, kept: PlantBook | None, session: Session | None) -> PlantBook:

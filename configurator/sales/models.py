@@ -190,13 +190,17 @@ class SalesOrder(CompanyRow, PriceColumns, PromiseColumns, table=True):
 
 
 class SalesOrderItem(CompanyRow, table=True):
-    """One variant of an order. The configuration names the three revisions; the key is pegged to what is made."""
+    """One unit of an order. The configuration names the three revisions; the key is pegged to what is made.
+
+    Its price is in the order's currency and at the order's tax rate; `arrives_on`: the date promised for it.
+    """
 
     __tablename__ = "sales_order_item"
     __table_args__ = company_keys(
         unique_in_company("sales_order_id", "number"),
         unique_in_company("pegging_key"),
         CheckConstraint("number >= 1", name="sales_order_item_number_positive"),
+        CheckConstraint("net_minor + tax_minor = gross_minor", name="sales_order_item_adds_up"),
         sales_order_id="sales_order",
         configuration_id="configuration",
         manufacturing_order_id="manufacturing_order",
@@ -206,8 +210,52 @@ class SalesOrderItem(CompanyRow, table=True):
     number: int = 1
     configuration_id: int
     price_items: list[dict[str, Any]] = Field(sa_type=JSON)
+    net_minor: int = Field(sa_type=BigInteger)
+    tax_minor: int = Field(sa_type=BigInteger)
+    gross_minor: int = Field(sa_type=BigInteger)
+    arrives_on: date
     pegging_key: str = Field(max_length=40)
     manufacturing_order_id: int
+
+
+class Deliveries(StrEnum):
+    """How the units of a cart arrive."""
+
+    TOGETHER = "together"  # all on the day on which the last one would
+    APART = "apart"  # each as soon as it can
+
+
+class Cart(CompanyRow, table=True):
+    """What somebody has put together and not ordered yet; whoever has the token has the cart.
+
+    `held_until`: when its last hold ends or ended; None: there was none, or it was given up.
+    """
+
+    __table_args__ = company_keys(
+        unique_in_company("token"), CheckConstraint(_one_of("deliveries", Deliveries), name="deliveries_known"),
+    )
+
+    token: str = Field(default_factory=new_token, max_length=40)
+    country: str = Field(max_length=2)  # ship-to, ISO 3166-1 alpha-2: decides tax and transit
+    deliveries: str = Field(default=Deliveries.TOGETHER, max_length=20)
+    held_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
+class CartItem(CompanyRow, table=True):
+    """A variant in a cart, so many units of it."""
+
+    __tablename__ = "cart_item"
+    __table_args__ = company_keys(
+        CheckConstraint("quantity >= 1", name="quantity_positive"),
+        Index("ix_cart_item_cart", "company_id", "cart_id"),
+        cart_id="cart",
+        configuration_id="configuration",
+    )
+
+    cart_id: int
+    configuration_id: int
+    quantity: int = 1
 
 
 def move_order(order: SalesOrder, state: OrderState) -> None:
