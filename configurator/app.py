@@ -108,6 +108,7 @@ def _templates() -> Path:
 # Department -> the modules with its blueprints (each named `bp`).
 DEPARTMENTS = (
     "configurator.storefront.views",
+    "configurator.storefront.cart_views",
     "configurator.sales.views",
     "configurator.planning.views",
     "configurator.planning.floor",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -17,7 +17,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import and_, delete, func
 from sqlmodel import Session, col, select
 
-from catalog.factory import Plant
+from catalog.factory import Plant, local_instant
 from catalog.offer import Offer
 from catalog.rows import Company, utc_now
 from configurator import db
@@ -86,6 +86,15 @@ class HeldUnit:
     carrier_days: tuple[str, ...]
     country: str
     zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a held unit becomes: whose it is from now on, its number, and the day that was promised for it."""
+
+    pegging_key: str
+    number: str
+    arrives_on: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,31 +190,25 @@ def let_go(session: Session, company_id: int, key: str, *, pegging_keys: Iterabl
 
 
 def take(
-    session: Session, company_id: int, key: str, pegging_keys: Mapping[str, str], numbers: Mapping[str, str],
-    *, now: datetime | None = None, actor_id: int | None = None,
-) -> dict[str, int]:
-    """Make held units orders: nothing of them moves, and nobody has to look for a date.
+    session: Session, company_id: int, key: str, wanted: Mapping[str, Taken], *, now: datetime | None = None,
+    actor_id: int | None = None,
+) -> None:
+    """Make held units orders, each by the key that it is held under: nothing of them moves, no date is looked for.
 
-    Parameters
-    ----------
-    pegging_keys, numbers: of each unit, by the key that it was held under: whose it is from now on, and its number
-
-    Returns the manufacturing orders' ids by the keys that they were held under. Raises HoldOver if the hold has ended
-    or lacks one of them.
+    Raises HoldOver if the hold has ended or lacks one of them.
     """
     row = _locked(session, company_id, key)
     if row is None or row.expires_at <= (now or utc_now()):
         raise HoldOver
     units = {unit.pegging_key: unit for unit in _units(session, row)}
-    if not pegging_keys.keys() <= units.keys():
+    if not wanted.keys() <= units.keys():
         raise HoldOver
-    taken = {held: units[held].manufacturing_order_id for held in pegging_keys}
-    lock_plants(session, (units[held].plant_id for held in taken))
-    for held, new in pegging_keys.items():
-        _take(session, units[held], new, numbers[held], actor_id)
-    session.execute(delete(HeldOrder).where(col(HeldOrder.manufacturing_order_id).in_(list(taken.values()))))
+    lock_plants(session, (units[held].plant_id for held in wanted))
+    for held, taken in wanted.items():
+        _take(session, units[held], taken, actor_id)
+    ids = [units[held].manufacturing_order_id for held in wanted]
+    session.execute(delete(HeldOrder).where(col(HeldOrder.manufacturing_order_id).in_(ids)))
     session.flush()
-    return taken
 
 
 def sweep(*, now: datetime | None = None) -> int:
@@ -291,16 +294,17 @@ def _release(session: Session, plant_id: int, order_ids: Sequence[int]) -> None:
     remember(session, base, change)
 
 
-def _take(session: Session, unit: HeldUnit, pegging_key: str, number: str, actor_id: int | None) -> None:
+def _take(session: Session, unit: HeldUnit, taken: Taken, actor_id: int | None) -> None:
     order = session.get_one(ManufacturingOrder, unit.manufacturing_order_id)
     plant = session.get_one(Plant, unit.plant_id)
     base = book_under_lock(session, plant)
-    before, order.number, order.pegging_key = order.number, number, pegging_key
+    before, order.number, order.pegging_key = order.number, taken.number, taken.pegging_key
+    order.arrives_on = taken.arrives_on
     reservation = Reservation(
-        work_order_from(number, order.work_order), _placements(session, order, base), instead_of=before
+        work_order_from(taken.number, order.work_order), _placements(session, order, base), instead_of=before
     )
     _write_event(session, plant, EventKind.RESERVED, {
-        "number": number, "work_order": work_order_to_json(reservation.order), "instead_of": before,
+        "number": taken.number, "work_order": work_order_to_json(reservation.order), "instead_of": before,
         "placements": placements_to_json(reservation.placements), "moved": {},
     }, actor_id)
     remember(session, base, reservation)
@@ -383,7 +387,5 @@ def _weeks(start: int, end: int, zone: ZoneInfo) -> Iterable[date]:
 
 def _work(clock: Calendar, monday: date, zone: ZoneInfo, start: int = 0, end: int = 2**62) -> int:
     """Working seconds of a line in a week, or in the part of [start, end) that lies in it."""
-    opens, closes = (
-        int(datetime.combine(day, datetime.min.time(), zone).timestamp()) for day in (monday, monday + timedelta(days=7))
-    )
+    opens, closes = (second(local_instant(monday + timedelta(days=days), time(), zone)) for days in (0, 7))
     return clock.work(min(closes, end)) - clock.work(max(opens, start))

@@ -92,8 +92,7 @@ def order_list() -> ResponseReturnValue:
 def order(order_id: int) -> ResponseReturnValue:
     view = orders.order_by_id(company_id(), order_id)
     return render_template(
-        "sales/order.html", order=view, zone=quotes.house_zone(company_id()),
-        drawing=draw(view.product, view.variant, language()),
+        "sales/order.html", order=view, zone=quotes.house_zone(company_id()), draw=draw,
     )
 
 

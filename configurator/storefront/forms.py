@@ -8,10 +8,12 @@ from typing import Any, ClassVar
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import EmailField, HiddenField, SelectField, StringField, TelField
-from wtforms.validators import InputRequired, Length, ValidationError
+from wtforms import EmailField, HiddenField, IntegerField, RadioField, SelectField, StringField, TelField
+from wtforms.validators import InputRequired, Length, NumberRange, ValidationError
 
+from configurator.sales.carts import MOST_UNITS, ShownCart
 from configurator.sales.forms import NEEDED, is_mail_address, one_line, trimmed
+from configurator.sales.models import Deliveries
 from configurator.sales.orders import Buyer, Shown
 
 # Countries that have no postal codes; everywhere else a parcel without one goes astray.
@@ -60,9 +62,13 @@ class CheckoutForm(FlaskForm):
 
     def validate_shown_date(self, field: Any) -> None:
         try:
-            date.fromisoformat(field.data or "")
+            self.shown_days()
         except ValueError as error:
             raise ValidationError(_l("Please open the page again.")) from error
+
+    def shown_days(self) -> tuple[date, ...]:
+        """The days that the page showed; raises ValueError."""
+        return tuple(date.fromisoformat(day) for day in (self.shown_date.data or "").split(","))
 
     def buyer(self, locale: str) -> Buyer:
         """The buyer as typed."""
@@ -74,5 +80,35 @@ class CheckoutForm(FlaskForm):
 
     def shown(self) -> Shown:
         """What the page showed."""
-        gross, currency, arrives_on = self.shown_gross.data, self.shown_currency.data, self.shown_date.data
-        return Shown(int(gross or 0), currency or "", date.fromisoformat(arrives_on or ""))
+        return Shown(int(self.shown_gross.data or 0), self.shown_currency.data or "", max(self.shown_days()))
+
+    def shown_cart(self) -> ShownCart:
+        """What the page of a cart showed: a day for each unit."""
+        return ShownCart(int(self.shown_gross.data or 0), self.shown_currency.data or "", self.shown_days())
+
+
+class QuantityForm(FlaskForm):
+    """How many of an item; 0 takes it out of the cart."""
+
+    quantity = IntegerField(
+        _l("Quantity"),
+        [InputRequired(NEEDED), NumberRange(0, MOST_UNITS, _l("Choose from %(min)s to %(max)s."))],
+    )
+
+
+class CountryForm(FlaskForm):
+    """Where the cart goes."""
+
+    country = SelectField(_l("Deliver to"))
+
+
+class DeliveriesForm(FlaskForm):
+    """One delivery or several."""
+
+    deliveries = RadioField(
+        _l("Deliveries"), choices=[(Deliveries.TOGETHER.value, ""), (Deliveries.APART.value, "")]
+    )
+
+
+class PressForm(FlaskForm):
+    """A button with nothing to fill in."""

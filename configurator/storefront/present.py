@@ -211,6 +211,7 @@ class Page:
     keep: Markup
     compare: Markup | None
     kept: int
+    cart_item: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +313,7 @@ def page_of(
         keep=href(path, address.keeping(MOST_BESIDE)),
         compare=href(f"{path}/compare", address) if address.beside else None,
         kept=len(address.beside),
+        cart_item=address.cart_item,
     )
 
 

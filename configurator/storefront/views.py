@@ -53,8 +53,8 @@ def index() -> ResponseReturnValue:
 @public
 def configure(product: str) -> ResponseReturnValue:
     """The configuring page: every decision is in its address."""
-    offer, reading = _read(product)
-    answered = _click(offer, reading)
+    offer, reading = read(product)
+    answered = answer_to(offer, reading)
     page = _page(answered, reading, dates_seconds=DATES_OF_A_PAGE)
     return render_template("storefront/configure.html", page=page, offer=offer)
 
@@ -63,23 +63,24 @@ def configure(product: str) -> ResponseReturnValue:
 @public
 def choose(product: str) -> ResponseReturnValue:
     """The part of the configuring page that a click changes."""
-    offer, reading = _read(product)
-    return _part(_click(offer, reading), reading)
+    offer, reading = read(product)
+    return _part(answer_to(offer, reading), reading)
 
 
 @bp.get("/products/<product>/dates")
 @public
 def dates(product: str) -> ResponseReturnValue:
     """The date differences that a click did not wait for."""
-    offer, reading = _read(product)
-    return render_template("storefront/_dates.html", dates=dates_of(_click(offer, reading), dates_seconds=DATES_LATER))
+    offer, reading = read(product)
+    found = dates_of(answer_to(offer, reading), dates_seconds=DATES_LATER)
+    return render_template("storefront/_dates.html", dates=found)
 
 
 @bp.get("/products/<product>/start")
 @public
 def start(product: str) -> ResponseReturnValue:
     """Complete configurations by need, budget and date, side by side."""
-    offer, reading = _read(product)
+    offer, reading = read(product)
     query = request.args.to_dict()
     path, lang = url_for(".configure", product=product), language()
     needs = {name.removeprefix("need-"): value for name, value in query.items() if name.startswith("need-")}
@@ -110,7 +111,7 @@ def start(product: str) -> ResponseReturnValue:
 @public
 def compare(product: str) -> ResponseReturnValue:
     """The present configuration and those that were kept, side by side."""
-    offer, reading = _read(product)
+    offer, reading = read(product)
     several = [reading.decisions] if reading.address.choices else []
     several = [
         *(selection_from_query(offer, from_compact(kept), {})[0].decisions for kept in reading.address.beside), *several
@@ -128,7 +129,7 @@ def compare(product: str) -> ResponseReturnValue:
 @public
 def texts(product: str) -> ResponseReturnValue:
     """Keep what was typed under a token, and go on with it in the address."""
-    offer, reading = _read(product)
+    offer, reading = read(product)
     typed = {content.id: request.form.get(content.id, "").strip() for content in offer.product.texts}
     try:
         token = service.keep_texts(company_id(), offer, reading.decisions, typed)
@@ -136,7 +137,7 @@ def texts(product: str) -> ResponseReturnValue:
         return _texts_again(offer, reading, typed, error)
     changed = replace(reading, address=reading.address.with_token(token))
     if request.headers.get("HX-Request"):
-        return _part(_click(offer, changed), changed)
+        return _part(answer_to(offer, changed), changed)
     return redirect(f"{url_for('.configure', product=product)}?{changed.address.query()}", 303)
 
 
@@ -144,8 +145,8 @@ def texts(product: str) -> ResponseReturnValue:
 @public
 def order(product: str) -> ResponseReturnValue:
     """Keep the complete configuration and go to checkout."""
-    offer, reading = _read(product)
-    answered = _click(offer, reading)
+    offer, reading = read(product)
+    answered = answer_to(offer, reading)
     if answered.refusal is not None:
         return redirect(f"{url_for('.configure', product=product)}?{reading.address.query()}", 303)
     if answered.date is None:
@@ -154,7 +155,8 @@ def order(product: str) -> ResponseReturnValue:
     return redirect(f"{url_for('.checkout', token=token)}?{SHIP_TO}={answered.country}", 303)
 
 
-def _read(product: str) -> tuple[Offer, Reading]:
+def read(product: str) -> tuple[Offer, Reading]:
+    """The offer of a product, and what the request's address says under it."""
     offer = service.offer_for(company_id(), product)
     served = service.countries(offer)
     return offer, read_address(offer, request.args, countries=served, country=_home(served))
@@ -169,7 +171,8 @@ def _home(served: tuple[str, ...]) -> str:
     return served[0]
 
 
-def _click(offer: Offer, reading: Reading) -> Click:
+def answer_to(offer: Offer, reading: Reading) -> Click:
+    """The answer to an address."""
     address = reading.address
     before = None
     if address.before:
@@ -207,7 +210,7 @@ def _part(answered: Click, reading: Reading) -> Response:
 def _texts_again(
     offer: Offer, reading: Reading, typed: Mapping[str, str], error: InvalidInput
 ) -> ResponseReturnValue:
-    answered = _click(offer, reading)
+    answered = answer_to(offer, reading)
     content = next(text for text in offer.product.texts if text.id == error.field)
     length = len(typed[content.id])
     if error.data["what"] == "too_long":
@@ -327,8 +330,6 @@ def _checkout_page(asked: Checkout, form: CheckoutForm, *, changed: DomainError 
 def track(token: str) -> ResponseReturnValue:
     """How far an order is, for everybody who has its unguessable address."""
     view = order_by_token(company_id(), token)
-    lang = language()
     return render_template(
-        "storefront/order.html", order=view, drawing=draw(view.product, view.variant, lang), lang=lang,
-        country=country_name(view.buyer.country),
+        "storefront/order.html", order=view, draw=draw, lang=language(), country=country_name(view.buyer.country)
     )
