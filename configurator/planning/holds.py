@@ -56,7 +56,7 @@ class HoldOver(DomainError):
 
 
 class HoldRenewed(DomainError):
-    """A hold is made longer once, and no longer than until what it keeps would have to be started."""
+    """A hold is made longer once."""
 
     code, status = "hold_renewed", 409
     words = _l("We cannot hold your date any longer than this. Ordering keeps it for good.")
@@ -79,6 +79,7 @@ class HeldUnit:
     manufacturing_order_id: int
     plant_id: int
     pegging_key: str
+    starts_at: datetime
     promise_at: datetime
     dispatch_at: datetime
     arrives_on: date
@@ -153,7 +154,7 @@ def hold(
 
 
 def renew(session: Session, company_id: int, key: str, *, now: datetime | None = None) -> datetime:
-    """Hold the same slots once more as long, or until the first of them begins; when it ends then.
+    """Hold it once more as long; when that ends. Units that begin before have to be held anew by the caller.
 
     Raises HoldOver, HoldRenewed.
     """
@@ -161,17 +162,10 @@ def renew(session: Session, company_id: int, key: str, *, now: datetime | None =
     row = _locked(session, company_id, key)
     if row is None or row.expires_at <= at:
         raise HoldOver
-    begins = session.exec(
-        select(func.min(ManufacturingOperation.starts_at))
-        .join(HeldOrder, col(HeldOrder.manufacturing_order_id) == ManufacturingOperation.order_id)
-        .where(ManufacturingOperation.company_id == company_id, HeldOrder.company_id == company_id)
-        .where(HeldOrder.hold_id == row.id)
-    ).one()
-    until = min(expiry(at), begins or expiry(at))
-    if row.renewed or until <= row.expires_at:
+    if row.renewed:
         raise HoldRenewed
-    row.expires_at, row.renewed = until, True
-    return until
+    row.expires_at, row.renewed = max(row.expires_at, expiry(at)), True
+    return row.expires_at
 
 
 def let_go(session: Session, company_id: int, key: str, *, pegging_keys: Iterable[str] | None = None) -> None:
@@ -253,21 +247,26 @@ def _locked(session: Session, company_id: int, key: str) -> Hold | None:
 
 
 def _units(session: Session, row: Hold) -> list[HeldUnit]:
-    orders = session.exec(
-        select(ManufacturingOrder)
+    rows = session.exec(
+        select(ManufacturingOrder, func.min(ManufacturingOperation.starts_at))
         .join(HeldOrder, and_(
             col(HeldOrder.manufacturing_order_id) == ManufacturingOrder.id,
             col(HeldOrder.company_id) == ManufacturingOrder.company_id,
         ))
+        .join(ManufacturingOperation, and_(
+            col(ManufacturingOperation.order_id) == ManufacturingOrder.id,
+            col(ManufacturingOperation.company_id) == ManufacturingOrder.company_id,
+        ))
         .where(HeldOrder.company_id == row.company_id, HeldOrder.hold_id == row.id)
+        .group_by(col(ManufacturingOrder.id))
         .order_by(col(ManufacturingOrder.id))
     ).all()
     return [
         HeldUnit(
-            order.id or 0, order.plant_id, order.pegging_key, order.promise_at, order.dispatch_at, order.arrives_on,
-            order.carrier_code, tuple(order.carrier_days), order.country, order.zone,
+            order.id or 0, order.plant_id, order.pegging_key, starts_at, order.promise_at, order.dispatch_at,
+            order.arrives_on, order.carrier_code, tuple(order.carrier_days), order.country, order.zone,
         )
-        for order in orders
+        for order, starts_at in rows
     ]
 
 

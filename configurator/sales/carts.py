@@ -412,10 +412,30 @@ def set_deliveries(company_id: int, token: str, deliveries: Deliveries) -> None:
 
 
 def renew_cart(company_id: int, token: str, *, now: datetime | None = None) -> datetime:
-    """Hold the cart's dates once more as long; when that ends. Raises NotFound, HoldOver, HoldRenewed."""
+    """Hold the cart's dates once more as long; when that ends. What would begin before moves, and may arrive later.
+
+    Raises NotFound, HoldOver, HoldRenewed, HoldsFull, NoDate, DateLost, Outdated.
+    """
+    read, until = _read(company_id, token, now), expiry(now)
+    if read is None:
+        raise NotFound(field="cart")
+    if read.hold is None:
+        raise HoldOver
+    early = [(item, key) for item in read.items for key in item.held if read.hold.units[key].starts_at < until]
+    found = forecast_all(
+        [(item.own, item.variant) for item, _key in early], Destination(read.cart.country, zone_of(read.cart.country)),
+        not_before=until, now=now,
+    )
+    wishes = [Wish(key, item.own, item.variant, one) for (item, key), one in zip(early, found, strict=True) if one]
+    if len(wishes) < len(early):
+        raise NoDate
     with db.writing() as session:
         cart = _locked_cart(session, company_id, token)
-        cart.held_until = renew(session, company_id, _hold_key(cart), now=now)
+        _must_be_unchanged(session, cart, read)
+        key = _hold_key(cart)
+        cart.held_until = renew(session, company_id, key, now=now)
+        let_go(session, company_id, key, pegging_keys=[wish.pegging_key for wish in wishes])
+        hold(session, company_id, key, wishes, anonymous=True, now=now)
         return cart.held_until
 
 

@@ -145,14 +145,19 @@ def hold() -> ResponseReturnValue:
 @public
 def renew() -> ResponseReturnValue:
     """Hold the dates once more as long."""
-    def renewed() -> DomainError | None:
-        try:
-            carts.renew_cart(company_id(), _token())
-        except DomainError as error:
-            return error
-        return None
-
-    return _changed(renewed)
+    before = _view()
+    try:
+        carts.renew_cart(company_id(), _token())
+    except NotFound:
+        raise
+    except DomainError as error:
+        _say_refused(error)
+    else:
+        after = _view()
+        if before and after and before.last and after.last and after.last > before.last:
+            flash(_("To hold it longer we had to plan it later: it now arrives on %(date)s.", date=day(after.last)),
+                  "warning")
+    return redirect(url_for(".show"), 303)
 
 
 def _changed(change: Callable[[], DomainError | None]) -> ResponseReturnValue:
@@ -219,7 +224,7 @@ def checkout() -> ResponseReturnValue:
     """What is about to be ordered, and the form."""
     view = _view()
     if view is None or not view.can_be_ordered:
-        return redirect(url_for(".show"), 303)
+        return redirect(url_for(".show"))
     return _checkout_page(view, _form(view))
 
 
@@ -227,7 +232,10 @@ def checkout() -> ResponseReturnValue:
 @public
 def terms() -> ResponseReturnValue:
     """Price and dates for another country: the part of the checkout that it changes."""
-    view = _wanted(request.args.get("country", ""))
+    try:
+        view = _wanted(request.args.get("country", ""))
+    except NotFound:  # ordered or emptied in another tab
+        return redirect(url_for(".show"))
     return render_template(
         "storefront/_cart_terms.html", cart=view, form=_form(view), lang=language(), drawing=_drawing,
         zone=zone_of(view.country),

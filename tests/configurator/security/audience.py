@@ -33,6 +33,17 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "storefront.terms": PUBLIC,
     "storefront.place": PUBLIC,
     "storefront.track": PUBLIC,
+    # the cart: its browser's alone, by an unguessable cookie
+    "cart.show": PUBLIC,
+    "cart.add": PUBLIC,
+    "cart.change": PUBLIC,
+    "cart.country": PUBLIC,
+    "cart.deliveries": PUBLIC,
+    "cart.hold": PUBLIC,
+    "cart.renew": PUBLIC,
+    "cart.checkout": PUBLIC,
+    "cart.terms": PUBLIC,
+    "cart.place": PUBLIC,
     # users
     "admin.login": PUBLIC,
     "admin.do_login": PUBLIC,
