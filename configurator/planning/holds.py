@@ -142,7 +142,7 @@ def hold(
     for wish in wishes:
         reserved = reserve(
             session, wish.offer, wish.variant, wish.forecast, pegging_key=wish.pegging_key,
-            number=draw_number(session, company_id, "HOLD", year), not_before=row.expires_at,
+            number=draw_number(session, company_id, "HO", year), not_before=row.expires_at,
         )
         session.add(HeldOrder(
             company_id=company_id, hold_id=db.id_of(row), manufacturing_order_id=reserved.manufacturing_order_id

@@ -261,9 +261,11 @@ def test_no_page_falls_back_to_english(house: int, app: APIFlask, login: Callabl
     submissions.submit(house, "mine.yaml", b"format: 1", actor_id=None)  # its page is linked from the catalog
     job = f"/planning/jobs/{request_optimise(house, plant_id or 0)}"
     choices = "colour=sun&drive=belt&gears=derailleur_8&step-back=gears"  # a belt goes with no derailleur
+    buyer = app.test_client()
+    buyer.post("/products/bicycle/cart?ship-to=CN")
     walks = (
-        (app.test_client(), (
-            "/", "/login", f"/products/bicycle?{choices}", f"/products/bicycle/choose?{choices}", checkout, *shown,
+        (buyer, (
+            "/", "/login", "/cart", f"/products/bicycle?{choices}", f"/products/bicycle/choose?{choices}", checkout, *shown,
             "/products/bicycle/start?find-start=1&budget-most=12", "/products/bicycle/dates?colour=sun",
             "/products/bicycle/compare?colour=sun&compare-with=colour:navy", "/products/bicycle/compare",
             "/products/wardrobe?niche_width=2750", "/products/pump_station?flow=60&plan=remote",

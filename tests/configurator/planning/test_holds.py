@@ -137,7 +137,7 @@ def test_what_is_over_or_was_never_held_cannot_be_taken(shop):
         with pytest.raises(HoldOver), db.writing() as session:
             take(session, shop.company_id, KEY, {held_as: order}, now=now)
     with db.reading() as session:
-        assert session.exec(select(ManufacturingOrder)).one().number.startswith("HOLD-")
+        assert session.exec(select(ManufacturingOrder)).one().number.startswith("HO-")
 
 
 def test_a_hold_is_made_longer_once(shop):
