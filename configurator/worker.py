@@ -17,6 +17,7 @@ def chores(settings: Settings) -> list[Chore]:
     from configurator.planning.clock import roll
     from configurator.planning.holds import sweep
     from configurator.sales.mails import send_due_mails
+    from configurator.sales.payments import lapse
     from configurator.sales.quotes import expire
 
     return [
@@ -24,6 +25,7 @@ def chores(settings: Settings) -> list[Chore]:
         Chore("expired holds", 15, sweep),
         Chore("mails", 5, partial(send_due_mails, settings)),
         Chore("expired quotes", 60, expire),
+        Chore("deposits that did not come", 60, lapse),
         Chore("compiled revisions", 3600, rebuild_missing),
     ]
 

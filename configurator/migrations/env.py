@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 from alembic import context
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlmodel.sql.sqltypes import AutoString
 
 from catalog.rows import UtcDateTime
@@ -29,7 +31,7 @@ def run() -> None:
     """Bring the process's database (or the one that the settings name) up to date."""
     if not db.is_connected():
         db.connect(load_settings().database)
-    with db.database().engine.begin() as connection:
+    with db.database().engine.connect() as connection, _keys_at_rest(connection), connection.begin():
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ONE_AT_A_TIME})
         context.configure(
@@ -37,6 +39,23 @@ def run() -> None:
             compare_type=True,
         )
         context.run_migrations()
+        if connection.dialect.name == "sqlite" and (lost := connection.execute(text("PRAGMA foreign_key_check")).all()):
+            raise RuntimeError(f"Rows that name none: {lost[:5]}")
+
+
+@contextmanager
+def _keys_at_rest(connection: Connection) -> Iterator[None]:
+    """SQLite changes a table by making it anew: its keys rest meanwhile, and are checked at the end."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    driver.execute("PRAGMA foreign_keys=OFF")  # has no effect inside a transaction, so it comes before it
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys=ON")
 
 
 run()

@@ -102,6 +102,7 @@ class Taken:
 class HoldView:
     """A hold that is not over, with its units by their pegging keys."""
 
+    made_at: datetime
     expires_at: datetime
     renewed: bool
     units: Mapping[str, HeldUnit]
@@ -118,15 +119,18 @@ def hold_of(session: Session, company_id: int, key: str, *, now: datetime | None
     row = _row(session, company_id, key)
     if row is None or row.expires_at <= (now or utc_now()):
         return None
-    return HoldView(row.expires_at, row.renewed, {unit.pegging_key: unit for unit in _units(session, row)})
+    units = {unit.pegging_key: unit for unit in _units(session, row)}
+    return HoldView(row.created_at, row.expires_at, row.renewed, units)
 
 
 def hold(
-    session: Session, company_id: int, key: str, wishes: Sequence[Wish], *, anonymous: bool, now: datetime | None = None
+    session: Session, company_id: int, key: str, wishes: Sequence[Wish], *, anonymous: bool,
+    not_before: datetime | None = None, now: datetime | None = None,
 ) -> datetime:
     """Give the units their slots under the hold of this key, a new one if it has none; when that one ends.
 
-    In the caller's writing transaction, all of them or none. Raises NoDate, DateLost (later than forecast), HoldsFull.
+    In the caller's writing transaction, all of them or none. Nothing of them starts before the hold ends, nor before
+    `not_before`. Raises NoDate, DateLost (later than forecast), HoldsFull.
     """
     at = now or utc_now()
     row = _locked(session, company_id, key)
@@ -135,14 +139,15 @@ def hold(
         row = None
     plants = lock_plants(session, (wish.forecast.plant_id for wish in wishes))
     if row is None:
-        row = Hold(company_id=company_id, pegging_key=key, anonymous=anonymous, expires_at=expiry(at))
+        row = Hold(company_id=company_id, pegging_key=key, anonymous=anonymous, expires_at=expiry(at), created_at=at)
         session.add(row)
         session.flush()
     year = at.astimezone(ZoneInfo(session.get_one(Company, company_id).zone)).year
     for wish in wishes:
         reserved = reserve(
             session, wish.offer, wish.variant, wish.forecast, pegging_key=wish.pegging_key,
-            number=draw_number(session, company_id, "HO", year), not_before=row.expires_at,
+            number=draw_number(session, company_id, "HO", year),
+            not_before=max(row.expires_at, not_before or row.expires_at),
         )
         session.add(HeldOrder(
             company_id=company_id, hold_id=db.id_of(row), manufacturing_order_id=reserved.manufacturing_order_id
@@ -205,11 +210,37 @@ def take(
     session.flush()
 
 
+def keep(session: Session, company_id: int, key: str, order_ids: Iterable[int], until: datetime) -> None:
+    """Make orders that have their slots wait under a hold of this key, which does not end by itself."""
+    row = Hold(company_id=company_id, pegging_key=key, anonymous=False, expires_at=until, lapses=False)
+    session.add(row)
+    session.flush()
+    session.add_all(
+        HeldOrder(company_id=company_id, hold_id=db.id_of(row), manufacturing_order_id=order_id)
+        for order_id in order_ids
+    )
+    session.flush()
+
+
+def end_waiting(session: Session, company_id: int, key: str) -> None:
+    """What waited under a hold of this key can be made now."""
+    row = _locked(session, company_id, key)
+    if row is None:
+        return
+    session.execute(delete(HeldOrder).where(
+        col(HeldOrder.company_id) == company_id, col(HeldOrder.hold_id) == db.id_of(row)
+    ))
+    session.delete(row)
+    session.flush()
+
+
 def sweep(*, now: datetime | None = None) -> int:
     """End every hold whose time is over, each in a transaction of its own; how many."""
     at = now or utc_now()
     with db.reading() as session:
-        over = session.exec(select(Hold.company_id, Hold.pegging_key).where(Hold.expires_at <= at)).all()
+        over = session.exec(
+            select(Hold.company_id, Hold.pegging_key).where(Hold.expires_at <= at, col(Hold.lapses))
+        ).all()
     for company_id, key in over:
         with db.writing() as session:
             row = _locked(session, company_id, key)

@@ -155,6 +155,7 @@ class Hold(CompanyRow, table=True):
     """Capacity and material kept until an instant for somebody who has not ordered yet, renewed once at most.
 
     `pegging_key` is opaque, like an order's; it has one hold at a time. `anonymous`: for somebody who did not log in.
+    `lapses`: it ends by itself; otherwise whoever made it ends it.
     """
 
     __table_args__ = company_keys(
@@ -165,6 +166,7 @@ class Hold(CompanyRow, table=True):
     pegging_key: str = Field(max_length=40)
     anonymous: bool
     expires_at: datetime = Field(sa_type=UtcDateTime)
+    lapses: bool = True
     renewed: bool = False
     created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
 

@@ -98,12 +98,20 @@ class Reserved:
     forecast: Forecast
 
 
-def forecast(offer: Offer, variant: Variant, to: Destination, *, now: datetime | None = None) -> Forecast:
-    """The best of all plants: by arrival, then by completion. Raises NoDate."""
-    found = _best(current_books(offer.company_id), offer, variant, to, engine_now(now))
+def forecast(
+    offer: Offer, variant: Variant, to: Destination, *, not_before: datetime | None = None,
+    now: datetime | None = None,
+) -> Forecast:
+    """The best of all plants: by arrival, then by completion. Nothing starts before `not_before`. Raises NoDate."""
+    found = _best(current_books(offer.company_id), offer, variant, to, _start(now, not_before))
     if found is None:
         raise NoDate
     return found
+
+
+def _start(now: datetime | None, not_before: datetime | None) -> Second:
+    """The first full minute at which something new can start."""
+    return max(engine_now(now), Second(-(-second(not_before) // 60) * 60) if not_before else Second(0))
 
 
 def forecast_each(
@@ -133,7 +141,7 @@ def forecast_all(
     if not wanted:
         return ()
     books = list(current_books(wanted[0][0].company_id))
-    start = max(engine_now(now), second(not_before) if not_before else Second(0))
+    start = _start(now, not_before)
     found: list[Forecast | None] = []
     for count, (offer, variant) in enumerate(wanted):
         one = _best(books, offer, variant, to, start)
@@ -190,7 +198,7 @@ def reserve(
     if plant is None or plant.company_id != offer.company_id:
         raise NoDate
     base = book_under_lock(session, plant)
-    start = max(engine_now(), second(not_before) if not_before else Second(0))
+    start = _start(None, not_before)
     found = _still(offer, variant, shown, base, start)
     if found.arrives_on > shown.arrives_on:
         raise DateLost(arrives_on=found.arrives_on)

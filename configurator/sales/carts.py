@@ -21,7 +21,7 @@ from catalog.rows import Company, utc_now
 from configurator import db
 from configurator.errors import DateLost, DomainError, InvalidInput, NoDate, NotFound, NotValid, Outdated, PriceChanged
 from configurator.idempotency import earlier_answer, remember_answer, request_hash
-from configurator.planning.holds import HoldOver, HoldView, Wish, expiry, hold, hold_of, let_go, renew
+from configurator.planning.holds import HeldUnit, HoldOver, HoldView, Wish, expiry, hold, hold_of, let_go, renew
 from configurator.planning.promise import Destination, Forecast, forecast_all, zone_of
 from configurator.sales.choices import ReadableChoice, readable_choices
 from configurator.sales.configurations import (
@@ -34,7 +34,8 @@ from configurator.sales.configurations import (
 )
 from configurator.sales.models import Cart, CartItem, Deliveries
 from configurator.sales.orders import Buyer, PlacedOrder, Unit, check_buyer, earlier_order, write_order
-from configurator.sales.terms import price_for, sum_of
+from configurator.sales.payments import Asked, asked_for
+from configurator.sales.terms import NotTogether, price_for, sum_of
 from solver.configuration.problem import Decision, Variant
 
 log = structlog.get_logger()
@@ -103,6 +104,7 @@ class CartView:
     total: of all items; None while one of them is in trouble or they cannot be ordered together
     held_until: the end of the live hold
     renewed: whether it was made longer already
+    deposit: what is asked for before it is made; None: nothing
     expired: its last hold is over, and nothing is held instead
     """
 
@@ -114,6 +116,7 @@ class CartView:
     held_until: datetime | None
     renewed: bool
     expired: bool
+    deposit: Asked | None
 
     @property
     def units(self) -> int:
@@ -160,9 +163,11 @@ class ShownCart:
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
-def cart_of(company_id: int, token: str, *, country: str = "", now: datetime | None = None) -> CartView | None:
+def cart_of(
+    company_id: int, token: str, *, country: str = "", guest: bool = True, now: datetime | None = None
+) -> CartView | None:
     """The cart of a token; None if there is none (any more). `country`: as if it went there instead."""
-    read = _read(company_id, token, now)
+    read = _read(company_id, token, now, guest=guest)
     return None if read is None else _view(read, country or read.cart.country, now)
 
 
@@ -206,6 +211,31 @@ class _Read:
     cart: Cart
     items: tuple[_Item, ...]
     hold: HoldView | None
+    guest: bool
+
+    def total(self, country: str) -> Price | None:
+        """Of all units; None while an item is in trouble or they cannot be ordered together."""
+        prices = [_priced(item, country)[0] for item in self.items for _unit in range(item.row.quantity)]
+        known = [price for price in prices if price is not None]
+        try:
+            return sum_of(known) if known and len(known) == len(prices) else None
+        except NotTogether:
+            return None
+
+    def deposit(self, country: str, now: datetime | None) -> Asked | None:
+        """What is asked for, counted from when the dates were held."""
+        total = self.total(country)
+        since = self.hold.made_at if self.hold is not None and self.hold.units else now
+        return asked_for(total, guest=self.guest, since=since) if total is not None else None
+
+    def kept(self, country: str, deposit: Asked | None) -> Mapping[str, HeldUnit]:
+        """What is held as it can be ordered: for this country, and not to be started before the deposit is here."""
+        if self.hold is None or country != self.cart.country:
+            return {}
+        return {
+            key: unit for key, unit in self.hold.units.items()
+            if deposit is None or unit.starts_at >= deposit.due_at.replace(second=0, microsecond=0)
+        }
 
 
 def _hold_key(cart: Cart) -> str:
@@ -216,7 +246,7 @@ def _unit_keys(item: CartItem) -> list[str]:
     return [f"cart-{item.cart_id}/{item.id}/{count}" for count in range(1, item.quantity + 1)]
 
 
-def _read(company_id: int, token: str, now: datetime | None = None) -> _Read | None:
+def _read(company_id: int, token: str, now: datetime | None = None, *, guest: bool = True) -> _Read | None:
     with db.reading() as session:
         cart = _cart(session, company_id, token)
         if cart is None:
@@ -228,7 +258,8 @@ def _read(company_id: int, token: str, now: datetime | None = None) -> _Read | N
             .where(CartItem.company_id == company_id, CartItem.cart_id == cart.id)
             .order_by(col(CartItem.id))
         ).all()
-        return _Read(cart, tuple(_item(session, row, configuration, held) for row, configuration in rows), held)
+        items = tuple(_item(session, row, configuration, held) for row, configuration in rows)
+        return _Read(cart, items, held, guest)
 
 
 def _cart(session: Session, company_id: int, token: str) -> Cart | None:
@@ -258,8 +289,10 @@ def _item(session: Session, row: CartItem, configuration: Configuration, held: H
 
 def _view(read: _Read, country: str, now: datetime | None) -> CartView:
     priced = [_priced(item, country) for item in read.items]
-    dates = _dates(read, country, [trouble is None for _price, _earlier, trouble in priced], now)
+    deposit = read.deposit(country, now)
+    dates = _dates(read, country, deposit, [trouble is None for _price, _earlier, trouble in priced], now)
     held = read.hold if country == read.cart.country else None
+    kept = read.kept(country, deposit)
     lines = tuple(
         CartLine(
             id=item.row.id or 0, offer=item.offer, selection=item.selection, variant=item.variant,
@@ -267,16 +300,16 @@ def _view(read: _Read, country: str, now: datetime | None) -> CartView:
             texts_token=item.configuration.token if item.configuration.texts else "", quantity=item.row.quantity,
             price=price, earlier_gross=earlier,
             dates=tuple(day.arrives_on if day is not None else None for day in days),
-            held=len(item.held) if held is not None else 0, trouble=trouble,
+            held=sum(key in kept for key in item.held), trouble=trouble,
         )
         for item, (price, earlier, trouble), days in zip(read.items, priced, dates, strict=True)
     )
     at = now or utc_now()
     return CartView(
         token=read.cart.token, country=country, deliveries=Deliveries(read.cart.deliveries), lines=lines,
-        total=_total(lines), held_until=held.expires_at if held is not None and held.units else None,
+        total=read.total(country), held_until=held.expires_at if held is not None and held.units else None,
         renewed=held is not None and held.renewed,
-        expired=read.cart.held_until is not None and read.cart.held_until <= at,
+        expired=read.cart.held_until is not None and read.cart.held_until <= at, deposit=deposit,
     )
 
 
@@ -293,28 +326,18 @@ def _priced(item: _Item, country: str) -> tuple[Price | None, int | None, Troubl
     return price, earlier.gross if changed else None, None
 
 
-def _total(lines: Sequence[CartLine]) -> Price | None:
-    prices = [line.price for line in lines for _unit in range(line.quantity)]
-    if not prices or any(price is None for price in prices):
-        return None
-    try:
-        return sum_of([price for price in prices if price is not None])
-    except DomainError:
-        return None
-
-
 def _dates(
-    read: _Read, country: str, good: Sequence[bool], now: datetime | None
+    read: _Read, country: str, deposit: Asked | None, good: Sequence[bool], now: datetime | None
 ) -> list[tuple[Any, ...]]:
     """Of each unit of each item: what is held for it, or its forecast beside the others (None: no room)."""
-    keep = read.hold.units if read.hold is not None and country == read.cart.country else {}
+    keep = read.kept(country, deposit)
     wanted = [
         (number, key) for number, item in enumerate(read.items) if good[number] for key in item.unit_keys
         if key not in keep
     ]
     found = forecast_all(
         [(read.items[number].offer, read.items[number].variant) for number, _key in wanted],
-        Destination(country, zone_of(country)), now=now,
+        Destination(country, zone_of(country)), not_before=deposit.due_at if deposit else None, now=now,
     )
     forecasts = {key: one for (_number, key), one in zip(wanted, found, strict=True)}
     return [tuple(keep.get(key) or forecasts.get(key) for key in item.unit_keys) for item in read.items]
@@ -448,21 +471,24 @@ def hold_cart(
     today's price.
     """
     for last in (False,) * (TRIES - 1) + (True,):
-        read = _read(company_id, token, now)
+        read = _read(company_id, token, now, guest=anonymous)
         if read is None:
             raise NotFound(field="cart")
+        deposit = read.deposit(read.cart.country, now)
+        kept = read.kept(read.cart.country, deposit)
         items = [item for item in read.items if _may_be_held(item, read.cart.country, accept)]
-        wanted = [(item, key) for item in items for key in item.unit_keys if key not in item.held or _is_stale(item)]
+        wanted = [(item, key) for item in items for key in item.unit_keys if key not in kept or _is_stale(item)]
         if not wanted:
             return None
         to = Destination(read.cart.country, zone_of(read.cart.country))
         found = forecast_all(
-            [(item.offer, item.variant) for item, _key in wanted], to, now=now, not_before=_until(read, now)
+            [(item.offer, item.variant) for item, _key in wanted], to, now=now,
+            not_before=_begins(read, deposit, now),
         )
         if None in found:
             return NoDate()
         try:
-            _hold_in_one(company_id, read, wanted, [one for one in found if one is not None], anonymous, now)
+            _hold_in_one(company_id, read, wanted, [one for one in found if one is not None], deposit, anonymous, now)
         except (DateLost, NoDate, Outdated) as error:
             if last:
                 return error
@@ -473,8 +499,10 @@ def hold_cart(
     raise AssertionError("unreachable")
 
 
-def _until(read: _Read, now: datetime | None) -> datetime:
-    return read.hold.expires_at if read.hold is not None else expiry(now)
+def _begins(read: _Read, deposit: Asked | None, now: datetime | None) -> datetime:
+    """When what is held may begin: after the hold, and after its deposit is here."""
+    until = read.hold.expires_at if read.hold is not None else expiry(now)
+    return until if deposit is None else max(until, deposit.due_at)
 
 
 def _is_stale(item: _Item) -> bool:
@@ -488,16 +516,16 @@ def _may_be_held(item: _Item, country: str, accept: bool) -> bool:
 
 
 def _hold_in_one(
-    company_id: int, read: _Read, wanted: Sequence[tuple[_Item, str]], found: Sequence[Forecast], anonymous: bool,
-    now: datetime | None,
+    company_id: int, read: _Read, wanted: Sequence[tuple[_Item, str]], found: Sequence[Forecast], deposit: Asked | None,
+    anonymous: bool, now: datetime | None,
 ) -> None:
     """Hold these units in one transaction; what is stale gets a row under today's revisions. Raises Outdated."""
     with db.writing() as session:
         cart = _locked_cart(session, company_id, read.cart.token)
         _must_be_unchanged(session, cart, read)
         key = _hold_key(cart)
+        let_go(session, company_id, key, pegging_keys=[unit for item, unit in wanted if unit in item.held])
         for item in {item.row.id: item for item, _key in wanted if _is_stale(item)}.values():
-            let_go(session, company_id, key, pegging_keys=item.held)
             row = _own_item(session, cart, db.id_of(item.row))
             row.configuration_id = db.id_of(
                 write_configuration(session, company_id, item.offer, item.selection, item.variant)
@@ -505,7 +533,10 @@ def _hold_in_one(
         wishes = [
             Wish(unit, item.offer, item.variant, one) for (item, unit), one in zip(wanted, found, strict=True)
         ]
-        cart.held_until = hold(session, company_id, key, wishes, anonymous=anonymous, now=now)
+        cart.held_until = hold(
+            session, company_id, key, wishes, anonymous=anonymous, now=now,
+            not_before=deposit.due_at if deposit else None,
+        )
 
 
 def _must_be_unchanged(session: Session, cart: Cart, read: _Read) -> None:
@@ -563,16 +594,17 @@ def place_cart(
             earlier = earlier_order(company_id, scope, key, request)
             if earlier is not None:
                 return earlier
-            read = _read(company_id, token)
+            read = _read(company_id, token, guest=actor_id is None)
             if read is None or not read.items:
                 raise NotFound(field="cart")
-            units = _units(read, buyer, shown)
+            deposit = read.deposit(buyer.country, None)
+            units = _units(read, buyer, shown, deposit)
             try:
                 with db.writing() as session:
                     answer = earlier_answer(session, company_id, scope, key, body_hash)
                     if answer is not None:
                         return PlacedOrder.from_json(answer)
-                    placed = _place_in(session, company_id, read, units, buyer, actor_id)
+                    placed = _place_in(session, company_id, read, units, buyer, deposit, actor_id)
                     remember_answer(session, company_id, scope, key, body_hash, placed.to_json())
                 break
             except (DateLost, NoDate, HoldOver):  # somebody was faster, or the hold ended just now
@@ -588,7 +620,7 @@ def place_cart(
     return placed
 
 
-def _units(read: _Read, buyer: Buyer, shown: ShownCart) -> list[Unit]:
+def _units(read: _Read, buyer: Buyer, shown: ShownCart, deposit: Asked | None) -> list[Unit]:
     """Every unit, judged, priced and dated as it was shown, outside of any transaction."""
     priced = [_priced(item, buyer.country) for item in read.items]
     if any(trouble is Trouble.NOT_SERVED for _price, _earlier, trouble in priced):
@@ -600,7 +632,7 @@ def _units(read: _Read, buyer: Buyer, shown: ShownCart) -> list[Unit]:
     total = sum_of(prices)
     if (total.gross, total.currency) != (shown.gross_minor, shown.currency):
         raise PriceChanged(field="price", gross_minor=total.gross, currency=total.currency, exponent=total.exponent)
-    dates = [day for days in _dates(read, buyer.country, [True] * len(read.items), None) for day in days]
+    dates = [day for days in _dates(read, buyer.country, deposit, [True] * len(read.items), None) for day in days]
     if None in dates:
         raise NoDate
     if len(dates) != len(shown.arrives_on):
@@ -620,13 +652,15 @@ def _units(read: _Read, buyer: Buyer, shown: ShownCart) -> list[Unit]:
 
 
 def _place_in(
-    session: Session, company_id: int, read: _Read, units: Sequence[Unit], buyer: Buyer, actor_id: int | None
+    session: Session, company_id: int, read: _Read, units: Sequence[Unit], buyer: Buyer, deposit: Asked | None,
+    actor_id: int | None,
 ) -> PlacedOrder:
     cart = _locked_cart(session, company_id, read.cart.token)
     _must_be_unchanged(session, cart, read)
     key = _hold_key(cart)
     placed = write_order(
-        session, company_id, units, buyer, house=session.get_one(Company, company_id), hold_key=key, actor_id=actor_id
+        session, company_id, units, buyer, house=session.get_one(Company, company_id), hold_key=key, deposit=deposit,
+        actor_id=actor_id,
     )
     let_go(session, company_id, key)
     session.execute(delete(CartItem).where(col(CartItem.company_id) == company_id, col(CartItem.cart_id) == cart.id))

@@ -126,7 +126,7 @@ def _templates() -> Environment:
     )
 
 
-def _order_confirmation(mail: OutboxMail, settings: Settings, words: Words) -> _Letter:
+def _about_order(mail: OutboxMail, settings: Settings, words: Words) -> _Letter:
     order = order_by_id(mail.company_id, mail.data["order_id"])
     link = link_to(settings, f"/orders/{order.token}?lang={words.language}")
     return _Letter({"order": order, "link": link})
@@ -140,6 +140,8 @@ def _quote(mail: OutboxMail, settings: Settings, words: Words) -> _Letter:
 
 
 LETTERS: dict[str, Callable[[OutboxMail, Settings, Words], _Letter]] = {
-    "order_confirmation": _order_confirmation,
+    "order_confirmation": _about_order,
+    "deposit_received": _about_order,
+    "deposit_lapsed": _about_order,
     "quote": _quote,
 }

@@ -15,12 +15,14 @@ from configurator.errors import StateRefused
 class OrderState(StrEnum):
     """Where a sales order stands; how far its making is, the manufacturing order says."""
 
+    AWAITING_DEPOSIT = "awaiting_deposit"  # its slots are kept meanwhile, and nothing of it is started
     CONFIRMED = "confirmed"
     CLOSED = "closed"
     CANCELLED = "cancelled"
 
 
 ORDER_TRANSITIONS: dict[OrderState, frozenset[OrderState]] = {
+    OrderState.AWAITING_DEPOSIT: frozenset({OrderState.CONFIRMED, OrderState.CANCELLED}),
     OrderState.CONFIRMED: frozenset({OrderState.CLOSED, OrderState.CANCELLED}),
     OrderState.CLOSED: frozenset(),
     OrderState.CANCELLED: frozenset(),
@@ -192,7 +194,8 @@ class SalesOrder(CompanyRow, PriceColumns, PromiseColumns, table=True):
 class SalesOrderItem(CompanyRow, table=True):
     """One unit of an order. The configuration names the three revisions; the key is pegged to what is made.
 
-    Its price is in the order's currency and at the order's tax rate; `arrives_on`: the date promised for it.
+    Its price is in the order's currency and at the order's tax rate; `arrives_on`: the date promised for it. An order
+    that was cancelled has no manufacturing order any more.
     """
 
     __tablename__ = "sales_order_item"
@@ -215,7 +218,58 @@ class SalesOrderItem(CompanyRow, table=True):
     gross_minor: int = Field(sa_type=BigInteger)
     arrives_on: date
     pegging_key: str = Field(max_length=40)
-    manufacturing_order_id: int
+    manufacturing_order_id: int | None = None
+
+
+class DepositState(StrEnum):
+    """Where a deposit stands."""
+
+    AWAITED = "awaited"
+    RECEIVED = "received"
+    LAPSED = "lapsed"  # it did not come in time
+
+
+DEPOSIT_TRANSITIONS: dict[DepositState, frozenset[DepositState]] = {
+    DepositState.AWAITED: frozenset({DepositState.RECEIVED, DepositState.LAPSED}),
+    DepositState.RECEIVED: frozenset(),
+    DepositState.LAPSED: frozenset(),
+}
+
+
+class Deposit(CompanyRow, table=True):
+    """What is to be paid before an order is made, in the order's currency. `refused_at`: when paying failed last."""
+
+    __table_args__ = company_keys(
+        unique_in_company("sales_order_id"),
+        unique_in_company("reference"),
+        CheckConstraint(_one_of("state", DepositState), name="deposit_state_known"),
+        CheckConstraint("(state = 'awaited') = (decided_at is null)", name="deposit_decided_has_instant"),
+        CheckConstraint("amount_minor > 0", name="deposit_positive"),
+        Index("ix_deposit_state_due", "state", "due_at"),
+        sales_order_id="sales_order",
+    )
+
+    sales_order_id: int
+    provider: str = Field(max_length=20)
+    reference: str = Field(max_length=40)  # what the buyer names when paying
+    amount_minor: int = Field(sa_type=BigInteger)
+    due_at: datetime = Field(sa_type=UtcDateTime)
+    state: str = Field(default=DepositState.AWAITED, max_length=20)
+    decided_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    refused_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class PaymentEvent(CompanyRow, table=True):
+    """What a payment provider told us, once each: told again it changes nothing."""
+
+    __tablename__ = "payment_event"
+    __table_args__ = company_keys(unique_in_company("provider", "event"), deposit_id="deposit")
+
+    provider: str = Field(max_length=20)
+    event: str = Field(max_length=80)  # the provider's own id of it
+    deposit_id: int
+    outcome: str = Field(max_length=20)
+    at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
 
 
 class Deliveries(StrEnum):
@@ -263,6 +317,13 @@ def move_order(order: SalesOrder, state: OrderState) -> None:
     if state not in ORDER_TRANSITIONS[OrderState(order.state)]:
         raise StateRefused(field="state")
     order.state = state
+
+
+def move_deposit(deposit: Deposit, state: DepositState, at: datetime) -> None:
+    """The only place that moves a deposit's state; raises StateRefused for a step that the table does not have."""
+    if state not in DEPOSIT_TRANSITIONS[DepositState(deposit.state)]:
+        raise StateRefused(field="state")
+    deposit.state, deposit.decided_at = state, at
 
 
 def move_quote(revision: QuoteRevision, state: QuoteState) -> None:

@@ -40,6 +40,7 @@ from configurator.sales.configurations import (
 from configurator.sales.lists import Page, contains, page_of
 from configurator.sales.models import OrderState, Quote, SalesOrder, SalesOrderItem
 from configurator.sales.parties import Party
+from configurator.sales.payments import Asked, DepositView, asked_for, deposit_view, wait_for
 from configurator.sales.quotes import AcceptableQuote, accept_in, acceptable_quote
 from configurator.sales.terms import (
     cost_of,
@@ -116,7 +117,7 @@ class OrderedUnit:
     choices: tuple[ReadableChoice, ...]
     price: Price
     arrives_on: date
-    progress: Progress
+    progress: Progress | None  # None: it was cancelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,7 @@ class OrderView:
     dispatch_at: datetime
     arrives_on: date
     zone: str
+    deposit: DepositView | None
 
     @property
     def groups(self) -> tuple[tuple[OrderedUnit, int], ...]:
@@ -158,9 +160,10 @@ class OrderView:
         return self.units[0].choices
 
     @property
-    def progress(self) -> Progress:
-        """How far the unit is that comes last."""
-        return max(self.units, key=lambda unit: (unit.progress.forecast_arrives_on, unit.progress.forecast_at)).progress
+    def progress(self) -> Progress | None:
+        """How far the unit is that comes last; None once the order was cancelled."""
+        known = [unit.progress for unit in self.units if unit.progress is not None]
+        return max(known, key=lambda one: (one.forecast_arrives_on, one.forecast_at), default=None)
 
 
 # --- placing ----------------------------------------------------------------------------------------------------------
@@ -235,14 +238,15 @@ def place_order(
                 return PlacedOrder.from_json(answer)
             terms = _terms(session, company_id, offer, quote_token)
         for last in (False, False, True):
-            unit = _prepare(terms, selection, variant, buyer, shown)
+            unit, deposit = _prepare(terms, selection, variant, buyer, shown, guest=actor_id is None)
             try:
                 with db.writing() as session:
                     answer = earlier_answer(session, company_id, scope, key, body_hash)
                     if answer is not None:
                         return PlacedOrder.from_json(answer)
                     placed = write_order(
-                        session, company_id, [unit], buyer, house=terms.house, quote=terms.quote, actor_id=actor_id
+                        session, company_id, [unit], buyer, house=terms.house, quote=terms.quote, deposit=deposit,
+                        actor_id=actor_id,
                     )
                     remember_answer(session, company_id, scope, key, body_hash, placed.to_json())
                 break
@@ -307,8 +311,10 @@ def _terms(session: Session, company_id: int, offer: Offer, quote_token: str | N
         raise NotFound(field="product") from error
 
 
-def _prepare(terms: _Terms, selection: Selection, variant: Variant, buyer: Buyer, shown: Shown) -> Unit:
-    """Judge, price and date it, outside of any transaction."""
+def _prepare(
+    terms: _Terms, selection: Selection, variant: Variant, buyer: Buyer, shown: Shown, *, guest: bool
+) -> tuple[Unit, Asked | None]:
+    """Judge, price and date it, outside of any transaction; and the deposit that is asked for."""
     check_buyer(buyer)
     if terms.quote is not None and variant_to_json(variant) != terms.quote.variant:
         raise NotValid(field="quote")
@@ -318,14 +324,19 @@ def _prepare(terms: _Terms, selection: Selection, variant: Variant, buyer: Buyer
         raise PriceChanged(
             field="price", gross_minor=price.gross, currency=price.currency, exponent=price.exponent
         )
-    found = forecast(terms.offer, variant, Destination(buyer.country, zone_of(buyer.country)))
+    deposit = asked_for(price, guest=guest)
+    found = forecast(
+        terms.offer, variant, Destination(buyer.country, zone_of(buyer.country)),
+        not_before=deposit.due_at if deposit else None,
+    )
     if found.arrives_on > shown.arrives_on:
         raise DateLost(field="date", arrives_on=found.arrives_on)
     # What was shown is what will be held, even where today's forecast is earlier.
-    return Unit(
+    unit = Unit(
         terms.offer, selection, variant, price, replace(found, arrives_on=shown.arrives_on), shown.arrives_on,
         configuration_id=terms.quote.configuration_id if terms.quote else None,
     )
+    return unit, deposit
 
 
 def check_buyer(buyer: Buyer) -> None:
@@ -344,12 +355,13 @@ def write_order(
     house: Company,
     quote: AcceptableQuote | None = None,
     hold_key: str = "",
+    deposit: Asked | None = None,
     actor_id: int | None = None,
 ) -> PlacedOrder:
     """Everything about an order, in the caller's transaction.
 
-    `hold_key`: of the hold that the held units are taken from. Raises DateLost, NoDate, HoldOver, QuoteNotOpen,
-    NotTogether.
+    `hold_key`: of the hold that the held units are taken from. `deposit`: what it waits for. Raises DateLost, NoDate,
+    HoldOver, QuoteNotOpen, NotTogether.
     """
     now = utc_now()
     price = sum_of([unit.price for unit in units])
@@ -357,7 +369,7 @@ def write_order(
     if quote is not None:
         accept_in(session, company_id, quote, now)
     number = draw_number(session, company_id, "SO", year)
-    made = _slots(session, company_id, units, number, year, hold_key, actor_id)
+    made = _slots(session, company_id, units, number, year, hold_key, deposit.due_at if deposit else None, actor_id)
     zone = zone_of(buyer.country)
     party = Party(company_id=company_id, zone=zone, **asdict(buyer))
     session.add(party)
@@ -369,6 +381,7 @@ def write_order(
         customer_id=quote.customer_id if quote else db.id_of(party),
         ship_to_id=db.id_of(party),
         quote_id=quote.quote_id if quote else None,
+        state=OrderState.AWAITING_DEPOSIT if deposit else OrderState.CONFIRMED,
         locale=buyer.locale,
         placed_at=now,
         cost_minor=sum(cost_of(unit.offer, unit.variant) for unit in units),
@@ -379,6 +392,8 @@ def write_order(
     session.add(order)
     session.flush()
     _write_items(session, company_id, db.id_of(order), number, units, [order_id for order_id, _ in made])
+    if deposit is not None:
+        wait_for(session, order, deposit, [order_id for order_id, _ in made])
     outbox.post(session, company_id, "order_confirmation", db.id_of(party), buyer.locale, order_id=order.id)
     audit.record(session, company_id, "order.placed", "sales_order", order.id, actor_id=actor_id)
     if quote is not None:
@@ -402,7 +417,7 @@ def _pegging_key(number: str, units: Sequence[Unit], count: int) -> str:
 
 def _slots(
     session: Session, company_id: int, units: Sequence[Unit], number: str, year: int, hold_key: str,
-    actor_id: int | None,
+    not_before: datetime | None, actor_id: int | None,
 ) -> list[tuple[int, Forecast | HeldUnit]]:
     """Each unit's manufacturing order and what it promises: held slots are taken, the others found under the locks."""
     lock_hold(session, company_id, hold_key, [unit.forecast.plant_id for unit in units if unit.forecast])
@@ -413,7 +428,8 @@ def _slots(
         key, made = _pegging_key(number, units, count), draw_number(session, company_id, "MO", year)
         if unit.forecast is not None:
             reserved = reserve(
-                session, unit.offer, unit.variant, unit.forecast, pegging_key=key, number=made, actor_id=actor_id
+                session, unit.offer, unit.variant, unit.forecast, pegging_key=key, number=made, actor_id=actor_id,
+                not_before=not_before,
             )
             found.append((reserved.manufacturing_order_id, reserved.forecast))
             continue
@@ -491,6 +507,7 @@ def _order(company_id: int, which: Any) -> OrderView:
                 select(Quote.number).where(Quote.company_id == company_id, Quote.id == order.quote_id)
             ).one()
         units = _ordered_units(session, order)
+        deposit = deposit_view(session, order)
     return OrderView(
         id=order.id or 0,
         number=order.number,
@@ -508,6 +525,7 @@ def _order(company_id: int, which: Any) -> OrderView:
         dispatch_at=order.dispatch_at,
         arrives_on=order.arrives_on,
         zone=order.zone,
+        deposit=deposit,
     )
 
 
@@ -525,10 +543,11 @@ def _ordered_units(session: Session, order: SalesOrder) -> tuple[OrderedUnit, ..
             configuration.manufacturing_revision_id,
         )
         variant = variant_from_json(configuration.variant or {})
+        made = item.manufacturing_order_id
         units.append(OrderedUnit(
             item.number, item.configuration_id, offer.product, variant, readable_choices(offer.product, variant),
             stored_price(order, item.price_items, item), item.arrives_on,
-            progress(session, order.company_id, item.manufacturing_order_id),
+            progress(session, order.company_id, made) if made is not None else None,
         ))
     return tuple(units)
 

@@ -15,7 +15,7 @@ from configurator.app import settings
 from configurator.auth import Role, company_id, public, requires
 from configurator.errors import DomainError, NotFound
 from configurator.i18n import language
-from configurator.sales import orders, quotes
+from configurator.sales import orders, payments, quotes
 from configurator.sales.configurations import TEXTS_TOKEN, query_of
 from configurator.sales.documents import country_name, quote_pdf
 from configurator.sales.forms import DeclineForm, QuoteForm, ReviseForm
@@ -34,6 +34,7 @@ BADGES = {
     QuoteState.DECLINED: ("danger", "cross"),
     QuoteState.SUPERSEDED: ("neutral", "dot"),
     QuoteState.EXPIRED: ("warning", "clock"),
+    OrderState.AWAITING_DEPOSIT: ("warning", "clock"),
     OrderState.CONFIRMED: ("info", "box"),
     OrderState.CLOSED: ("success", "check"),
     OrderState.CANCELLED: ("danger", "cross"),
@@ -49,6 +50,7 @@ def state_word(state: QuoteState | OrderState) -> str:
         QuoteState.DECLINED: _("Declined"),
         QuoteState.SUPERSEDED: _("Replaced"),
         QuoteState.EXPIRED: _("Expired"),
+        OrderState.AWAITING_DEPOSIT: _("Waiting for the deposit"),
         OrderState.CONFIRMED: _("Confirmed"),
         OrderState.CLOSED: _("Completed"),
         OrderState.CANCELLED: _("Cancelled"),
@@ -94,6 +96,15 @@ def order(order_id: int) -> ResponseReturnValue:
     return render_template(
         "sales/order.html", order=view, zone=quotes.house_zone(company_id()), draw=draw,
     )
+
+
+@bp.post("/sales/orders/<int:order_id>/deposit")
+@requires(Role.SALES)
+def deposit(order_id: int) -> ResponseReturnValue:
+    """The money is here: the order can be made."""
+    payments.mark_received(company_id(), order_id, by=current_user.id)
+    flash(_("The deposit is received. The order can be made, and the customer is told."), "success")
+    return redirect(url_for(".order", order_id=order_id))
 
 
 @bp.route("/sales/quotes/new/<product>", methods=["GET", "POST"])

@@ -40,7 +40,7 @@ KEPT_FOR = timedelta(days=60)
 
 @bp.app_context_processor
 def _cart_words() -> dict[str, Any]:
-    return {"units_in_cart": _units_in_cart}
+    return {"units_in_cart": _units_in_cart, "zone_of": zone_of}
 
 
 def _units_in_cart() -> int:
@@ -172,7 +172,7 @@ def _say_refused(refused: DomainError | None) -> None:
 
 
 def _view(wanted: str = "") -> CartView | None:
-    return carts.cart_of(company_id(), _token(), country=wanted)
+    return carts.cart_of(company_id(), _token(), country=wanted, guest=_anonymous())
 
 
 def _cart_page(

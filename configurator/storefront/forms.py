@@ -15,6 +15,7 @@ from configurator.sales.carts import MOST_UNITS, ShownCart
 from configurator.sales.forms import NEEDED, is_mail_address, one_line, trimmed
 from configurator.sales.models import Deliveries
 from configurator.sales.orders import Buyer, Shown
+from configurator.sales.payments import TestDeed
 
 # Countries that have no postal codes; everywhere else a parcel without one goes astray.
 WITHOUT_POSTAL_CODE = frozenset({"AE", "AO", "BS", "BW", "FJ", "HK", "MO", "QA"})
@@ -108,6 +109,13 @@ class DeliveriesForm(FlaskForm):
     deliveries = RadioField(
         _l("Deliveries"), choices=[(Deliveries.TOGETHER.value, ""), (Deliveries.APART.value, "")]
     )
+
+
+class TestPaymentForm(FlaskForm):
+    """What the test provider of a demo is to do."""
+
+    __test__ = False  # for pytest
+    deed = RadioField(choices=[(deed.value, "") for deed in TestDeed])
 
 
 class PressForm(FlaskForm):

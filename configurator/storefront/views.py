@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -14,8 +14,9 @@ from flask_login import current_user
 from catalog.offer import Offer
 from configurator.app import settings
 from configurator.auth import company_id, public
-from configurator.errors import DateLost, DomainError, InvalidInput, NoDate, PriceChanged, QuoteNotOpen
+from configurator.errors import DateLost, DomainError, InvalidInput, NoDate, NotFound, PriceChanged, QuoteNotOpen
 from configurator.i18n import language
+from configurator.sales import payments
 from configurator.sales.choices import readable_choices
 from configurator.sales.configurations import query_of, selection_from_query
 from configurator.sales.orders import earlier_order, order_by_token, place_order
@@ -24,7 +25,7 @@ from configurator.storefront import service
 from configurator.storefront.address import SHIP_TO, Reading, from_compact, read_address
 from configurator.storefront.columns import budget_of, currency_symbol, day_of, faults_of, needs_of, table_of
 from configurator.storefront.drawings import draw
-from configurator.storefront.forms import CheckoutForm
+from configurator.storefront.forms import CheckoutForm, TestPaymentForm
 from configurator.storefront.present import country_name, dates_of, joined, page_of, said
 from configurator.storefront.service import Checkout, Click
 from configurator.storefront.start import Wanted, compared, suggest
@@ -287,9 +288,10 @@ def _checkout(token: str, country: str) -> Checkout:
     quote_token = request.args.get("quote") or None
     if quote_token and not country:
         country = quote_by_token(company_id(), quote_token).customer.country
-    asked = service.checkout(company_id(), token, "", quote_token=quote_token)
+    guest = not current_user.is_authenticated
+    asked = service.checkout(company_id(), token, "", guest=guest, quote_token=quote_token)
     if country and country != asked.country and country in service.countries(asked.offer):
-        asked = service.checkout(company_id(), token, country, quote_token=quote_token)
+        asked = service.checkout(company_id(), token, country, guest=guest, quote_token=quote_token)
     return asked
 
 
@@ -323,6 +325,20 @@ def _checkout_page(asked: Checkout, form: CheckoutForm, *, changed: DomainError 
 
 
 # --- after the order --------------------------------------------------------------------------------------------------
+
+
+@bp.post("/orders/<token>/pay")
+@public
+def pay(token: str) -> ResponseReturnValue:
+    """A demo's test provider does what it is told, as a real one would: by signed calls."""
+    view, form = order_by_token(company_id(), token), TestPaymentForm()
+    if view.deposit is None or not form.validate_on_submit():
+        raise NotFound(field="deposit")
+    deed = payments.TestDeed(form.deed.data)
+    payments.act(company_id(), view.deposit, deed, event=secrets.token_urlsafe(16))
+    if deed is payments.TestDeed.HANG:
+        flash(_("The payment provider did not answer. Nothing was paid; please try again."), "warning")
+    return redirect(url_for(".track", token=token), 303)
 
 
 @bp.get("/orders/<token>")

@@ -1,4 +1,4 @@
-"""Carts whose dates are held, and orders of several units."""
+"""Carts whose dates are held, orders of several units, deposits."""
 
 from __future__ import annotations
 
@@ -16,6 +16,13 @@ _ITEM_COLUMNS = ("net_minor", "tax_minor", "gross_minor", "arrives_on")
 def upgrade() -> None:
     _create_holds()
     _create_carts()
+    _create_deposits()
+    with op.batch_alter_table("sales_order") as batch:
+        batch.drop_constraint(op.f("ck_sales_order_sales_order_state_known"), type_="check")
+        batch.create_check_constraint(
+            op.f("ck_sales_order_sales_order_state_known"),
+            "state in ('awaiting_deposit', 'confirmed', 'closed', 'cancelled')",
+        )
     with op.batch_alter_table("schedule_event") as batch:
         batch.drop_constraint(op.f("ck_schedule_event_schedule_event_kind_known"), type_="check")
         batch.create_check_constraint(
@@ -37,6 +44,7 @@ def upgrade() -> None:
         for name in _ITEM_COLUMNS[:3]:
             batch.alter_column(name, existing_type=sa.BigInteger(), nullable=False)
         batch.alter_column("arrives_on", existing_type=sa.Date(), nullable=False)
+        batch.alter_column("manufacturing_order_id", existing_type=sa.Integer(), nullable=True)
         batch.create_check_constraint(
             op.f("ck_sales_order_item_sales_order_item_adds_up"), "net_minor + tax_minor = gross_minor"
         )
@@ -50,6 +58,7 @@ def _create_holds() -> None:
         sa.Column("pegging_key", sa.String(length=40), nullable=False),
         sa.Column("anonymous", sa.Boolean(), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("lapses", sa.Boolean(), nullable=False),
         sa.Column("renewed", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["company_id"], ["company.id"], name=op.f("fk_hold_company_id_company")),
@@ -126,10 +135,65 @@ def _create_carts() -> None:
     op.create_index("ix_cart_item_cart", "cart_item", ["company_id", "cart_id"], unique=False)
 
 
+def _create_deposits() -> None:
+    op.create_table(
+        "deposit",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("company_id", sa.Integer(), nullable=False),
+        sa.Column("sales_order_id", sa.Integer(), nullable=False),
+        sa.Column("provider", sa.String(length=20), nullable=False),
+        sa.Column("reference", sa.String(length=40), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("refused_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "state in ('awaited', 'received', 'lapsed')", name=op.f("ck_deposit_deposit_state_known")
+        ),
+        sa.CheckConstraint(
+            "(state = 'awaited') = (decided_at is null)", name=op.f("ck_deposit_deposit_decided_has_instant")
+        ),
+        sa.CheckConstraint("amount_minor > 0", name=op.f("ck_deposit_deposit_positive")),
+        sa.ForeignKeyConstraint(
+            ["company_id", "sales_order_id"], ["sales_order.company_id", "sales_order.id"],
+            name=op.f("fk_deposit_company_id_sales_order_id_sales_order"), ondelete="RESTRICT",
+        ),
+        sa.ForeignKeyConstraint(["company_id"], ["company.id"], name=op.f("fk_deposit_company_id_company")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_deposit")),
+        sa.UniqueConstraint("company_id", "id", name=op.f("uq_deposit_company_id_id")),
+        sa.UniqueConstraint("company_id", "sales_order_id", name=op.f("uq_deposit_company_id_sales_order_id")),
+        sa.UniqueConstraint("company_id", "reference", name=op.f("uq_deposit_company_id_reference")),
+    )
+    op.create_index(op.f("ix_deposit_company_id"), "deposit", ["company_id"], unique=False)
+    op.create_index("ix_deposit_state_due", "deposit", ["state", "due_at"], unique=False)
+    op.create_table(
+        "payment_event",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("company_id", sa.Integer(), nullable=False),
+        sa.Column("provider", sa.String(length=20), nullable=False),
+        sa.Column("event", sa.String(length=80), nullable=False),
+        sa.Column("deposit_id", sa.Integer(), nullable=False),
+        sa.Column("outcome", sa.String(length=20), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["company_id", "deposit_id"], ["deposit.company_id", "deposit.id"],
+            name=op.f("fk_payment_event_company_id_deposit_id_deposit"), ondelete="RESTRICT",
+        ),
+        sa.ForeignKeyConstraint(["company_id"], ["company.id"], name=op.f("fk_payment_event_company_id_company")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_payment_event")),
+        sa.UniqueConstraint("company_id", "id", name=op.f("uq_payment_event_company_id_id")),
+        sa.UniqueConstraint(
+            "company_id", "provider", "event", name=op.f("uq_payment_event_company_id_provider_event")
+        ),
+    )
+    op.create_index(op.f("ix_payment_event_company_id"), "payment_event", ["company_id"], unique=False)
+
+
 def downgrade() -> None:
     with op.batch_alter_table("sales_order_item") as batch:
         batch.drop_constraint(op.f("ck_sales_order_item_sales_order_item_adds_up"), type_="check")
         for name in _ITEM_COLUMNS:
             batch.drop_column(name)
-    for table in ("cart_item", "cart", "held_order", "hold"):
+    for table in ("payment_event", "deposit", "cart_item", "cart", "held_order", "hold"):
         op.drop_table(table)

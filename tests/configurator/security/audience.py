@@ -33,6 +33,8 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "storefront.terms": PUBLIC,
     "storefront.place": PUBLIC,
     "storefront.track": PUBLIC,
+    "storefront.pay": PUBLIC,  # a demo's test provider only
+    "api.payment": PUBLIC,  # believed for its signature only
     # the cart: its browser's alone, by an unguessable cookie
     "cart.show": PUBLIC,
     "cart.add": PUBLIC,
@@ -68,6 +70,7 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "sales.index": frozenset({Role.SALES}),
     "sales.order_list": frozenset({Role.SALES}),
     "sales.order": frozenset({Role.SALES}),
+    "sales.deposit": frozenset({Role.SALES}),
     "sales.new_quote": frozenset({Role.SALES}),
     "sales.quote": frozenset({Role.SALES}),
     "sales.quote_document": frozenset({Role.SALES}),

@@ -77,7 +77,7 @@ def documents(factory: int) -> Documents:
             "sent_quote_id": quotes[0],
             "submission_id": submission.id, "analysis_token": submission.token,
             "user_id": seller, "job_id": job.id, "plant_id": plant, "proposal_id": proposal.id,
-            "cart_token": cart.token, "item_id": cart.item_id,
+            "provider": "transfer", "cart_token": cart.token, "item_id": cart.item_id,
             "search_id": helping.id, "position": 0,
             "order_id": session.exec(select(SalesOrder.id)).first(),
             "mail_id": session.exec(select(outbox.OutboxMail.id)).first(),
