@@ -348,12 +348,13 @@ def _dates(
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """A cart after something was put in. `refused`: why its date is not held."""
+    """A cart after something was put in. `refused`: why its date is not held; `waits`: for a deposit."""
 
     token: str
     item_id: int
     arrives_on: date | None
     refused: DomainError | None
+    waits: bool
 
 
 def add_item(
@@ -385,9 +386,10 @@ def add_item(
         session.flush()
         token, item_id = cart.token, db.id_of(item)
     refused = hold_cart(company_id, token, anonymous=anonymous, now=now)
-    view = cart_of(company_id, token, now=now)
-    line = next((line for line in view.lines if line.id == item_id), None) if view else None
-    return Added(token, item_id, max((day for day in line.dates if day), default=None) if line else None, refused)
+    view = cart_of(company_id, token, guest=anonymous, now=now)
+    days = [day for line in view.lines if line.id == item_id for day in line.dates if day] if view else []
+    waits = view is not None and view.deposit is not None
+    return Added(token, item_id, max(days, default=None), refused, waits)
 
 
 def set_quantity(

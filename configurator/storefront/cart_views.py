@@ -86,10 +86,14 @@ def add(product: str) -> ResponseReturnValue:
     _say_refused(added.refused)
     forecast = answered.date.arrives_on if answered.date is not None else None
     if added.refused is None and added.arrives_on and forecast and added.arrives_on > forecast:
-        flash(_(
-            "The factory can hold %(held)s for it. The forecast was %(forecast)s; an order placed at once may still "
-            "get it.", held=day(added.arrives_on), forecast=day(forecast),
-        ), "info")
+        days = {"held": day(added.arrives_on), "forecast": day(forecast)}
+        flash(
+            _("It is made once its deposit is here, so it arrives on %(held)s and not on %(forecast)s.", **days)
+            if added.waits else
+            _("The factory can hold %(held)s for it. The forecast was %(forecast)s; an order placed at once may still "
+              "get it.", **days),
+            "info",
+        )
     response = redirect(url_for(".show"), 303)
     response.set_cookie(
         COOKIE, added.token, max_age=KEPT_FOR, httponly=True, samesite="Lax",

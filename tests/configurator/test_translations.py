@@ -265,7 +265,8 @@ def test_no_page_falls_back_to_english(house: int, app: APIFlask, login: Callabl
     buyer.post("/products/bicycle/cart?ship-to=CN")
     walks = (
         (buyer, (
-            "/", "/login", "/cart", f"/products/bicycle?{choices}", f"/products/bicycle/choose?{choices}", checkout, *shown,
+            "/", "/login", "/cart", checkout, *shown,
+            f"/products/bicycle?{choices}", f"/products/bicycle/choose?{choices}",
             "/products/bicycle/start?find-start=1&budget-most=12", "/products/bicycle/dates?colour=sun",
             "/products/bicycle/compare?colour=sun&compare-with=colour:navy", "/products/bicycle/compare",
             "/products/wardrobe?niche_width=2750", "/products/pump_station?flow=60&plan=remote",
