@@ -81,6 +81,8 @@ class Settings:
     guest_deposit_from: Annotated[int, "the same for people who did not log in; 0: as for everybody"] = 0
     deposit_days: Annotated[int, "days for which an order waits for its deposit; its production starts after them"] = 5
     bank_account: Annotated[str, "where deposits are transferred to: holder, bank and account, separated by ` · `"] = ""
+    terms_url: Annotated[str, "where your terms of sale stand; with it a checkout asks for their acceptance"] = ""
+    terms_version: Annotated[str, "their version, as an order keeps it; needed with the address"] = ""
     payment_provider: Annotated[str, "`transfer` (to the bank account), or in a demo `test` (pays, fails, hangs)"] = (
         "transfer"
     )
@@ -202,6 +204,10 @@ def _impossible(settings: Settings) -> Iterator[str]:
         url = getattr(settings, name)
         if url and not url.startswith(("sqlite:///", "postgresql+psycopg://")):
             yield f"{PREFIX}{name.upper()}: must begin with sqlite:/// or postgresql+psycopg://."
+    if bool(settings.terms_url) != bool(settings.terms_version) or len(settings.terms_version) > 40:
+        yield f"{PREFIX}TERMS_VERSION: needed with {PREFIX}TERMS_URL and only with it, at most 40 characters."
+    if settings.terms_url and urlsplit(settings.terms_url).scheme not in ("http", "https"):
+        yield f"{PREFIX}TERMS_URL: must begin with https:// or http://."
     if settings.smtp_url and urlsplit(settings.smtp_url).scheme not in ("smtp", "smtps"):
         yield f"{PREFIX}SMTP_URL: must begin with smtp:// or smtps://."
     if settings.public_url and urlsplit(settings.public_url).scheme not in ("http", "https"):

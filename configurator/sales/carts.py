@@ -581,7 +581,7 @@ def _refuse_too_many(session: Session, cart: Cart, more: int) -> None:
 
 def place_cart(
     company_id: int, token: str, buyer: Buyer, shown: ShownCart, *, scope: str, key: str, request: Mapping[str, Any],
-    actor_id: int | None = None,
+    terms_version: str | None = None, actor_id: int | None = None,
 ) -> PlacedOrder:
     """Order what is in a cart; sent again with the same key it is the same order.
 
@@ -606,7 +606,7 @@ def place_cart(
                     answer = earlier_answer(session, company_id, scope, key, body_hash)
                     if answer is not None:
                         return PlacedOrder.from_json(answer)
-                    placed = _place_in(session, company_id, read, units, buyer, deposit, actor_id)
+                    placed = _place_in(session, company_id, read, units, buyer, deposit, terms_version, actor_id)
                     remember_answer(session, company_id, scope, key, body_hash, placed.to_json())
                 break
             except (DateLost, NoDate, HoldOver):  # somebody was faster, or the hold ended just now
@@ -655,14 +655,14 @@ def _units(read: _Read, buyer: Buyer, shown: ShownCart, deposit: Asked | None) -
 
 def _place_in(
     session: Session, company_id: int, read: _Read, units: Sequence[Unit], buyer: Buyer, deposit: Asked | None,
-    actor_id: int | None,
+    terms_version: str | None, actor_id: int | None,
 ) -> PlacedOrder:
     cart = _locked_cart(session, company_id, read.cart.token)
     _must_be_unchanged(session, cart, read)
     key = _hold_key(cart)
     placed = write_order(
         session, company_id, units, buyer, house=session.get_one(Company, company_id), hold_key=key, deposit=deposit,
-        actor_id=actor_id,
+        terms_version=terms_version, actor_id=actor_id,
     )
     let_go(session, company_id, key)
     session.execute(delete(CartItem).where(col(CartItem.company_id) == company_id, col(CartItem.cart_id) == cart.id))

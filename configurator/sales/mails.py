@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -19,7 +19,7 @@ from catalog.rows import Company, utc_now
 from configurator import db
 from configurator.config import Settings
 from configurator.outbox import OutboxMail, deliver, due_mails, settle
-from configurator.sales.documents import link_to, quote_pdf
+from configurator.sales.documents import link_to, order_pdf, quote_pdf
 from configurator.sales.orders import order_by_id
 from configurator.sales.parties import Party
 from configurator.sales.quotes import revision_by_id
@@ -132,6 +132,14 @@ def _about_order(mail: OutboxMail, settings: Settings, words: Words) -> _Letter:
     return _Letter({"order": order, "link": link})
 
 
+def _order_confirmation(mail: OutboxMail, settings: Settings, words: Words) -> _Letter:
+    letter = _about_order(mail, settings, words)
+    order = letter.context["order"]
+    return replace(
+        letter, attachments=(Attachment(f"{order.number}.pdf", order_pdf(order, settings, words.language)),)
+    )
+
+
 def _quote(mail: OutboxMail, settings: Settings, words: Words) -> _Letter:
     quote = revision_by_id(mail.data["revision_id"])
     link = link_to(settings, f"/quotes/{quote.revision.token}?lang={words.language}")
@@ -140,7 +148,7 @@ def _quote(mail: OutboxMail, settings: Settings, words: Words) -> _Letter:
 
 
 LETTERS: dict[str, Callable[[OutboxMail, Settings, Words], _Letter]] = {
-    "order_confirmation": _about_order,
+    "order_confirmation": _order_confirmation,
     "deposit_received": _about_order,
     "deposit_lapsed": _about_order,
     "quote": _quote,

@@ -188,6 +188,7 @@ class SalesOrder(CompanyRow, PriceColumns, PromiseColumns, table=True):
     ship_to_id: int
     quote_id: int | None = None
     locale: str = Field(max_length=20)
+    terms_version: str | None = Field(default=None, max_length=40)  # which terms the buyer accepted
     placed_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
 
 

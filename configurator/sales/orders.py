@@ -139,6 +139,9 @@ class OrderView:
     arrives_on: date
     zone: str
     deposit: DepositView | None
+    terms_version: str | None
+    house: str
+    house_zone: str
 
     @property
     def groups(self) -> tuple[tuple[OrderedUnit, int], ...]:
@@ -212,6 +215,7 @@ def place_order(
     scope: str,
     key: str,
     quote_token: str | None = None,
+    terms_version: str | None = None,
     actor_id: int | None = None,
     request: Mapping[str, Any] | None = None,
 ) -> PlacedOrder:
@@ -225,6 +229,7 @@ def place_order(
     ----------
     scope, key: whose idempotency key it is, and the key
     quote_token: the customer's link to the quote that is accepted with this order, in the same transaction
+    terms_version: which terms the buyer has accepted
     request: what the client sent, if that is something else than selection, variant, buyer and shown
 
     Raises PriceChanged, DateLost (`data["arrives_on"]`: the new date), NoDate, NotValid, KeyReused, QuoteNotOpen, and
@@ -246,7 +251,7 @@ def place_order(
                         return PlacedOrder.from_json(answer)
                     placed = write_order(
                         session, company_id, [unit], buyer, house=terms.house, quote=terms.quote, deposit=deposit,
-                        actor_id=actor_id,
+                        terms_version=terms_version, actor_id=actor_id,
                     )
                     remember_answer(session, company_id, scope, key, body_hash, placed.to_json())
                 break
@@ -356,6 +361,7 @@ def write_order(
     quote: AcceptableQuote | None = None,
     hold_key: str = "",
     deposit: Asked | None = None,
+    terms_version: str | None = None,
     actor_id: int | None = None,
 ) -> PlacedOrder:
     """Everything about an order, in the caller's transaction.
@@ -383,6 +389,7 @@ def write_order(
         quote_id=quote.quote_id if quote else None,
         state=OrderState.AWAITING_DEPOSIT if deposit else OrderState.CONFIRMED,
         locale=buyer.locale,
+        terms_version=terms_version,
         placed_at=now,
         cost_minor=sum(cost_of(unit.offer, unit.variant) for unit in units),
         exchange_rate=exchange_rate(units[0].offer, house.currency),
@@ -508,6 +515,7 @@ def _order(company_id: int, which: Any) -> OrderView:
             ).one()
         units = _ordered_units(session, order)
         deposit = deposit_view(session, order)
+        house = session.get_one(Company, company_id)
     return OrderView(
         id=order.id or 0,
         number=order.number,
@@ -526,6 +534,9 @@ def _order(company_id: int, which: Any) -> OrderView:
         arrives_on=order.arrives_on,
         zone=order.zone,
         deposit=deposit,
+        terms_version=order.terms_version,
+        house=house.name,
+        house_zone=house.zone,
     )
 
 

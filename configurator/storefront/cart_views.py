@@ -24,6 +24,7 @@ from configurator.planning.promise import zone_of
 from configurator.sales import carts
 from configurator.sales.carts import CartLine, CartView, place_cart
 from configurator.sales.configurations import TEXTS_TOKEN, query_of
+from configurator.sales.documents import WITHDRAWAL
 from configurator.sales.models import Deliveries
 from configurator.sales.orders import earlier_order
 from configurator.storefront import service
@@ -40,7 +41,8 @@ KEPT_FOR = timedelta(days=60)
 
 @bp.app_context_processor
 def _cart_words() -> dict[str, Any]:
-    return {"units_in_cart": _units_in_cart, "zone_of": zone_of}
+    return {"units_in_cart": _units_in_cart, "zone_of": zone_of, "withdrawal": lambda: _(WITHDRAWAL),
+            "terms_url": settings().terms_url}
 
 
 def _units_in_cart() -> int:
@@ -262,7 +264,8 @@ def place() -> ResponseReturnValue:
     try:
         placed = place_cart(
             company_id(), _token(), form.buyer(language()), form.shown_cart(), scope=scope, key=form.key.data or "",
-            request=sent, actor_id=current_user.id if current_user.is_authenticated else None,
+            request=sent, terms_version=settings().terms_version or None,
+            actor_id=current_user.id if current_user.is_authenticated else None,
         )
     except (PriceChanged, DateLost, Outdated, HoldOver) as changed:
         again = _wanted(form.country.data)
@@ -295,6 +298,8 @@ def _wanted(country: str) -> CartView:
 
 def _form(view: CartView) -> CheckoutForm:
     form = CheckoutForm(key=secrets.token_urlsafe(24), country=view.country)
+    if not settings().terms_version:
+        del form.terms
     form.country.choices = _countries(view)
     if request.method == "GET":
         _with_terms(view, form)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import EmailField, HiddenField, IntegerField, RadioField, SelectField, StringField, TelField
+from wtforms import BooleanField, EmailField, HiddenField, IntegerField, RadioField, SelectField, StringField, TelField
 from wtforms.validators import InputRequired, Length, NumberRange, ValidationError
 
 from configurator.sales.carts import MOST_UNITS, ShownCart
@@ -48,6 +48,9 @@ class CheckoutForm(FlaskForm):
     postal_code = StringField(_l("Postal code"), [PostalCode(), Length(max=20), one_line], filters=[trimmed])
     city = StringField(_l("City"), [InputRequired(NEEDED), Length(max=120), one_line], filters=[trimmed])
     country = SelectField(_l("Country"))
+    terms = BooleanField(
+        _l("I accept the terms of sale."), [InputRequired(_l("Please read the terms and accept them to order."))]
+    )
     key = HiddenField(validators=[InputRequired(), Length(min=16, max=64)])
     shown_gross = HiddenField(validators=[InputRequired()])
     shown_currency = HiddenField(validators=[InputRequired(), Length(min=3, max=3)])

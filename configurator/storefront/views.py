@@ -19,6 +19,7 @@ from configurator.i18n import language
 from configurator.sales import payments
 from configurator.sales.choices import readable_choices
 from configurator.sales.configurations import query_of, selection_from_query
+from configurator.sales.documents import order_pdf
 from configurator.sales.orders import earlier_order, order_by_token, place_order
 from configurator.sales.quotes import quote_by_token
 from configurator.storefront import service
@@ -275,6 +276,7 @@ def place(token: str) -> ResponseReturnValue:
         placed = place_order(
             company_id(), asked.offer, asked.selection, asked.variant, form.buyer(language()), form.shown(),
             scope=scope, key=form.key.data or "", quote_token=asked.quote_token,
+            terms_version=settings().terms_version or None,
             actor_id=current_user.id if current_user.is_authenticated else None, request=sent,
         )
     except (PriceChanged, DateLost) as changed:
@@ -297,6 +299,8 @@ def _checkout(token: str, country: str) -> Checkout:
 
 def _form(asked: Checkout) -> CheckoutForm:
     form = CheckoutForm(key=secrets.token_urlsafe(24), country=asked.country)
+    if not settings().terms_version:
+        del form.terms
     form.country.choices = [(code, country_name(code)) for code in service.countries(asked.offer)]
     if request.method == "GET":
         _show_terms(asked, form)
@@ -325,6 +329,16 @@ def _checkout_page(asked: Checkout, form: CheckoutForm, *, changed: DomainError 
 
 
 # --- after the order --------------------------------------------------------------------------------------------------
+
+
+@bp.get("/orders/<token>/pdf")
+@public
+def confirmation(token: str) -> ResponseReturnValue:
+    """The order's confirmation as a PDF."""
+    view = order_by_token(company_id(), token)
+    response = Response(order_pdf(view, settings(), language()), mimetype="application/pdf")
+    response.headers["Content-Disposition"] = f'inline; filename="{view.number}.pdf"'
+    return response
 
 
 @bp.post("/orders/<token>/pay")

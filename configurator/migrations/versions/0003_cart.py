@@ -18,6 +18,7 @@ def upgrade() -> None:
     _create_carts()
     _create_deposits()
     with op.batch_alter_table("sales_order") as batch:
+        batch.add_column(sa.Column("terms_version", sa.String(length=40), nullable=True))
         batch.drop_constraint(op.f("ck_sales_order_sales_order_state_known"), type_="check")
         batch.create_check_constraint(
             op.f("ck_sales_order_sales_order_state_known"),
@@ -195,5 +196,7 @@ def downgrade() -> None:
         batch.drop_constraint(op.f("ck_sales_order_item_sales_order_item_adds_up"), type_="check")
         for name in _ITEM_COLUMNS:
             batch.drop_column(name)
+    with op.batch_alter_table("sales_order") as batch:
+        batch.drop_column("terms_version")
     for table in ("payment_event", "deposit", "cart_item", "cart", "held_order", "hold"):
         op.drop_table(table)

@@ -33,6 +33,7 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "storefront.terms": PUBLIC,
     "storefront.place": PUBLIC,
     "storefront.track": PUBLIC,
+    "storefront.confirmation": PUBLIC,
     "storefront.pay": PUBLIC,  # a demo's test provider only
     "api.payment": PUBLIC,  # believed for its signature only
     # the cart: its browser's alone, by an unguessable cookie
