@@ -46,7 +46,10 @@ class HoldsFull(DomainError):
     """People who did not log in hold as much of a line's week as they may together."""
 
     code, status = "holds_full", 409
-    words = _l("So many dates are being held just now that we cannot hold another one. You can order at once, though.")
+    words = _l(
+        "Visitors together can hold only a small part of the factory's week, and this would be more. You can order at "
+        "once, though."
+    )
 
 
 class HoldOver(DomainError):

@@ -467,30 +467,41 @@ def renew_cart(company_id: int, token: str, *, now: datetime | None = None) -> d
 def hold_cart(
     company_id: int, token: str, *, anonymous: bool, accept: bool = False, now: datetime | None = None
 ) -> DomainError | None:
-    """Hold the date of every unit that is not held yet; None, or why that cannot be. Raises NotFound.
+    """Hold the date of every unit that is not held yet; None, or why that cannot be for one of them. Raises NotFound.
 
     What was put in at another price or can no longer be built is left alone, the former not if the buyer `accept`s
     today's price.
     """
+    read = _read(company_id, token, now, guest=anonymous)
+    if read is None:
+        raise NotFound(field="cart")
+    refused = None
+    for item in read.items:  # each by itself, so that one that cannot be held does not keep the others from it
+        refused = _hold_item(company_id, token, db.id_of(item.row), anonymous, accept, now) or refused
+    return refused
+
+
+def _hold_item(
+    company_id: int, token: str, item_id: int, anonymous: bool, accept: bool, now: datetime | None
+) -> DomainError | None:
     for last in (False,) * (TRIES - 1) + (True,):
         read = _read(company_id, token, now, guest=anonymous)
-        if read is None:
-            raise NotFound(field="cart")
+        item = next((one for one in read.items if one.row.id == item_id), None) if read is not None else None
+        if read is None or item is None or not _may_be_held(item, read.cart.country, accept):
+            return None
         deposit = read.deposit(read.cart.country, now)
         kept = read.kept(read.cart.country, deposit)
-        items = [item for item in read.items if _may_be_held(item, read.cart.country, accept)]
-        wanted = [(item, key) for item in items for key in item.unit_keys if key not in kept or _is_stale(item)]
-        if not wanted:
-            return None
+        wanted = [(item, key) for key in item.unit_keys if key not in kept or _is_stale(item)]
         to = Destination(read.cart.country, zone_of(read.cart.country))
         found = forecast_all(
-            [(item.offer, item.variant) for item, _key in wanted], to, now=now,
-            not_before=_begins(read, deposit, now),
+            [(item.offer, item.variant) for _unit in wanted], to, now=now, not_before=_begins(read, deposit, now)
         )
-        if None in found:
+        forecasts = [one for one in found if one is not None]
+        if len(forecasts) < len(wanted):
             return NoDate()
         try:
-            _hold_in_one(company_id, read, wanted, [one for one in found if one is not None], deposit, anonymous, now)
+            if wanted:
+                _hold_in_one(company_id, read, wanted, forecasts, deposit, anonymous, now)
         except (DateLost, NoDate, Outdated) as error:
             if last:
                 return error

@@ -219,7 +219,7 @@ def _deposit_facts(view: OrderView, words: Words) -> list[tuple[str, str]]:
     _ = words.gettext
     found = [
         (_("Amount"), words.money(deposit.amount_minor, view.price.currency, view.price.exponent)),
-        (_("Due"), words.day(deposit.due_at, view.zone)),
+        (_("Due"), words.moment(deposit.due_at, view.zone)),
         (_("Reference"), deposit.reference),
     ]
     if not deposit.pays_online and deposit.payee:

@@ -299,7 +299,7 @@ def _wanted(country: str) -> CartView:
 def _form(view: CartView) -> CheckoutForm:
     form = CheckoutForm(key=secrets.token_urlsafe(24), country=view.country)
     if not settings().terms_version:
-        del form.terms
+        del form.accept_terms
     form.country.choices = _countries(view)
     if request.method == "GET":
         _with_terms(view, form)

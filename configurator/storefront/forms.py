@@ -48,7 +48,7 @@ class CheckoutForm(FlaskForm):
     postal_code = StringField(_l("Postal code"), [PostalCode(), Length(max=20), one_line], filters=[trimmed])
     city = StringField(_l("City"), [InputRequired(NEEDED), Length(max=120), one_line], filters=[trimmed])
     country = SelectField(_l("Country"))
-    terms = BooleanField(
+    accept_terms = BooleanField(
         _l("I accept the terms of sale."), [InputRequired(_l("Please read the terms and accept them to order."))]
     )
     key = HiddenField(validators=[InputRequired(), Length(min=16, max=64)])

@@ -300,7 +300,7 @@ def _checkout(token: str, country: str) -> Checkout:
 def _form(asked: Checkout) -> CheckoutForm:
     form = CheckoutForm(key=secrets.token_urlsafe(24), country=asked.country)
     if not settings().terms_version:
-        del form.terms
+        del form.accept_terms
     form.country.choices = [(code, country_name(code)) for code in service.countries(asked.offer)]
     if request.method == "GET":
         _show_terms(asked, form)

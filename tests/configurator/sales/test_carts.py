@@ -321,3 +321,23 @@ def test_a_cart_takes_so_many_units(visitor):
     with pytest.raises(CartFull):
         visitor.quantity(item, carts.MOST_UNITS + 1)
     assert visitor.view().units == 1
+
+
+def test_an_item_that_cannot_be_held_does_not_keep_the_others_from_it(visitor, monkeypatch):
+    sun = visitor.shop.variant(colour="sun")
+    real = carts.hold
+
+    def full_for_sun(session, company_id, key, wishes, **more):
+        if any(wish.variant == sun for wish in wishes):
+            raise HoldsFull
+        return real(session, company_id, key, wishes, **more)
+
+    monkeypatch.setattr(carts, "hold", full_for_sun)
+    visitor.add(colour="sun")
+    visitor.add()
+    assert isinstance(visitor.refused, HoldsFull)
+    assert [line.held for line in visitor.view().lines] == [0, 1]
+    assert visitor.view().held_until is not None and not visitor.view().all_held
+    monkeypatch.undo()
+    assert carts.hold_cart(visitor.shop.company_id, visitor.token, anonymous=False) is None
+    assert visitor.view().all_held

@@ -38,12 +38,6 @@ def settings(**changes) -> Settings:
     })
 
 
-@pytest.fixture(autouse=True)
-def _as_shipped():
-    yield
-    payments.configure(Settings())
-
-
 @pytest.fixture
 def provider() -> TestProvider:
     payments.configure(settings(payment_provider="test"))
@@ -260,7 +254,7 @@ def test_the_mails_say_what_is_to_be_paid_by_when_and_where_to(shop, seller, lan
 
     def letter(number: int) -> str:
         mail = rows(OutboxMail)[number].model_copy(update={"locale": language})
-        return message_of(mail, settings(public_url="https://shop.example")).get_content()
+        return message_of(mail, settings(public_url="https://shop.example")).get_body().get_content()
 
     thanked = letter(1)
     with db.writing() as session:  # as it was when the first mail went out

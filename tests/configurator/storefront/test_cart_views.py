@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,9 +11,11 @@ from sqlmodel import select
 
 from catalog.rows import utc_now
 from configurator import db
+from configurator.app import create_app
 from configurator.planning.models import Hold
 from configurator.sales.carts import MOST_UNITS
-from configurator.sales.models import CartItem, SalesOrder, SalesOrderItem
+from configurator.sales.models import Cart, CartItem, SalesOrder, SalesOrderItem
+from tests.conftest import FormClient
 
 pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 ADDRESS = {
@@ -43,8 +46,6 @@ def let_time_pass() -> None:
     with db.writing() as session:
         for row in session.exec(select(Hold)).all():
             row.expires_at = utc_now() - timedelta(seconds=1)
-        from configurator.sales.models import Cart
-
         for one in session.exec(select(Cart)).all():
             one.held_until = utc_now() - timedelta(seconds=1)
 
@@ -178,3 +179,37 @@ def test_another_country_is_shown_and_one_that_is_not_served_is_refused(client, 
     assert "19 %" in cart(client)
     assert client.post("/cart/country", data={"country": "XX"}).status_code == 422
     assert "13 %" in client.get("/cart/checkout/terms?country=CN&lang=en").text
+
+
+@pytest.mark.parametrize("checkout", ["/cart/checkout", "order"])
+def test_terms_of_sale_are_accepted_with_their_version(settings, factory, checkout):
+    app = create_app(replace(settings, terms_url="https://shop.example/terms", terms_version="2026-11"))
+    app.testing, app.test_client_class = True, FormClient
+    client = app.test_client()
+    if checkout == "order":
+        checkout = client.post("/products/bicycle/order?ship-to=CN").location
+    else:
+        put_in(client)
+    page = client.get(checkout).text
+    assert 'href="https://shop.example/terms"' in page
+    sent = ADDRESS | hidden(page)
+    client.get("/?lang=en")  # kept in a cookie
+    refused = client.post(checkout, data=sent)
+    assert refused.status_code == 422 and "accept them to order" in refused.text
+    assert client.post(checkout, data=sent | {"accept_terms": "y"}).location.startswith("/orders/")
+    with db.reading() as session:
+        assert session.exec(select(SalesOrder.terms_version)).all() == ["2026-11"]
+
+
+def test_without_terms_none_are_asked_for_but_withdrawal_is_explained(client, factory):
+    put_in(client)
+    page = client.get("/cart/checkout?lang=en").text
+    assert "accept_terms" not in page and "It is made to your choices." in page
+
+
+def test_the_confirmation_is_a_pdf_of_ones_own(client, factory):
+    put_in(client)
+    placed = client.post("/cart/checkout", data=ADDRESS | hidden(client.get("/cart/checkout").text)).location
+    answer = client.get(f"{placed}/pdf")
+    assert answer.mimetype == "application/pdf" and answer.data.startswith(b"%PDF-")
+    assert client.get(f"{placed[:-1]}/pdf").status_code == 404
