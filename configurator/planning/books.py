@@ -89,8 +89,8 @@ class Reservation:
 
     def enter(self, book: Book) -> None:
         """Write it into a book; raises Occupied or KeyError where the book does not allow for it."""
-        if self.instead_of:
-            book.remove(WorkOrderId(self.instead_of))
+        if self.instead_of and book.remove(WorkOrderId(self.instead_of)):
+            raise KeyError(self.instead_of)  # others moved into its place, and it has not left it
         book.commit(self.order, self.placements, self.moved)
 
 
@@ -198,8 +198,11 @@ def book_under_lock(session: Session, plant: Plant) -> PlantBook:
     if plant.id in own:
         base, changes = own[plant.id]
         book = base.book.copy()
-        for one in changes:
-            one.enter(book)
+        try:
+            for one in changes:
+                one.enter(book)
+        except (Occupied, KeyError):  # the rows of this transaction know
+            return plant_book(session, read_rows(session, plant.id), utc_now().date(), base)
         return replace(base, book=book, version=plant.schedule_version)
     shelf = _shelf()
     kept = shelf.books.get(plant.id)

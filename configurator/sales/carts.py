@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 import structlog
 from flask_babel import gettext as _
-from sqlalchemy import delete
+from sqlalchemy import delete, or_
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
@@ -41,6 +41,7 @@ from solver.configuration.problem import Decision, Variant
 log = structlog.get_logger()
 MOST_UNITS = 20  # of a cart: each has slots of its own
 TRIES = 3
+KEPT_FOR = timedelta(days=60)  # a cart, from its first item on
 
 
 class CartFull(DomainError):
@@ -436,12 +437,12 @@ def set_deliveries(company_id: int, token: str, deliveries: Deliveries) -> None:
         _locked_cart(session, company_id, token).deliveries = deliveries
 
 
-def renew_cart(company_id: int, token: str, *, now: datetime | None = None) -> datetime:
+def renew_cart(company_id: int, token: str, *, anonymous: bool, now: datetime | None = None) -> datetime:
     """Hold the cart's dates once more as long; when that ends. What would begin before moves, and may arrive later.
 
     Raises NotFound, HoldOver, HoldRenewed, HoldsFull, NoDate, DateLost, Outdated.
     """
-    read, until = _read(company_id, token, now), expiry(now)
+    read, until = _read(company_id, token, now, guest=anonymous), expiry(now)
     if read is None:
         raise NotFound(field="cart")
     if read.hold is None:
@@ -460,7 +461,7 @@ def renew_cart(company_id: int, token: str, *, now: datetime | None = None) -> d
         key = _hold_key(cart)
         cart.held_until = renew(session, company_id, key, now=now)
         let_go(session, company_id, key, pegging_keys=[wish.pegging_key for wish in wishes])
-        hold(session, company_id, key, wishes, anonymous=True, now=now)
+        hold(session, company_id, key, wishes, anonymous=anonymous, now=now)
         return cart.held_until
 
 
@@ -585,6 +586,20 @@ def _refuse_too_many(session: Session, cart: Cart, more: int) -> None:
     ).all()
     if more > 0 and sum(there) + more > MOST_UNITS:
         raise CartFull(field="quantity")
+
+
+def forget_old(*, now: datetime | None = None) -> int:
+    """Delete the carts that were not looked after for so long that no browser names them any more; how many."""
+    old = (now or utc_now()) - KEPT_FOR
+    with db.writing() as session:
+        ids = list(session.exec(
+            select(Cart.id).where(
+                Cart.created_at <= old, or_(col(Cart.held_until).is_(None), col(Cart.held_until) <= old)
+            )
+        ).all())
+        session.execute(delete(CartItem).where(col(CartItem.cart_id).in_(ids)))
+        session.execute(delete(Cart).where(col(Cart.id).in_(ids)))
+    return len(ids)
 
 
 # --- ordering ---------------------------------------------------------------------------------------------------------

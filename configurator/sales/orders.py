@@ -31,6 +31,7 @@ from configurator.sales.choices import ReadableChoice, readable_choices
 from configurator.sales.configurations import (
     Configuration,
     Selection,
+    decisions_from_json,
     decisions_to_json,
     judged,
     variant_from_json,
@@ -52,7 +53,7 @@ from configurator.sales.terms import (
     stored_price,
     sum_of,
 )
-from solver.configuration.problem import Variant
+from solver.configuration.problem import Decision, Variant
 
 log = structlog.get_logger()
 
@@ -115,6 +116,8 @@ class OrderedUnit:
     product: ProductContent
     variant: Variant
     choices: tuple[ReadableChoice, ...]
+    decisions: tuple[Decision, ...]
+    texts_token: str  # the row with the texts that were typed for it, "" if there are none
     price: Price
     arrives_on: date
     progress: Progress | None  # None: it was cancelled
@@ -557,6 +560,7 @@ def _ordered_units(session: Session, order: SalesOrder) -> tuple[OrderedUnit, ..
         made = item.manufacturing_order_id
         units.append(OrderedUnit(
             item.number, item.configuration_id, offer.product, variant, readable_choices(offer.product, variant),
+            decisions_from_json(configuration.decisions), configuration.token if configuration.texts else "",
             stored_price(order, item.price_items, item), item.arrives_on,
             progress(session, order.company_id, made) if made is not None else None,
         ))

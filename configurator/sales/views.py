@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlencode
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -16,13 +15,12 @@ from configurator.auth import Role, company_id, public, requires
 from configurator.errors import DomainError, NotFound
 from configurator.i18n import language
 from configurator.sales import orders, payments, quotes
-from configurator.sales.configurations import TEXTS_TOKEN, query_of
 from configurator.sales.documents import country_name, quote_pdf
 from configurator.sales.forms import DeclineForm, QuoteForm, ReviseForm
 from configurator.sales.models import OrderState, QuoteState
 from configurator.sales.quotes import Deed, QuoteView
 from configurator.storefront import service as storefront
-from configurator.storefront.address import REVISED_QUOTE, SHIP_TO, read_address
+from configurator.storefront.address import link_to_choices, read_address
 from configurator.storefront.drawings import draw
 
 bp = Blueprint("sales", __name__)
@@ -172,10 +170,10 @@ def quote(quote_id: int) -> ResponseReturnValue:
 def _change_link(view: QuoteView) -> str:
     """The configuring page with this revision's choices."""
     revision = view.revision
-    pairs = query_of(revision.decisions) | {SHIP_TO: view.customer.country, REVISED_QUOTE: str(view.id)}
-    if revision.texts:
-        pairs[TEXTS_TOKEN] = revision.configuration_token
-    return f"/products/{revision.product.code}?{urlencode(pairs)}"
+    return link_to_choices(
+        revision.product.code, revision.decisions, view.customer.country,
+        token=revision.configuration_token if revision.texts else "", quote_id=view.id,
+    )
 
 
 @bp.post("/sales/quotes/<int:quote_id>/send")

@@ -137,6 +137,17 @@ class Address:
         return replace(self, choices=choices, before=((name, self.choices.get(name, "")),))
 
 
+def link_to_choices(
+    product: str, decisions: tuple[Decision, ...], country: str, *, token: str = "", quote_id: int | None = None,
+    cart_item: int | None = None,
+) -> str:
+    """The configuring page with these decisions, and with the texts of a row's token."""
+    address = Address(
+        product, query_of(decisions), country, token, quote_id=str(quote_id or ""), cart_item=str(cart_item or "")
+    )
+    return f"/products/{product}?{address.query()}"
+
+
 def compact(choices: Mapping[str, str]) -> str:
     """Choices as one value of an address: `gears:hub_8;height:25`."""
     return step_back(choices.items())

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
-from urllib.parse import urlencode
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -23,12 +21,11 @@ from configurator.planning.holds import HoldOver
 from configurator.planning.promise import zone_of
 from configurator.sales import carts
 from configurator.sales.carts import CartLine, CartView, place_cart
-from configurator.sales.configurations import TEXTS_TOKEN, query_of
 from configurator.sales.documents import WITHDRAWAL
 from configurator.sales.models import Deliveries
 from configurator.sales.orders import earlier_order
 from configurator.storefront import service
-from configurator.storefront.address import CART_ITEM, SHIP_TO
+from configurator.storefront.address import link_to_choices
 from configurator.storefront.drawings import draw
 from configurator.storefront.forms import CheckoutForm, CountryForm, DeliveriesForm, PressForm, QuantityForm
 from configurator.storefront.present import country_name
@@ -36,7 +33,6 @@ from configurator.storefront.views import answer_to, read
 
 bp = Blueprint("cart", __name__)
 COOKIE = "configurator_cart"
-KEPT_FOR = timedelta(days=60)
 
 
 @bp.app_context_processor
@@ -98,7 +94,7 @@ def add(product: str) -> ResponseReturnValue:
         )
     response = redirect(url_for(".show"), 303)
     response.set_cookie(
-        COOKIE, added.token, max_age=KEPT_FOR, httponly=True, samesite="Lax",
+        COOKIE, added.token, max_age=carts.KEPT_FOR, httponly=True, samesite="Lax",
         secure=settings().cookies_over_https_only,
     )
     return response
@@ -153,7 +149,7 @@ def renew() -> ResponseReturnValue:
     """Hold the dates once more as long."""
     before = _view()
     try:
-        carts.renew_cart(company_id(), _token())
+        carts.renew_cart(company_id(), _token(), anonymous=_anonymous())
     except NotFound:
         raise
     except DomainError as error:
@@ -200,10 +196,9 @@ def _drawing(line: CartLine) -> Any:
 
 def _edit(line: CartLine, view: CartView) -> str:
     """The configuring page with the item's choices; its button changes the item in place."""
-    pairs = query_of(line.decisions) | {SHIP_TO: view.country, CART_ITEM: str(line.id)}
-    if line.texts_token:
-        pairs[TEXTS_TOKEN] = line.texts_token
-    return f"{url_for('storefront.configure', product=line.product.code)}?{urlencode(pairs)}"
+    return link_to_choices(
+        line.product.code, line.decisions, view.country, token=line.texts_token, cart_item=line.id
+    )
 
 
 def _countries(view: CartView) -> list[tuple[str, str]]:

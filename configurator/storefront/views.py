@@ -23,7 +23,7 @@ from configurator.sales.documents import order_pdf
 from configurator.sales.orders import earlier_order, order_by_token, place_order
 from configurator.sales.quotes import quote_by_token
 from configurator.storefront import service
-from configurator.storefront.address import SHIP_TO, Reading, from_compact, read_address
+from configurator.storefront.address import SHIP_TO, Reading, from_compact, link_to_choices, read_address
 from configurator.storefront.columns import budget_of, currency_symbol, day_of, faults_of, needs_of, table_of
 from configurator.storefront.drawings import draw
 from configurator.storefront.forms import CheckoutForm, TestPaymentForm
@@ -361,5 +361,9 @@ def track(token: str) -> ResponseReturnValue:
     """How far an order is, for everybody who has its unguessable address."""
     view = order_by_token(company_id(), token)
     return render_template(
-        "storefront/order.html", order=view, draw=draw, lang=language(), country=country_name(view.buyer.country)
+        "storefront/order.html", order=view, draw=draw, lang=language(), country=country_name(view.buyer.country),
+        again=[
+            link_to_choices(unit.product.code, unit.decisions, view.buyer.country, token=unit.texts_token)
+            for unit, _alike in view.groups
+        ],
     )

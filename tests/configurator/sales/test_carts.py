@@ -224,18 +224,19 @@ def test_an_item_is_changed_in_place(visitor):
 def test_a_hold_is_renewed_once_and_what_would_begin_before_its_new_end_moves(visitor):
     visitor.add()
     later = visitor.view().held_until - timedelta(minutes=9)
-    until = carts.renew_cart(visitor.shop.company_id, visitor.token, now=later)
+    until = carts.renew_cart(visitor.shop.company_id, visitor.token, anonymous=True, now=later)
     view = visitor.view(now=later)
     assert (view.all_held, view.renewed, view.held_until) == (True, True, until)
     with db.reading() as session:
         assert min(o.starts_at for o in session.exec(select(ManufacturingOperation)).all()) >= until
     with pytest.raises(HoldRenewed):
-        carts.renew_cart(visitor.shop.company_id, visitor.token, now=later)
+        carts.renew_cart(visitor.shop.company_id, visitor.token, anonymous=True, now=later)
 
 
 def test_a_renewed_hold_is_not_renewed_again_by_changing_the_country(visitor):
     visitor.add()
-    until = carts.renew_cart(visitor.shop.company_id, visitor.token, now=utc_now() + timedelta(minutes=9))
+    later = utc_now() + timedelta(minutes=9)
+    until = carts.renew_cart(visitor.shop.company_id, visitor.token, anonymous=True, now=later)
     assert carts.set_country(visitor.shop.company_id, visitor.token, "DE", anonymous=True) is None
     view = visitor.view()
     assert (view.country, view.renewed, view.held_until, view.all_held) == ("DE", True, until, True)
@@ -341,3 +342,12 @@ def test_an_item_that_cannot_be_held_does_not_keep_the_others_from_it(visitor, m
     monkeypatch.undo()
     assert carts.hold_cart(visitor.shop.company_id, visitor.token, anonymous=False) is None
     assert visitor.view().all_held
+
+
+def test_a_cart_that_no_browser_names_any_more_is_forgotten(visitor, shop):
+    visitor.add()
+    let_time_pass()
+    sweep()
+    assert carts.forget_old(now=utc_now() + timedelta(days=59)) == 0
+    assert carts.forget_old(now=utc_now() + timedelta(days=61)) == 1
+    assert count(Cart, CartItem) == (0, 0)
