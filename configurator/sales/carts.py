@@ -492,7 +492,7 @@ def _hold_item(
             return None
         deposit = read.deposit(read.cart.country, now)
         kept = read.kept(read.cart.country, deposit)
-        wanted = [(item, key) for key in item.unit_keys if key not in kept or _is_stale(item)]
+        wanted = [key for key in item.unit_keys if key not in kept or _is_stale(item)]
         to = Destination(read.cart.country, zone_of(read.cart.country))
         found = forecast_all(
             [(item.offer, item.variant) for _unit in wanted], to, now=now, not_before=_begins(read, deposit, now)
@@ -502,7 +502,7 @@ def _hold_item(
             return NoDate()
         try:
             if wanted:
-                _hold_in_one(company_id, read, wanted, forecasts, deposit, anonymous, now)
+                _hold_units(company_id, read, item, dict(zip(wanted, forecasts, strict=True)), deposit, anonymous, now)
         except (DateLost, NoDate, Outdated) as error:
             if last:
                 return error
@@ -529,24 +529,24 @@ def _may_be_held(item: _Item, country: str, accept: bool) -> bool:
     return trouble is None and (accept or earlier is None)
 
 
-def _hold_in_one(
-    company_id: int, read: _Read, wanted: Sequence[tuple[_Item, str]], found: Sequence[Forecast], deposit: Asked | None,
-    anonymous: bool, now: datetime | None,
+def _hold_units(
+    company_id: int, read: _Read, item: _Item, wanted: Mapping[str, Forecast], deposit: Asked | None, anonymous: bool,
+    now: datetime | None,
 ) -> None:
-    """Hold these units in one transaction; what is stale gets a row under today's revisions. Raises Outdated."""
+    """Hold these units of an item in one transaction; a stale item gets a row under today's revisions.
+
+    Raises Outdated, NoDate, DateLost, HoldsFull.
+    """
     with db.writing() as session:
         cart = _locked_cart(session, company_id, read.cart.token)
         _must_be_unchanged(session, cart, read)
         key = _hold_key(cart)
-        let_go(session, company_id, key, pegging_keys=[unit for item, unit in wanted if unit in item.held])
-        for item in {item.row.id: item for item, _key in wanted if _is_stale(item)}.values():
-            row = _own_item(session, cart, db.id_of(item.row))
-            row.configuration_id = db.id_of(
+        let_go(session, company_id, key, pegging_keys=wanted.keys() & set(item.held))
+        if _is_stale(item):
+            _own_item(session, cart, db.id_of(item.row)).configuration_id = db.id_of(
                 write_configuration(session, company_id, item.offer, item.selection, item.variant)
             )
-        wishes = [
-            Wish(unit, item.offer, item.variant, one) for (item, unit), one in zip(wanted, found, strict=True)
-        ]
+        wishes = [Wish(unit, item.offer, item.variant, one) for unit, one in wanted.items()]
         cart.held_until = hold(
             session, company_id, key, wishes, anonymous=anonymous, now=now,
             not_before=deposit.due_at if deposit else None,

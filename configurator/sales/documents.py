@@ -18,6 +18,7 @@ from babel import Locale
 from catalog.price import Price
 from catalog.problems import N_
 from configurator.config import Settings
+from configurator.sales.choices import ReadableChoice
 from configurator.sales.orders import OrderView
 from configurator.sales.quotes import QuoteView
 from configurator.words import LOCALES, Words
@@ -98,10 +99,7 @@ def quote_data(view: QuoteView, settings: Settings, language: str) -> dict[str, 
         "valid_until": until,
         "arrives_on": words.day(revision.arrives_on),
         "product": words.text(revision.product.name),
-        "choices": [
-            {"question": choice.question_in(language), "answer": choice.answer_in(language)}
-            for choice in revision.choices
-        ],
+        "choices": _choices(revision.choices, language),
         "price": {
             "items": [{"name": words.text(item.name), "amount": money(item.amount_minor)} for item in price.items],
             "net": money(price.net),
@@ -117,13 +115,7 @@ def quote_data(view: QuoteView, settings: Settings, language: str) -> dict[str, 
             "revision": _("Revision"),
             "valid_until": _("Valid until"),
             "ships_to": _("Delivery to"),
-            "arrives": _("Delivered on"),
-            "total": _("Total with tax"),
-            "price": _("Price"),
-            "item": _("Item"),
-            "amount": _("Amount before tax") if price.basis == "net" else _("Amount with tax"),
-            "net": _("Net"),
-            "tax": _("Tax %(rate)s %%", rate=price.rate),
+            **_price_words(price, words),
             "link_says": _("Look at it and accept it online"),
             "terms": _(
                 "The price holds until %(day)s. The delivery date is today's; when you accept, the factory checks it "
@@ -131,6 +123,26 @@ def quote_data(view: QuoteView, settings: Settings, language: str) -> dict[str, 
             ),
         },
     }
+
+
+def _price_words(price: Price, words: Words) -> dict[str, str]:
+    """The words around the date and the price of every document."""
+    _ = words.gettext
+    return {
+        "arrives": _("Delivered on"),
+        "total": _("Total with tax"),
+        "price": _("Price"),
+        "item": _("Item"),
+        "amount": _("Amount before tax") if price.basis == "net" else _("Amount with tax"),
+        "net": _("Net"),
+        "tax": _("Tax %(rate)s %%", rate=price.rate),
+    }
+
+
+def _choices(choices: Iterable[ReadableChoice], language: str) -> list[dict[str, str]]:
+    return [
+        {"question": choice.question_in(language), "answer": choice.answer_in(language)} for choice in choices
+    ]
 
 
 def order_data(view: OrderView, settings: Settings, language: str) -> dict[str, Any]:
@@ -166,10 +178,7 @@ def order_data(view: OrderView, settings: Settings, language: str) -> dict[str, 
         "groups": [
             {
                 "name": f"{alike} × {words.text(unit.product.name)}" if alike > 1 else words.text(unit.product.name),
-                "choices": [
-                    {"question": choice.question_in(language), "answer": choice.answer_in(language)}
-                    for choice in unit.choices
-                ],
+                "choices": _choices(unit.choices, language),
             }
             for unit, alike in view.groups
         ],
@@ -190,13 +199,7 @@ def order_data(view: OrderView, settings: Settings, language: str) -> dict[str, 
             "kind": _("Order confirmation"),
             "ships_to": _("Delivery to"),
             "deposit": _("Deposit"),
-            "arrives": _("Delivered on"),
-            "total": _("Total with tax"),
-            "price": _("Price"),
-            "item": _("Item"),
-            "amount": _("Amount before tax") if price.basis == "net" else _("Amount with tax"),
-            "net": _("Net"),
-            "tax": _("Tax %(rate)s %%", rate=price.rate),
+            **_price_words(price, words),
             "link_says": _("See how far it is"),
             "terms": _(WITHDRAWAL),
         },

@@ -30,6 +30,7 @@ from configurator.planning.holds import (
 )
 from configurator.planning.models import HeldOrder, Hold, ManufacturingOperation, ManufacturingOrder, OperationState
 from configurator.planning.options import configure
+from configurator.planning.progress import progress
 from configurator.planning.promise import forecast_all
 from configurator.planning.reports import OnlyHeld, start_operation
 from configurator.planning.workplace import line_tasks
@@ -181,6 +182,16 @@ def test_people_who_did_not_log_in_hold_a_small_share_of_a_week_together(shop):
     configure(Settings(hold_share=10.0))
     keep(shop, 0, key="more")
     assert sum(_held_by_week(shop).values()) > sum(small.values())
+
+
+def test_the_planner_sees_that_it_is_only_held(shop):
+    until = keep(shop, 0)
+    with db.reading() as session:
+        order_id = session.exec(select(ManufacturingOrder.id)).one()
+        assert progress(session, shop.company_id, order_id).held_until == until
+    made = shop.reserve(1).manufacturing_order_id
+    with db.reading() as session:
+        assert progress(session, shop.company_id, made).held_until is None
 
 
 def test_the_floor_does_not_see_it_and_cannot_start_it(shop):
