@@ -16,6 +16,7 @@ from configurator.planning.models import Hold
 from configurator.planning.options import configure
 from configurator.sales.models import Cart, SalesOrderItem
 from tests.journeys.test_buyer import fill_address
+from tests.journeys.test_buyer import fits as bar_fits
 
 pytestmark = [
     pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True),
@@ -44,7 +45,7 @@ def test_two_items_are_put_in_changed_and_ordered(visit: Visit, scripts: bool) -
     page.get_by_role("link", name=re.compile("^Change")).click()
     page.click("#o-colour-coral")
     expect(page.locator("#o-colour-coral")).to_have_class(re.compile("chosen"))
-    page.get_by_role("button", name="Change it in the cart").click()
+    page.get_by_role("button", name="Update cart").click()
     expect(page.locator(".cart-item")).to_have_count(1)
     expect(page.get_by_label("Quantity")).to_have_value("2")
 
@@ -90,6 +91,11 @@ def test_no_page_of_the_cart_has_a_barrier(visit: Visit, barriers: Barriers, wid
     page.wait_for_url("**/cart")
     assert barriers(page) == []
     assert fits(page)
+    page.locator(".cart-deeds a").click()
+    expect(page.locator("#back-to-cart")).to_be_visible()
+    assert bar_fits(page)
+    assert barriers(page) == []
+    page.click("#back-to-cart")
     page.locator("input[name=quantity][type=number]").fill("99")
     page.locator(".cart-quantity button").click()
     expect(page.locator(".cart-quantity .error")).to_be_visible()
