@@ -129,7 +129,7 @@ AS_TYPED_CLASSES = {"mono", "token", "reason"}
 WORD = re.compile(r"[A-Za-z]{2,}")
 NO_PAGE = {  # endpoints that answer a GET with something else than a page
     "static", "healthz", "metrics", "openapi.spec", "planning.bars", "sales.quote_document",
-    "sales.public_document",
+    "sales.public_document", "storefront.confirmation",
 }
 CODED = re.compile(r"\S+@\S+|https?://\S+|\b[A-Z]{1,3}-\d[\w-]*|\b\w+\.ya?ml\b")  # mails, links, numbers, files
 SPOKEN = ("aria-label", "title", "placeholder", "alt")
