@@ -52,6 +52,7 @@ from solver.scheduling.problem import (
     NEVER,
     Fixing,
     InvalidProblem,
+    Line,
     LineId,
     MaterialId,
     Operation,
@@ -269,6 +270,11 @@ class Book:
     def now(self) -> Second:
         """Nothing that is free is placed before it."""
         return Second(int(self._words[NOW]))
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """The lines, with the windows in which they work."""
+        return self._factory.problem.lines
 
     @property
     def orders(self) -> Mapping[WorkOrderId, WorkOrder]:
