@@ -219,7 +219,7 @@ def test_an_order_can_be_had_again_with_its_choices_and_texts_under_today_s_cata
     with_text = client.post("/products/bicycle/texts?colour=sun&ship-to=CN", data={"engraving": "DORA"}).location
     client.post(with_text.replace("/products/bicycle?", "/products/bicycle/cart?"))
     placed = client.post("/cart/checkout", data=ADDRESS | hidden(client.get("/cart/checkout").text)).location
-    link = re.search(r'class="button" href="(/products/bicycle\?[^"]*)"', client.get(placed).text)[1]
-    page = client.get(link.replace("&amp;", "&")).text
+    link = re.search(r'href="(/orders/[^"]*/again)"', client.get(placed).text)[1]
+    page = client.get(link, follow_redirects=True).text
     assert 'value="DORA"' in page and 'class="option chosen" id="o-colour-sun"' in page
     assert "cart-item=" not in page
