@@ -107,14 +107,28 @@ class Text(Content):
     en: Words
 
 
+class UnitWords(Text):
+    """A unit in words. `one`: in English beside the number 1, where that is another word."""
+
+    one: Annotated[str, Later, AfterValidator(_printable)] = ""
+
+
 def _kind_of_unit(value: Any) -> str:
     return "[text]" if isinstance(value, dict | Text) else "[words]"
 
 
 # A unit is the same in both languages (mm), or words in each (drawers).
 Unit = Annotated[
-    Annotated[str, Field(max_length=20), Tag("[words]")] | Annotated[Text, Tag("[text]")], Discriminator(_kind_of_unit)
+    Annotated[str, Field(max_length=20), Tag("[words]")] | Annotated[UnitWords, Tag("[text]")],
+    Discriminator(_kind_of_unit),
 ]
+
+
+def unit_in(unit: str | UnitWords, language: str, number: int | None = None) -> str:
+    """A unit in `zh` or `en`, beside this number if one is given."""
+    if isinstance(unit, str):
+        return unit
+    return unit.one if number == 1 and language == "en" and unit.one else str(getattr(unit, language))
 
 
 def as_fraction(text: str) -> Fraction:

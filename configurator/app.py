@@ -42,6 +42,7 @@ from configurator.i18n import init_i18n
 from configurator.logs import configure_logs
 from configurator.metrics import init_metrics
 from configurator.planning.options import configure as configure_planning
+from configurator.sales.payments import configure as configure_payments
 
 log = structlog.get_logger()
 PACKAGE = Path(__file__).parent
@@ -53,6 +54,7 @@ def create_app(settings: Settings) -> APIFlask:
     """The application over the database that the settings name."""
     configure_logs(settings.log_format, settings.log_level)
     configure_planning(settings)
+    configure_payments(settings)
     keep_offers(
         settings.folder / "compiled", offers=settings.offers_kept, megabytes=settings.offers_megabytes
     )
@@ -108,6 +110,7 @@ def _templates() -> Path:
 # Department -> the modules with its blueprints (each named `bp`).
 DEPARTMENTS = (
     "configurator.storefront.views",
+    "configurator.storefront.cart_views",
     "configurator.storefront.change_views",
     "configurator.sales.views",
     "configurator.planning.views",

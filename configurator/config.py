@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 PREFIX = "CONFIGURATOR_"
 UNSAFE_SECRETS = frozenset({"", "change-me", "secret", "dev", "demo"})
+DEMO_ACCOUNT, DEMO_DEPOSIT_FROM = "Demo House (takes no money) · Demo Bank · DE00 0000 0000 0000 0000 00", 50_000
 SECRET_LENGTH = 32
 
 
@@ -74,6 +75,22 @@ class Settings:
     room_seconds: Annotated[
         float, "how long the worker makes room for rush orders in a plant's schedule, each ten minutes; 0: never"
     ] = 5.0
+    hold_minutes: Annotated[int, "minutes for which a cart keeps its dates, once more when they are held longer"] = 30
+    hold_share: Annotated[
+        float, "percent of each line's week that carts of people who did not log in may hold together"
+    ] = 5.0
+    deposit_percent: Annotated[int, "percent of an order's value that a deposit is"] = 30
+    deposit_from: Annotated[
+        int, "order value with tax, in whole units of its currency, from which a deposit is asked for; 0: never"
+    ] = 0
+    guest_deposit_from: Annotated[int, "the same for people who did not log in; 0: as for everybody"] = 0
+    deposit_days: Annotated[int, "days for which an order waits for its deposit; its production starts after them"] = 5
+    bank_account: Annotated[str, "where deposits are transferred to: holder, bank and account, separated by ` · `"] = ""
+    terms_url: Annotated[str, "where your terms of sale stand; with it a checkout asks for their acceptance"] = ""
+    terms_version: Annotated[str, "their version, as an order keeps it; needed with the address"] = ""
+    payment_provider: Annotated[str, "`transfer` (to the bank account), or in a demo `test` (pays, fails, hangs)"] = (
+        "transfer"
+    )
     log_format: Annotated[str, "`json` or `console`"] = "json"
     log_level: Annotated[str, "DEBUG, INFO, WARNING or ERROR"] = "INFO"
     shared_data: Annotated[
@@ -156,6 +173,8 @@ def check_settings(settings: Settings) -> Settings:
     faults = [*_impossible(settings), *(_unsafe(settings) if not settings.demo else ())]
     if faults:
         raise UnsafeSettings("\n".join(faults))
+    if settings.demo and not settings.bank_account:
+        settings = replace(settings, bank_account=DEMO_ACCOUNT, deposit_from=settings.deposit_from or DEMO_DEPOSIT_FROM)
     if settings.demo and not settings.secret_key:
         return _with_demo_secret(settings)
     return settings
@@ -165,6 +184,7 @@ _ALLOWED = {
     "mode": ("production", "demo"),
     "secure_cookies": ("auto", "yes", "no"),
     "log_format": ("json", "console"),
+    "payment_provider": ("transfer", "test"),
     "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
 }
 _BETWEEN = {
@@ -172,6 +192,8 @@ _BETWEEN = {
     "session_hours": (1, 720), "login_attempts": (1, 1000), "horizon_days": (7, 730), "buffer_minutes": (0, 100_000),
     "click_seconds": (0.05, 60.0), "analysis_seconds": (1.0, 3600.0), "offers_kept": (1, 10_000),
     "offers_megabytes": (16, 100_000), "room_seconds": (0.0, 60.0),
+    "hold_minutes": (1, 1440), "hold_share": (0.0, 50.0),
+    "deposit_percent": (1, 100), "deposit_from": (0, 10**9), "guest_deposit_from": (0, 10**9), "deposit_days": (1, 60),
 }
 
 
@@ -188,6 +210,10 @@ def _impossible(settings: Settings) -> Iterator[str]:
         url = getattr(settings, name)
         if url and not url.startswith(("sqlite:///", "postgresql+psycopg://")):
             yield f"{PREFIX}{name.upper()}: must begin with sqlite:/// or postgresql+psycopg://."
+    if bool(settings.terms_url) != bool(settings.terms_version) or len(settings.terms_version) > 40:
+        yield f"{PREFIX}TERMS_VERSION: needed with {PREFIX}TERMS_URL and only with it, at most 40 characters."
+    if settings.terms_url and urlsplit(settings.terms_url).scheme not in ("http", "https"):
+        yield f"{PREFIX}TERMS_URL: must begin with https:// or http://."
     if settings.smtp_url and urlsplit(settings.smtp_url).scheme not in ("smtp", "smtps"):
         yield f"{PREFIX}SMTP_URL: must begin with smtp:// or smtps://."
     if settings.public_url and urlsplit(settings.public_url).scheme not in ("http", "https"):
@@ -202,6 +228,10 @@ def _unsafe(settings: Settings) -> Iterator[str]:
         yield f"{PREFIX}TRUSTED_HOSTS: name the hosts that this house answers to, for instance 'shop.example.com'."
     if not settings.public_url:
         yield f"{PREFIX}PUBLIC_URL: say how customers reach this house, for instance 'https://shop.example.com'."
+    if settings.payment_provider == "test":
+        yield f"{PREFIX}PAYMENT_PROVIDER: 'test' is for demos only; it takes no money."
+    if (settings.deposit_from or settings.guest_deposit_from) and not settings.bank_account:
+        yield f"{PREFIX}BANK_ACCOUNT: say where deposits go, for instance 'Example Ltd · Example Bank · DE02 1203 …'."
     if settings.secure_cookies == "no":
         yield f"{PREFIX}SECURE_COOKIES: 'no' is for demos only; cookies of a real house travel over HTTPS."
 

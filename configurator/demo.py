@@ -403,7 +403,8 @@ def _store_sales(
     _add(session, [
         SalesOrderItem(
             company_id=company_id, sales_order_id=db.id_of(order), configuration_id=db.id_of(configuration),
-            price_items=price_items(price), pegging_key=order.number, manufacturing_order_id=db.id_of(row),
+            price_items=price_items(price), net_minor=price.net, tax_minor=price.tax, gross_minor=price.gross,
+            arrives_on=order.arrives_on, pegging_key=order.number, manufacturing_order_id=db.id_of(row),
         )
         for order, configuration, price, row in zip(orders, configurations, prices, made, strict=True)
     ])

@@ -55,3 +55,7 @@ class Words:
         if self.language == "zh":
             return format_date(value, "y年M月d日 EEE", locale="zh_Hans_CN")
         return format_date(value, "EEE d MMM y", locale="en_GB")
+
+    def moment(self, value: datetime, zone: str) -> str:
+        """An instant as day and time in a zone."""
+        return f"{self.day(value, zone)} {value.astimezone(ZoneInfo(zone)):%H:%M}"

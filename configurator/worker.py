@@ -18,9 +18,12 @@ def chores(settings: Settings) -> list[Chore]:
     """What is done again and again while the house is open."""
     from configurator.modelling.compiling import rebuild_missing
     from configurator.planning.clock import roll
+    from configurator.planning.holds import sweep
     from configurator.planning.room import make_rooms
+    from configurator.sales.carts import forget_old
     from configurator.sales.dates import watch_dates
     from configurator.sales.mails import send_due_mails
+    from configurator.sales.payments import lapse
     from configurator.sales.quotes import expire
 
     made = [
@@ -28,9 +31,12 @@ def chores(settings: Settings) -> list[Chore]:
     ]
     return [
         Chore("factory clock", 60, partial(roll, settings)),
+        Chore("expired holds", 15, sweep),
         Chore("moved dates", 60, watch_dates),
         Chore("mails", 5, partial(send_due_mails, settings)),
         Chore("expired quotes", 60, expire),
+        Chore("old carts", 3600, forget_old),
+        Chore("deposits that did not come", 60, lapse),
         Chore("compiled revisions", 3600, rebuild_missing),
         *(made if settings.room_seconds else []),
     ]

@@ -260,7 +260,7 @@ def order_answer(view: OrderView) -> TrackedOrderAnswer:
         promise=TrackedDates(
             promise_at=view.promise_at, dispatch_at=view.dispatch_at, arrives_on=view.arrives_on, zone=view.zone
         ),
-        making=_making(view.progress),
+        making=_making(view.progress) if view.progress is not None else None,
     )
 
 

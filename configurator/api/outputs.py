@@ -405,7 +405,10 @@ class MakingAnswer(Answer):
 
 
 class TrackedOrderAnswer(Answer):
-    """An order as its buyer may read it."""
+    """An order as its buyer may read it. Of several units the first is described, and the making of the last to come.
+
+    `making` is null once the order was cancelled.
+    """
 
     number: str
     state: str
@@ -416,7 +419,7 @@ class TrackedOrderAnswer(Answer):
     price: PriceAnswer
     buyer: AddressAnswer
     promise: TrackedDates
-    making: MakingAnswer
+    making: MakingAnswer | None
 
 
 class AnalysisAnswer(Answer):

@@ -15,6 +15,7 @@ from catalog.state import text_limits
 from configurator.errors import DomainError
 from configurator.planning.promise import Destination, Forecast, forecast, zone_of
 from configurator.sales.configurations import judged
+from configurator.sales.payments import asked_for
 from configurator.storefront.service import standing_completion, text_allowed
 from solver.configuration.check import is_valid
 from solver.configuration.explain import Conflict
@@ -113,7 +114,9 @@ def promise_of(offer: Offer, variant: Variant, country: str) -> Promised:
     """Price and date of a complete variant. Raises UnknownName, TextRefused, NotServed, NotValid, NoDate."""
     require_variant(offer, variant)
     price = _priced(offer, variant, country)
-    return Promised(variant, price, forecast(offer, variant, Destination(country, zone_of(country))))
+    deposit = asked_for(price, guest=True)  # nothing is made before it is here
+    to, begins = Destination(country, zone_of(country)), deposit.due_at if deposit else None
+    return Promised(variant, price, forecast(offer, variant, to, not_before=begins))
 
 
 def require_variant(offer: Offer, variant: Variant) -> Variant:

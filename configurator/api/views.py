@@ -11,6 +11,7 @@ from apiflask.exceptions import HTTPError
 from flask import Response, abort, request, url_for
 from flask.blueprints import BlueprintSetupState
 from flask.json.provider import DefaultJSONProvider
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
@@ -46,6 +47,7 @@ from configurator.errors import DomainError, InvalidInput, NotValid
 from configurator.modelling.submissions import submission_by_token
 from configurator.sales.configurations import Selection
 from configurator.sales.orders import order_by_token, place_order
+from configurator.sales.payments import called_back
 from configurator.storefront.service import offer_for, offers
 from solver.configuration.explain import Conflict
 
@@ -153,6 +155,15 @@ def track(token: str) -> TrackedOrderAnswer:
     if not document.TOKEN.fullmatch(token):
         abort(404)
     return order_answer(order_by_token(company_id(), token))
+
+
+@bp.post("/payments/<provider>")
+@bp.doc(hide=True)
+@public
+def payment(provider: str) -> ResponseReturnValue:
+    """A payment provider's call; what it says is believed for its signature only."""
+    called_back(company_id(), provider, request.get_data(), request.headers.get("X-Signature", ""))
+    return "", 204
 
 
 # --- catalogs ---------------------------------------------------------------------------------------------------------

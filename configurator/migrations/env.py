@@ -32,7 +32,7 @@ def run() -> None:
     """Bring the process's database (or the one that the settings name) up to date."""
     if not db.is_connected():
         db.connect(load_settings().database)
-    with db.database().engine.connect() as connection, _tables_may_be_remade(connection), connection.begin():
+    with db.database().engine.connect() as connection, _keys_at_rest(connection), connection.begin():
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ONE_AT_A_TIME})
         context.configure(
@@ -40,19 +40,19 @@ def run() -> None:
             compare_type=True,
         )
         context.run_migrations()
-        if connection.dialect.name == "sqlite" and (broken := connection.execute(text(FOREIGN_KEY_CHECK)).all()):
-            raise RuntimeError(f"Foreign keys would be broken: {broken[:3]}")
+        if connection.dialect.name == "sqlite" and (lost := connection.execute(text(FOREIGN_KEY_CHECK)).all()):
+            raise RuntimeError(f"Rows that name none: {lost[:5]}")
 
 
 @contextmanager
-def _tables_may_be_remade(connection: Connection) -> Iterator[None]:
-    """SQLite changes a table by making it anew; what names it must not mind meanwhile (sqlite.org: ALTER TABLE)."""
+def _keys_at_rest(connection: Connection) -> Iterator[None]:
+    """SQLite changes a table by making it anew: its keys rest meanwhile, and are checked at the end."""
     if connection.dialect.name != "sqlite":
         yield
         return
     driver = connection.connection.driver_connection
     assert driver is not None
-    driver.execute("PRAGMA foreign_keys=OFF")  # says nothing inside a transaction
+    driver.execute("PRAGMA foreign_keys=OFF")  # has no effect inside a transaction, so it comes before it
     try:
         yield
     finally:

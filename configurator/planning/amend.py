@@ -18,7 +18,7 @@ from catalog.factory import Plant
 from catalog.offer import Offer
 from configurator import db
 from configurator.errors import DateLost, NoDate, NotFound, Outdated
-from configurator.planning.books import PlantBook, book_under_lock, current_books, engine_now
+from configurator.planning.books import PlantBook, Release, book_under_lock, current_books, engine_now, remember
 from configurator.planning.decoupling import Standing, locked_plants, refuse_locked, standing, touched_by, whole_window
 from configurator.planning.models import (
     EventKind,
@@ -292,23 +292,22 @@ def _still(
 
 
 def _leave(session: Session, plant: Plant, leaving: Sequence[Standing], actor_id: int | None) -> None:
-    """The orders are no longer in the plant's schedule: one event and one version each."""
-    book = book_under_lock(session, plant)
-    left = book.book.copy()
-    for stands in leaving:
-        gone = tuple(left.remove(WorkOrderId(stands.order.number)).values())
-        _write_event(session, plant, EventKind.RELEASED, actor_id, stands.order.number, gone)
-        move_others(session, book, gone)
+    """The orders are no longer in the plant's schedule: one event and one version for all of them."""
+    base = book_under_lock(session, plant)
+    change = Release(tuple(stands.order.number for stands in leaving))
+    moved = change.enter(base.book.copy())
+    _write_event(session, plant, EventKind.RELEASED, actor_id, moved, numbers=list(change.numbers))
+    move_others(session, base, moved)
+    remember(session, base, change)
 
 
 def _write_event(
-    session: Session, plant: Plant, kind: EventKind, actor_id: int | None, number: str, moved: Iterable[Placement],
-    **data: Any,
+    session: Session, plant: Plant, kind: EventKind, actor_id: int | None, moved: Iterable[Placement], **data: Any,
 ) -> None:  # fmt: skip
     plant.schedule_version += 1
     session.add(ScheduleEvent(
         company_id=plant.company_id, plant_id=db.id_of(plant), version=plant.schedule_version, kind=kind,
-        actor_id=actor_id, data={"number": number, "moved": placements_to_json(moved), **data},
+        actor_id=actor_id, data={"moved": placements_to_json(moved), **data},
     ))  # fmt: skip
 
 
@@ -335,8 +334,9 @@ def _write(
     away = base.plant_id != stands.plant.id
     _replace_operations(session, offer, whole, placements, stands, found.staying, base)
     _write_event(
-        session, plant, EventKind.RESERVED if away else EventKind.CHANGED, actor_id, row.number, held.moved,
-        work_order=row.work_order, placements=placements_to_json(placements), staying=sorted(found.staying),
+        session, plant, EventKind.RESERVED if away else EventKind.CHANGED, actor_id, held.moved,
+        number=row.number, work_order=row.work_order, placements=placements_to_json(placements),
+        instead_of="" if away else row.number, staying=sorted(found.staying),
     )  # fmt: skip
     move_others(session, base, held.moved)
     session.flush()

@@ -77,11 +77,40 @@ class PlantBook:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """An order that has got its slots, and where others went to make room for it."""
+    """An order that has got its slots, and where others went to make room for it.
+
+    `instead_of`: the number under which it had slots before, those of a hold or its own; `moved` says where those went
+    that had stood around them.
+    """
 
     order: WorkOrder
     placements: tuple[Placement, ...]
-    moved: Sequence[Placement]
+    moved: Sequence[Placement] = ()
+    instead_of: str = ""
+
+    def enter(self, book: Book) -> Sequence[Placement]:
+        """Write it into a book; what moved for it. Raises Occupied or KeyError where the book does not allow for it."""
+        if self.instead_of:
+            gone = book.remove(WorkOrderId(self.instead_of))
+            if not gone.keys() <= {placement.operation for placement in self.moved}:
+                raise KeyError(self.instead_of)  # what stood around its old place is not where it was written
+        book.commit(self.order, self.placements, self.moved)
+        return self.moved
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Orders that gave their slots back."""
+
+    numbers: tuple[str, ...]
+
+    def enter(self, book: Book) -> tuple[Placement, ...]:
+        """Take them out of a book; what had to move for it (see `Book.remove`). Raises KeyError for an unknown one."""
+        moved: dict[OperationId, Placement] = {}
+        for number in self.numbers:
+            moved |= book.remove(WorkOrderId(number))
+        gone = tuple(f"{number}/" for number in self.numbers)
+        return tuple(placement for key, placement in moved.items() if not key.startswith(gone))
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,15 +195,18 @@ def current_books(company_id: int) -> tuple[PlantBook, ...]:
 def book_under_lock(session: Session, plant: Plant) -> PlantBook:
     """The book at exactly the version of the plant's row, which the caller has locked in this transaction.
 
-    What this transaction has itself reserved before is in it, and in no other transaction's book.
+    What this transaction has itself reserved or released before is in it, and in no other transaction's book.
     """
     assert plant.id is not None
-    own: dict[int, tuple[PlantBook, list[Reservation]]] = session.info.get("reserved", {})
+    own: dict[int, tuple[PlantBook, list[Reservation | Release]]] = session.info.get("own_changes", {})
     if plant.id in own:
-        base, reservations = own[plant.id]
+        base, changes = own[plant.id]
         book = base.book.copy()
-        for one in reservations:
-            book.commit(one.order, one.placements, one.moved)
+        try:
+            for one in changes:
+                one.enter(book)
+        except (Occupied, KeyError):  # the rows of this transaction know
+            return plant_book(session, read_rows(session, plant.id), utc_now().date(), base)
         return replace(base, book=book, version=plant.schedule_version)
     shelf = _shelf()
     kept = shelf.books.get(plant.id)
@@ -183,9 +215,9 @@ def book_under_lock(session: Session, plant: Plant) -> PlantBook:
     return kept
 
 
-def remember_reserved(session: Session, base: PlantBook, reservation: Reservation) -> None:
-    """Keep in mind, for this transaction only, that the order has got its slots."""
-    session.info.setdefault("reserved", {}).setdefault(base.plant_id, (base, []))[1].append(reservation)
+def remember(session: Session, base: PlantBook, change: Reservation | Release) -> None:
+    """Keep in mind, for this transaction only, what it has reserved or released."""
+    session.info.setdefault("own_changes", {}).setdefault(base.plant_id, (base, []))[1].append(change)
 
 
 # --- catching up ------------------------------------------------------------------------------------------------------
@@ -227,35 +259,32 @@ def _replayed(kept: PlantBook, news: tuple[int, Sequence[ScheduleEvent]]) -> Pla
         return None
     book = kept.book.copy()
     for event in events:
+        if event.kind == EventKind.PUBLISHED or event.data.get("staying"):
+            return None
         try:
-            if not _replay(book, event):
-                return None
+            change = _change_of(event)
+            moved = change.enter(book) if change is not None else ()
         except (Occupied, KeyError):
             log.warning("planning.book_differs", plant=kept.plant_id, version=event.version)
+            return None
+        # What the floor reports without moving anything happened where it was scheduled: the book has it there.
+        if set(moved) != set(placements_from(event.data.get("moved", {}))):
             return None
     return replace(kept, book=book, version=version)
 
 
-def _replay(book: Book, event: ScheduleEvent) -> bool:
-    """Do to the book what the event did; False if it does not tell everything. Raises Occupied or KeyError."""
-    data, moved = event.data, placements_from(event.data.get("moved", {}))
+def _change_of(event: ScheduleEvent) -> Reservation | Release | None:
+    """What an event changed in the book; None if it tells only what moved. Raises KeyError."""
+    data = event.data
     match event.kind:
-        case EventKind.RESERVED:
-            book.commit(work_order_from(data["number"], data["work_order"]), placements_from(data["placements"]), moved)
-        case EventKind.CHANGED:
-            if data["staying"]:
-                return False
-            book.remove(WorkOrderId(data["number"]))
-            book.commit(work_order_from(data["number"], data["work_order"]), placements_from(data["placements"]), moved)
+        case EventKind.RESERVED | EventKind.CHANGED:
+            return Reservation(
+                work_order_from(data["number"], data["work_order"]), placements_from(data["placements"]),
+                placements_from(data.get("moved", {})), data.get("instead_of", ""),
+            )
         case EventKind.RELEASED:
-            gone = book.remove(WorkOrderId(data["number"]))
-            return gone == {placement.operation: placement for placement in moved}
-        case EventKind.PUBLISHED:
-            return False
-        case _:
-            # What the floor reports without moving anything happened where it was scheduled: the book has it there.
-            return not moved
-    return True
+            return Release(tuple(data["numbers"]))
+    return None
 
 
 def _read_anew(plant_id: int, today: date, kept: PlantBook | None, session: Session | None) -> PlantBook:

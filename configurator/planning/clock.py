@@ -17,6 +17,7 @@ from configurator.planning.models import (
     ManufacturingOrder,
     OperationState,
     ScheduleEvent,
+    is_held,
 )
 from configurator.planning.options import configure, options
 from configurator.planning.reports import (
@@ -130,7 +131,7 @@ def _report(session: Session, plant: Plant, at: datetime, changes: Changes) -> N
     due = session.exec(
         select(ManufacturingOperation)
         .where(ManufacturingOperation.company_id == plant.company_id, ManufacturingOperation.plant_id == plant.id)
-        .where(_is_due(at))
+        .where(_is_due(at), ~is_held())
     ).all()
     if not due:
         return

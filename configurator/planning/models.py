@@ -4,8 +4,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, Column, Index
-from sqlmodel import Field
+from sqlalchemy import JSON, CheckConstraint, Column, ColumnElement, Index
+from sqlmodel import Field, select
 
 from catalog.rows import CompanyRow, UtcDateTime, company_keys, unique_in_company, utc_now
 from configurator.errors import StateRefused
@@ -42,9 +42,9 @@ class ProposalState(StrEnum):
 class EventKind(StrEnum):
     """Why a plant's schedule has a new version."""
 
-    RESERVED = "reserved"  # a new order got its slots
+    RESERVED = "reserved"  # a new order got its slots, or those of a hold (`instead_of`: the number that it had there)
     CHANGED = "changed"  # an order is made differently, in other slots
-    RELEASED = "released"  # an order gave its slots back
+    RELEASED = "released"  # orders gave their slots back, or a hold ended (`numbers`: theirs)
     REPORTED = "reported"  # the floor reported starts and finishes; what they push has moved
     PUBLISHED = "published"  # another schedule: a proposal, which the event names, or the system's, with its moves
 
@@ -155,6 +155,51 @@ class ManufacturingOperation(CompanyRow, table=True):
     started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     needs: dict[str, int] = Field(default_factory=dict, sa_type=JSON)  # material code -> whole units
+
+
+class Hold(CompanyRow, table=True):
+    """Capacity and material kept until an instant for somebody who has not ordered yet, renewed once at most.
+
+    `pegging_key` is opaque, like an order's; it has one hold at a time. `anonymous`: for somebody who did not log in.
+    `lapses`: it ends by itself; otherwise whoever made it ends it.
+    """
+
+    __table_args__ = company_keys(
+        unique_in_company("pegging_key"),
+        Index("ix_hold_expires", "expires_at"),
+    )
+
+    pegging_key: str = Field(max_length=40)
+    anonymous: bool
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+    lapses: bool = True
+    renewed: bool = False
+    created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
+class HeldOrder(CompanyRow, table=True):
+    """A manufacturing order that only keeps its slots: nobody starts it, and it goes when its hold ends."""
+
+    __tablename__ = "held_order"
+    __table_args__ = company_keys(
+        unique_in_company("manufacturing_order_id"),
+        Index("ix_held_order_hold", "company_id", "hold_id"),
+        hold_id="hold",
+        manufacturing_order_id="manufacturing_order",
+    )
+
+    hold_id: int
+    manufacturing_order_id: int
+
+
+def is_held() -> ColumnElement[bool]:
+    """Of a query over manufacturing operations: their order only keeps its slots."""
+    return (
+        select(HeldOrder.id)
+        .where(HeldOrder.company_id == ManufacturingOperation.company_id)
+        .where(HeldOrder.manufacturing_order_id == ManufacturingOperation.order_id)
+        .exists()
+    )
 
 
 class ScheduleEvent(CompanyRow, table=True):

@@ -11,11 +11,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`buffer_minutes` lie between completion and promise; `reports_itself`: the demo factory needs no people."""
+    """`buffer_minutes` lie between completion and promise; `reports_itself`: the demo factory needs no people.
+
+    `hold_minutes`: how long a date is held; `hold_share`: percent of each line's week that holds of people who did not
+    log in may take together.
+    """
 
     horizon_days: int = 120
     buffer_minutes: int = 60
     reports_itself: bool = False
+    hold_minutes: int = 30
+    hold_share: float = 5.0
 
 
 _options = Options()
@@ -24,7 +30,9 @@ _options = Options()
 def configure(settings: Settings) -> None:
     """Take the settings of this process."""
     global _options
-    _options = Options(settings.horizon_days, settings.buffer_minutes, settings.demo)
+    _options = Options(
+        settings.horizon_days, settings.buffer_minutes, settings.demo, settings.hold_minutes, settings.hold_share
+    )
 
 
 def options() -> Options:

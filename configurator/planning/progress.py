@@ -12,7 +12,14 @@ from sqlmodel import Session, col, select
 from catalog.factory import Line, Plant
 from configurator.errors import NotFound
 from configurator.planning.carriers import arrives_on, dispatch_at
-from configurator.planning.models import ManufacturingOperation, ManufacturingOrder, OperationState, OrderState
+from configurator.planning.models import (
+    HeldOrder,
+    Hold,
+    ManufacturingOperation,
+    ManufacturingOrder,
+    OperationState,
+    OrderState,
+)
 
 Words = Mapping[str, str]  # {"zh": …, "en": …}
 
@@ -38,7 +45,7 @@ class Progress:
     """The four dates, never mixed. `forecast_…` by the present schedule; `actual_at` once it is made.
 
     `lateness`: completion minus due, signed. `keeps_promise`: it arrives, or by the present schedule will arrive,
-    on the promised date or before.
+    on the promised date or before. `held_until`: it only keeps its slots until then, and nothing of it is started.
     """
 
     manufacturing_order_id: int
@@ -59,6 +66,7 @@ class Progress:
     actual_at: datetime | None
     zone: str
     carrier_name: Words
+    held_until: datetime | None
 
     @property
     def lateness(self) -> timedelta:
@@ -87,6 +95,11 @@ def progress(session: Session, company_id: int, manufacturing_order_id: int) -> 
         promise_at=order.promise_at, dispatch_at=order.dispatch_at, arrives_on=order.arrives_on,
         forecast_at=completes_at, forecast_arrives_on=arrival(order, plant.zone, completes_at),
         actual_at=order.finished_at, zone=order.zone, carrier_name=order.carrier_name,
+        held_until=session.exec(
+            select(Hold.expires_at)
+            .join(HeldOrder, and_(col(HeldOrder.hold_id) == Hold.id, col(HeldOrder.company_id) == Hold.company_id))
+            .where(HeldOrder.company_id == company_id, HeldOrder.manufacturing_order_id == manufacturing_order_id)
+        ).one_or_none(),
     )
 
 

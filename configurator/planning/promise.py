@@ -25,7 +25,7 @@ from configurator.planning.books import (
     book_under_lock,
     current_books,
     engine_now,
-    remember_reserved,
+    remember,
 )
 from configurator.planning.carriers import Delivery, deliver, zone_of
 from configurator.planning.models import (
@@ -41,15 +41,17 @@ from configurator.planning.records import (
     placements_to_json,
     renamed,
     renamed_placements,
+    second,
     work_order_to_json,
 )
 from solver.configuration.problem import Variant
 from solver.scheduling.book import NoRoom, Promise
 from solver.scheduling.problem import OperationId, Placement, Second, WorkOrder
 
-__all__ = ["Destination", "Forecast", "Reserved", "forecast", "forecast_each", "reserve", "zone_of"]
+__all__ = ["Destination", "Forecast", "Reserved", "forecast", "forecast_all", "forecast_each", "reserve", "zone_of"]
 
 ASKED = "?"  # the id of a work order that nobody has ordered yet
+NOBODYS = -1  # the version of a book that is no plant's
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +103,20 @@ class Reserved:
     forecast: Forecast
 
 
-def forecast(offer: Offer, variant: Variant, to: Destination, *, now: datetime | None = None) -> Forecast:
-    """The best of all plants: by arrival, then by completion. Raises NoDate."""
-    found = _best(current_books(offer.company_id), offer, variant, to, engine_now(now))
+def forecast(
+    offer: Offer, variant: Variant, to: Destination, *, not_before: datetime | None = None,
+    now: datetime | None = None,
+) -> Forecast:
+    """The best of all plants: by arrival, then by completion. Nothing starts before `not_before`. Raises NoDate."""
+    found = _best(current_books(offer.company_id), offer, variant, to, _start(now, not_before))
     if found is None:
         raise NoDate
     return found
+
+
+def _start(now: datetime | None, not_before: datetime | None) -> Second:
+    """The first full minute at which something new can start."""
+    return max(engine_now(now), Second(-(-second(not_before) // 60) * 60) if not_before else Second(0))
 
 
 def forecast_each(
@@ -123,6 +133,39 @@ def forecast_each(
             break
         found.append(_best(books, offer, variant, to, start))
     return tuple(found)
+
+
+def forecast_all(
+    wanted: Sequence[tuple[Offer, Variant]], to: Destination, *, not_before: datetime | None = None,
+    now: datetime | None = None,
+) -> tuple[Forecast | None, ...]:
+    """The best of all plants for each of several that are wanted together, each beside those before it.
+
+    All offers are of one company. None where there is no room. `not_before`: nothing of them starts earlier.
+    """
+    if not wanted:
+        return ()
+    books = list(current_books(wanted[0][0].company_id))
+    start = _start(now, not_before)
+    found: list[Forecast | None] = []
+    for count, (offer, variant) in enumerate(wanted):
+        one = _best(books, offer, variant, to, start)
+        found.append(one)
+        if one is not None:
+            place = next(i for i, plant in enumerate(books) if plant.plant_id == one.plant_id)
+            books[place] = _beside(books[place], one, count)
+    return tuple(found)
+
+
+def _beside(plant: PlantBook, taken: Forecast, count: int) -> PlantBook:
+    """The plant's book as if somebody had ordered what was forecast; its version is nobody's."""
+    number = f"{ASKED}{count}"
+    book = plant.book.copy()
+    book.commit(
+        replace(renamed(taken.work_order, number), promise=Second(int(taken.dispatch_at.timestamp()))),
+        renamed_placements(taken.placements, ASKED, number), taken.moved,
+    )
+    return replace(plant, book=book, version=NOBODYS)
 
 
 def _best(
@@ -148,23 +191,26 @@ def reserve(
     number: str,
     priority: int = 1,
     actor_id: int | None = None,
+    not_before: datetime | None = None,
 ) -> Reserved:
     """Give the order its slots, in the caller's writing transaction and under the plant's lock.
 
-    If the schedule has moved since `shown`, the order is inserted anew. Raises DateLost (with the new `arrives_on` in
-    its data) if it would arrive later than `shown.arrives_on`, NoDate if never.
+    If the schedule has moved since `shown`, the order is inserted anew. `not_before`: nothing of it starts earlier.
+    Raises DateLost (with the new `arrives_on` in its data) if it would arrive later than `shown.arrives_on`, NoDate if
+    never.
     """
     plant = db.lock_row(session, Plant, shown.plant_id)
     if plant is None or plant.company_id != offer.company_id:
         raise NoDate
     base = book_under_lock(session, plant)
-    found = _still(offer, variant, shown, base)
+    start = _start(None, not_before)
+    found = _still(offer, variant, shown, base, start)
     if found.arrives_on > shown.arrives_on:
         raise DateLost(arrives_on=found.arrives_on)
     found = replace(found, arrives_on=shown.arrives_on)  # what was shown is what is promised
     order = replace(
         renamed(found.work_order, number),
-        release=min(engine_now(), *(placement.start for placement in found.placements)),  # a search may pull it earlier
+        release=min(start, *(placement.start for placement in found.placements)),  # a search may pull it earlier
         due=Second(int(found.promise_at.timestamp())),
         promise=Second(int(found.dispatch_at.timestamp())),
         weight=priority,
@@ -186,13 +232,12 @@ def reserve(
     ))
     move_others(session, base, found.moved)
     session.flush()
-    remember_reserved(session, base, Reservation(order, placements, found.moved))
+    remember(session, base, Reservation(order, placements, found.moved))
     return Reserved(row.id, replace(found, work_order=order, placements=placements, version=plant.schedule_version))
 
 
-def _still(offer: Offer, variant: Variant, shown: Forecast, plant: PlantBook) -> Forecast:
+def _still(offer: Offer, variant: Variant, shown: Forecast, plant: PlantBook, start: Second) -> Forecast:
     """What was shown, if nothing has changed; else the order inserted anew."""
-    start = engine_now()
     if plant.version == shown.version and all(p.start >= start for p in (*shown.placements, *shown.moved)):
         return shown
     order = exploded(offer, variant, plant)
@@ -335,6 +380,9 @@ def _explode(offer: Offer, variant: Variant, plant: PlantBook) -> WorkOrder | st
 
 def _quoted(plant: PlantBook, order: WorkOrder, start: Second) -> Promise | None:
     """The earliest end by this book; the same work order in the same minute is looked for once."""
+    if plant.version == NOBODYS:
+        promise = plant.book.quote(order, not_before=start)
+        return None if isinstance(promise, NoRoom) else promise
     key = (plant.generation, plant.version, plant.day, order, start)
     kept = _quotes.get(key)
     if kept is None:

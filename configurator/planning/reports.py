@@ -21,6 +21,7 @@ from configurator.errors import DomainError, NotFound
 from configurator.planning.books import apply_placements, read_rows
 from configurator.planning.models import (
     EventKind,
+    HeldOrder,
     ManufacturingOperation,
     ManufacturingOrder,
     OperationState,
@@ -57,6 +58,12 @@ class MaterialMissing(FloorRefusal):
     words = _l("%(material)s is not in stock.")
 
 
+class OnlyHeld(FloorRefusal):
+    """Nobody has ordered it yet."""
+
+    words = _l("This is only held for somebody who has not ordered yet.")
+
+
 class OthersStuck(FloorRefusal):
     """What has to make room finds no working time or no material any more."""
 
@@ -88,13 +95,15 @@ def start_operation(
 ) -> None:
     """The operation begins now, where it stands or earlier or later; what it pushes aside moves.
 
-    Raises NotFound, AlreadyStarted, WaitsFor, LineBusy, MaterialMissing or OthersStuck.
+    Raises NotFound, AlreadyStarted, OnlyHeld, WaitsFor, LineBusy, MaterialMissing or OthersStuck.
     """
     at = (now or utc_now()).replace(microsecond=0)
     with db.writing() as session:
         plant, row, order = _locked(session, company_id, operation_id)
         if row.state != OperationState.PLANNED:
             raise AlreadyStarted
+        if session.exec(select(HeldOrder.id).where(HeldOrder.manufacturing_order_id == row.order_id)).first():
+            raise OnlyHeld
         _refuse_busy_line(session, row)
         mine = operations_of(session, company_id, [row.order_id])[row.order_id]
         if (blocker := open_predecessor(order, mine, row)) is not None:

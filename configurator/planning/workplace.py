@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 from catalog.factory import Line, Material, Plant, lines_of, materials_of, plants_of
 from configurator.errors import NotFound
 from configurator.planning.board import Lateness, lateness_of
-from configurator.planning.models import ManufacturingOperation, ManufacturingOrder, OperationState
+from configurator.planning.models import ManufacturingOperation, ManufacturingOrder, OperationState, is_held
 from configurator.planning.reports import open_predecessor, operations_of
 
 Words = Mapping[str, str]
@@ -72,7 +72,8 @@ def line_statuses(session: Session, company_id: int) -> tuple[LineStatus, ...]:
         running[row.line_id] = (number, row.name)
     waiting: dict[int, int] = {}
     for line_id in session.exec(
-        select(ManufacturingOperation.line_id).where(mine, ManufacturingOperation.state == OperationState.PLANNED)
+        select(ManufacturingOperation.line_id)
+        .where(mine, ManufacturingOperation.state == OperationState.PLANNED, ~is_held())
     ).all():
         waiting[line_id] = waiting.get(line_id, 0) + 1
     found: list[LineStatus] = []
@@ -100,7 +101,7 @@ def line_tasks(session: Session, company_id: int, line_id: int) -> LineTasks:
             col(ManufacturingOrder.company_id) == company_id,
         ))
         .where(ManufacturingOperation.company_id == company_id, ManufacturingOperation.line_id == line_id)
-        .where(ManufacturingOperation.state != OperationState.FINISHED)
+        .where(ManufacturingOperation.state != OperationState.FINISHED, ~is_held())
         .order_by(
             col(ManufacturingOperation.state).desc(),  # started comes before planned
             col(ManufacturingOperation.starts_at), col(ManufacturingOperation.id),

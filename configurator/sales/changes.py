@@ -6,7 +6,7 @@ changes the price. What the item was before is kept as a revision of its own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -20,12 +20,12 @@ from sqlmodel import Session, col, func, select
 from catalog.offer import Offer
 from catalog.price import Price
 from catalog.products import ProductContent
-from catalog.rows import Company
 from configurator import audit, db, outbox
 from configurator.errors import DateLost, DomainError, InvalidInput, NoDate, NotFound, Outdated, PriceChanged
 from configurator.idempotency import earlier_answer, remember_answer, request_hash
 from configurator.planning.amend import Amended, amend, amended, release
 from configurator.planning.decoupling import Windows, standing, whole_window, windows
+from configurator.planning.models import ManufacturingOrder
 from configurator.sales.choices import ReadableChoice, readable_choices
 from configurator.sales.configurations import (
     Configuration,
@@ -44,7 +44,6 @@ from configurator.sales.models import (
     ItemRevision,
     MovedDate,
     OrderState,
-    PriceColumns,
     PromiseColumns,
     SalesOrder,
     SalesOrderItem,
@@ -52,17 +51,12 @@ from configurator.sales.models import (
 )
 from configurator.sales.orders import Shown
 from configurator.sales.parties import Party
-from configurator.sales.terms import (
-    margin_columns,
-    price_columns,
-    price_for,
-    price_items,
-    promise_columns,
-    stored_price,
-)
+from configurator.sales.payments import waive_deposit
+from configurator.sales.terms import cost_of, price_columns, price_for, price_items, stored_price, sum_of
 from solver.configuration.problem import Decision, Variant
 
 log = structlog.get_logger()
+CANCELLABLE = (OrderState.AWAITING_DEPOSIT, OrderState.CONFIRMED)
 CHANGED = "changed"  # the reason of a promise that moved because the buyer changed the order
 
 
@@ -72,17 +66,25 @@ class NotChangeable(DomainError):
     code, status, words = "not_changeable", 409, _l("This order is closed and can no longer be changed.")
 
 
+class AwaitsDeposit(NotChangeable):
+    """The order waits for its deposit, which was asked for what it is."""
+
+    code = "awaits_deposit"
+    words = _l("This order waits for its deposit. Once that is here, it can be changed.")
+
+
 @dataclass(frozen=True, slots=True)
 class Changeable:
-    """An item of an order as it is now, and until when each of its answers can be changed.
+    """A unit of an order as it is now, and until when each of its answers can be changed.
 
-    `base`: the token of its configuration; a change says on which one it builds.
+    `base`: the token of its configuration; a change says on which one it builds. `units`: how many the order has.
     """
 
     order_id: int
     token: str
     number: str
     item: int
+    units: int
     state: OrderState
     base: str
     offer: Offer
@@ -131,29 +133,31 @@ class ChangedOrder:
 
 
 def changeable(company_id: int, token: str, item: int, *, now: datetime | None = None) -> Changeable:
-    """The item behind an order's public address; raises NotFound."""
+    """The unit of this number of the order at a public address; raises NotFound, and NotChangeable if it is gone."""
     with db.reading() as session:
         order, row, configuration, country = _read(session, company_id, token, item)
+        if row.manufacturing_order_id is None:
+            raise NotChangeable
         offer = offer_of_configuration(session, configuration)
         variant = variant_from_json(configuration.variant or {})
         stands = standing(session, company_id, row.manufacturing_order_id, now=now)
         return Changeable(
             order_id=db.id_of(order), token=order.token, number=order.number, item=row.number,
-            state=OrderState(order.state), base=configuration.token, offer=offer, variant=variant,
+            units=len(_items(session, order)), state=OrderState(order.state), base=configuration.token,
+            offer=offer, variant=variant,
             decisions=decisions_from_json(configuration.decisions), country=country,
-            price=stored_price(order, row.price_items), arrives_on=order.arrives_on, zone=order.zone,
+            price=stored_price(order, row.price_items, row), arrives_on=row.arrives_on, zone=order.zone,
             plant_zone=stands.plant.zone, manufacturing_order_id=row.manufacturing_order_id,
             windows=windows(stands, offer, variant),
         )  # fmt: skip
 
 
 def terms_of(asked: Changeable, variant: Variant) -> Terms:
-    """What it would come to as `variant`, by the present schedule without the order's own load.
+    """What it would come to as `variant`, by the present schedule without the unit's own load.
 
-    Raises NotChangeable, NotValid, TooLate, NoDate, and InvalidInput if nothing would change.
+    Raises NotChangeable (AwaitsDeposit), NotValid, TooLate, NoDate, and InvalidInput if nothing would change.
     """
-    if asked.state != OrderState.CONFIRMED:
-        raise NotChangeable
+    refuse_unchangeable(asked.state)
     if variant == asked.variant:
         raise InvalidInput(field="choices", what=_l("Nothing has been changed yet."))
     judged(asked.offer, variant)
@@ -161,13 +165,21 @@ def terms_of(asked: Changeable, variant: Variant) -> Terms:
     return Terms(price, amended(asked.offer, asked.variant, variant, asked.manufacturing_order_id))
 
 
+def refuse_unchangeable(state: OrderState) -> None:
+    """Raises NotChangeable unless an order of this state can be changed."""
+    if state == OrderState.AWAITING_DEPOSIT:
+        raise AwaitsDeposit
+    if state != OrderState.CONFIRMED:
+        raise NotChangeable
+
+
 def cancel_until(company_id: int, token: str) -> tuple[datetime | None, bool]:
     """Until when the whole order can be cancelled (None: no limit is known), and whether it still can."""
     with db.reading() as session:
-        order, items = _order_and_items(session, company_id, token)
-        found = [whole_window(standing(session, company_id, row.manufacturing_order_id)) for row in items]
+        order = _order(session, company_id, token)
+        found = [whole_window(standing(session, company_id, made)) for made in _made(_items(session, order))]
     until = min((window.until for window in found if window.until is not None), default=None)
-    return until, order.state == OrderState.CONFIRMED and all(window.open for window in found)
+    return until, order.state in CANCELLABLE and all(window.open for window in found)
 
 
 # --- changing ---------------------------------------------------------------------------------------------------------
@@ -186,10 +198,11 @@ def change_order(
     actor_id: int | None = None,
     request: Mapping[str, Any] | None = None,
 ) -> ChangedOrder:
-    """Make the item as `variant` from now on; sent again with the same key it is the same change.
+    """Make the unit as `variant` from now on; sent again with the same key it is the same change.
 
     Parameters
     ----------
+    item: the number of the unit
     base: the token of the configuration that the change builds on (`Changeable.base`)
     shown: price and date that the page showed
     request: what the client sent, if that is something else than selection, variant, base and shown
@@ -271,45 +284,63 @@ def _write(
     order = db.lock_row(session, SalesOrder, asked.order_id)
     if order is None:
         raise NotFound(field="token")
-    item = _item(session, order, asked.item)
+    items = _items(session, order)
+    item = next(one for one in items if one.number == asked.item)
     before = session.get_one(Configuration, item.configuration_id)
     if before.token != asked.base:
         raise Outdated(field="base")
-    if order.state != OrderState.CONFIRMED:
-        raise NotChangeable
+    refuse_unchangeable(OrderState(order.state))
+    revision = _archive(session, order, item, cost_of(asked.offer, asked.variant))
     held = amend(
-        session, asked.offer, asked.variant, variant, item.manufacturing_order_id, found.amended, actor_id=actor_id
+        session, asked.offer, asked.variant, variant, asked.manufacturing_order_id, found.amended, actor_id=actor_id
     )
-    revision = _archive(session, order, item)
-    told = order.arrives_on
+    told = item.arrives_on
     item.configuration_id = db.id_of(write_configuration(session, company_id, asked.offer, selection, variant))
-    item.price_items = price_items(found.price)
-    house = session.get_one(Company, company_id)
-    columns = price_columns(found.price) | margin_columns(asked.offer, variant, house.currency) | promise_columns(held)
-    for name, value in columns.items():
+    item.price_items, item.arrives_on = price_items(found.price), held.arrives_on
+    item.net_minor, item.tax_minor, item.gross_minor = found.price.net, found.price.tax, found.price.gross
+    order.cost_minor += cost_of(asked.offer, variant) - cost_of(asked.offer, asked.variant)
+    price = sum_of([
+        found.price if one is item else stored_price(order, one.price_items, one) for one in items
+    ])  # fmt: skip
+    for name, value in (price_columns(price) | _promise_of(session, items)).items():
         setattr(order, name, value)
-    note_promise(session, item, told, order.arrives_on, CHANGED)
+    note_promise(session, item, told, item.arrives_on, CHANGED)
     outbox.post(
-        session, company_id, "order_changed", order.ship_to_id, order.locale, order_id=order.id, revision=revision
-    )
+        session, company_id, "order_changed", order.ship_to_id, order.locale, order_id=order.id, unit=item.number,
+        revision=revision,
+    )  # fmt: skip
     audit.record(
-        session, company_id, "order.changed", "sales_order", order.id, actor_id=actor_id, revision=revision + 1,
-        moved=held.moved_orders,
+        session, company_id, "order.changed", "sales_order", order.id, actor_id=actor_id, unit=item.number,
+        revision=revision + 1, moved=held.moved_orders,
     )  # fmt: skip
     return ChangedOrder(order.number, order.token, revision + 1, order.gross_minor, order.arrives_on)
 
 
-def _archive(session: Session, order: SalesOrder, item: SalesOrderItem) -> int:
-    """Keep what the item is until now; the number of that revision."""
+def _archive(session: Session, order: SalesOrder, item: SalesOrderItem, cost_minor: int) -> int:
+    """Keep what the unit is until now; the number of that revision."""
     count = session.exec(select(func.count()).select_from(ItemRevision).where(
         ItemRevision.company_id == order.company_id, ItemRevision.item_id == item.id
     )).one()  # fmt: skip
-    names = (*PriceColumns.model_fields, *PromiseColumns.model_fields)
+    prices = price_columns(stored_price(order, item.price_items, item))
     session.add(ItemRevision(
         company_id=order.company_id, item_id=db.id_of(item), number=count + 1, configuration_id=item.configuration_id,
-        price_items=item.price_items, **{name: getattr(order, name) for name in names},
+        price_items=item.price_items, cost_minor=cost_minor, exchange_rate=order.exchange_rate, **prices,
+        **_promise_of(session, [item]),
     ))  # fmt: skip
     return count + 1
+
+
+def _promise_of(session: Session, items: Sequence[SalesOrderItem]) -> dict[str, Any]:
+    """What is promised for the last of these units, as a document's columns."""
+    session.flush()
+    made = session.exec(
+        select(ManufacturingOrder).where(
+            ManufacturingOrder.company_id == items[0].company_id, col(ManufacturingOrder.id).in_(_made(items))
+        )
+    ).all()
+    last = max(made, key=lambda one: (one.arrives_on, one.promise_at))
+    columns = {name: getattr(last, name) for name in PromiseColumns.model_fields}
+    return columns | {"arrives_on": max(item.arrives_on for item in items)}
 
 
 def note_promise(session: Session, item: SalesOrderItem, was: date, becomes: date, reason: str) -> None:
@@ -330,20 +361,22 @@ def note_promise(session: Session, item: SalesOrderItem, was: date, becomes: dat
 def cancel_order(company_id: int, token: str, *, actor_id: int | None = None) -> None:
     """Nothing of the order is made, and its capacity and material are free; once cancelled it stays so.
 
+    A deposit that it waits for is no longer asked for; one that was received is to be paid back, by people.
+
     Raises TooLate if something of it has begun or is about to, NotChangeable once it is completed, NotFound.
     """
     with db.reading() as session:
-        order_id = db.id_of(_order_and_items(session, company_id, token)[0])
+        order_id = db.id_of(_order(session, company_id, token))
     with db.writing() as session:
         order = db.lock_row(session, SalesOrder, order_id)
         if order is None:
             raise NotFound(field="token")
         if order.state == OrderState.CANCELLED:
             return
-        if order.state != OrderState.CONFIRMED:
+        if order.state not in CANCELLABLE:
             raise NotChangeable
-        items = _order_and_items(session, company_id, token)[1]
-        release(session, company_id, [item.manufacturing_order_id for item in items], actor_id=actor_id)
+        waive_deposit(session, order)
+        release(session, company_id, _made(_items(session, order)), actor_id=actor_id)
         move_order(order, OrderState.CANCELLED)
         outbox.post(session, company_id, "order_cancelled", order.ship_to_id, order.locale, order_id=order.id)
         audit.record(session, company_id, "order.cancelled", "sales_order", order.id, actor_id=actor_id)
@@ -355,8 +388,9 @@ def cancel_order(company_id: int, token: str, *, actor_id: int | None = None) ->
 
 @dataclass(frozen=True, slots=True)
 class RevisionView:
-    """What an item was before it was changed."""
+    """What a unit was before it was changed. `number`: of the revision, counted for each unit."""
 
+    unit: int
     number: int
     choices: tuple[ReadableChoice, ...]
     price: Price
@@ -366,8 +400,9 @@ class RevisionView:
 
 @dataclass(frozen=True, slots=True)
 class MoveView:
-    """A date that moved, as the buyer was told."""
+    """A date of a unit that moved, as the buyer was told."""
 
+    unit: int
     kind: MovedDate
     was: date
     becomes: date
@@ -389,20 +424,22 @@ def order_history(company_id: int, order_id: int) -> OrderHistory:
     mine = (SalesOrderItem.company_id == company_id, SalesOrderItem.sales_order_id == order_id)
     with db.reading() as session:
         revisions = session.exec(
-            select(ItemRevision, Configuration)
+            select(SalesOrderItem.number, ItemRevision, Configuration)
             .join(SalesOrderItem, col(SalesOrderItem.id) == ItemRevision.item_id)
             .join(Configuration, col(Configuration.id) == ItemRevision.configuration_id)
             .where(*mine)
             .order_by(col(ItemRevision.id).desc())
         ).all()
         moves = session.exec(
-            select(DateMove).join(SalesOrderItem, col(SalesOrderItem.id) == DateMove.item_id).where(*mine)
+            select(SalesOrderItem.number, DateMove)
+            .join(SalesOrderItem, col(SalesOrderItem.id) == DateMove.item_id)
+            .where(*mine)
             .order_by(col(DateMove.id).desc())
         ).all()
-        products = {row.id: offer_of_configuration(session, row).product for _, row in revisions}
+        products = {row.id: offer_of_configuration(session, row).product for *_, row in revisions}
     return OrderHistory(
-        tuple(_revision_view(row, configuration, products[configuration.id]) for row, configuration in revisions),
-        tuple(map(_move_view, moves)),
+        tuple(_revision_view(unit, row, was, products[was.id]) for unit, row, was in revisions),
+        tuple(_move_view(unit, row) for unit, row in moves),
     )
 
 
@@ -410,22 +447,25 @@ def move_by_id(company_id: int, move_id: int) -> tuple[int, MoveView]:
     """A moved date with its order's id; raises NotFound."""
     with db.reading() as session:
         found = session.exec(
-            select(SalesOrderItem.sales_order_id, DateMove)
+            select(SalesOrderItem.sales_order_id, SalesOrderItem.number, DateMove)
             .join(DateMove, col(DateMove.item_id) == SalesOrderItem.id)
             .where(DateMove.company_id == company_id, DateMove.id == move_id)
         ).one_or_none()
     if found is None:
         raise NotFound(field="move")
-    return found[0], _move_view(found[1])
+    order_id, unit, row = found
+    return order_id, _move_view(unit, row)
 
 
-def _move_view(row: DateMove) -> MoveView:
-    return MoveView(MovedDate(row.kind), row.was, row.becomes, row.promised, row.reason, row.at)
+def _move_view(unit: int, row: DateMove) -> MoveView:
+    return MoveView(unit, MovedDate(row.kind), row.was, row.becomes, row.promised, row.reason, row.at)
 
 
-def _revision_view(row: ItemRevision, configuration: Configuration, product: ProductContent) -> RevisionView:
+def _revision_view(
+    unit: int, row: ItemRevision, configuration: Configuration, product: ProductContent
+) -> RevisionView:
     return RevisionView(
-        row.number, readable_choices(product, variant_from_json(configuration.variant or {})),
+        unit, row.number, readable_choices(product, variant_from_json(configuration.variant or {})),
         stored_price(row, row.price_items), row.arrives_on, row.replaced_at,
     )  # fmt: skip
 
@@ -449,22 +489,25 @@ def _read(
     return found
 
 
-def _order_and_items(session: Session, company_id: int, token: str) -> tuple[SalesOrder, list[SalesOrderItem]]:
+def _order(session: Session, company_id: int, token: str) -> SalesOrder:
     found = session.exec(
-        select(SalesOrder, SalesOrderItem)
-        .join(SalesOrderItem, col(SalesOrderItem.sales_order_id) == SalesOrder.id)
-        .where(SalesOrder.company_id == company_id, SalesOrder.token == token)
-        .order_by(col(SalesOrderItem.number))
-    ).all()
-    if not found:
+        select(SalesOrder).where(SalesOrder.company_id == company_id, SalesOrder.token == token)
+    ).one_or_none()
+    if found is None:
         raise NotFound(field="token")
-    return found[0][0], [item for _, item in found]
+    return found
 
 
-def _item(session: Session, order: SalesOrder, number: int) -> SalesOrderItem:
+def _items(session: Session, order: SalesOrder) -> Sequence[SalesOrderItem]:
+    """The order's units by their numbers, as the rows have them now."""
     return session.exec(
         select(SalesOrderItem)
         .where(SalesOrderItem.company_id == order.company_id, SalesOrderItem.sales_order_id == order.id)
-        .where(SalesOrderItem.number == number)
+        .order_by(col(SalesOrderItem.number))
         .execution_options(populate_existing=True)
-    ).one()
+    ).all()
+
+
+def _made(items: Sequence[SalesOrderItem]) -> list[int]:
+    """The manufacturing orders of these units."""
+    return [item.manufacturing_order_id for item in items if item.manufacturing_order_id is not None]

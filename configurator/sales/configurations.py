@@ -13,9 +13,10 @@ from catalog.offer import Offer, offer_of
 from catalog.rows import CompanyRow, UtcDateTime, company_keys, unique_in_company, utc_now
 from catalog.state import text_limits, text_usable
 from configurator.errors import NotFound, NotValid
-from solver.configuration.check import violations
+from solver.configuration.check import answers, is_asked, violations
 from solver.configuration.problem import (
     Choose,
+    ConfigurationProblem,
     Decision,
     Enter,
     GroupId,
@@ -218,3 +219,18 @@ def configuration_by_token(session: Session, company_id: int, token: str) -> Con
     if row is None:
         raise NotFound(field="token")
     return row
+
+
+def all_answers(problem: ConfigurationProblem, variant: Variant) -> tuple[Decision, ...]:
+    """Everything that a variant answers, as decisions: what it takes to configure the same again."""
+    there = answers(problem, variant)
+    chosen = (
+        Choose(group.id, option, option in variant.chosen[group.id])
+        for group in problem.groups if is_asked(group.when, there)
+        for option in group.options if option in variant.chosen[group.id] or not group.exactly_one
+    )  # fmt: skip
+    entered = (
+        Enter(parameter.id, variant.numbers[parameter.id])
+        for parameter in problem.parameters if is_asked(parameter.when, there)
+    )  # fmt: skip
+    return (*chosen, *entered)

@@ -130,10 +130,10 @@ def _tell(one: _Seen, cause: Cause, at: datetime) -> bool:
         watch = _watch_of(session, one)
         if watch is None or watch.told != one.told or watch.differs_since is None:
             return False
-        order = session.get_one(SalesOrder, one.order_id)
+        order, item = session.get_one(SalesOrder, one.order_id), session.get_one(SalesOrderItem, one.item_id)
         move = DateMove(
             company_id=one.company_id, item_id=one.item_id, kind=MovedDate.FORECAST, was=one.told,
-            becomes=one.expected, promised=order.arrives_on, reason=cause, at=at,
+            becomes=one.expected, promised=item.arrives_on, reason=cause, at=at,
         )
         session.add(move)
         session.flush()

@@ -1,8 +1,9 @@
-"""A quote on paper: the same revision gives the same bytes, on every machine and on every day."""
+"""Quotes and orders on paper: the same document gives the same bytes, on every machine and on every day."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -14,12 +15,20 @@ import segno
 import typst
 from babel import Locale
 
+from catalog.price import Price
+from catalog.problems import N_
 from configurator.config import Settings
+from configurator.sales.choices import ReadableChoice
+from configurator.sales.orders import OrderView
 from configurator.sales.quotes import QuoteView
 from configurator.words import LOCALES, Words
 
-SOURCE = Path(__file__).parent / "quote.typ"
+FOLDER = Path(__file__).parent
 FONTS = Path(__file__).parent.parent / "static" / "vendor" / "fonts"
+WITHDRAWAL = N_(
+    "It is made to your choices. So there is no right to send it back because you changed your mind; if it is faulty, "
+    "your rights remain."
+)
 _one_at_a_time = Lock()  # a Typst compiler is not for two threads
 
 
@@ -37,19 +46,28 @@ def quote_pdf(view: QuoteView, settings: Settings, language: str) -> bytes:
     sent_at = view.revision.sent_at
     if sent_at is None:
         raise ValueError("A draft has no PDF.")
-    data = orjson.dumps(quote_data(view, settings, language)).decode()
+    return _printed("quote", quote_data(view, settings, language), sent_at)
+
+
+def order_pdf(view: OrderView, settings: Settings, language: str) -> bytes:
+    """The PDF (PDF/A-2a) that confirms an order, in `zh` or `en`; the time in it is the time of ordering."""
+    return _printed("order", order_data(view, settings, language), view.placed_at)
+
+
+def _printed(name: str, data: Mapping[str, Any], at: datetime) -> bytes:
     with _one_at_a_time:
-        pdf = _compiler().compile(
-            sys_inputs={"data": data}, format="pdf", pdf_standards=["a-2a"], timestamp=_whole_second(sent_at)
+        pdf = _compiler(name).compile(
+            sys_inputs={"data": orjson.dumps(data).decode()}, format="pdf", pdf_standards=["a-2a"],
+            timestamp=_whole_second(at),
         )
     assert isinstance(pdf, bytes)
     return pdf
 
 
-@lru_cache(maxsize=1)
-def _compiler() -> typst.Compiler:
+@lru_cache(maxsize=2)
+def _compiler(name: str) -> typst.Compiler:
     fonts = typst.Fonts(include_system_fonts=False, font_paths=[str(FONTS)])
-    return typst.Compiler(str(SOURCE), root=str(SOURCE.parent), font_paths=fonts)
+    return typst.Compiler(str(FOLDER / f"{name}.typ"), root=str(FOLDER), font_paths=fonts)
 
 
 def _whole_second(instant: datetime) -> int:
@@ -81,10 +99,7 @@ def quote_data(view: QuoteView, settings: Settings, language: str) -> dict[str, 
         "valid_until": until,
         "arrives_on": words.day(revision.arrives_on),
         "product": words.text(revision.product.name),
-        "choices": [
-            {"question": choice.question_in(language), "answer": choice.answer_in(language)}
-            for choice in revision.choices
-        ],
+        "choices": _choices(revision.choices, language),
         "price": {
             "items": [{"name": words.text(item.name), "amount": money(item.amount_minor)} for item in price.items],
             "net": money(price.net),
@@ -100,13 +115,7 @@ def quote_data(view: QuoteView, settings: Settings, language: str) -> dict[str, 
             "revision": _("Revision"),
             "valid_until": _("Valid until"),
             "ships_to": _("Delivery to"),
-            "arrives": _("Delivered on"),
-            "total": _("Total with tax"),
-            "price": _("Price"),
-            "item": _("Item"),
-            "amount": _("Amount before tax") if price.basis == "net" else _("Amount with tax"),
-            "net": _("Net"),
-            "tax": _("Tax %(rate)s %%", rate=price.rate),
+            **_price_words(price, words),
             "link_says": _("Look at it and accept it online"),
             "terms": _(
                 "The price holds until %(day)s. The delivery date is today's; when you accept, the factory checks it "
@@ -114,6 +123,111 @@ def quote_data(view: QuoteView, settings: Settings, language: str) -> dict[str, 
             ),
         },
     }
+
+
+def _price_words(price: Price, words: Words) -> dict[str, str]:
+    """The words around the date and the price of every document."""
+    _ = words.gettext
+    return {
+        "arrives": _("Delivered on"),
+        "total": _("Total with tax"),
+        "price": _("Price"),
+        "item": _("Item"),
+        "amount": _("Amount before tax") if price.basis == "net" else _("Amount with tax"),
+        "net": _("Net"),
+        "tax": _("Tax %(rate)s %%", rate=price.rate),
+    }
+
+
+def _choices(choices: Iterable[ReadableChoice], language: str) -> list[dict[str, str]]:
+    return [
+        {"question": choice.question_in(language), "answer": choice.answer_in(language)} for choice in choices
+    ]
+
+
+def order_data(view: OrderView, settings: Settings, language: str) -> dict[str, Any]:
+    """What the confirmation shows, as plain data: every text is data, never source."""
+    words = Words(language)
+    _ = words.gettext
+    price = view.price
+    link = link_to(settings, f"/orders/{view.token}?lang={language}")
+
+    def money(minor: int) -> str:
+        return words.money(minor, price.currency, price.exponent)
+
+    facts = [(_("Order"), view.number), (_("Date"), words.day(view.placed_at, view.house_zone))]
+    if view.quote_number:
+        facts.append((_("Quote"), view.quote_number))
+    if view.terms_version:
+        facts.append((_("Terms accepted"), view.terms_version))
+    several = len(view.units) > 1
+    return {
+        "language": language,
+        "region": "CN" if language == "zh" else "GB",
+        "title": _("Order %(number)s", number=view.number),
+        "house": view.house,
+        "address": [
+            line for line in (
+                view.buyer.name, view.buyer.street, f"{view.buyer.postal_code} {view.buyer.city}".strip(),
+                country_name(view.buyer.country, language),
+            ) if line
+        ],
+        "facts": _rows(facts),
+        "deposit": _rows(_deposit_facts(view, words)),
+        "arrives_on": words.day(view.arrives_on),
+        "groups": [
+            {
+                "name": f"{alike} × {words.text(unit.product.name)}" if alike > 1 else words.text(unit.product.name),
+                "choices": _choices(unit.choices, language),
+            }
+            for unit, alike in view.groups
+        ],
+        "price": {
+            "items": [
+                {"name": f"{alike} × {words.text(unit.product.name)}", "amount": money(alike * _basis(unit.price))}
+                for unit, alike in view.groups
+            ] if several else [
+                {"name": words.text(item.name), "amount": money(item.amount_minor)} for item in price.items
+            ],
+            "net": money(price.net),
+            "tax": money(price.tax),
+            "gross": money(price.gross),
+        },
+        "link": link,
+        "qr": qr_svg(link),
+        "words": {
+            "kind": _("Order confirmation"),
+            "ships_to": _("Delivery to"),
+            "deposit": _("Deposit"),
+            **_price_words(price, words),
+            "link_says": _("See how far it is"),
+            "terms": _(WITHDRAWAL),
+        },
+    }
+
+
+def _basis(price: Price) -> int:
+    """What the items of a price come to: before tax or with it, as its list says."""
+    return price.net if price.basis == "net" else price.gross
+
+
+def _rows(facts: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"label": label, "value": value} for label, value in facts]
+
+
+def _deposit_facts(view: OrderView, words: Words) -> list[tuple[str, str]]:
+    deposit = view.deposit
+    if deposit is None:
+        return []
+    _ = words.gettext
+    found = [
+        (_("Amount"), words.money(deposit.amount_minor, view.price.currency, view.price.exponent)),
+        (_("Due"), words.moment(deposit.due_at, view.zone)),
+        (_("Reference"), deposit.reference),
+    ]
+    if not deposit.pays_online and deposit.payee:
+        found.append((_("Transfer to"), " · ".join(deposit.payee)))
+    return found
 
 
 def country_name(country: str, language: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -21,7 +21,7 @@ from configurator.config import Settings
 from configurator.outbox import OutboxMail, deliver, due_mails, settle
 from configurator.sales.changes import move_by_id, order_history
 from configurator.sales.choices import differing
-from configurator.sales.documents import link_to, quote_pdf
+from configurator.sales.documents import link_to, order_pdf, quote_pdf
 from configurator.sales.orders import order_by_id
 from configurator.sales.parties import Party
 from configurator.sales.quotes import revision_by_id
@@ -129,10 +129,18 @@ def _templates() -> Environment:
     )
 
 
-def _order_confirmation(mail: OutboxMail, settings: Settings, words: Words) -> _Letter:
+def _about_order(mail: OutboxMail, settings: Settings, words: Words) -> _Letter:
     order = order_by_id(mail.company_id, mail.data["order_id"])
     link = link_to(settings, f"/orders/{order.token}?lang={words.language}")
     return _Letter({"order": order, "link": link})
+
+
+def _order_confirmation(mail: OutboxMail, settings: Settings, words: Words) -> _Letter:
+    letter = _about_order(mail, settings, words)
+    order = letter.context["order"]
+    return replace(
+        letter, attachments=(Attachment(f"{order.number}.pdf", order_pdf(order, settings, words.language)),)
+    )
 
 
 def _order_changed(mail: OutboxMail, settings: Settings, words: Words) -> _Letter:
@@ -140,16 +148,21 @@ def _order_changed(mail: OutboxMail, settings: Settings, words: Words) -> _Lette
     order = letter.context["order"]
     before = next(
         revision for revision in order_history(mail.company_id, order.id).revisions
-        if revision.number == mail.data["revision"]
+        if (revision.unit, revision.number) == (mail.data["unit"], mail.data["revision"])
     )
-    return _Letter(letter.context | {"changes": differing(before.choices, order.choices, words.language)})
+    unit = order.unit(before.unit)
+    changes = differing(before.choices, unit.choices, words.language)
+    return replace(letter, context=letter.context | {"unit": unit, "changes": changes})
 
 
 def _date_moved(mail: OutboxMail, settings: Settings, words: Words) -> _Letter:
     order_id, move = move_by_id(mail.company_id, mail.data["move_id"])
     order = order_by_id(mail.company_id, order_id)
     link = link_to(settings, f"/orders/{order.token}?lang={words.language}")
-    return _Letter({"order": order, "move": move, "reason": words.gettext(REASONS[move.reason]), "link": link})
+    return _Letter({
+        "order": order, "unit": order.unit(move.unit), "move": move, "reason": words.gettext(REASONS[move.reason]),
+        "link": link,
+    })
 
 
 def _quote(mail: OutboxMail, settings: Settings, words: Words) -> _Letter:
@@ -161,8 +174,10 @@ def _quote(mail: OutboxMail, settings: Settings, words: Words) -> _Letter:
 
 LETTERS: dict[str, Callable[[OutboxMail, Settings, Words], _Letter]] = {
     "order_confirmation": _order_confirmation,
+    "deposit_received": _about_order,
+    "deposit_lapsed": _about_order,
     "order_changed": _order_changed,
-    "order_cancelled": _order_confirmation,
+    "order_cancelled": _about_order,
     "date_moved": _date_moved,
     "quote": _quote,
 }

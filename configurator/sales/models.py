@@ -15,12 +15,14 @@ from configurator.errors import StateRefused
 class OrderState(StrEnum):
     """Where a sales order stands; how far its making is, the manufacturing order says."""
 
+    AWAITING_DEPOSIT = "awaiting_deposit"  # its slots are kept meanwhile, and nothing of it is started
     CONFIRMED = "confirmed"
     CLOSED = "closed"
     CANCELLED = "cancelled"
 
 
 ORDER_TRANSITIONS: dict[OrderState, frozenset[OrderState]] = {
+    OrderState.AWAITING_DEPOSIT: frozenset({OrderState.CONFIRMED, OrderState.CANCELLED}),
     OrderState.CONFIRMED: frozenset({OrderState.CLOSED, OrderState.CANCELLED}),
     OrderState.CLOSED: frozenset(),
     OrderState.CANCELLED: frozenset(),
@@ -186,17 +188,23 @@ class SalesOrder(CompanyRow, PriceColumns, PromiseColumns, table=True):
     ship_to_id: int
     quote_id: int | None = None
     locale: str = Field(max_length=20)
+    terms_version: str | None = Field(default=None, max_length=40)  # which terms the buyer accepted
     placed_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
 
 
 class SalesOrderItem(CompanyRow, table=True):
-    """One variant of an order. The configuration names the three revisions; the key is pegged to what is made."""
+    """One unit of an order. The configuration names the three revisions; the key is pegged to what is made.
+
+    Its price is in the order's currency and at the order's tax rate; `arrives_on`: the date promised for it. An order
+    that was cancelled has no manufacturing order any more.
+    """
 
     __tablename__ = "sales_order_item"
     __table_args__ = company_keys(
         unique_in_company("sales_order_id", "number"),
         unique_in_company("pegging_key"),
         CheckConstraint("number >= 1", name="sales_order_item_number_positive"),
+        CheckConstraint("net_minor + tax_minor = gross_minor", name="sales_order_item_adds_up"),
         sales_order_id="sales_order",
         configuration_id="configuration",
         manufacturing_order_id="manufacturing_order",
@@ -206,8 +214,103 @@ class SalesOrderItem(CompanyRow, table=True):
     number: int = 1
     configuration_id: int
     price_items: list[dict[str, Any]] = Field(sa_type=JSON)
+    net_minor: int = Field(sa_type=BigInteger)
+    tax_minor: int = Field(sa_type=BigInteger)
+    gross_minor: int = Field(sa_type=BigInteger)
+    arrives_on: date
     pegging_key: str = Field(max_length=40)
-    manufacturing_order_id: int
+    manufacturing_order_id: int | None = None
+
+
+class DepositState(StrEnum):
+    """Where a deposit stands."""
+
+    AWAITED = "awaited"
+    RECEIVED = "received"
+    LAPSED = "lapsed"  # it did not come in time, or its order was cancelled before
+
+
+DEPOSIT_TRANSITIONS: dict[DepositState, frozenset[DepositState]] = {
+    DepositState.AWAITED: frozenset({DepositState.RECEIVED, DepositState.LAPSED}),
+    DepositState.RECEIVED: frozenset(),
+    DepositState.LAPSED: frozenset(),
+}
+
+
+class Deposit(CompanyRow, table=True):
+    """What is to be paid before an order is made, in the order's currency. `refused_at`: when paying failed last."""
+
+    __table_args__ = company_keys(
+        unique_in_company("sales_order_id"),
+        unique_in_company("reference"),
+        CheckConstraint(_one_of("state", DepositState), name="deposit_state_known"),
+        CheckConstraint("(state = 'awaited') = (decided_at is null)", name="deposit_decided_has_instant"),
+        CheckConstraint("amount_minor > 0", name="deposit_positive"),
+        Index("ix_deposit_state_due", "state", "due_at"),
+        sales_order_id="sales_order",
+    )
+
+    sales_order_id: int
+    provider: str = Field(max_length=20)
+    reference: str = Field(max_length=40)  # what the buyer names when paying
+    amount_minor: int = Field(sa_type=BigInteger)
+    due_at: datetime = Field(sa_type=UtcDateTime)
+    state: str = Field(default=DepositState.AWAITED, max_length=20)
+    decided_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    refused_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class PaymentEvent(CompanyRow, table=True):
+    """What a payment provider told us, once each: told again it changes nothing."""
+
+    __tablename__ = "payment_event"
+    __table_args__ = company_keys(unique_in_company("provider", "event"), deposit_id="deposit")
+
+    provider: str = Field(max_length=20)
+    event: str = Field(max_length=80)  # the provider's own id of it
+    deposit_id: int
+    outcome: str = Field(max_length=20)
+    at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
+class Deliveries(StrEnum):
+    """How the units of a cart arrive."""
+
+    TOGETHER = "together"  # all on the day on which the last one would
+    APART = "apart"  # each as soon as it can
+
+
+class Cart(CompanyRow, table=True):
+    """What somebody has put together and not ordered yet; whoever has the token has the cart.
+
+    `held_until`: when its last hold ends or ended; None: there was none, or it was given up.
+    """
+
+    __table_args__ = company_keys(
+        unique_in_company("token"), CheckConstraint(_one_of("deliveries", Deliveries), name="deliveries_known"),
+    )
+
+    token: str = Field(default_factory=new_token, max_length=40)
+    country: str = Field(max_length=2)  # ship-to, ISO 3166-1 alpha-2: decides tax and transit
+    deliveries: str = Field(default=Deliveries.TOGETHER, max_length=20)
+    held_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
+class CartItem(CompanyRow, table=True):
+    """A variant in a cart, so many units of it."""
+
+    __tablename__ = "cart_item"
+    __table_args__ = company_keys(
+        CheckConstraint("quantity >= 1", name="quantity_positive"),
+        Index("ix_cart_item_cart", "company_id", "cart_id"),
+        cart_id="cart",
+        configuration_id="configuration",
+    )
+
+    cart_id: int
+    configuration_id: int
+    quantity: int = 1
 
 
 class ItemRevision(CompanyRow, PriceColumns, PromiseColumns, table=True):
@@ -278,6 +381,13 @@ def move_order(order: SalesOrder, state: OrderState) -> None:
     if state not in ORDER_TRANSITIONS[OrderState(order.state)]:
         raise StateRefused(field="state")
     order.state = state
+
+
+def move_deposit(deposit: Deposit, state: DepositState, at: datetime) -> None:
+    """The only place that moves a deposit's state; raises StateRefused for a step that the table does not have."""
+    if state not in DEPOSIT_TRANSITIONS[DepositState(deposit.state)]:
+        raise StateRefused(field="state")
+    deposit.state, deposit.decided_at = state, at
 
 
 def move_quote(revision: QuoteRevision, state: QuoteState) -> None:

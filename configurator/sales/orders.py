@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -10,8 +11,9 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from flask_babel import gettext as _
-from sqlalchemy import or_
+from sqlalchemy import func, or_
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from catalog.offer import NotOffered, Offer, current_offer
@@ -22,12 +24,14 @@ from configurator import audit, db, outbox
 from configurator.errors import DateLost, DomainError, InvalidInput, NoDate, NotFound, NotValid, PriceChanged
 from configurator.idempotency import earlier_answer, remember_answer, request_hash
 from configurator.numbers import draw_number
+from configurator.planning.holds import HeldUnit, HoldOver, Taken, hold_of, lock_hold, take
 from configurator.planning.progress import Progress, progress
 from configurator.planning.promise import Destination, Forecast, forecast, reserve, zone_of
 from configurator.sales.choices import ReadableChoice, readable_choices
 from configurator.sales.configurations import (
     Configuration,
     Selection,
+    all_answers,
     decisions_to_json,
     judged,
     offer_of_configuration,
@@ -38,16 +42,19 @@ from configurator.sales.configurations import (
 from configurator.sales.lists import Page, contains, page_of
 from configurator.sales.models import OrderState, Quote, SalesOrder, SalesOrderItem
 from configurator.sales.parties import Party
+from configurator.sales.payments import Asked, DepositView, asked_for, deposit_view, wait_for
 from configurator.sales.quotes import AcceptableQuote, accept_in, acceptable_quote
 from configurator.sales.terms import (
-    margin_columns,
+    cost_of,
+    exchange_rate,
     price_columns,
     price_for,
     price_items,
     promise_columns,
     stored_price,
+    sum_of,
 )
-from solver.configuration.problem import Variant
+from solver.configuration.problem import Decision, Variant
 
 log = structlog.get_logger()
 
@@ -102,8 +109,25 @@ class PlacedOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderedUnit:
+    """One unit of an order: what it is, what it costs, when it was promised and how far it is."""
+
+    number: int
+    configuration_id: int
+    product: ProductContent
+    variant: Variant
+    choices: tuple[ReadableChoice, ...]
+    answers: tuple[Decision, ...]  # to everything that it was asked
+    product_revision_id: int
+    texts_token: str  # the row with the texts that were typed for it, "" if there are none
+    price: Price
+    arrives_on: date
+    progress: Progress | None  # None: it was cancelled
+
+
+@dataclass(frozen=True, slots=True)
 class OrderView:
-    """Everything that a page about an order shows."""
+    """Everything that a page about an order shows. The promise is that of its last unit, the price that of them all."""
 
     id: int
     number: str
@@ -111,9 +135,7 @@ class OrderView:
     state: OrderState
     locale: str
     placed_at: datetime
-    product: ProductContent
-    variant: Variant
-    choices: tuple[ReadableChoice, ...]
+    units: tuple[OrderedUnit, ...]
     price: Price
     buyer: Buyer
     quote_number: str | None
@@ -121,7 +143,39 @@ class OrderView:
     dispatch_at: datetime
     arrives_on: date
     zone: str
-    progress: Progress
+    deposit: DepositView | None
+    terms_version: str | None
+    house: str
+    house_zone: str
+
+    @property
+    def groups(self) -> tuple[tuple[OrderedUnit, int], ...]:
+        """The first unit of each configuration, and how many units there are of it."""
+        alike = Counter(unit.configuration_id for unit in self.units)
+        first = {unit.configuration_id: unit for unit in reversed(self.units)}
+        return tuple((first[key], count) for key, count in alike.items())
+
+    def unit(self, number: int) -> OrderedUnit:
+        """The unit of a number that it has."""
+        return next(unit for unit in self.units if unit.number == number)
+
+    @property
+    def product(self) -> ProductContent:
+        return self.units[0].product
+
+    @property
+    def variant(self) -> Variant:
+        return self.units[0].variant
+
+    @property
+    def choices(self) -> tuple[ReadableChoice, ...]:
+        return self.units[0].choices
+
+    @property
+    def progress(self) -> Progress | None:
+        """How far the unit is that comes last; None once the order was cancelled."""
+        known = [unit.progress for unit in self.units if unit.progress is not None]
+        return max(known, key=lambda one: (one.forecast_arrives_on, one.forecast_at), default=None)
 
 
 # --- placing ----------------------------------------------------------------------------------------------------------
@@ -137,13 +191,26 @@ class _Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class _Prepared:
-    """What is known before the transaction: judged, priced and dated."""
+class Unit:
+    """One unit that is about to be ordered: judged and priced.
 
-    terms: _Terms
+    Attributes
+    ----------
+    forecast: its date by a moment ago; None for what is held
+    arrives_on: the date that was shown for it
+    held_as: the key that it is held under, "" if it is not
+    configuration_id: its row; None: units of equal `line` get one new row
+    """
+
+    offer: Offer
+    selection: Selection
+    variant: Variant
     price: Price
-    date: Forecast
-    to: Destination
+    forecast: Forecast | None
+    arrives_on: date
+    held_as: str = ""
+    configuration_id: int | None = None
+    line: int = 0
 
 
 def place_order(
@@ -157,6 +224,7 @@ def place_order(
     scope: str,
     key: str,
     quote_token: str | None = None,
+    terms_version: str | None = None,
     actor_id: int | None = None,
     request: Mapping[str, Any] | None = None,
 ) -> PlacedOrder:
@@ -170,6 +238,7 @@ def place_order(
     ----------
     scope, key: whose idempotency key it is, and the key
     quote_token: the customer's link to the quote that is accepted with this order, in the same transaction
+    terms_version: which terms the buyer has accepted
     request: what the client sent, if that is something else than selection, variant, buyer and shown
 
     Raises PriceChanged, DateLost (`data["arrives_on"]`: the new date), NoDate, NotValid, KeyReused, QuoteNotOpen, and
@@ -183,13 +252,16 @@ def place_order(
                 return PlacedOrder.from_json(answer)
             terms = _terms(session, company_id, offer, quote_token)
         for last in (False, False, True):
-            prepared = _prepare(terms, variant, buyer, shown)
+            unit, deposit = _prepare(terms, selection, variant, buyer, shown, guest=actor_id is None)
             try:
                 with db.writing() as session:
                     answer = earlier_answer(session, company_id, scope, key, body_hash)
                     if answer is not None:
                         return PlacedOrder.from_json(answer)
-                    placed = _write(session, company_id, prepared, selection, variant, buyer, shown, actor_id)
+                    placed = write_order(
+                        session, company_id, [unit], buyer, house=terms.house, quote=terms.quote, deposit=deposit,
+                        terms_version=terms_version, actor_id=actor_id,
+                    )
                     remember_answer(session, company_id, scope, key, body_hash, placed.to_json())
                 break
             except (DateLost, NoDate):
@@ -253,9 +325,11 @@ def _terms(session: Session, company_id: int, offer: Offer, quote_token: str | N
         raise NotFound(field="product") from error
 
 
-def _prepare(terms: _Terms, variant: Variant, buyer: Buyer, shown: Shown) -> _Prepared:
-    """Judge, price and date it, outside of any transaction."""
-    _check_buyer(buyer)
+def _prepare(
+    terms: _Terms, selection: Selection, variant: Variant, buyer: Buyer, shown: Shown, *, guest: bool
+) -> tuple[Unit, Asked | None]:
+    """Judge, price and date it, outside of any transaction; and the deposit that is asked for."""
+    check_buyer(buyer)
     if terms.quote is not None and variant_to_json(variant) != terms.quote.variant:
         raise NotValid(field="quote")
     judged(terms.offer, variant)
@@ -264,76 +338,82 @@ def _prepare(terms: _Terms, variant: Variant, buyer: Buyer, shown: Shown) -> _Pr
         raise PriceChanged(
             field="price", gross_minor=price.gross, currency=price.currency, exponent=price.exponent
         )
-    to = Destination(buyer.country, zone_of(buyer.country))
-    found = forecast(terms.offer, variant, to)
+    deposit = asked_for(price, guest=guest)
+    found = forecast(
+        terms.offer, variant, Destination(buyer.country, zone_of(buyer.country)),
+        not_before=deposit.due_at if deposit else None,
+    )
     if found.arrives_on > shown.arrives_on:
         raise DateLost(field="date", arrives_on=found.arrives_on)
     # What was shown is what will be held, even where today's forecast is earlier.
-    return _Prepared(terms, price, replace(found, arrives_on=shown.arrives_on), to)
+    unit = Unit(
+        terms.offer, selection, variant, price, replace(found, arrives_on=shown.arrives_on), shown.arrives_on,
+        configuration_id=terms.quote.configuration_id if terms.quote else None,
+    )
+    return unit, deposit
 
 
-def _check_buyer(buyer: Buyer) -> None:
+def check_buyer(buyer: Buyer) -> None:
+    """Raise InvalidInput for the first field that an order needs and that is empty."""
     for name in ("name", "mail", "street", "city", "country"):
         if not getattr(buyer, name).strip():
             raise InvalidInput(field=name, what=_("Please fill this in."))
 
 
-def _write(
+def write_order(
     session: Session,
     company_id: int,
-    prepared: _Prepared,
-    selection: Selection,
-    variant: Variant,
+    units: Sequence[Unit],
     buyer: Buyer,
-    shown: Shown,
-    actor_id: int | None,
+    *,
+    house: Company,
+    quote: AcceptableQuote | None = None,
+    hold_key: str = "",
+    deposit: Asked | None = None,
+    terms_version: str | None = None,
+    actor_id: int | None = None,
 ) -> PlacedOrder:
-    """Everything about the order, in the caller's transaction."""
+    """Everything about an order, in the caller's transaction.
+
+    `hold_key`: of the hold that the held units are taken from. `deposit`: what it waits for. Raises DateLost, NoDate,
+    HoldOver, QuoteNotOpen, NotTogether.
+    """
     now = utc_now()
-    quote, offer = prepared.terms.quote, prepared.terms.offer
-    year = now.astimezone(ZoneInfo(prepared.terms.house.zone)).year
+    price = sum_of([unit.price for unit in units])
+    year = now.astimezone(ZoneInfo(house.zone)).year
     if quote is not None:
         accept_in(session, company_id, quote, now)
     number = draw_number(session, company_id, "SO", year)
-    made = draw_number(session, company_id, "MO", year)
-    reserved = reserve(
-        session, offer, variant, prepared.date, pegging_key=number, number=made, actor_id=actor_id
-    )
-    party = Party(company_id=company_id, zone=prepared.to.zone, **asdict(buyer))
+    made = _slots(session, company_id, units, number, year, hold_key, deposit.due_at if deposit else None, actor_id)
+    zone = zone_of(buyer.country)
+    party = Party(company_id=company_id, zone=zone, **asdict(buyer))
     session.add(party)
-    if quote is None:
-        configuration_id = db.id_of(write_configuration(session, company_id, offer, selection, variant))
-    else:
-        session.flush()
-        configuration_id = quote.configuration_id
-    held = reserved.forecast
+    session.flush()
+    last = max((one for _, one in made), key=lambda one: (one.arrives_on, one.promise_at))
     order = SalesOrder(
         company_id=company_id,
         number=number,
         customer_id=quote.customer_id if quote else db.id_of(party),
         ship_to_id=db.id_of(party),
         quote_id=quote.quote_id if quote else None,
+        state=OrderState.AWAITING_DEPOSIT if deposit else OrderState.CONFIRMED,
         locale=buyer.locale,
+        terms_version=terms_version,
         placed_at=now,
-        **price_columns(prepared.price),
-        **margin_columns(offer, variant, prepared.terms.house.currency),
-        **promise_columns(held) | {"arrives_on": shown.arrives_on},
+        cost_minor=sum(cost_of(unit.offer, unit.variant) for unit in units),
+        exchange_rate=exchange_rate(units[0].offer, house.currency),
+        **price_columns(price),
+        **promise_columns(last) | {"arrives_on": max(unit.arrives_on for unit in units)},
     )
     session.add(order)
     session.flush()
-    session.add(
-        SalesOrderItem(
-            company_id=company_id,
-            sales_order_id=db.id_of(order),
-            configuration_id=configuration_id,
-            price_items=price_items(prepared.price),
-            pegging_key=number,
-            manufacturing_order_id=reserved.manufacturing_order_id,
-        )
-    )
+    _write_items(session, company_id, db.id_of(order), number, units, [order_id for order_id, _ in made])
+    if deposit is not None:
+        wait_for(session, order, deposit, [order_id for order_id, _ in made])
     outbox.post(session, company_id, "order_confirmation", db.id_of(party), buyer.locale, order_id=order.id)
     audit.record(
-        session, company_id, "order.placed", "sales_order", order.id, actor_id=actor_id, moved=held.moved_orders
+        session, company_id, "order.placed", "sales_order", order.id, actor_id=actor_id,
+        moved=sorted({number for _, one in made if isinstance(one, Forecast) for number in one.moved_orders}),
     )
     if quote is not None:
         audit.record(
@@ -350,6 +430,55 @@ def _write(
     )
 
 
+def _pegging_key(number: str, units: Sequence[Unit], count: int) -> str:
+    return number if len(units) == 1 else f"{number}/{count}"
+
+
+def _slots(
+    session: Session, company_id: int, units: Sequence[Unit], number: str, year: int, hold_key: str,
+    not_before: datetime | None, actor_id: int | None,
+) -> list[tuple[int, Forecast | HeldUnit]]:
+    """Each unit's manufacturing order and what it promises: held slots are taken, the others found under the locks."""
+    lock_hold(session, company_id, hold_key, [unit.forecast.plant_id for unit in units if unit.forecast])
+    held = hold_of(session, company_id, hold_key)
+    wanted: dict[str, Taken] = {}
+    found: list[tuple[int, Forecast | HeldUnit]] = []
+    for count, unit in enumerate(units, start=1):
+        key, made = _pegging_key(number, units, count), draw_number(session, company_id, "MO", year)
+        if unit.forecast is not None:
+            reserved = reserve(
+                session, unit.offer, unit.variant, unit.forecast, pegging_key=key, number=made, actor_id=actor_id,
+                not_before=not_before,
+            )
+            found.append((reserved.manufacturing_order_id, reserved.forecast))
+            continue
+        if held is None or unit.held_as not in held.units:
+            raise HoldOver
+        wanted[unit.held_as] = Taken(key, made, unit.arrives_on)
+        found.append((held.units[unit.held_as].manufacturing_order_id, held.units[unit.held_as]))
+    if wanted:
+        take(session, company_id, hold_key, wanted, actor_id=actor_id)
+    return found
+
+
+def _write_items(
+    session: Session, company_id: int, order_id: int, number: str, units: Sequence[Unit], made: Sequence[int]
+) -> None:
+    configurations: dict[int, int] = {}
+    for count, (unit, manufacturing_order_id) in enumerate(zip(units, made, strict=True), start=1):
+        configuration_id = unit.configuration_id or configurations.get(unit.line)
+        if configuration_id is None:
+            configuration_id = configurations[unit.line] = db.id_of(
+                write_configuration(session, company_id, unit.offer, unit.selection, unit.variant)
+            )
+        session.add(SalesOrderItem(
+            company_id=company_id, sales_order_id=order_id, number=count, configuration_id=configuration_id,
+            price_items=price_items(unit.price), net_minor=unit.price.net, tax_minor=unit.price.tax,
+            gross_minor=unit.price.gross, arrives_on=unit.arrives_on,
+            pegging_key=_pegging_key(number, units, count), manufacturing_order_id=manufacturing_order_id,
+        ))
+
+
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
@@ -363,6 +492,7 @@ class OrderRow:
     state: OrderState
     customer: str
     product: Mapping[str, str]  # its name, zh and en
+    units: int
     gross_minor: int
     currency: str
     exponent: int
@@ -383,23 +513,21 @@ def order_by_id(company_id: int, order_id: int) -> OrderView:
 def _order(company_id: int, which: Any) -> OrderView:
     with db.reading() as session:
         row = session.exec(
-            select(SalesOrder, SalesOrderItem, Configuration, Party)
-            .join(SalesOrderItem, col(SalesOrderItem.sales_order_id) == SalesOrder.id)
-            .join(Configuration, col(Configuration.id) == SalesOrderItem.configuration_id)
+            select(SalesOrder, Party)
             .join(Party, col(Party.id) == SalesOrder.ship_to_id)
             .where(SalesOrder.company_id == company_id, which)
         ).one_or_none()
         if row is None:
             raise NotFound(field="token")
-        order, item, configuration, party = row
+        order, party = row
         quote_number = None
         if order.quote_id is not None:
             quote_number = session.exec(
                 select(Quote.number).where(Quote.company_id == company_id, Quote.id == order.quote_id)
             ).one()
-        offer = offer_of_configuration(session, configuration)
-        making = progress(session, company_id, item.manufacturing_order_id)
-    variant = variant_from_json(configuration.variant or {})
+        units = _ordered_units(session, order)
+        deposit = deposit_view(session, order)
+        house = session.get_one(Company, company_id)
     return OrderView(
         id=order.id or 0,
         number=order.number,
@@ -407,18 +535,43 @@ def _order(company_id: int, which: Any) -> OrderView:
         state=OrderState(order.state),
         locale=order.locale,
         placed_at=order.placed_at,
-        product=offer.product,
-        variant=variant,
-        choices=readable_choices(offer.product, variant),
-        price=stored_price(order, item.price_items),
+        units=units,
+        price=units[0].price if len(units) == 1 else replace(
+            stored_price(order, ()), items=tuple(item for unit in units for item in unit.price.items)
+        ),
         buyer=buyer_of(party),
         quote_number=quote_number,
         promise_at=order.promise_at,
         dispatch_at=order.dispatch_at,
         arrives_on=order.arrives_on,
         zone=order.zone,
-        progress=making,
+        deposit=deposit,
+        terms_version=order.terms_version,
+        house=house.name,
+        house_zone=house.zone,
     )
+
+
+def _ordered_units(session: Session, order: SalesOrder) -> tuple[OrderedUnit, ...]:
+    rows = session.exec(
+        select(SalesOrderItem, Configuration)
+        .join(Configuration, col(Configuration.id) == SalesOrderItem.configuration_id)
+        .where(SalesOrderItem.company_id == order.company_id, SalesOrderItem.sales_order_id == order.id)
+        .order_by(col(SalesOrderItem.number))
+    ).all()
+    units = []
+    for item, configuration in rows:
+        offer = offer_of_configuration(session, configuration)
+        variant = variant_from_json(configuration.variant or {})
+        made = item.manufacturing_order_id
+        units.append(OrderedUnit(
+            item.number, item.configuration_id, offer.product, variant, readable_choices(offer.product, variant),
+            all_answers(offer.problem, variant), configuration.product_revision_id,
+            configuration.token if configuration.texts else "",
+            stored_price(order, item.price_items, item), item.arrives_on,
+            progress(session, order.company_id, made) if made is not None else None,
+        ))
+    return tuple(units)
 
 
 def buyer_of(party: Party) -> Buyer:
@@ -437,19 +590,29 @@ def orders_page(company_id: int, *, search: str = "", page: int = 1) -> Page[Ord
             column.ilike(like, escape="\\") for column in (col(SalesOrder.number), col(Party.name), col(Party.mail))
         )))
     joined = (
-        select(SalesOrder, Party.name, col(ProductRevision.content)["name"])
+        select(SalesOrder, Party.name, col(ProductRevision.content)["name"], _number_of_units())
         .join(Party, col(Party.id) == SalesOrder.customer_id)
         .join(SalesOrderItem, col(SalesOrderItem.sales_order_id) == SalesOrder.id)
         .join(Configuration, col(Configuration.id) == SalesOrderItem.configuration_id)
         .join(ProductRevision, col(ProductRevision.id) == Configuration.product_revision_id)
-        .where(*wanted)
+        .where(*wanted, SalesOrderItem.number == 1)
     )
     with db.reading() as session:
         found = page_of(session, joined, col(SalesOrder.id).desc(), page)
     return found.map(
         lambda row: OrderRow(
             id=row[0].id or 0, number=row[0].number, token=row[0].token, state=OrderState(row[0].state),
-            customer=row[1], product=row[2], gross_minor=row[0].gross_minor, currency=row[0].currency,
+            customer=row[1], product=row[2], units=row[3], gross_minor=row[0].gross_minor, currency=row[0].currency,
             exponent=row[0].exponent, arrives_on=row[0].arrives_on, placed_at=row[0].placed_at,
         )
+    )
+
+
+def _number_of_units() -> Any:
+    item = aliased(SalesOrderItem)
+    return (
+        select(func.count())
+        .where(item.company_id == SalesOrder.company_id, item.sales_order_id == SalesOrder.id)
+        .correlate(SalesOrder)
+        .scalar_subquery()
     )

@@ -3,17 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 
 from catalog.content import Text
 from catalog.offer import Offer
 from catalog.price import Basis, CountryNotServed, Price, PriceItem, TaxReason, quote_cost, quote_price
-from configurator.errors import InvalidInput
+from configurator.errors import DomainError, InvalidInput
+from configurator.planning.holds import HeldUnit
 from configurator.planning.promise import Forecast
-from configurator.sales.models import PriceColumns
+from configurator.sales.models import PriceColumns, SalesOrderItem
 from solver.configuration.problem import Variant
+
+
+class NotTogether(DomainError):
+    """Prices in other currencies or at other tax rates have no sum."""
+
+    code, status = "not_together", 409
+    words = _l("These products are priced in different currencies or taxed differently. Please order them one by one.")
+
+
+def sum_of(prices: Sequence[Price]) -> Price:
+    """The total of the prices of several units, each rounded by itself; raises NotTogether."""
+    if len(prices) == 1:
+        return prices[0]
+    first = prices[0]
+    if any(_kind(price) != _kind(first) for price in prices):
+        raise NotTogether
+    return replace(
+        first, items=tuple(item for price in prices for item in price.items), net=sum(price.net for price in prices),
+        tax=sum(price.tax for price in prices), gross=sum(price.gross for price in prices),
+    )
+
+
+def _kind(price: Price) -> tuple[Any, ...]:
+    return (price.currency, price.exponent, price.basis, price.rate, price.tax_reason)
 
 
 def price_for(offer: Offer, variant: Variant, country: str) -> Price:
@@ -40,10 +67,17 @@ def price_columns(price: Price) -> dict[str, Any]:
 
 def margin_columns(offer: Offer, variant: Variant, house_currency: str) -> dict[str, Any]:
     """What a variant costs the company, and the exchange rate for its margin (known where no exchange is needed)."""
-    return {
-        "cost_minor": max(0, quote_cost(offer.prices, offer.problem, variant)),
-        "exchange_rate": "1" if offer.prices.currency == house_currency else None,
-    }
+    return {"cost_minor": cost_of(offer, variant), "exchange_rate": exchange_rate(offer, house_currency)}
+
+
+def cost_of(offer: Offer, variant: Variant) -> int:
+    """What a variant costs the company, in minor units of the offer's currency."""
+    return max(0, quote_cost(offer.prices, offer.problem, variant))
+
+
+def exchange_rate(offer: Offer, house_currency: str) -> str | None:
+    """Units of the company's currency for one of the offer's; None where it is not known."""
+    return "1" if offer.prices.currency == house_currency else None
 
 
 def price_items(price: Price) -> list[dict[str, Any]]:
@@ -54,8 +88,8 @@ def price_items(price: Price) -> list[dict[str, Any]]:
     ]
 
 
-def promise_columns(held: Forecast) -> dict[str, Any]:
-    """A forecast as a document's promise columns."""
+def promise_columns(held: Forecast | HeldUnit) -> dict[str, Any]:
+    """A forecast, or what is held, as a document's promise columns."""
     return {
         "promise_at": held.promise_at,
         "dispatch_at": held.dispatch_at,
@@ -66,13 +100,16 @@ def promise_columns(held: Forecast) -> dict[str, Any]:
     }
 
 
-def stored_price(document: PriceColumns, items: Sequence[Mapping[str, Any]]) -> Price:
-    """The price of a document row, read back."""
+def stored_price(
+    document: PriceColumns, items: Sequence[Mapping[str, Any]], part: SalesOrderItem | None = None
+) -> Price:
+    """The price of a document row, or of a part of it, read back."""
+    of = part or document
     return Price(
         items=tuple(PriceItem(item["id"], Text(**item["name"]), item["amount_minor"]) for item in items),
-        net=document.net_minor,
-        tax=document.tax_minor,
-        gross=document.gross_minor,
+        net=of.net_minor,
+        tax=of.tax_minor,
+        gross=of.gross_minor,
         rate=document.tax_rate,
         tax_reason=TaxReason(document.tax_reason),
         basis=Basis(document.basis),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlencode
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -15,9 +14,8 @@ from configurator.app import settings
 from configurator.auth import Role, company_id, public, requires
 from configurator.errors import DomainError, NotFound
 from configurator.i18n import language
-from configurator.sales import orders, quotes
+from configurator.sales import orders, payments, quotes
 from configurator.sales.changes import order_history
-from configurator.sales.configurations import TEXTS_TOKEN, query_of
 from configurator.sales.deeds import Deed, deeds_of
 from configurator.sales.documents import country_name, quote_pdf
 from configurator.sales.forms import DeclineForm, QuoteForm, ReviseForm
@@ -25,7 +23,7 @@ from configurator.sales.models import OrderState, QuoteState
 from configurator.sales.quotes import QuoteView
 from configurator.sales.reasons import REASONS
 from configurator.storefront import service as storefront
-from configurator.storefront.address import REVISED_QUOTE, SHIP_TO, read_address
+from configurator.storefront.address import link_to_choices, read_address
 from configurator.storefront.drawings import draw
 
 bp = Blueprint("sales", __name__)
@@ -37,6 +35,7 @@ BADGES = {
     QuoteState.DECLINED: ("danger", "cross"),
     QuoteState.SUPERSEDED: ("neutral", "dot"),
     QuoteState.EXPIRED: ("warning", "clock"),
+    OrderState.AWAITING_DEPOSIT: ("warning", "clock"),
     OrderState.CONFIRMED: ("info", "box"),
     OrderState.CLOSED: ("success", "check"),
     OrderState.CANCELLED: ("danger", "cross"),
@@ -52,6 +51,7 @@ def state_word(state: QuoteState | OrderState) -> str:
         QuoteState.DECLINED: _("Declined"),
         QuoteState.SUPERSEDED: _("Replaced"),
         QuoteState.EXPIRED: _("Expired"),
+        OrderState.AWAITING_DEPOSIT: _("Waiting for the deposit"),
         OrderState.CONFIRMED: _("Confirmed"),
         OrderState.CLOSED: _("Completed"),
         OrderState.CANCELLED: _("Cancelled"),
@@ -95,11 +95,19 @@ def order_list() -> ResponseReturnValue:
 def order(order_id: int) -> ResponseReturnValue:
     view = orders.order_by_id(company_id(), order_id)
     return render_template(
-        "sales/order.html", order=view, zone=quotes.house_zone(company_id()),
-        drawing=draw(view.product, view.variant, language()), history=order_history(company_id(), order_id),
+        "sales/order.html", order=view, zone=quotes.house_zone(company_id()), draw=draw,
+        history=order_history(company_id(), order_id), reasons=REASONS,
         deeds=[(deed, order_sentence(deed)) for deed in deeds_of(company_id(), "sales_order", order_id)],
-        reasons=REASONS,
     )
+
+
+@bp.post("/sales/orders/<int:order_id>/deposit")
+@requires(Role.SALES)
+def deposit(order_id: int) -> ResponseReturnValue:
+    """The money is here: the order can be made."""
+    payments.mark_received(company_id(), order_id, by=current_user.id)
+    flash(_("The deposit is received. The order can be made, and the customer is told."), "success")
+    return redirect(url_for(".order", order_id=order_id))
 
 
 @bp.route("/sales/quotes/new/<product>", methods=["GET", "POST"])
@@ -167,10 +175,10 @@ def quote(quote_id: int) -> ResponseReturnValue:
 def _change_link(view: QuoteView) -> str:
     """The configuring page with this revision's choices."""
     revision = view.revision
-    pairs = query_of(revision.decisions) | {SHIP_TO: view.customer.country, REVISED_QUOTE: str(view.id)}
-    if revision.texts:
-        pairs[TEXTS_TOKEN] = revision.configuration_token
-    return f"/products/{revision.product.code}?{urlencode(pairs)}"
+    return link_to_choices(
+        revision.product.code, revision.decisions, view.customer.country,
+        token=revision.configuration_token if revision.texts else "", quote_id=view.id,
+    )
 
 
 @bp.post("/sales/quotes/<int:quote_id>/send")
@@ -251,6 +259,12 @@ def order_sentence(deed: Deed) -> str:
             return _("%(who)s changed it.", who=deed.actor) if deed.actor else _("Changed by the customer.")
         case "order.cancelled":
             return _("%(who)s cancelled it.", who=deed.actor) if deed.actor else _("Cancelled by the customer.")
+        case "deposit.received":
+            return _("%(who)s marked the deposit as received.", who=deed.actor) if deed.actor else _(
+                "The deposit was received."
+            )
+        case "deposit.lapsed":
+            return _("Cancelled: the deposit did not come in time.")
     return abort(500)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import quote
@@ -14,6 +15,7 @@ from solver.configuration.problem import Decision
 SHIP_TO = "ship-to"
 STEP_BACK = "step-back"
 REVISED_QUOTE = "quote-id"
+CART_ITEM = "cart-item"
 COMPARED = "compare-with"
 _APART = "|"  # between two configurations that are compared
 MOST_BESIDE = 3  # configurations that are kept beside the present one
@@ -28,6 +30,7 @@ class Address:
     ----------
     choices: what each group or parameter is given, as `sales.configurations.query_of` writes it, oldest first
     before: what the last step changed: name -> what was there before ("" if nothing)
+    cart_item: the item of the cart that is being changed
     beside: other configurations that were kept to compare, each as `compact` writes it
     """
 
@@ -37,6 +40,7 @@ class Address:
     token: str = ""
     before: tuple[tuple[str, str], ...] = ()
     quote_id: str = ""
+    cart_item: str = ""
     beside: tuple[str, ...] = ()
 
     def choose(self, group: str, option: str) -> Address:
@@ -118,6 +122,8 @@ class Address:
             pairs.append((TEXTS_TOKEN, self.token))
         if self.quote_id:
             pairs.append((REVISED_QUOTE, self.quote_id))
+        if self.cart_item:
+            pairs.append((CART_ITEM, self.cart_item))
         if self.beside:
             pairs.append((COMPARED, _APART.join(self.beside)))
         if self.before:
@@ -129,6 +135,17 @@ class Address:
         if value:
             choices[name] = value
         return replace(self, choices=choices, before=((name, self.choices.get(name, "")),))
+
+
+def link_to_choices(
+    product: str, decisions: tuple[Decision, ...], country: str, *, token: str = "", quote_id: int | None = None,
+    cart_item: int | None = None,
+) -> str:
+    """The configuring page with these decisions, and with the texts of a row's token."""
+    address = Address(
+        product, query_of(decisions), country, token, quote_id=str(quote_id or ""), cart_item=str(cart_item or "")
+    )
+    return f"/products/{product}?{address.query()}"
 
 
 def compact(choices: Mapping[str, str]) -> str:
@@ -172,10 +189,15 @@ def read_address(offer: Offer, query: Mapping[str, str], *, countries: tuple[str
         country=wanted if wanted in countries else country,
         token=query.get(TEXTS_TOKEN, "")[:40],
         before=_read_step_back(offer, query.get(STEP_BACK, "")),
-        quote_id=quote_id if (quote_id := query.get(REVISED_QUOTE, "")).isdigit() else "",
+        quote_id=_digits(query.get(REVISED_QUOTE, "")),
+        cart_item=_digits(query.get(CART_ITEM, "")),
         beside=read_compared(query.get(COMPARED, ""), MOST_BESIDE),
     )
     return Reading(address, selection.decisions, tuple(name[:60] for name in gone[:5]))
+
+
+def _digits(text: str) -> str:
+    return text if re.fullmatch(r"[0-9]{1,12}", text) else ""
 
 
 def _read_step_back(offer: Offer, text: str) -> tuple[tuple[str, str], ...]:

@@ -28,11 +28,11 @@ from configurator.sales.changes import (
 from configurator.sales.choices import differing, readable_choices
 from configurator.sales.configurations import query_of, selection_from_query
 from configurator.sales.models import OrderState
-from configurator.storefront.address import Address, read_address
+from configurator.sales.orders import order_by_token
+from configurator.storefront.address import Address, link_to_choices, read_address
 from configurator.storefront.changing import (
     Change,
     Refused,
-    all_answers,
     changed,
     keep_texts,
     window_of_question,
@@ -129,22 +129,22 @@ def confirm(token: str, number: int) -> ResponseReturnValue:
 @bp.get("/items/<int:number>/again")
 @public
 def again(token: str, number: int) -> ResponseReturnValue:
-    """The same once more: the configuring page with the order's choices, at today's price and date."""
-    asked = changeable(company_id(), token, number)
-    product = asked.offer.product.code
+    """The same once more: the configuring page with the unit's choices, at today's price and date."""
+    order = order_by_token(company_id(), token)
+    unit = next((unit for unit in order.units if unit.number == number), None)
+    if unit is None:
+        raise NotFound(field="number")
     try:
-        offer = offer_for(company_id(), product)
+        offer = offer_for(company_id(), unit.product.code)
     except NotFound:
         flash(_("This product is no longer for sale."), "warning")
         return redirect(url_for("storefront.track", token=token))
-    was = money(asked.price.gross, asked.price.currency, asked.price.exponent)
+    was = money(unit.price.gross, unit.price.currency, unit.price.exponent)
     flash(_("These are the choices of order %(number)s. It cost %(price)s; today's price and date are below.",
-            number=asked.number, price=was), "message")  # fmt: skip
-    if offer.product_revision_id != asked.offer.product_revision_id:
+            number=order.number, price=was), "message")  # fmt: skip
+    if offer.product_revision_id != unit.product_revision_id:
         flash(_("The catalog has changed since then. What is no longer offered is named below."), "message")
-    texts_token = asked.base if asked.variant.texts else ""
-    address = Address(product, query_of(all_answers(asked)), asked.country, texts_token)
-    return redirect(f"{url_for('storefront.configure', product=product)}?{address.query()}")
+    return redirect(link_to_choices(unit.product.code, unit.answers, order.buyer.country, token=unit.texts_token))
 
 
 @bp.post("/cancel")

@@ -147,22 +147,6 @@ def _locked(asked: Changeable) -> Iterable[Decision]:
             yield Enter(parameter.id, variant.numbers[parameter.id])
 
 
-def all_answers(asked: Changeable) -> tuple[Decision, ...]:
-    """Everything that the order answers, as decisions: what it takes to configure the same again."""
-    problem, variant = asked.offer.problem, asked.variant
-    there = answers(problem, variant)
-    chosen = (
-        Choose(group.id, option, option in variant.chosen[group.id])
-        for group in problem.groups if is_asked(group.when, there)
-        for option in group.options if option in variant.chosen[group.id] or not group.exactly_one
-    )  # fmt: skip
-    entered = (
-        Enter(parameter.id, variant.numbers[parameter.id])
-        for parameter in problem.parameters if is_asked(parameter.when, there)
-    )  # fmt: skip
-    return (*chosen, *entered)
-
-
 def _refused(asked: Changeable, decision: Decision, conflict: Conflict, locked: tuple[Decision, ...]) -> Refused:
     kept = set(locked)
     repairs = (as_asked(asked.offer.problem, repair) for repair in conflict.repairs)

@@ -12,6 +12,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
 
+from catalog.content import unit_in
 from catalog.offer import Offer
 from catalog.products import GroupContent, NeedContent, ParameterContent
 from configurator.i18n import day, money, number
@@ -19,7 +20,7 @@ from configurator.sales.choices import readable_choices
 from configurator.sales.configurations import query_of
 from configurator.storefront.address import Address
 from configurator.storefront.drawings import draw
-from configurator.storefront.present import date_difference, href, price_difference, unit_in
+from configurator.storefront.present import date_difference, href, price_difference
 from configurator.storefront.start import Aim, Column, Wanted
 
 AIMS = {

@@ -8,11 +8,14 @@ from typing import Any, ClassVar
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import EmailField, HiddenField, SelectField, StringField, TelField
-from wtforms.validators import InputRequired, Length, ValidationError
+from wtforms import BooleanField, EmailField, HiddenField, IntegerField, RadioField, SelectField, StringField, TelField
+from wtforms.validators import InputRequired, Length, NumberRange, ValidationError
 
+from configurator.sales.carts import MOST_UNITS, ShownCart
 from configurator.sales.forms import NEEDED, is_mail_address, one_line, trimmed
+from configurator.sales.models import Deliveries
 from configurator.sales.orders import Buyer, Shown
+from configurator.sales.payments import TestDeed
 
 # Countries that have no postal codes; everywhere else a parcel without one goes astray.
 WITHOUT_POSTAL_CODE = frozenset({"AE", "AO", "BS", "BW", "FJ", "HK", "MO", "QA"})
@@ -42,14 +45,17 @@ class ShownForm(FlaskForm):
 
     def validate_shown_date(self, field: Any) -> None:
         try:
-            date.fromisoformat(field.data or "")
+            self.shown_days()
         except ValueError as error:
             raise ValidationError(_l("Please open the page again.")) from error
 
+    def shown_days(self) -> tuple[date, ...]:
+        """The days that the page showed; raises ValueError."""
+        return tuple(date.fromisoformat(day) for day in (self.shown_date.data or "").split(","))
+
     def shown(self) -> Shown:
         """What the page showed."""
-        gross, currency, arrives_on = self.shown_gross.data, self.shown_currency.data, self.shown_date.data
-        return Shown(int(gross or 0), currency or "", date.fromisoformat(arrives_on or ""))
+        return Shown(int(self.shown_gross.data or 0), self.shown_currency.data or "", max(self.shown_days()))
 
 
 class ChangeForm(ShownForm):
@@ -75,6 +81,9 @@ class CheckoutForm(ShownForm):
     postal_code = StringField(_l("Postal code"), [PostalCode(), Length(max=20), one_line], filters=[trimmed])
     city = StringField(_l("City"), [InputRequired(NEEDED), Length(max=120), one_line], filters=[trimmed])
     country = SelectField(_l("Country"))
+    accept_terms = BooleanField(
+        _l("I accept the terms of sale."), [InputRequired(_l("Please read the terms and accept them to order."))]
+    )
 
     def validate_phone(self, field: Any) -> None:
         if field.data and not re.fullmatch(r"[0-9+()/. \-]{4,40}", field.data):
@@ -87,3 +96,41 @@ class CheckoutForm(ShownForm):
             street=self.street.data or "", postal_code=self.postal_code.data or "", city=self.city.data or "",
             country=self.country.data, locale=locale,
         )
+
+    def shown_cart(self) -> ShownCart:
+        """What the page of a cart showed: a day for each unit."""
+        return ShownCart(int(self.shown_gross.data or 0), self.shown_currency.data or "", self.shown_days())
+
+
+class QuantityForm(FlaskForm):
+    """How many of an item; 0 takes it out of the cart."""
+
+    quantity = IntegerField(
+        _l("Quantity"),
+        [InputRequired(NEEDED), NumberRange(0, MOST_UNITS, _l("Choose from %(min)s to %(max)s."))],
+    )
+
+
+class CountryForm(FlaskForm):
+    """Where the cart goes."""
+
+    country = SelectField(_l("Deliver to"))
+
+
+class DeliveriesForm(FlaskForm):
+    """One delivery or several."""
+
+    deliveries = RadioField(
+        _l("Deliveries"), choices=[(Deliveries.TOGETHER.value, ""), (Deliveries.APART.value, "")]
+    )
+
+
+class TestPaymentForm(FlaskForm):
+    """What the test provider of a demo is to do."""
+
+    __test__ = False  # for pytest
+    deed = RadioField(choices=[(deed.value, "") for deed in TestDeed])
+
+
+class PressForm(FlaskForm):
+    """A button with nothing to fill in."""

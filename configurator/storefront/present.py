@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from urllib.parse import quote
 
 from babel import Locale
@@ -15,7 +16,7 @@ from flask_babel import get_locale, ngettext
 from flask_babel import gettext as _
 from markupsafe import Markup
 
-from catalog.content import Text
+from catalog.content import Text, unit_in
 from catalog.offer import Offer
 from catalog.products import GroupContent, ParameterContent, ProductContent, TextContent
 from catalog.state import preset_decisions, text_limits
@@ -211,6 +212,7 @@ class Page:
     keep: Markup
     compare: Markup | None
     kept: int
+    cart_item: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +314,7 @@ def page_of(
         keep=href(path, address.keeping(MOST_BESIDE)),
         compare=href(f"{path}/compare", address) if address.beside else None,
         kept=len(address.beside),
+        cart_item=address.cart_item,
     )
 
 
@@ -392,7 +395,8 @@ def said(offer: Offer, decision: Decision, lang: str) -> tuple[str, str]:
     product = offer.product
     if isinstance(decision, Enter):
         parameter = product.parameter(decision.parameter)
-        return getattr(parameter.name, lang), f"{number(decision.value)} {unit_in(parameter.unit, lang)}"
+        unit = unit_in(parameter.unit, lang, decision.value)
+        return getattr(parameter.name, lang), f"{number(decision.value)} {unit}"
     group = product.group(decision.group)
     name = getattr(product.option(decision.group, decision.option).name, lang)
     return getattr(group.name, lang), name if decision.chosen else _("not %(option)s", option=name)
@@ -408,11 +412,6 @@ def text_fault_words(product: ProductContent, name: str, typed: str, fault: str)
         least = min(limits.minimum_length for limits in content.limits)
         return _("At least %(number)s characters; this has %(length)s.", number=least, length=len(typed))
     return _("Some of these characters cannot be made.")
-
-
-def unit_in(unit: str | Text, lang: str) -> str:
-    """A unit in the page's language."""
-    return str(getattr(unit, lang)) if isinstance(unit, Text) else unit
 
 
 def _pairs(address: Address) -> list[tuple[str, str]]:
@@ -551,8 +550,8 @@ class _Words:
                 total = self.answered.price
                 if difference.gross_minor:
                     price = _difference(difference.gross_minor, total.currency, total.exponent, self.locale)
-                if difference.also or difference.numbers:
-                    also = _("with %(options)s", options=self.changed(difference, group.id))
+                if changed := self.changed(difference, group.id):
+                    also = _("with %(options)s", options=changed)
                 if pair in self.hinted.dates:
                     later = _date_words(self.hinted.dates[pair], self.answered)  # type: ignore[index]
                 else:
@@ -572,8 +571,7 @@ class _Words:
         """What else an option of this group would change, the first of it by name."""
         names = []
         for other, option in difference.also:
-            asked = self.question_beside(other, group)
-            names.append(f"{asked} {self.option_name((other, option))}".lstrip())
+            names.append(self.option_beside((other, option), group))
         for name, value in difference.numbers:
             if value in self.offer.problem.parameter_by_id[name].asked:
                 names.append(self.number_beside(self.offer.product.parameter(name), value, group))
@@ -581,6 +579,21 @@ class _Words:
             more = _("%(num)s more", num=len(names) - SHOWN_CHANGES)
             names = [*names[:SHOWN_CHANGES], more]
         return joined(names, self.lang)
+
+    def option_beside(self, pair: Pair, group: str) -> str:
+        """An option with its question, where its own name does not say which one it answers."""
+        name, asked = self.option_name(pair), self.question_beside(pair[0], group)
+        if not asked and self.questions_of_name[name] > 1:
+            return f"{self.text(self.offer.product.group(pair[0]).name)}: {name}"
+        return f"{asked} {name}".lstrip()
+
+    @cached_property
+    def questions_of_name(self) -> Counter[str]:
+        """How many questions of the product, not counting those of instances, have an option of this name."""
+        return Counter(
+            name for group in self.offer.product.groups if group.id not in self.places
+            for name in {self.text(option.name) for option in group.options}
+        )
 
     def question_beside(self, name: str, group: str) -> str:
         """The name of an instance's question, without the instance where the group is one of it; else nothing."""
@@ -593,7 +606,7 @@ class _Words:
 
     def number_beside(self, parameter: ParameterContent, value: int, group: str) -> str:
         """A number in words: `5 shelves` speaks for itself, millimetres do not."""
-        said = f"{number(value)} {unit_in(parameter.unit, self.lang)}"
+        said = f"{number(value)} {unit_in(parameter.unit, self.lang, value)}"
         place = self.places.get(parameter.id)
         own = place is not None and place is self.places.get(group)
         if isinstance(parameter.unit, Text) and (own or place is None):
@@ -610,15 +623,16 @@ class _Words:
         spans = tuple(span for span in self.answered.domains.numbers[parameter_id] if span[0] in asked)
         unit = unit_in(parameter.unit, self.lang)
         value = int(entered) if entered is not None else standing
+        answer = f"{number(value)} {unit_in(parameter.unit, self.lang, value)}"
         said_spans = joined((_span(*span) for span in spans), self.lang)
         steps = []
         for target in (_below(spans, value), _above(spans, value)):
             if target is not None:
                 link = href(self.path, self.address.choose(parameter.id, str(target)))
-                steps.append((f"{number(target)} {unit}", link))
+                steps.append((f"{number(target)} {unit_in(parameter.unit, self.lang, target)}", link))
         return NumberQuestion(
             "number", parameter.id, self.name_of(parameter), self.text(parameter.help),
-            parameter_id in self.open_questions, f"{number(value)} {unit}", str(value),
+            parameter_id in self.open_questions, answer, str(value),
             parameter.minimum, parameter.maximum,
             parameter.step_size, unit,
             _("%(spans)s %(unit)s, in steps of %(step)s", spans=said_spans, unit=unit,

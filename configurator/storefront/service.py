@@ -25,6 +25,7 @@ from configurator.sales.configurations import (
     save_configuration,
     variant_from_json,
 )
+from configurator.sales.payments import Asked, asked_for
 from configurator.sales.quotes import acceptable_quote
 from configurator.sales.terms import price_for
 from configurator.storefront.hints import Difference, Pair, differences, index_of, why_excluded, why_implied
@@ -136,6 +137,7 @@ class Checkout:
     date: Forecast | None
     country: str
     quote_token: str | None = None
+    deposit: Asked | None = None
 
 
 # --- offers -----------------------------------------------------------------------------------------------------------
@@ -371,10 +373,12 @@ def nearest_in(span: Interval, value: int) -> int:
     return below if value - below <= step - (value - below) else below + step
 
 
-def date_of(offer: Offer, variant: Variant, country: str, *, now: datetime | None = None) -> Forecast | None:
-    """The earliest date by the present schedule, None if there is none."""
+def date_of(
+    offer: Offer, variant: Variant, country: str, *, not_before: datetime | None = None, now: datetime | None = None
+) -> Forecast | None:
+    """The earliest date by the present schedule, None if there is none. `not_before`: nothing starts earlier."""
     try:
-        return forecast(offer, variant, Destination(country, zone_of(country)), now=now)
+        return forecast(offer, variant, Destination(country, zone_of(country)), not_before=not_before, now=now)
     except NoDate:
         return None
 
@@ -502,7 +506,8 @@ def keep_variant(company_id: int, answered: Click) -> str:
 
 
 def checkout(
-    company_id: int, token: str, country: str, *, quote_token: str | None = None, now: datetime | None = None
+    company_id: int, token: str, country: str, *, guest: bool = True, quote_token: str | None = None,
+    now: datetime | None = None,
 ) -> Checkout:
     """The variant behind a token, under today's revisions and terms, or under those of a quote.
 
@@ -524,4 +529,6 @@ def checkout(
     selection = Selection(row.product_code, decisions_from_json(row.decisions), dict(row.texts))
     to = country if country else countries(offer)[0]
     price = price_for(offer, variant, to)
-    return Checkout(token, offer, selection, variant, price, date_of(offer, variant, to, now=now), to, quote_token)
+    deposit = asked_for(price, guest=guest, since=now)
+    date = date_of(offer, variant, to, not_before=deposit.due_at if deposit else None, now=now)
+    return Checkout(token, offer, selection, variant, price, date, to, quote_token, deposit)

@@ -6,18 +6,21 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 from flask_login import current_user
 
 from catalog.offer import Offer
 from configurator.app import settings
 from configurator.auth import company_id, public
-from configurator.errors import DateLost, DomainError, InvalidInput, NoDate, PriceChanged, QuoteNotOpen
+from configurator.errors import DateLost, DomainError, InvalidInput, NoDate, NotFound, PriceChanged, QuoteNotOpen
 from configurator.i18n import language
+from configurator.sales import payments
 from configurator.sales.changes import cancel_until, order_history
 from configurator.sales.choices import readable_choices
 from configurator.sales.configurations import query_of, selection_from_query
+from configurator.sales.documents import order_pdf
 from configurator.sales.orders import earlier_order, order_by_token, place_order
 from configurator.sales.quotes import quote_by_token
 from configurator.sales.reasons import REASONS
@@ -25,7 +28,7 @@ from configurator.storefront import service
 from configurator.storefront.address import SHIP_TO, Reading, from_compact, read_address
 from configurator.storefront.columns import budget_of, currency_symbol, day_of, faults_of, needs_of, table_of
 from configurator.storefront.drawings import draw
-from configurator.storefront.forms import CheckoutForm
+from configurator.storefront.forms import CheckoutForm, TestPaymentForm
 from configurator.storefront.present import country_name, dates_of, joined, page_of, said, text_fault_words
 from configurator.storefront.service import Checkout, Click
 from configurator.storefront.start import Wanted, compared, suggest
@@ -54,8 +57,8 @@ def index() -> ResponseReturnValue:
 @public
 def configure(product: str) -> ResponseReturnValue:
     """The configuring page: every decision is in its address."""
-    offer, reading = _read(product)
-    answered = _click(offer, reading)
+    offer, reading = read(product)
+    answered = answer_to(offer, reading)
     page = _page(answered, reading, dates_seconds=DATES_OF_A_PAGE)
     return render_template("storefront/configure.html", page=page, offer=offer)
 
@@ -64,23 +67,24 @@ def configure(product: str) -> ResponseReturnValue:
 @public
 def choose(product: str) -> ResponseReturnValue:
     """The part of the configuring page that a click changes."""
-    offer, reading = _read(product)
-    return _part(_click(offer, reading), reading)
+    offer, reading = read(product)
+    return _part(answer_to(offer, reading), reading)
 
 
 @bp.get("/products/<product>/dates")
 @public
 def dates(product: str) -> ResponseReturnValue:
     """The date differences that a click did not wait for."""
-    offer, reading = _read(product)
-    return render_template("storefront/_dates.html", dates=dates_of(_click(offer, reading), dates_seconds=DATES_LATER))
+    offer, reading = read(product)
+    found = dates_of(answer_to(offer, reading), dates_seconds=DATES_LATER)
+    return render_template("storefront/_dates.html", dates=found)
 
 
 @bp.get("/products/<product>/start")
 @public
 def start(product: str) -> ResponseReturnValue:
     """Complete configurations by need, budget and date, side by side."""
-    offer, reading = _read(product)
+    offer, reading = read(product)
     query = request.args.to_dict()
     path, lang = url_for(".configure", product=product), language()
     needs = {name.removeprefix("need-"): value for name, value in query.items() if name.startswith("need-")}
@@ -111,7 +115,7 @@ def start(product: str) -> ResponseReturnValue:
 @public
 def compare(product: str) -> ResponseReturnValue:
     """The present configuration and those that were kept, side by side."""
-    offer, reading = _read(product)
+    offer, reading = read(product)
     several = [reading.decisions] if reading.address.choices else []
     several = [
         *(selection_from_query(offer, from_compact(kept), {})[0].decisions for kept in reading.address.beside), *several
@@ -129,7 +133,7 @@ def compare(product: str) -> ResponseReturnValue:
 @public
 def texts(product: str) -> ResponseReturnValue:
     """Keep what was typed under a token, and go on with it in the address."""
-    offer, reading = _read(product)
+    offer, reading = read(product)
     typed = {content.id: request.form.get(content.id, "").strip() for content in offer.product.texts}
     try:
         token = service.keep_texts(company_id(), offer, reading.decisions, typed)
@@ -137,7 +141,7 @@ def texts(product: str) -> ResponseReturnValue:
         return _texts_again(offer, reading, typed, error)
     changed = replace(reading, address=reading.address.with_token(token))
     if request.headers.get("HX-Request"):
-        return _part(_click(offer, changed), changed)
+        return _part(answer_to(offer, changed), changed)
     return redirect(f"{url_for('.configure', product=product)}?{changed.address.query()}", 303)
 
 
@@ -145,8 +149,8 @@ def texts(product: str) -> ResponseReturnValue:
 @public
 def order(product: str) -> ResponseReturnValue:
     """Keep the complete configuration and go to checkout."""
-    offer, reading = _read(product)
-    answered = _click(offer, reading)
+    offer, reading = read(product)
+    answered = answer_to(offer, reading)
     if answered.refusal is not None:
         return redirect(f"{url_for('.configure', product=product)}?{reading.address.query()}", 303)
     if answered.date is None:
@@ -155,7 +159,8 @@ def order(product: str) -> ResponseReturnValue:
     return redirect(f"{url_for('.checkout', token=token)}?{SHIP_TO}={answered.country}", 303)
 
 
-def _read(product: str) -> tuple[Offer, Reading]:
+def read(product: str) -> tuple[Offer, Reading]:
+    """The offer of a product, and what the request's address says under it."""
     offer = service.offer_for(company_id(), product)
     served = service.countries(offer)
     return offer, read_address(offer, request.args, countries=served, country=_home(served))
@@ -170,7 +175,8 @@ def _home(served: tuple[str, ...]) -> str:
     return served[0]
 
 
-def _click(offer: Offer, reading: Reading) -> Click:
+def answer_to(offer: Offer, reading: Reading) -> Click:
+    """The answer to an address."""
     address = reading.address
     before = None
     if address.before:
@@ -208,7 +214,7 @@ def _part(answered: Click, reading: Reading) -> Response:
 def _texts_again(
     offer: Offer, reading: Reading, typed: Mapping[str, str], error: InvalidInput
 ) -> ResponseReturnValue:
-    answered = _click(offer, reading)
+    answered = answer_to(offer, reading)
     name = str(error.field)
     fault = text_fault_words(offer.product, name, typed[name], error.data["what"])
     page = _page(answered, reading, typed=typed, faults={name: fault})
@@ -264,6 +270,7 @@ def place(token: str) -> ResponseReturnValue:
         placed = place_order(
             company_id(), asked.offer, asked.selection, asked.variant, form.buyer(language()), form.shown(),
             scope=scope, key=form.key.data or "", quote_token=asked.quote_token,
+            terms_version=settings().terms_version or None,
             actor_id=current_user.id if current_user.is_authenticated else None, request=sent,
         )
     except (PriceChanged, DateLost) as changed:
@@ -277,14 +284,17 @@ def _checkout(token: str, country: str) -> Checkout:
     quote_token = request.args.get("quote") or None
     if quote_token and not country:
         country = quote_by_token(company_id(), quote_token).customer.country
-    asked = service.checkout(company_id(), token, "", quote_token=quote_token)
+    guest = not current_user.is_authenticated
+    asked = service.checkout(company_id(), token, "", guest=guest, quote_token=quote_token)
     if country and country != asked.country and country in service.countries(asked.offer):
-        asked = service.checkout(company_id(), token, country, quote_token=quote_token)
+        asked = service.checkout(company_id(), token, country, guest=guest, quote_token=quote_token)
     return asked
 
 
 def _form(asked: Checkout) -> CheckoutForm:
     form = CheckoutForm(key=secrets.token_urlsafe(24), country=asked.country)
+    if not settings().terms_version:
+        del form.accept_terms
     form.country.choices = [(code, country_name(code)) for code in service.countries(asked.offer)]
     if request.method == "GET":
         _show_terms(asked, form)
@@ -315,15 +325,38 @@ def _checkout_page(asked: Checkout, form: CheckoutForm, *, changed: DomainError 
 # --- after the order --------------------------------------------------------------------------------------------------
 
 
+@bp.get("/orders/<token>/pdf")
+@public
+def confirmation(token: str) -> ResponseReturnValue:
+    """The order's confirmation as a PDF."""
+    view = order_by_token(company_id(), token)
+    response = Response(order_pdf(view, settings(), language()), mimetype="application/pdf")
+    response.headers["Content-Disposition"] = f'inline; filename="{view.number}.pdf"'
+    return response
+
+
+@bp.post("/orders/<token>/pay")
+@public
+def pay(token: str) -> ResponseReturnValue:
+    """A demo's test provider does what it is told, as a real one would: by signed calls."""
+    view, form = order_by_token(company_id(), token), TestPaymentForm()
+    if view.deposit is None or not form.validate_on_submit():
+        raise NotFound(field="deposit")
+    deed = payments.TestDeed(form.deed.data)
+    payments.act(company_id(), view.deposit, deed, event=secrets.token_urlsafe(16))
+    if deed is payments.TestDeed.HANG:
+        flash(_("The payment provider did not answer. Nothing was paid; please try again."), "warning")
+    return redirect(url_for(".track", token=token), 303)
+
+
 @bp.get("/orders/<token>")
 @public
 def track(token: str) -> ResponseReturnValue:
     """How far an order is, for everybody who has its unguessable address."""
     view = order_by_token(company_id(), token)
-    lang = language()
     until, can_cancel = cancel_until(company_id(), token)
     return render_template(
-        "storefront/order.html", order=view, drawing=draw(view.product, view.variant, lang), lang=lang,
-        country=country_name(view.buyer.country), history=order_history(company_id(), view.id), reasons=REASONS,
-        until=until, can_cancel=can_cancel, mail=settings().mail_from,
+        "storefront/order.html", order=view, draw=draw, lang=language(), country=country_name(view.buyer.country),
+        history=order_history(company_id(), view.id), reasons=REASONS, until=until, can_cancel=can_cancel,
+        mail=settings().mail_from,
     )

@@ -310,6 +310,11 @@ class Book:
         return Second(int(self._words[NOW]))
 
     @property
+    def lines(self) -> tuple[Line, ...]:
+        """The lines, with the windows in which they work."""
+        return self._factory.problem.lines
+
+    @property
     def orders(self) -> Mapping[WorkOrderId, WorkOrder]:
         """The orders that the book holds."""
         return {key: entry.order for key, entry in self._entries.items()}

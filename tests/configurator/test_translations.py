@@ -129,7 +129,7 @@ AS_TYPED_CLASSES = {"mono", "token", "reason"}
 WORD = re.compile(r"[A-Za-z]{2,}")
 NO_PAGE = {  # endpoints that answer a GET with something else than a page
     "static", "healthz", "metrics", "openapi.spec", "planning.bars", "sales.quote_document",
-    "sales.public_document",
+    "sales.public_document", "storefront.confirmation",
 }
 CODED = re.compile(r"\S+@\S+|https?://\S+|\b[A-Z]{1,3}-\d[\w-]*|\b\w+\.ya?ml\b")  # mails, links, numbers, files
 SPOKEN = ("aria-label", "title", "placeholder", "alt")
@@ -264,10 +264,12 @@ def test_no_page_falls_back_to_english(house: int, app: APIFlask, login: Callabl
     submissions.submit(house, "mine.yaml", b"format: 1", actor_id=None)  # its page is linked from the catalog
     job = f"/planning/jobs/{request_optimise(house, plant_id or 0)}"
     choices = "colour=sun&drive=belt&gears=derailleur_8&step-back=gears"  # a belt goes with no derailleur
+    buyer = app.test_client()
+    buyer.post("/products/bicycle/cart?ship-to=CN")
     walks = (
-        (app.test_client(), (
-            "/", "/login", f"/orders/{placed}", f"/products/bicycle?{choices}",
-            f"/products/bicycle/choose?{choices}", checkout, *shown,
+        (buyer, (
+            "/", "/login", "/cart", f"/orders/{placed}", checkout, *shown,
+            f"/products/bicycle?{choices}", f"/products/bicycle/choose?{choices}",
             "/products/bicycle/start?find-start=1&budget-most=12", "/products/bicycle/dates?colour=sun",
             "/products/bicycle/compare?colour=sun&compare-with=colour:navy", "/products/bicycle/compare",
             "/products/wardrobe?niche_width=2750", "/products/pump_station?flow=60&plan=remote",

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0004"
-down_revision = "0002"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
@@ -19,7 +19,7 @@ CHECKS = {
     ),
     "schedule_event": (
         "schedule_event_kind_known",
-        "kind in ('reserved','reported','published')",
+        "kind in ('reserved','released','reported','published')",
         "kind in ('reserved','changed','released','reported','published')",
     ),
 }

@@ -91,7 +91,7 @@ def test_without_the_check_under_the_lock_they_oversell(shop, judge, monkeypatch
     """The negative control: everybody gets what he saw, as if nothing could have changed since."""
     leave_boxes(shop.company_id, 3)
     shown = [shop.forecast(variant) for variant in range(6)]
-    monkeypatch.setattr(promise_module, "_still", lambda offer, variant, forecast, plant: forecast)
+    monkeypatch.setattr(promise_module, "_still", lambda offer, variant, forecast, plant, start: forecast)
     for variant, forecast_ in enumerate(shown):
         shop.reserve(variant, forecast_)
     assert judge(shop.company_id)

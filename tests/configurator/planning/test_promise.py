@@ -79,7 +79,7 @@ def test_without_the_version_check_the_slot_would_be_sold_twice(shop, judge, mon
     """The negative control of the test above."""
     shown = shop.forecast()
     shop.reserve(shown=shown)
-    monkeypatch.setattr(promise_module, "_still", lambda offer, variant, shown, plant: shown)
+    monkeypatch.setattr(promise_module, "_still", lambda offer, variant, shown, plant, start: shown)
     shop.reserve(shown=shown)
     assert judge(shop.company_id)
 

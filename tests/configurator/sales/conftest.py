@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,9 +14,12 @@ from catalog.price import quote_price
 from catalog.rows import utc_now
 from configurator import auth, db
 from configurator.auth import Role
+from configurator.config import Settings
+from configurator.planning.options import configure as configure_planning
 from configurator.planning.promise import Destination, forecast, zone_of
 from configurator.sales.configurations import Selection
 from configurator.sales.orders import Buyer, PlacedOrder, Shown, place_order
+from configurator.sales.payments import configure as configure_payments
 from configurator.storefront.service import standing_completion
 from solver.configuration.problem import Choose, GroupId, OptionId, Variant
 
@@ -53,6 +56,14 @@ class Shop:
         if "shown" not in said:
             said["shown"] = self.shown(variant, said["buyer"].country)  # type: ignore[attr-defined]
         return place_order(self.company_id, self.offer, variant=variant, **said)  # type: ignore[arg-type]
+
+
+@pytest.fixture(autouse=True)
+def _defaults() -> Iterator[None]:
+    """Planning's options and the terms of payment as shipped, whatever a test did to them."""
+    yield
+    configure_planning(Settings())
+    configure_payments(Settings())
 
 
 @pytest.fixture

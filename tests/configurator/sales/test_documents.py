@@ -6,10 +6,15 @@ from dataclasses import replace
 
 import pytest
 from pypdfium2 import PdfDocument
+from sqlmodel import select
 
-from configurator.sales import documents, quotes
+from catalog.rows import Company
+from configurator import db
+from configurator.sales import documents, orders, payments, quotes
 from configurator.sales.configurations import Selection
 from configurator.sales.quotes import Customer
+from configurator.words import Words
+from tests.configurator.sales.test_carts import Visitor
 
 INJECTIONS = (
     '#panic("read as code")',
@@ -125,3 +130,43 @@ def test_a_draft_has_no_document(shop, seller, settings) -> None:
 def test_links_start_with_the_public_address(settings) -> None:
     assert documents.link_to(settings, "/x") == f"http://{settings.host}:{settings.port}/x"
     assert documents.link_to(replace(settings, public_url="https://shop.example.com/"), "/x") == "https://shop.example.com/x"
+
+
+@pytest.fixture
+def ordered(shop):
+    """`ordered(name, engraving)`: two bicycles with this engraving and one in another colour, ordered from a cart."""
+
+    def make(name: str = "韩梅梅", engraving: str = "致梅梅 🚲") -> orders.OrderView:
+        visitor = Visitor(shop)
+        visitor.quantity(visitor.add(engraving=engraving), 2)
+        visitor.add(colour="sun")
+        return orders.order_by_token(shop.company_id, visitor.order(name=name).token)
+
+    return make
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_confirmation_says_what_the_order_says(ordered, settings, language) -> None:
+    payments.configure(replace(settings, deposit_from=1000, bank_account="Test House · Test Bank · DE00 1234"))
+    view = ordered()
+    pdf = documents.order_pdf(view, settings, language)
+    assert documents.order_pdf(orders.order_by_id(view_company(), view.id), settings, language) == pdf
+    said = " ".join(text_of(pdf).split())
+    words = Words(language)
+    money = lambda minor: words.money(minor, "CNY", 2)  # noqa: E731
+    amounts = (view.price.gross, view.price.net, view.price.tax, view.deposit.amount_minor)
+    for part in (view.number, "韩梅梅", "致梅梅", "DE00 1234", *map(money, amounts)):
+        assert part.replace("¥", "") in said.replace("¥", "")
+    assert said.count(f"2 × {words.text(view.product.name)}") == 2  # above its choices and in the price
+    assert words.gettext(documents.WITHDRAWAL)[:12] in said
+    assert f"/orders/{view.token}" in said
+
+
+@pytest.mark.parametrize("typed", INJECTIONS[:3])
+def test_nothing_in_an_address_is_read_as_markup(ordered, settings, typed) -> None:
+    assert typed.split('"')[0] in " ".join(text_of(documents.order_pdf(ordered(name=typed), settings, "en")).split())
+
+
+def view_company() -> int:
+    with db.reading() as session:
+        return session.exec(select(Company.id)).one()

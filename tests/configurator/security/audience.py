@@ -33,11 +33,25 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "storefront.terms": PUBLIC,
     "storefront.place": PUBLIC,
     "storefront.track": PUBLIC,
+    "storefront.confirmation": PUBLIC,
+    "storefront.pay": PUBLIC,  # a demo's test provider only
+    "api.payment": PUBLIC,  # believed for its signature only
     "change.show": PUBLIC,
     "change.texts": PUBLIC,
     "change.confirm": PUBLIC,
     "change.again": PUBLIC,
     "change.cancel": PUBLIC,
+    # the cart: its browser's alone, by an unguessable cookie
+    "cart.show": PUBLIC,
+    "cart.add": PUBLIC,
+    "cart.change": PUBLIC,
+    "cart.country": PUBLIC,
+    "cart.deliveries": PUBLIC,
+    "cart.hold": PUBLIC,
+    "cart.renew": PUBLIC,
+    "cart.checkout": PUBLIC,
+    "cart.terms": PUBLIC,
+    "cart.place": PUBLIC,
     # users
     "admin.login": PUBLIC,
     "admin.do_login": PUBLIC,
@@ -62,6 +76,7 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "sales.index": frozenset({Role.SALES}),
     "sales.order_list": frozenset({Role.SALES}),
     "sales.order": frozenset({Role.SALES}),
+    "sales.deposit": frozenset({Role.SALES}),
     "sales.new_quote": frozenset({Role.SALES}),
     "sales.quote": frozenset({Role.SALES}),
     "sales.quote_document": frozenset({Role.SALES}),

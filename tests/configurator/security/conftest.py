@@ -18,6 +18,7 @@ from configurator.auth import Role, add_user
 from configurator.jobs import Job
 from configurator.modelling.models import Submission
 from configurator.planning.models import ManufacturingOperation, Proposal
+from configurator.sales.carts import add_item
 from configurator.sales.configurations import Selection, save_configuration
 from configurator.sales.models import QuoteRevision, SalesOrder
 from configurator.sales.quotes import Customer, save_quote, send_quote
@@ -27,7 +28,7 @@ from tests.configurator.security.house import NOBODY, VISITOR, Documents, buyer,
 
 @pytest.fixture
 def documents(factory: int) -> Documents:
-    """Two orders of two people, a sent quote and a draft, a job that failed, a proposal, a file handed in."""
+    """Two orders of two people, a sent quote and a draft, a job that failed, a proposal, a file handed in, a cart."""
     order = order_for(factory, buyer("Alice Alpha", "alice@alpha.example", phone="+49 111 222"), "alice")
     other = order_for(factory, buyer("Bob Beta", "bob@beta.example", phone="+49 333 444"), "bob")
     with db.reading() as session:
@@ -41,6 +42,7 @@ def documents(factory: int) -> Documents:
     customer = Customer("Carol Gamma", "carol@gamma.example", "CN", "en")
     quotes = [save_quote(factory, offer, Selection("bicycle"), variant, customer, by=seller) for _ in range(2)]
     send_quote(factory, quotes[0], by=seller)
+    cart = add_item(factory, "", offer, Selection("bicycle"), variant, "CN", anonymous=True)
     with db.writing() as session:
         quote_token = session.exec(select(QuoteRevision.token).where(QuoteRevision.quote_id == quotes[0])).one()
         plant = session.exec(select(Plant.id).order_by(Plant.id)).first()  # type: ignore[arg-type]
@@ -75,6 +77,7 @@ def documents(factory: int) -> Documents:
             "sent_quote_id": quotes[0],
             "submission_id": submission.id, "analysis_token": submission.token,
             "user_id": seller, "job_id": job.id, "plant_id": plant, "proposal_id": proposal.id,
+            "provider": "transfer", "cart_token": cart.token, "item_id": cart.item_id,
             "search_id": helping.id, "position": 0, "number": 1,
             "order_id": session.exec(select(SalesOrder.id)).first(),
             "mail_id": session.exec(select(outbox.OutboxMail.id)).first(),

@@ -17,8 +17,9 @@ from catalog.rows import Company, utc_now
 from configurator import auth, db
 from configurator.auth import Role
 from configurator.sales.models import QuoteRevision, SalesOrder
+from configurator.storefront.cart_views import COOKIE as CART
 from tests.configurator.security.audience import AUDIENCE
-from tests.configurator.security.house import VISITOR, Documents, buyer, order_for, rules
+from tests.configurator.security.house import VISITOR, Documents, buyer, fingerprint, order_for, rules
 
 Who = Callable[[str], FlaskClient]
 FAMILIES = Path(__file__).parents[3] / "catalog" / "families"
@@ -98,6 +99,8 @@ def test_a_visitor_who_adds_ids_to_an_address_learns_nothing(app: APIFlask, docu
 def test_an_id_that_cannot_be_one_is_not_found(app: APIFlask, who: Who, documents: Documents) -> None:
     """Whole numbers that no database keeps are no outage."""
     clients = {role: who(role) for role in Role}
+    visitor = who(VISITOR)
+    visitor.set_cookie(CART, documents.ids["cart_token"])
     tried = 0
     for rule in rules(app):
         numbers = [name for name in rule.arguments if isinstance(rule._converters[name], IntegerConverter)]
@@ -105,14 +108,35 @@ def test_an_id_that_cannot_be_one_is_not_found(app: APIFlask, who: Who, document
         for bad in ("2147483648", "99999999999999999999", "0", "-1", "1.5", "1%00", "%31%20") if numbers else ():
             filled = re.sub(r"/\d+(?=[/?]|$)", f"/{bad}", documents.address(rule), count=1)
             for method in sorted((rule.methods or set()) & {"GET", "POST"}):
-                client = clients[next(role for role in clients if role in allowed)] if allowed else app.test_client()
-                answer = client.open(filled, method=method)
+                client = clients[next(role for role in clients if role in allowed)] if allowed else visitor
+                sent = {"quantity": 1} if rule.endpoint == "cart.change" else None
+                answer = client.open(filled, method=method, data=sent)
                 tried += 1
                 if answer.status_code == 302:  # back to the line, which says why
                     assert answer.location.startswith("/floor/lines/"), filled
                 else:
                     assert answer.status_code in (404, 405, 409, 422), f"{method} {filled}: {answer.status_code}"
     assert tried > 40
+
+
+def test_a_cart_is_its_browsers_alone(app: APIFlask, documents: Documents) -> None:
+    """Without its cookie, or with another one, it cannot be seen, changed or ordered; the item's number is no key."""
+    item, token = documents.ids["item_id"], documents.ids["cart_token"]
+    assert len(token) >= 22
+    mine = app.test_client()
+    mine.set_cookie(CART, token)
+    assert f"/cart/items/{item}" in mine.get("/cart").text
+    for other in (None, "", "1", token[:-1], token + "A", token.swapcase(), documents.order.token):
+        stranger = app.test_client()
+        if other is not None:
+            stranger.set_cookie(CART, other)
+        assert f"/cart/items/{item}" not in stranger.get("/cart").text
+        before = fingerprint()
+        for address in (f"/cart/items/{item}", "/cart/country", "/cart/renew", "/cart/hold", "/cart/checkout"):
+            answer = stranger.post(address, data={"quantity": "0", "country": "DE"})
+            assert answer.status_code == 404, (other, address)
+        assert fingerprint() == before
+    assert mine.post(f"/cart/items/{item}", data={"quantity": "2"}).status_code == 303
 
 
 @pytest.fixture

@@ -408,3 +408,15 @@ def test_what_else_an_option_changes_says_of_which_part_it_is(client: FlaskClien
     assert any("Module 2: Width" in words for words in also["o-module_1_width-w650"])
     (drawers,) = also["o-module_1_inside-drawers"]
     assert re.search(r"with Width [\d,]+ mm", drawers) and "Module 1" not in drawers
+
+
+def test_an_option_whose_name_several_questions_share_is_told_with_its_question(
+    client: FlaskClient, bicycle: Offer
+) -> None:
+    """Rack, stand and mudguards can all be "None"; a "Touring rack" speaks for itself."""
+    text = page(client, "/products/bicycle?lang=en")
+    also = re.findall(r'class="option-also">([^<]*)<', text)
+    assert "with Mudguards: None" in also
+    assert not [words for words in also if re.search(r"(with|,) None", words)]
+    assert any("Touring rack" in words and "Rack:" not in words for words in also)
+    assert "with " not in also

@@ -56,8 +56,8 @@ def filled(problem: SchedulingProblem) -> Book:
 def test_an_order_whose_operations_push_each_other_stops_at_what_stays() -> None:
     """Two of an order on one line: the second may come before the first only if the first need not pass what is frozen.
 
-    [500, 510) is taken, [510, 520) free, and the shift goes on at 530 with an operation that is in the frozen horizon of
-    an order that comes then, not of the book now.
+    [500, 510) is taken, [510, 520) free, and the shift goes on at 530 with an operation in the frozen horizon of an
+    order that comes then, not of the book now.
     """
     line = Line(LineId("l"), PlantId("p"), (Window(Second(500), Second(520)), Window(Second(530), Second(1000))))
 

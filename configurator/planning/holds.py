@@ -1,0 +1,424 @@
+"""Holds: capacity and material kept until an instant for somebody who has not ordered yet.
+
+What is held is a manufacturing order with slots of its own that nobody may start: nothing of it begins before its hold
+ends. Taking it gives it its number and its owner and moves nothing; letting it go gives its slots back.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import structlog
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import and_, delete, func
+from sqlmodel import Session, col, select
+
+from catalog.factory import Plant, local_instant
+from catalog.offer import Offer
+from catalog.rows import Company, utc_now
+from configurator import db
+from configurator.errors import DomainError
+from configurator.numbers import draw_number
+from configurator.planning.books import PlantBook, Release, Reservation, book_under_lock, remember
+from configurator.planning.models import (
+    EventKind,
+    HeldOrder,
+    Hold,
+    ManufacturingOperation,
+    ManufacturingOrder,
+    ScheduleEvent,
+)
+from configurator.planning.options import options
+from configurator.planning.promise import Forecast, move_others, reserve
+from configurator.planning.records import placements_to_json, second, work_order_from, work_order_to_json
+from solver.configuration.problem import Variant
+from solver.scheduling.calendar import Calendar
+from solver.scheduling.problem import LineId, OperationId, Placement
+
+log = structlog.get_logger()
+
+
+class HoldsFull(DomainError):
+    """People who did not log in hold as much of a line's week as they may together."""
+
+    code, status = "holds_full", 409
+    words = _l(
+        "Visitors together can hold only a small part of the factory's week, and this would be more. You can order at "
+        "once, though."
+    )
+
+
+class HoldOver(DomainError):
+    """There is no hold any more, or what it kept was taken."""
+
+    code, status, words = "hold_over", 409, _l("The time for which we held your date is over.")
+
+
+class HoldRenewed(DomainError):
+    """A hold is made longer once."""
+
+    code, status = "hold_renewed", 409
+    words = _l("We cannot hold your date any longer than this. Ordering keeps it for good.")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One unit to hold: whose it is, what it is, and its date by a moment ago."""
+
+    pegging_key: str
+    offer: Offer
+    variant: Variant
+    forecast: Forecast
+
+
+@dataclass(frozen=True, slots=True)
+class HeldUnit:
+    """One unit that has its slots; the promise is the one that an order made of it would have."""
+
+    manufacturing_order_id: int
+    plant_id: int
+    pegging_key: str
+    starts_at: datetime
+    promise_at: datetime
+    dispatch_at: datetime
+    arrives_on: date
+    carrier_code: str
+    carrier_days: tuple[str, ...]
+    country: str
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a held unit becomes: whose it is from now on, its number, and the day that was promised for it."""
+
+    pegging_key: str
+    number: str
+    arrives_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class HoldView:
+    """A hold that is not over, with its units by their pegging keys."""
+
+    made_at: datetime
+    expires_at: datetime
+    renewed: bool
+    units: Mapping[str, HeldUnit]
+
+
+def expiry(now: datetime | None = None) -> datetime:
+    """When a hold that is made now ends, to the full minute."""
+    until = (now or utc_now()) + timedelta(minutes=options().hold_minutes, seconds=59)
+    return until.replace(second=0, microsecond=0)
+
+
+def hold_of(session: Session, company_id: int, key: str, *, now: datetime | None = None) -> HoldView | None:
+    """The hold of a key; None if it has none or its time is over."""
+    row = _row(session, company_id, key)
+    if row is None or row.expires_at <= (now or utc_now()):
+        return None
+    units = {unit.pegging_key: unit for unit in _units(session, row)}
+    return HoldView(row.created_at, row.expires_at, row.renewed, units)
+
+
+def hold(
+    session: Session, company_id: int, key: str, wishes: Sequence[Wish], *, anonymous: bool,
+    not_before: datetime | None = None, now: datetime | None = None,
+) -> datetime:
+    """Give the units their slots under the hold of this key, a new one if it has none; when that one ends.
+
+    In the caller's writing transaction, all of them or none. Nothing of them starts before the hold ends, nor before
+    `not_before`. Raises NoDate, DateLost (later than forecast), HoldsFull.
+    """
+    at = now or utc_now()
+    row = _locked(session, company_id, key)
+    if row is not None and row.expires_at <= at:
+        let_go(session, company_id, key)
+        row = None
+    plants = lock_plants(session, (wish.forecast.plant_id for wish in wishes))
+    if row is None:
+        row = Hold(company_id=company_id, pegging_key=key, anonymous=anonymous, expires_at=expiry(at), created_at=at)
+        session.add(row)
+        session.flush()
+    year = at.astimezone(ZoneInfo(session.get_one(Company, company_id).zone)).year
+    for wish in wishes:
+        reserved = reserve(
+            session, wish.offer, wish.variant, wish.forecast, pegging_key=wish.pegging_key,
+            number=draw_number(session, company_id, "HO", year),
+            not_before=max(row.expires_at, not_before or row.expires_at),
+        )
+        session.add(HeldOrder(
+            company_id=company_id, hold_id=db.id_of(row), manufacturing_order_id=reserved.manufacturing_order_id
+        ))
+        session.flush()
+        if row.anonymous:
+            _refuse_too_much(session, plants[wish.forecast.plant_id], reserved.forecast.placements)
+    return row.expires_at
+
+
+def renew(session: Session, company_id: int, key: str, *, now: datetime | None = None) -> datetime:
+    """Hold it once more as long; when that ends. Units that begin before have to be held anew by the caller.
+
+    Raises HoldOver, HoldRenewed.
+    """
+    at = now or utc_now()
+    row = _locked(session, company_id, key)
+    if row is None or row.expires_at <= at:
+        raise HoldOver
+    if row.renewed:
+        raise HoldRenewed
+    row.expires_at, row.renewed = max(row.expires_at, expiry(at)), True
+    return row.expires_at
+
+
+def let_go(session: Session, company_id: int, key: str, *, pegging_keys: Iterable[str] | None = None) -> None:
+    """Give slots back: those of some units, or all of them and the hold with them. Nothing to do is no error."""
+    row = _locked(session, company_id, key)
+    if row is None:
+        return
+    wanted = None if pegging_keys is None else set(pegging_keys)
+    units = [unit for unit in _units(session, row) if wanted is None or unit.pegging_key in wanted]
+    lock_plants(session, (unit.plant_id for unit in units))
+    for plant_id in sorted({unit.plant_id for unit in units}):
+        _release(session, plant_id, [unit.manufacturing_order_id for unit in units if unit.plant_id == plant_id])
+    if wanted is None:
+        session.delete(row)
+    session.flush()
+
+
+def take(
+    session: Session, company_id: int, key: str, wanted: Mapping[str, Taken], *, now: datetime | None = None,
+    actor_id: int | None = None,
+) -> None:
+    """Make held units orders, each by the key that it is held under: nothing of them moves, no date is looked for.
+
+    Raises HoldOver if the hold has ended or lacks one of them.
+    """
+    row = _locked(session, company_id, key)
+    if row is None or row.expires_at <= (now or utc_now()):
+        raise HoldOver
+    units = {unit.pegging_key: unit for unit in _units(session, row)}
+    if not wanted.keys() <= units.keys():
+        raise HoldOver
+    lock_plants(session, (units[held].plant_id for held in wanted))
+    for held, taken in wanted.items():
+        _take(session, units[held], taken, actor_id)
+    ids = [units[held].manufacturing_order_id for held in wanted]
+    session.execute(delete(HeldOrder).where(col(HeldOrder.manufacturing_order_id).in_(ids)))
+    session.flush()
+
+
+def keep(session: Session, company_id: int, key: str, order_ids: Iterable[int], until: datetime) -> None:
+    """Make orders that have their slots wait under a hold of this key, which does not end by itself."""
+    row = Hold(company_id=company_id, pegging_key=key, anonymous=False, expires_at=until, lapses=False)
+    session.add(row)
+    session.flush()
+    session.add_all(
+        HeldOrder(company_id=company_id, hold_id=db.id_of(row), manufacturing_order_id=order_id)
+        for order_id in order_ids
+    )
+    session.flush()
+
+
+def end_waiting(session: Session, company_id: int, key: str) -> None:
+    """What waited under a hold of this key can be made now."""
+    row = _locked(session, company_id, key)
+    if row is None:
+        return
+    session.execute(delete(HeldOrder).where(
+        col(HeldOrder.company_id) == company_id, col(HeldOrder.hold_id) == db.id_of(row)
+    ))
+    session.delete(row)
+    session.flush()
+
+
+def sweep(*, now: datetime | None = None) -> int:
+    """End every hold whose time is over, each in a transaction of its own; how many."""
+    at = now or utc_now()
+    with db.reading() as session:
+        over = session.exec(
+            select(Hold.company_id, Hold.pegging_key).where(Hold.expires_at <= at, col(Hold.lapses))
+        ).all()
+    for company_id, key in over:
+        with db.writing() as session:
+            row = _locked(session, company_id, key)
+            if row is not None and row.expires_at <= at:
+                let_go(session, company_id, key)
+    if over:
+        log.info("planning.holds_ended", number=len(over))
+    return len(over)
+
+
+def lock_hold(session: Session, company_id: int, key: str, plant_ids: Iterable[int] = ()) -> None:
+    """Lock a hold, then its plants and others that the transaction needs: the order that all transactions keep to."""
+    row = _locked(session, company_id, key)
+    units = _units(session, row) if row is not None else []
+    lock_plants(session, [*plant_ids, *(unit.plant_id for unit in units)])
+
+
+def lock_plants(session: Session, plant_ids: Iterable[int]) -> dict[int, Plant]:
+    """Lock these plants in the order of their ids; the rows by their ids."""
+    found = {plant_id: db.lock_row(session, Plant, plant_id) for plant_id in sorted(set(plant_ids))}
+    return {plant_id: plant for plant_id, plant in found.items() if plant is not None}
+
+
+# --- parts ------------------------------------------------------------------------------------------------------------
+
+
+def _row(session: Session, company_id: int, key: str) -> Hold | None:
+    return session.exec(select(Hold).where(Hold.company_id == company_id, Hold.pegging_key == key)).one_or_none()
+
+
+def _locked(session: Session, company_id: int, key: str) -> Hold | None:
+    """The hold's row, read fresh and locked: nobody takes, renews or ends it meanwhile."""
+    row = _row(session, company_id, key)
+    return None if row is None else db.lock_row(session, Hold, db.id_of(row))
+
+
+def _units(session: Session, row: Hold) -> list[HeldUnit]:
+    rows = session.exec(
+        select(ManufacturingOrder, func.min(ManufacturingOperation.starts_at))
+        .join(HeldOrder, and_(
+            col(HeldOrder.manufacturing_order_id) == ManufacturingOrder.id,
+            col(HeldOrder.company_id) == ManufacturingOrder.company_id,
+        ))
+        .join(ManufacturingOperation, and_(
+            col(ManufacturingOperation.order_id) == ManufacturingOrder.id,
+            col(ManufacturingOperation.company_id) == ManufacturingOrder.company_id,
+        ))
+        .where(HeldOrder.company_id == row.company_id, HeldOrder.hold_id == row.id)
+        .group_by(col(ManufacturingOrder.id))
+        .order_by(col(ManufacturingOrder.id))
+    ).all()
+    return [
+        HeldUnit(
+            order.id or 0, order.plant_id, order.pegging_key, starts_at, order.promise_at, order.dispatch_at,
+            order.arrives_on, order.carrier_code, tuple(order.carrier_days), order.country, order.zone,
+        )
+        for order, starts_at in rows
+    ]
+
+
+def _release(session: Session, plant_id: int, order_ids: Sequence[int]) -> None:
+    """Take held orders out of a locked plant's schedule, and delete them."""
+    plant = session.get_one(Plant, plant_id)
+    base = book_under_lock(session, plant)
+    numbers = tuple(session.exec(
+        select(ManufacturingOrder.number).where(col(ManufacturingOrder.id).in_(order_ids))
+        .order_by(col(ManufacturingOrder.id))
+    ).all())
+    change = Release(numbers)
+    moved = change.enter(base.book.copy())
+    move_others(session, base, moved)
+    session.flush()
+    for table, column in (
+        (HeldOrder, HeldOrder.manufacturing_order_id), (ManufacturingOperation, ManufacturingOperation.order_id),
+        (ManufacturingOrder, ManufacturingOrder.id),
+    ):
+        session.execute(delete(table).where(col(column).in_(order_ids)))
+    _write_event(session, plant, EventKind.RELEASED, {
+        "numbers": list(numbers), "moved": placements_to_json(moved),
+    }, None)
+    remember(session, base, change)
+
+
+def _take(session: Session, unit: HeldUnit, taken: Taken, actor_id: int | None) -> None:
+    order = session.get_one(ManufacturingOrder, unit.manufacturing_order_id)
+    plant = session.get_one(Plant, unit.plant_id)
+    base = book_under_lock(session, plant)
+    before, order.number, order.pegging_key = order.number, taken.number, taken.pegging_key
+    order.arrives_on = taken.arrives_on
+    reservation = Reservation(
+        work_order_from(taken.number, order.work_order), _placements(session, order, base), instead_of=before
+    )
+    _write_event(session, plant, EventKind.RESERVED, {
+        "number": taken.number, "work_order": work_order_to_json(reservation.order), "instead_of": before,
+        "placements": placements_to_json(reservation.placements), "moved": {},
+    }, actor_id)
+    remember(session, base, reservation)
+
+
+def _placements(session: Session, order: ManufacturingOrder, plant: PlantBook) -> tuple[Placement, ...]:
+    keys = {line_id: key for key, line_id in plant.line_ids.items()}
+    rows = session.exec(
+        select(ManufacturingOperation)
+        .where(ManufacturingOperation.company_id == order.company_id, ManufacturingOperation.order_id == order.id)
+        .order_by(col(ManufacturingOperation.position))
+    ).all()
+    return tuple(
+        Placement(
+            OperationId(f"{order.number}/{row.operation}"), keys[row.line_id], second(row.starts_at),
+            second(row.ends_at),
+        )
+        for row in rows
+    )
+
+
+def _write_event(
+    session: Session, plant: Plant, kind: EventKind, data: dict[str, object], actor_id: int | None
+) -> None:
+    plant.schedule_version += 1
+    session.add(ScheduleEvent(
+        company_id=plant.company_id, plant_id=db.id_of(plant), version=plant.schedule_version, kind=kind, data=data,
+        actor_id=actor_id,
+    ))
+    session.flush()
+
+
+# --- how much may be held ---------------------------------------------------------------------------------------------
+
+
+def _refuse_too_much(session: Session, plant: Plant, placements: Sequence[Placement]) -> None:
+    """Raise HoldsFull if anonymous holds take more than their share of a week of a line that these stand on."""
+    base = book_under_lock(session, plant)
+    clocks = {
+        line.id: Calendar(line) for line in base.book.lines
+        if not line.unlimited and any(placement.line == line.id for placement in placements)
+    }
+    zone = ZoneInfo(plant.zone)
+    touched = {
+        (placement.line, week) for placement in placements if placement.line in clocks
+        for week in _weeks(placement.start, placement.end, zone)
+    }
+    keys = {line_id: key for key, line_id in base.line_ids.items()}
+    held: dict[tuple[LineId, date], int] = defaultdict(int)
+    for line_id, starts_at, ends_at in _held_anonymously(session, plant):
+        if (clock := clocks.get(keys[line_id])) is not None:
+            for week in _weeks(second(starts_at), second(ends_at), zone):
+                held[keys[line_id], week] += _work(clock, week, zone, second(starts_at), second(ends_at))
+    for line, week in touched:
+        if 100 * held[line, week] > options().hold_share * _work(clocks[line], week, zone):
+            raise HoldsFull
+
+
+def _held_anonymously(session: Session, plant: Plant) -> Sequence[tuple[int, datetime, datetime]]:
+    operation = ManufacturingOperation
+    return session.exec(
+        select(operation.line_id, operation.starts_at, operation.ends_at)
+        .join(HeldOrder, and_(
+            col(HeldOrder.manufacturing_order_id) == operation.order_id,
+            col(HeldOrder.company_id) == operation.company_id,
+        ))
+        .join(Hold, and_(col(Hold.id) == HeldOrder.hold_id, col(Hold.company_id) == HeldOrder.company_id))
+        .where(operation.company_id == plant.company_id, operation.plant_id == plant.id, col(Hold.anonymous))
+    ).all()
+
+
+def _weeks(start: int, end: int, zone: ZoneInfo) -> Iterable[date]:
+    """The Mondays of the weeks that [start, end) touches."""
+    first, last = (datetime.fromtimestamp(at, zone).date() for at in (start, max(start, end - 1)))
+    monday = first - timedelta(days=first.weekday())
+    while monday <= last:
+        yield monday
+        monday += timedelta(days=7)
+
+
+def _work(clock: Calendar, monday: date, zone: ZoneInfo, start: int = 0, end: int = 2**62) -> int:
+    """Working seconds of a line in a week, or in the part of [start, end) that lies in it."""
+    opens, closes = (second(local_instant(monday + timedelta(days=days), time(), zone)) for days in (0, 7))
+    return clock.work(min(closes, end)) - clock.work(max(opens, start))

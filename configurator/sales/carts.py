@@ -1,0 +1,696 @@
+"""The cart: variants that somebody has put together, their dates held for a while, and the order made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import structlog
+from flask_babel import gettext as _
+from sqlalchemy import delete, or_
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, select
+
+from catalog.offer import NotOffered, Offer, current_offer, offer_of
+from catalog.price import Price
+from catalog.products import ProductContent
+from catalog.rows import Company, utc_now
+from configurator import db
+from configurator.errors import DateLost, DomainError, InvalidInput, NoDate, NotFound, NotValid, Outdated, PriceChanged
+from configurator.idempotency import earlier_answer, remember_answer, request_hash
+from configurator.planning.holds import HeldUnit, HoldOver, HoldView, Wish, expiry, hold, hold_of, let_go, renew
+from configurator.planning.promise import Destination, Forecast, forecast_all, zone_of
+from configurator.sales.choices import ReadableChoice, readable_choices
+from configurator.sales.configurations import (
+    Configuration,
+    Selection,
+    decisions_from_json,
+    judged,
+    variant_from_json,
+    write_configuration,
+)
+from configurator.sales.models import Cart, CartItem, Deliveries
+from configurator.sales.orders import Buyer, PlacedOrder, Unit, check_buyer, earlier_order, write_order
+from configurator.sales.payments import Asked, asked_for
+from configurator.sales.terms import NotTogether, price_for, sum_of
+from solver.configuration.problem import Decision, Variant
+
+log = structlog.get_logger()
+MOST_UNITS = 20  # of a cart: each has slots of its own
+TRIES = 3
+KEPT_FOR = timedelta(days=60)  # a cart, from its first item on
+
+
+class CartFull(DomainError):
+    """More units than a cart takes."""
+
+    code, status, words = "cart_full", 422, ""
+
+    def message(self) -> str:
+        return _("A cart takes up to %(number)s pieces. For more, ask us for a quote.", number=MOST_UNITS)
+
+
+class Trouble(StrEnum):
+    """Why an item cannot be ordered as it is."""
+
+    WITHDRAWN = "withdrawn"  # the product is not offered any more
+    CHANGED = "changed"  # the catalog was published anew, and this variant cannot be built any more
+    NOT_SERVED = "not_served"  # the product is not sold to this country
+
+
+@dataclass(frozen=True, slots=True)
+class CartLine:
+    """An item of a cart, under the revisions that it is held with or else today's.
+
+    Attributes
+    ----------
+    texts_token: the row with the texts that were typed for it, "" if there are none
+    price: of one unit; None while there is trouble
+    earlier_gross: what one unit cost when it was put in, where that is not today's price
+    dates: of each unit; None where the factory has no room
+    held: how many of the units have their slots
+    """
+
+    id: int
+    offer: Offer
+    selection: Selection
+    variant: Variant
+    choices: tuple[ReadableChoice, ...]
+    texts_token: str
+    quantity: int
+    price: Price | None
+    earlier_gross: int | None
+    dates: tuple[date | None, ...]
+    held: int
+    trouble: Trouble | None
+
+    @property
+    def product(self) -> ProductContent:
+        return self.offer.product
+
+    @property
+    def decisions(self) -> tuple[Decision, ...]:
+        return self.selection.decisions
+
+
+@dataclass(frozen=True, slots=True)
+class CartView:
+    """Everything that the cart's page shows.
+
+    Attributes
+    ----------
+    total: of all items; None while one of them is in trouble or they cannot be ordered together
+    held_until: the end of the live hold
+    renewed: whether it was made longer already
+    deposit: what is asked for before it is made; None: nothing
+    expired: its last hold is over, and nothing is held instead
+    """
+
+    token: str
+    country: str
+    deliveries: Deliveries
+    lines: tuple[CartLine, ...]
+    total: Price | None
+    held_until: datetime | None
+    renewed: bool
+    expired: bool
+    deposit: Asked | None
+
+    @property
+    def units(self) -> int:
+        return sum(line.quantity for line in self.lines)
+
+    @property
+    def dates(self) -> tuple[date | None, ...]:
+        """Of every unit, in the order of the items."""
+        return tuple(day for line in self.lines for day in line.dates)
+
+    @property
+    def first(self) -> date | None:
+        """The day of the first delivery, if each unit came by itself."""
+        return min((day for day in self.dates if day), default=None)
+
+    @property
+    def last(self) -> date | None:
+        """The day of the last delivery; None if a unit has no date."""
+        return None if None in self.dates else max((day for day in self.dates if day), default=None)
+
+    @property
+    def all_held(self) -> bool:
+        return self.held_until is not None and all(line.held == line.quantity for line in self.lines)
+
+    @property
+    def can_be_ordered(self) -> bool:
+        return bool(self.lines) and self.total is not None and self.last is not None
+
+    def promised(self) -> tuple[date, ...]:
+        """The day that an order would promise for each unit."""
+        days = tuple(day for day in self.dates if day)
+        return tuple(max(days) for _day in days) if self.deliveries is Deliveries.TOGETHER else days
+
+
+@dataclass(frozen=True, slots=True)
+class ShownCart:
+    """What the page showed when the button was pressed: the total, and the day promised for each unit."""
+
+    gross_minor: int
+    currency: str
+    arrives_on: tuple[date, ...]
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def cart_of(
+    company_id: int, token: str, *, country: str = "", guest: bool = True, now: datetime | None = None
+) -> CartView | None:
+    """The cart of a token; None if there is none (any more). `country`: as if it went there instead."""
+    read = _read(company_id, token, now, guest=guest)
+    return None if read is None else _view(read, country or read.cart.country, now)
+
+
+def units_in(company_id: int, token: str) -> int:
+    """How many units are in a cart; 0 for no cart."""
+    if not token:
+        return 0
+    with db.reading() as session:
+        found = session.exec(
+            select(CartItem.quantity)
+            .join(Cart, col(Cart.id) == CartItem.cart_id)
+            .where(CartItem.company_id == company_id, Cart.company_id == company_id, Cart.token == token)
+        ).all()
+    return sum(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """An item as it is judged: `offer` is the one of its revisions while it is held, else today's."""
+
+    row: CartItem
+    configuration: Configuration
+    own: Offer
+    offer: Offer
+    variant: Variant
+    trouble: Trouble | None
+    held: tuple[str, ...]  # the keys of its units that are held
+
+    @property
+    def unit_keys(self) -> list[str]:
+        return _unit_keys(self.row)
+
+    @property
+    def selection(self) -> Selection:
+        row = self.configuration
+        return Selection(row.product_code, decisions_from_json(row.decisions), dict(row.texts))
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    cart: Cart
+    items: tuple[_Item, ...]
+    hold: HoldView | None
+    guest: bool
+
+    def total(self, country: str) -> Price | None:
+        """Of all units; None while an item is in trouble or they cannot be ordered together."""
+        prices = [_priced(item, country)[0] for item in self.items for _unit in range(item.row.quantity)]
+        known = [price for price in prices if price is not None]
+        try:
+            return sum_of(known) if known and len(known) == len(prices) else None
+        except NotTogether:
+            return None
+
+    def deposit(self, country: str, now: datetime | None) -> Asked | None:
+        """What is asked for, counted from when the dates were held."""
+        total = self.total(country)
+        since = self.hold.made_at if self.hold is not None and self.hold.units else now
+        return asked_for(total, guest=self.guest, since=since) if total is not None else None
+
+    def kept(self, country: str, deposit: Asked | None) -> Mapping[str, HeldUnit]:
+        """What is held as it can be ordered: for this country, and not to be started before the deposit is here."""
+        if self.hold is None or country != self.cart.country:
+            return {}
+        return {
+            key: unit for key, unit in self.hold.units.items()
+            if deposit is None or unit.starts_at >= deposit.due_at.replace(second=0, microsecond=0)
+        }
+
+
+def _hold_key(cart: Cart) -> str:
+    return f"cart-{cart.id}"
+
+
+def _unit_keys(item: CartItem) -> list[str]:
+    return [f"cart-{item.cart_id}/{item.id}/{count}" for count in range(1, item.quantity + 1)]
+
+
+def _read(company_id: int, token: str, now: datetime | None = None, *, guest: bool = True) -> _Read | None:
+    with db.reading() as session:
+        cart = _cart(session, company_id, token)
+        if cart is None:
+            return None
+        held = hold_of(session, company_id, _hold_key(cart), now=now)
+        rows = session.exec(
+            select(CartItem, Configuration)
+            .join(Configuration, col(Configuration.id) == CartItem.configuration_id)
+            .where(CartItem.company_id == company_id, CartItem.cart_id == cart.id)
+            .order_by(col(CartItem.id))
+        ).all()
+        items = tuple(_item(session, row, configuration, held) for row, configuration in rows)
+        return _Read(cart, items, held, guest)
+
+
+def _cart(session: Session, company_id: int, token: str) -> Cart | None:
+    if not token:
+        return None
+    return session.exec(select(Cart).where(Cart.company_id == company_id, Cart.token == token)).one_or_none()
+
+
+def _item(session: Session, row: CartItem, configuration: Configuration, held: HoldView | None) -> _Item:
+    own = offer_of(
+        session, row.company_id, configuration.product_revision_id, configuration.price_list_revision_id,
+        configuration.manufacturing_revision_id,
+    )
+    variant = variant_from_json(configuration.variant or {})
+    kept = tuple(key for key in _unit_keys(row) if held is not None and key in held.units)
+    if len(kept) == row.quantity:
+        return _Item(row, configuration, own, own, variant, None, kept)
+    try:
+        offer = current_offer(session, row.company_id, configuration.product_code)
+        judged(offer, variant)
+    except NotOffered:
+        return _Item(row, configuration, own, own, variant, Trouble.WITHDRAWN, kept)
+    except NotValid:
+        return _Item(row, configuration, own, own, variant, Trouble.CHANGED, kept)
+    return _Item(row, configuration, own, offer, variant, None, kept)
+
+
+def _view(read: _Read, country: str, now: datetime | None) -> CartView:
+    priced = [_priced(item, country) for item in read.items]
+    deposit = read.deposit(country, now)
+    dates = _dates(read, country, deposit, [trouble is None for _price, _earlier, trouble in priced], now)
+    held = read.hold if country == read.cart.country else None
+    kept = read.kept(country, deposit)
+    lines = tuple(
+        CartLine(
+            id=item.row.id or 0, offer=item.offer, selection=item.selection, variant=item.variant,
+            choices=readable_choices(item.offer.product, item.variant),
+            texts_token=item.configuration.token if item.configuration.texts else "", quantity=item.row.quantity,
+            price=price, earlier_gross=earlier,
+            dates=tuple(day.arrives_on if day is not None else None for day in days),
+            held=sum(key in kept for key in item.held), trouble=trouble,
+        )
+        for item, (price, earlier, trouble), days in zip(read.items, priced, dates, strict=True)
+    )
+    at = now or utc_now()
+    return CartView(
+        token=read.cart.token, country=country, deliveries=Deliveries(read.cart.deliveries), lines=lines,
+        total=read.total(country), held_until=held.expires_at if held is not None and held.units else None,
+        renewed=held is not None and held.renewed,
+        expired=read.cart.held_until is not None and read.cart.held_until <= at, deposit=deposit,
+    )
+
+
+def _priced(item: _Item, country: str) -> tuple[Price | None, int | None, Trouble | None]:
+    """The price of one unit, what it cost when it was put in if that was another price, and what is in the way."""
+    if item.trouble is not None:
+        return None, None, item.trouble
+    try:
+        price = price_for(item.offer, item.variant, country)
+        earlier = price if item.offer is item.own else price_for(item.own, item.variant, country)
+    except InvalidInput:
+        return None, None, Trouble.NOT_SERVED
+    changed = (earlier.gross, earlier.currency) != (price.gross, price.currency)
+    return price, earlier.gross if changed else None, None
+
+
+def _dates(
+    read: _Read, country: str, deposit: Asked | None, good: Sequence[bool], now: datetime | None
+) -> list[tuple[Any, ...]]:
+    """Of each unit of each item: what is held for it, or its forecast beside the others (None: no room)."""
+    keep = read.kept(country, deposit)
+    wanted = [
+        (number, key) for number, item in enumerate(read.items) if good[number] for key in item.unit_keys
+        if key not in keep
+    ]
+    found = forecast_all(
+        [(read.items[number].offer, read.items[number].variant) for number, _key in wanted],
+        Destination(country, zone_of(country)), not_before=deposit.due_at if deposit else None, now=now,
+    )
+    forecasts = {key: one for (_number, key), one in zip(wanted, found, strict=True)}
+    return [tuple(keep.get(key) or forecasts.get(key) for key in item.unit_keys) for item in read.items]
+
+
+# --- changing ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A cart after something was put in. `refused`: why its date is not held; `waits`: for a deposit."""
+
+    token: str
+    item_id: int
+    arrives_on: date | None
+    refused: DomainError | None
+    waits: bool
+
+
+def add_item(
+    company_id: int, token: str, offer: Offer, selection: Selection, variant: Variant, country: str, *,
+    anonymous: bool, replacing: int | None = None, now: datetime | None = None,
+) -> Added:
+    """Put a variant into the cart of a token (a new cart if there is none) and hold its date.
+
+    `replacing`: the item that it takes the place of, which keeps its quantity. Raises NotValid, CartFull, and NotFound
+    for an item that is not in this cart.
+    """
+    judged(offer, variant)
+    with db.writing() as session:
+        cart = _cart(session, company_id, token)
+        if cart is None:
+            cart = Cart(company_id=company_id, country=country)
+            session.add(cart)
+            session.flush()
+        db.lock_row(session, Cart, db.id_of(cart))
+        configuration_id = db.id_of(write_configuration(session, company_id, offer, selection, variant))
+        if replacing is None:
+            _refuse_too_many(session, cart, 1)
+            item = CartItem(company_id=company_id, cart_id=db.id_of(cart), configuration_id=configuration_id)
+            session.add(item)
+        else:
+            item = _own_item(session, cart, replacing)
+            let_go(session, company_id, _hold_key(cart), pegging_keys=_unit_keys(item))
+            item.configuration_id = configuration_id
+        session.flush()
+        token, item_id = cart.token, db.id_of(item)
+    refused = hold_cart(company_id, token, anonymous=anonymous, now=now)
+    view = cart_of(company_id, token, guest=anonymous, now=now)
+    days = [day for line in view.lines if line.id == item_id for day in line.dates if day] if view else []
+    waits = view is not None and view.deposit is not None
+    return Added(token, item_id, max(days, default=None), refused, waits)
+
+
+def set_quantity(
+    company_id: int, token: str, item_id: int, quantity: int, *, anonymous: bool, now: datetime | None = None
+) -> DomainError | None:
+    """Change how many units of an item there are, 0 takes it out; why what is new is not held, if it is not.
+
+    Raises NotFound, CartFull.
+    """
+    with db.writing() as session:
+        cart = _locked_cart(session, company_id, token)
+        item = _own_item(session, cart, item_id)
+        _refuse_too_many(session, cart, quantity - item.quantity)
+        gone = _unit_keys(item)[quantity:]
+        if gone:
+            let_go(session, company_id, _hold_key(cart), pegging_keys=gone)
+        if quantity:
+            item.quantity = quantity
+        else:
+            session.delete(item)
+        more = quantity and not gone
+    return hold_cart(company_id, token, anonymous=anonymous, now=now) if more else None
+
+
+def set_country(
+    company_id: int, token: str, country: str, *, anonymous: bool, now: datetime | None = None
+) -> DomainError | None:
+    """Let it go to another country; what is held is held anew, no longer than before. Raises NotFound."""
+    with db.writing() as session:
+        cart = _locked_cart(session, company_id, token)
+        if cart.country == country:
+            return None
+        cart.country = country
+        held = hold_of(session, company_id, _hold_key(cart), now=now)
+        if held is None:
+            return None
+        let_go(session, company_id, _hold_key(cart), pegging_keys=held.units)
+    return hold_cart(company_id, token, anonymous=anonymous, now=now)
+
+
+def set_deliveries(company_id: int, token: str, deliveries: Deliveries) -> None:
+    """One delivery or several. Raises NotFound."""
+    with db.writing() as session:
+        _locked_cart(session, company_id, token).deliveries = deliveries
+
+
+def renew_cart(company_id: int, token: str, *, anonymous: bool, now: datetime | None = None) -> datetime:
+    """Hold the cart's dates once more as long; when that ends. What would begin before moves, and may arrive later.
+
+    Raises NotFound, HoldOver, HoldRenewed, HoldsFull, NoDate, DateLost, Outdated.
+    """
+    read, until = _read(company_id, token, now, guest=anonymous), expiry(now)
+    if read is None:
+        raise NotFound(field="cart")
+    if read.hold is None:
+        raise HoldOver
+    early = [(item, key) for item in read.items for key in item.held if read.hold.units[key].starts_at < until]
+    found = forecast_all(
+        [(item.own, item.variant) for item, _key in early], Destination(read.cart.country, zone_of(read.cart.country)),
+        not_before=until, now=now,
+    )
+    wishes = [Wish(key, item.own, item.variant, one) for (item, key), one in zip(early, found, strict=True) if one]
+    if len(wishes) < len(early):
+        raise NoDate
+    with db.writing() as session:
+        cart = _locked_cart(session, company_id, token)
+        _must_be_unchanged(session, cart, read)
+        key = _hold_key(cart)
+        cart.held_until = renew(session, company_id, key, now=now)
+        let_go(session, company_id, key, pegging_keys=[wish.pegging_key for wish in wishes])
+        hold(session, company_id, key, wishes, anonymous=anonymous, now=now)
+        return cart.held_until
+
+
+def hold_cart(
+    company_id: int, token: str, *, anonymous: bool, accept: bool = False, now: datetime | None = None
+) -> DomainError | None:
+    """Hold the date of every unit that is not held yet; None, or why that cannot be for one of them. Raises NotFound.
+
+    What was put in at another price or can no longer be built is left alone, the former not if the buyer `accept`s
+    today's price.
+    """
+    read = _read(company_id, token, now, guest=anonymous)
+    if read is None:
+        raise NotFound(field="cart")
+    refused = None
+    for item in read.items:  # each by itself, so that one that cannot be held does not keep the others from it
+        refused = _hold_item(company_id, token, db.id_of(item.row), anonymous, accept, now) or refused
+    return refused
+
+
+def _hold_item(
+    company_id: int, token: str, item_id: int, anonymous: bool, accept: bool, now: datetime | None
+) -> DomainError | None:
+    for last in (False,) * (TRIES - 1) + (True,):
+        read = _read(company_id, token, now, guest=anonymous)
+        item = next((one for one in read.items if one.row.id == item_id), None) if read is not None else None
+        if read is None or item is None or not _may_be_held(item, read.cart.country, accept):
+            return None
+        deposit = read.deposit(read.cart.country, now)
+        kept = read.kept(read.cart.country, deposit)
+        wanted = [key for key in item.unit_keys if key not in kept or _is_stale(item)]
+        to = Destination(read.cart.country, zone_of(read.cart.country))
+        found = forecast_all(
+            [(item.offer, item.variant) for _unit in wanted], to, now=now, not_before=_begins(read, deposit, now)
+        )
+        forecasts = [one for one in found if one is not None]
+        if len(forecasts) < len(wanted):
+            return NoDate()
+        try:
+            if wanted:
+                _hold_units(company_id, read, item, dict(zip(wanted, forecasts, strict=True)), deposit, anonymous, now)
+        except (DateLost, NoDate, Outdated) as error:
+            if last:
+                return error
+            continue
+        except DomainError as error:
+            return error
+        return None
+    raise AssertionError("unreachable")
+
+
+def _begins(read: _Read, deposit: Asked | None, now: datetime | None) -> datetime:
+    """When what is held may begin: after the hold, and after its deposit is here."""
+    until = read.hold.expires_at if read.hold is not None else expiry(now)
+    return until if deposit is None else max(until, deposit.due_at)
+
+
+def _is_stale(item: _Item) -> bool:
+    """It is judged and priced by newer revisions than those that its row names."""
+    return item.offer is not item.own
+
+
+def _may_be_held(item: _Item, country: str, accept: bool) -> bool:
+    _price, earlier, trouble = _priced(item, country)
+    return trouble is None and (accept or earlier is None)
+
+
+def _hold_units(
+    company_id: int, read: _Read, item: _Item, wanted: Mapping[str, Forecast], deposit: Asked | None, anonymous: bool,
+    now: datetime | None,
+) -> None:
+    """Hold these units of an item in one transaction; a stale item gets a row under today's revisions.
+
+    Raises Outdated, NoDate, DateLost, HoldsFull.
+    """
+    with db.writing() as session:
+        cart = _locked_cart(session, company_id, read.cart.token)
+        _must_be_unchanged(session, cart, read)
+        key = _hold_key(cart)
+        let_go(session, company_id, key, pegging_keys=wanted.keys() & set(item.held))
+        if _is_stale(item):
+            _own_item(session, cart, db.id_of(item.row)).configuration_id = db.id_of(
+                write_configuration(session, company_id, item.offer, item.selection, item.variant)
+            )
+        wishes = [Wish(unit, item.offer, item.variant, one) for unit, one in wanted.items()]
+        cart.held_until = hold(
+            session, company_id, key, wishes, anonymous=anonymous, now=now,
+            not_before=deposit.due_at if deposit else None,
+        )
+
+
+def _must_be_unchanged(session: Session, cart: Cart, read: _Read) -> None:
+    """Raise Outdated if the cart is not any more what was read before its row was locked."""
+    rows = session.exec(
+        select(CartItem).where(CartItem.company_id == cart.company_id, CartItem.cart_id == cart.id)
+        .order_by(col(CartItem.id)).execution_options(populate_existing=True)
+    ).all()
+    now = [(row.id, row.configuration_id, row.quantity) for row in rows]
+    before = [(item.row.id, item.row.configuration_id, item.row.quantity) for item in read.items]
+    if now != before or cart.country != read.cart.country:
+        raise Outdated(field="cart")
+
+
+def _locked_cart(session: Session, company_id: int, token: str) -> Cart:
+    cart = _cart(session, company_id, token)
+    locked = db.lock_row(session, Cart, db.id_of(cart)) if cart is not None else None
+    if locked is None:
+        raise NotFound(field="cart")
+    return locked
+
+
+def _own_item(session: Session, cart: Cart, item_id: int) -> CartItem:
+    item = session.get(CartItem, item_id, populate_existing=True)
+    if item is None or (item.company_id, item.cart_id) != (cart.company_id, cart.id):
+        raise NotFound(field="item")
+    return item
+
+
+def _refuse_too_many(session: Session, cart: Cart, more: int) -> None:
+    there = session.exec(
+        select(CartItem.quantity).where(CartItem.company_id == cart.company_id, CartItem.cart_id == cart.id)
+    ).all()
+    if more > 0 and sum(there) + more > MOST_UNITS:
+        raise CartFull(field="quantity")
+
+
+def forget_old(*, now: datetime | None = None) -> int:
+    """Delete the carts that were not looked after for so long that no browser names them any more; how many."""
+    old = (now or utc_now()) - KEPT_FOR
+    with db.writing() as session:
+        ids = list(session.exec(
+            select(Cart.id).where(
+                Cart.created_at <= old, or_(col(Cart.held_until).is_(None), col(Cart.held_until) <= old)
+            )
+        ).all())
+        session.execute(delete(CartItem).where(col(CartItem.cart_id).in_(ids)))
+        session.execute(delete(Cart).where(col(Cart.id).in_(ids)))
+    return len(ids)
+
+
+# --- ordering ---------------------------------------------------------------------------------------------------------
+
+
+def place_cart(
+    company_id: int, token: str, buyer: Buyer, shown: ShownCart, *, scope: str, key: str, request: Mapping[str, Any],
+    terms_version: str | None = None, actor_id: int | None = None,
+) -> PlacedOrder:
+    """Order what is in a cart; sent again with the same key it is the same order.
+
+    What is held is taken as it is held, if it goes to the country that it is held for; the rest gets slots in the same
+    transaction. Raises PriceChanged, DateLost, NoDate, NotValid, Outdated (it was changed meanwhile), NotFound,
+    KeyReused, NotTogether, InvalidInput.
+    """
+    check_buyer(buyer)
+    body_hash = request_hash(request)
+    try:
+        for last in (False,) * (TRIES - 1) + (True,):
+            earlier = earlier_order(company_id, scope, key, request)
+            if earlier is not None:
+                return earlier
+            read = _read(company_id, token, guest=actor_id is None)
+            if read is None or not read.items:
+                raise NotFound(field="cart")
+            deposit = read.deposit(buyer.country, None)
+            units = _units(read, buyer, shown, deposit)
+            try:
+                with db.writing() as session:
+                    answer = earlier_answer(session, company_id, scope, key, body_hash)
+                    if answer is not None:
+                        return PlacedOrder.from_json(answer)
+                    placed = _place_in(session, company_id, read, units, buyer, deposit, terms_version, actor_id)
+                    remember_answer(session, company_id, scope, key, body_hash, placed.to_json())
+                break
+            except (DateLost, NoDate, HoldOver):  # somebody was faster, or the hold ended just now
+                if last:
+                    raise
+    except (IntegrityError, DomainError):
+        # A parallel twin with the same key may have been first and emptied the cart: its answer is ours.
+        twin = earlier_order(company_id, scope, key, request)
+        if twin is None:
+            raise
+        return twin
+    log.info("order.placed", number=placed.number, units=len(units))
+    return placed
+
+
+def _units(read: _Read, buyer: Buyer, shown: ShownCart, deposit: Asked | None) -> list[Unit]:
+    """Every unit, judged, priced and dated as it was shown, outside of any transaction."""
+    priced = [_priced(item, buyer.country) for item in read.items]
+    if any(trouble is Trouble.NOT_SERVED for _price, _earlier, trouble in priced):
+        raise InvalidInput(field="country", what=_("We do not deliver all of this to this country yet."))
+    if any(trouble is not None for _price, _earlier, trouble in priced):
+        raise NotValid(field="cart")
+    prices = [price for item, (price, _earlier, _no) in zip(read.items, priced, strict=True) if price is not None
+              for _unit in range(item.row.quantity)]
+    total = sum_of(prices)
+    if (total.gross, total.currency) != (shown.gross_minor, shown.currency):
+        raise PriceChanged(field="price", gross_minor=total.gross, currency=total.currency, exponent=total.exponent)
+    dates = [day for days in _dates(read, buyer.country, deposit, [True] * len(read.items), None) for day in days]
+    if None in dates:
+        raise NoDate
+    if len(dates) != len(shown.arrives_on):
+        raise Outdated(field="cart")
+    if any(one.arrives_on > day for one, day in zip(dates, shown.arrives_on, strict=True)):
+        raise DateLost(field="date", arrives_on=max(one.arrives_on for one in dates))
+    lines = [(line, item, key) for line, item in enumerate(read.items) for key in item.unit_keys]
+    return [
+        Unit(
+            item.offer, item.selection, item.variant, price,
+            replace(one, arrives_on=day) if isinstance(one, Forecast) else None, day,
+            held_as="" if isinstance(one, Forecast) else key,
+            configuration_id=None if _is_stale(item) else item.row.configuration_id, line=line,
+        )
+        for (line, item, key), price, one, day in zip(lines, prices, dates, shown.arrives_on, strict=True)
+    ]
+
+
+def _place_in(
+    session: Session, company_id: int, read: _Read, units: Sequence[Unit], buyer: Buyer, deposit: Asked | None,
+    terms_version: str | None, actor_id: int | None,
+) -> PlacedOrder:
+    cart = _locked_cart(session, company_id, read.cart.token)
+    _must_be_unchanged(session, cart, read)
+    key = _hold_key(cart)
+    placed = write_order(
+        session, company_id, units, buyer, house=session.get_one(Company, company_id), hold_key=key, deposit=deposit,
+        terms_version=terms_version, actor_id=actor_id,
+    )
+    let_go(session, company_id, key)
+    session.execute(delete(CartItem).where(col(CartItem.company_id) == company_id, col(CartItem.cart_id) == cart.id))
+    session.delete(cart)
+    return placed

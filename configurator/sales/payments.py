@@ -1,0 +1,392 @@
+"""Deposits: when one is asked for, who takes it, and what happens when it comes, fails, comes twice or never."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from fractions import Fraction
+from typing import TYPE_CHECKING, Protocol
+
+import orjson
+import structlog
+from flask_babel import lazy_gettext as _l
+from sqlmodel import Session, col, select
+
+from catalog.price import Price, round_half_up
+from catalog.rows import utc_now
+from configurator import audit, db, outbox
+from configurator.errors import DomainError, NotFound, StateRefused
+from configurator.planning.holds import end_waiting, keep, let_go
+from configurator.sales.models import (
+    Deposit,
+    DepositState,
+    OrderState,
+    PaymentEvent,
+    SalesOrder,
+    SalesOrderItem,
+    move_deposit,
+    move_order,
+)
+
+if TYPE_CHECKING:
+    from configurator.config import Settings
+
+log = structlog.get_logger()
+GRACE = timedelta(hours=1)  # between the instant that the buyer was told and the end of the wait
+
+
+class BadSignature(DomainError):
+    """What claims to come from a payment provider does not."""
+
+    code, status, words = "bad_signature", 422, _l("This does not come from the payment provider.")
+
+
+class Outcome(StrEnum):
+    """What a provider says of an attempt to pay."""
+
+    PAID = "paid"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a provider tells us: `event` is its own id of this, the same when it tells it again."""
+
+    event: str
+    reference: str
+    outcome: Outcome
+    amount_minor: int
+
+
+class Provider(Protocol):
+    """Somebody who takes money for us."""
+
+    @property
+    def code(self) -> str:
+        """A short name, as rows keep it."""
+        ...
+
+    def patience(self) -> timedelta:
+        """How long an order waits for its deposit."""
+        ...
+
+    def pays_online(self) -> bool:
+        """Whether the buyer is sent to a page of the provider; otherwise `payee` says where the money goes."""
+        ...
+
+    def payee(self) -> tuple[str, ...]:
+        """Holder, bank and account of a transfer."""
+        ...
+
+    def notice(self, body: bytes, signature: str) -> Notice:
+        """What a call of the provider says; raises BadSignature."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """By bank: the buyer names the reference, and sales marks the money as received."""
+
+    account: str
+    days: int
+    code: str = "transfer"
+
+    def patience(self) -> timedelta:
+        return timedelta(days=self.days)
+
+    def pays_online(self) -> bool:
+        return False
+
+    def payee(self) -> tuple[str, ...]:
+        return tuple(part.strip() for part in self.account.split("·") if part.strip())
+
+    def notice(self, body: bytes, signature: str) -> Notice:
+        raise BadSignature  # a bank does not call
+
+
+@dataclass(frozen=True, slots=True)
+class TestProvider:
+    """Takes no money: it can pay, refuse, say nothing, and say everything twice. Its calls are signed."""
+
+    secret: str
+    code: str = "test"
+    __test__ = False  # for pytest
+
+    def patience(self) -> timedelta:
+        return timedelta(hours=1)
+
+    def pays_online(self) -> bool:
+        return True
+
+    def payee(self) -> tuple[str, ...]:
+        return ()
+
+    def signed(self, notice: Notice) -> tuple[bytes, str]:
+        """The body and signature of a call that says so."""
+        body = orjson.dumps({
+            "event": notice.event, "reference": notice.reference, "outcome": notice.outcome.value,
+            "amount_minor": notice.amount_minor,
+        })
+        return body, self._signature(body)
+
+    def notice(self, body: bytes, signature: str) -> Notice:
+        if not hmac.compare_digest(self._signature(body), signature):
+            raise BadSignature
+        said = orjson.loads(body)
+        return Notice(str(said["event"])[:80], str(said["reference"]), Outcome(said["outcome"]), said["amount_minor"])
+
+    def _signature(self, body: bytes) -> str:
+        return hmac.new(b"payments:" + self.secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentTerms:
+    """From which value a deposit is asked for (whole units of the currency, 0: never), how much, and who takes it."""
+
+    percent: int = 30
+    asked_from: int = 0
+    asked_of_guests_from: int = 0
+    provider: Provider = Transfer("", 5)
+
+    def deposit_of(self, price: Price, *, guest: bool) -> int:
+        """The deposit in minor units, 0 if none is asked for."""
+        limits = [limit for limit in (self.asked_from, guest and self.asked_of_guests_from) if limit]
+        if not limits or price.gross < min(limits) * 10**price.exponent:
+            return 0
+        return round_half_up(Fraction(price.gross * self.percent, 100))
+
+
+_terms = PaymentTerms()
+
+
+def configure(settings: Settings) -> None:
+    """Take the settings of this process."""
+    global _terms
+    provider: Provider = Transfer(settings.bank_account, settings.deposit_days)
+    if settings.payment_provider == "test":
+        provider = TestProvider(settings.secret_key)
+    _terms = PaymentTerms(
+        settings.deposit_percent, settings.deposit_from, settings.guest_deposit_from, provider
+    )
+
+
+def terms() -> PaymentTerms:
+    """What this process was configured with."""
+    return _terms
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A deposit that an order will wait for; nothing of it starts before `due_at`."""
+
+    amount_minor: int
+    due_at: datetime
+
+
+def asked_for(price: Price, *, guest: bool, since: datetime | None = None) -> Asked | None:
+    """The deposit for an order of this price, None if none is asked for. `since`: when its slots were held."""
+    amount = terms().deposit_of(price, guest=guest)
+    return Asked(amount, (since or utc_now()) + terms().provider.patience()) if amount else None
+
+
+@dataclass(frozen=True, slots=True)
+class DepositView:
+    """A deposit as pages, mails and documents show it, in the order's currency."""
+
+    state: DepositState
+    reference: str
+    amount_minor: int
+    due_at: datetime
+    decided_at: datetime | None
+    refused_at: datetime | None
+    pays_online: bool
+    payee: tuple[str, ...]
+
+    @property
+    def waived(self) -> bool:
+        """It is no longer asked for, before it was due: the order was cancelled."""
+        return self.state == DepositState.LAPSED and self.decided_at is not None and self.decided_at < self.due_at
+
+
+def deposit_view(session: Session, order: SalesOrder) -> DepositView | None:
+    """The deposit of an order, None if it has none."""
+    row = session.exec(
+        select(Deposit).where(Deposit.company_id == order.company_id, Deposit.sales_order_id == order.id)
+    ).one_or_none()
+    if row is None:
+        return None
+    provider = terms().provider
+    return DepositView(
+        DepositState(row.state), row.reference, row.amount_minor, row.due_at, row.decided_at, row.refused_at,
+        provider.pays_online() and provider.code == row.provider, provider.payee(),
+    )
+
+
+def wait_for(session: Session, order: SalesOrder, asked: Asked, manufacturing_order_ids: list[int]) -> None:
+    """Let a new order wait for its deposit: its slots are kept, and nothing of it is started."""
+    session.add(Deposit(
+        company_id=order.company_id, sales_order_id=db.id_of(order), provider=terms().provider.code,
+        reference=order.number, amount_minor=asked.amount_minor, due_at=asked.due_at,
+    ))
+    keep(session, order.company_id, _hold_key(order), manufacturing_order_ids, asked.due_at + GRACE)
+
+
+def _hold_key(order: SalesOrder) -> str:
+    return f"order-{order.id}"
+
+
+# --- it comes ---------------------------------------------------------------------------------------------------------
+
+
+def mark_received(company_id: int, order_id: int, *, by: int) -> None:
+    """Sales has seen the money. Raises NotFound; StateRefused if it was received or has lapsed."""
+    with db.writing() as session:
+        order = db.lock_row(session, SalesOrder, order_id)
+        if order is None or order.company_id != company_id:
+            raise NotFound(field="order")
+        _receive(session, order, _deposit_of(session, order), actor_id=by)
+
+
+def called_back(company_id: int, code: str, body: bytes, signature: str) -> None:
+    """A provider's call: signed, and worth the same however often it comes.
+
+    Raises NotFound for another provider or an unknown reference, BadSignature.
+    """
+    provider = terms().provider
+    if code != provider.code:
+        raise NotFound(field="provider")
+    try:
+        notice = provider.notice(body, signature)
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        raise BadSignature from error
+    with db.writing() as session:
+        deposit = session.exec(
+            select(Deposit).where(
+                Deposit.company_id == company_id, Deposit.provider == code, Deposit.reference == notice.reference
+            )
+        ).one_or_none()
+        if deposit is None:
+            raise NotFound(field="reference")
+        order = db.lock_row(session, SalesOrder, deposit.sales_order_id)
+        assert order is not None
+        session.refresh(deposit)
+        _take_notice(session, order, deposit, notice)
+
+
+def _take_notice(session: Session, order: SalesOrder, deposit: Deposit, notice: Notice) -> None:
+    """Under the order's lock, so that the same call twice at once is one after the other."""
+    known = session.exec(
+        select(PaymentEvent.id).where(
+            PaymentEvent.company_id == deposit.company_id, PaymentEvent.provider == deposit.provider,
+            PaymentEvent.event == notice.event,
+        )
+    ).first()
+    if known is not None:
+        return
+    session.add(PaymentEvent(
+        company_id=deposit.company_id, provider=deposit.provider, event=notice.event, deposit_id=db.id_of(deposit),
+        outcome=notice.outcome.value,
+    ))
+    if deposit.state != DepositState.AWAITED:  # paid twice, or too late: people decide, and the event is kept
+        log.warning("payment.unexpected", order=order.number, outcome=notice.outcome.value, state=deposit.state)
+        return
+    if notice.outcome is Outcome.PAID and notice.amount_minor >= deposit.amount_minor:
+        _receive(session, order, deposit, actor_id=None)
+    else:
+        deposit.refused_at = utc_now()
+
+
+def _receive(session: Session, order: SalesOrder, deposit: Deposit, *, actor_id: int | None) -> None:
+    move_deposit(deposit, DepositState.RECEIVED, utc_now())
+    move_order(order, OrderState.CONFIRMED)
+    end_waiting(session, order.company_id, _hold_key(order))
+    audit.record(session, order.company_id, "deposit.received", "sales_order", order.id, actor_id=actor_id)
+    outbox.post(
+        session, order.company_id, "deposit_received", order.ship_to_id, order.locale, order_id=order.id
+    )
+
+
+def _deposit_of(session: Session, order: SalesOrder) -> Deposit:
+    row = session.exec(
+        select(Deposit).where(Deposit.company_id == order.company_id, Deposit.sales_order_id == order.id)
+    ).one_or_none()
+    if row is None:
+        raise StateRefused(field="state")
+    return row
+
+
+def waive_deposit(session: Session, order: SalesOrder) -> None:
+    """A deposit that the order waits for, under the order's lock, is not asked for any longer."""
+    if order.state != OrderState.AWAITING_DEPOSIT:
+        return
+    move_deposit(_deposit_of(session, order), DepositState.LAPSED, utc_now())
+    end_waiting(session, order.company_id, _hold_key(order))
+
+
+# --- it does not come -------------------------------------------------------------------------------------------------
+
+
+def lapse(*, now: datetime | None = None) -> int:
+    """Cancel every order whose deposit did not come in time, each in a transaction of its own; how many."""
+    at = now or utc_now()
+    late = (col(Deposit.state) == DepositState.AWAITED.value, col(Deposit.due_at) <= at - GRACE)
+    with db.reading() as session:
+        orders = session.exec(select(Deposit.sales_order_id).where(*late)).all()
+    count = 0
+    for order_id in orders:
+        with db.writing() as session:
+            order = db.lock_row(session, SalesOrder, order_id)
+            assert order is not None
+            deposit = session.exec(
+                select(Deposit).where(*late, Deposit.sales_order_id == order_id)
+            ).one_or_none()
+            if deposit is not None:
+                _give_up(session, order, deposit, at)
+                count += 1
+    return count
+
+
+def _give_up(session: Session, order: SalesOrder, deposit: Deposit, at: datetime) -> None:
+    move_deposit(deposit, DepositState.LAPSED, at)
+    move_order(order, OrderState.CANCELLED)
+    for item in session.exec(
+        select(SalesOrderItem).where(
+            SalesOrderItem.company_id == order.company_id, SalesOrderItem.sales_order_id == order.id
+        )
+    ).all():
+        item.manufacturing_order_id = None
+    session.flush()
+    let_go(session, order.company_id, _hold_key(order))
+    audit.record(session, order.company_id, "deposit.lapsed", "sales_order", order.id)
+    outbox.post(session, order.company_id, "deposit_lapsed", order.ship_to_id, order.locale, order_id=order.id)
+
+
+# --- the test provider's page -----------------------------------------------------------------------------------------
+
+
+class TestDeed(StrEnum):
+    """What somebody who tries the house lets the test provider do."""
+
+    PAY = "pay"
+    PAY_TWICE = "pay_twice"  # it calls back two times
+    REFUSE = "refuse"
+    HANG = "hang"  # it never calls back
+
+    __test__ = False  # for pytest
+
+
+def act(company_id: int, view: DepositView, deed: TestDeed, event: str) -> None:
+    """Do it: make the signed calls that a provider would make. Raises NotFound where there is no test provider."""
+    provider = terms().provider
+    if not isinstance(provider, TestProvider):
+        raise NotFound(field="provider")
+    if deed is TestDeed.HANG:
+        return
+    outcome = Outcome.REFUSED if deed is TestDeed.REFUSE else Outcome.PAID
+    body, signature = provider.signed(Notice(event, view.reference, outcome, view.amount_minor))
+    for _call in range(2 if deed is TestDeed.PAY_TWICE else 1):
+        called_back(company_id, provider.code, body, signature)
+
