@@ -177,7 +177,7 @@ def test_states_move_only_as_their_tables_say():
                     with pytest.raises(StateRefused):
                         move(row, event, utc_now())
                     assert row.state == state
-    assert legal == 6
+    assert legal == 7
 
 
 def test_the_forecast_follows_the_last_operation_that_is_started_early_or_late(making):

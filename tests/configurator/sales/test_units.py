@@ -157,7 +157,7 @@ def test_the_letter_about_a_change_is_about_the_changed_unit(shop, pair, setting
     (file,) = Path(settings.folder).glob("mails/*.eml")
     letter = email.message_from_bytes(file.read_bytes(), policy=policy.default)
     body = letter.get_body(("plain",)).get_content()
-    navy, sky, sun = {"zh": ("海军蓝", "天空蓝", "阳光黄"), "en": ("Navy", "Sky blue", "Sun yellow")}[locale]
+    navy, sky, sun = {"zh": ("海军蓝", "天空蓝", "向日葵黄"), "en": ("Navy", "Sky blue", "Sunflower")}[locale]
     (line,) = [line for line in body.splitlines() if navy in line]
     assert sky in line and sun not in body
     assert any(line.startswith("2. ") for line in body.splitlines())
