@@ -7,6 +7,8 @@ VENV := .venv
 PEERS := $(VENV)/peers
 PEERED := domains fjsp fjsp_sdst tardiness flowshop
 PY := $(VENV)/bin/python
+# Fetching and compiling do not wait for each other. Not for what pip writes: it is there before.
+AT_ONCE = $(MAKE) --no-print-directory -j2
 
 # Without byte code every start would take seconds longer.
 unexport PYTHONDONTWRITEBYTECODE
@@ -30,7 +32,8 @@ help:
 
 # --- what runs -----------------------------------------------------------------------------------------------------
 
-run: $(VENV)/.assets $(VENV)/.native
+run: $(VENV)/.run
+	@$(AT_ONCE) $(VENV)/.assets $(VENV)/.native
 	@exec $(PY) -m configurator run
 
 reset: $(VENV)/.run
@@ -41,7 +44,8 @@ lint: $(VENV)/.dev
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports --no-logo
 
-test: lint $(VENV)/.assets $(VENV)/.npm $(VENV)/.native
+test: $(VENV)/.dev
+	@$(AT_ONCE) lint $(VENV)/.assets $(VENV)/.native
 	@CHROMIUM="$$($(PY) -m tests.browser)" && export CHROMIUM && exec $(PY) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 coverage: $(VENV)/.dev $(VENV)/.assets $(VENV)/.npm $(VENV)/.native
