@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
 from threading import Barrier
 
 import pytest
@@ -98,6 +100,7 @@ def test_processes_that_send_the_same_keys_make_one_order_each(shop) -> None:
     keys = [f"key-{n}" for n in range(3)]
     variant = shop.variant()
     shown = shop.shown(variant)
+    shown = replace(shown, arrives_on=shown.arrives_on + timedelta(days=7))  # the third comes later than the first
     context = multiprocessing.get_context("fork")
     queue = context.Queue()
     workers = [context.Process(target=_in_a_process, args=(shop, keys, variant, shown, queue)) for _ in range(4)]
