@@ -19,6 +19,7 @@ from catalog.price import Price
 from catalog.problems import N_
 from configurator.config import Settings
 from configurator.sales.choices import ReadableChoice
+from configurator.sales.models import DepositState, OrderState
 from configurator.sales.orders import OrderView
 from configurator.sales.quotes import QuoteView
 from configurator.words import LOCALES, Words
@@ -160,6 +161,8 @@ def order_data(view: OrderView, settings: Settings, language: str) -> dict[str, 
         facts.append((_("Quote"), view.quote_number))
     if view.terms_version:
         facts.append((_("Terms accepted"), view.terms_version))
+    if view.state == OrderState.CANCELLED:
+        facts.append((_("State"), _("Cancelled")))
     several = len(view.units) > 1
     return {
         "language": language,
@@ -217,7 +220,7 @@ def _rows(facts: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
 
 def _deposit_facts(view: OrderView, words: Words) -> list[tuple[str, str]]:
     deposit = view.deposit
-    if deposit is None:
+    if deposit is None or deposit.state == DepositState.LAPSED:
         return []
     _ = words.gettext
     found = [

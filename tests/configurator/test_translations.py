@@ -265,7 +265,7 @@ def test_no_page_falls_back_to_english(house: int, app: APIFlask, login: Callabl
     job = f"/planning/jobs/{request_optimise(house, plant_id or 0)}"
     choices = "colour=sun&drive=belt&gears=derailleur_8&step-back=gears"  # a belt goes with no derailleur
     buyer = app.test_client()
-    buyer.post("/products/bicycle/cart?ship-to=CN")
+    buyer.post("/products/bicycle/cart?ship-to=CN&lang=zh")
     walks = (
         (buyer, (
             "/", "/login", "/cart", f"/orders/{placed}", checkout, *shown,

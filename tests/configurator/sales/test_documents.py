@@ -11,6 +11,7 @@ from sqlmodel import select
 from catalog.rows import Company
 from configurator import db
 from configurator.sales import documents, orders, payments, quotes
+from configurator.sales.changes import cancel_order
 from configurator.sales.configurations import Selection
 from configurator.sales.quotes import Customer
 from configurator.words import Words
@@ -160,6 +161,15 @@ def test_the_confirmation_says_what_the_order_says(ordered, settings, language) 
     assert said.count(f"2 × {words.text(view.product.name)}") == 2  # above its choices and in the price
     assert words.gettext(documents.WITHDRAWAL)[:12] in said
     assert f"/orders/{view.token}" in said
+
+
+def test_a_cancelled_order_has_a_document_that_says_so_and_asks_for_no_money(ordered, settings) -> None:
+    payments.configure(replace(settings, deposit_from=1000, bank_account="Test House · Test Bank · DE00 1234"))
+    view = ordered()
+    said = [text_of(documents.order_pdf(view, settings, "en"))]
+    cancel_order(view_company(), view.token)
+    said.append(text_of(documents.order_pdf(orders.order_by_id(view_company(), view.id), settings, "en")))
+    assert [("DE00 1234" in one, "Cancelled" in one) for one in said] == [(True, False), (False, True)]
 
 
 @pytest.mark.parametrize("typed", INJECTIONS[:3])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
 from threading import Barrier
 
 import pytest
@@ -26,8 +28,8 @@ from solver.configuration.problem import Variant
 TRIES = 6
 
 
-def in_parallel(shop, keys: list[str], tries: int = TRIES) -> list[object]:
-    """Every key so many times at once, each with what is shown now; the answers, or the errors."""
+def in_parallel(shop, keys: list[str], tries: int = TRIES, later: timedelta = timedelta()) -> list[object]:
+    """Every key so many times at once, each with what is shown now (or a day so much later); the answers, or errors."""
     variant = shop.variant()
     barrier = Barrier(tries)
 
@@ -41,7 +43,8 @@ def in_parallel(shop, keys: list[str], tries: int = TRIES) -> list[object]:
     answers: list[object] = []
     with ThreadPoolExecutor(tries) as pool:
         for key in keys:
-            answers += pool.map(one, [key] * tries, [shop.shown(variant)] * tries)
+            shown = shop.shown(variant)
+            answers += pool.map(one, [key] * tries, [replace(shown, arrives_on=shown.arrives_on + later)] * tries)
     return answers
 
 
@@ -70,7 +73,7 @@ def test_without_the_key_there_would_be_several_orders(shop, monkeypatch) -> Non
     """The negative control of the test above: the same attack, the guard taken away."""
     _forget_that_keys_are_unique()
     monkeypatch.setattr(orders, "earlier_answer", lambda *_: None)
-    in_parallel(shop, ["key-1"])
+    in_parallel(shop, ["key-1"], later=timedelta(days=7))  # there is room for all of them by then
     assert placed()["SalesOrder"] > 1
 
 
@@ -98,6 +101,7 @@ def test_processes_that_send_the_same_keys_make_one_order_each(shop) -> None:
     keys = [f"key-{n}" for n in range(3)]
     variant = shop.variant()
     shown = shop.shown(variant)
+    shown = replace(shown, arrives_on=shown.arrives_on + timedelta(days=7))  # the third comes later than the first
     context = multiprocessing.get_context("fork")
     queue = context.Queue()
     workers = [context.Process(target=_in_a_process, args=(shop, keys, variant, shown, queue)) for _ in range(4)]

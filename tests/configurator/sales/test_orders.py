@@ -190,11 +190,12 @@ def test_audit_and_mail_hold_ids_and_no_personal_data(shop) -> None:
 
 
 def test_an_unknown_token_finds_nothing(shop) -> None:
-    shop.order()
+    placed = shop.order()
     with pytest.raises(NotFound):
         order_by_token(shop.company_id, "guess")
     with pytest.raises(NotFound):
-        order_by_token(shop.company_id + 1, shop.order().token)
+        order_by_token(shop.company_id + 1, placed.token)
+    assert order_by_token(shop.company_id, placed.token).number == placed.number  # negative control
 
 
 def test_staff_find_orders_by_number_name_and_mail(shop, buyer_named) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from email import policy
@@ -264,3 +265,46 @@ def letters(settings: Settings) -> list[str]:
         email.message_from_bytes(file.read_bytes(), policy=policy.default).get_body(("plain",)).get_content()
         for file in Path(settings.folder).glob("mails/*.eml")
     ]
+
+
+# --- pages ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_order_page_offers_to_change_each_unit_and_the_change_page_names_it(client, shop, pair) -> None:
+    address = f"/orders/{pair.token}"
+    page = client.get(f"{address}?lang=en").text
+    assert {"Change unit 1", "Change unit 2", "Cancel this order"} <= set(re.findall(r">(C[^<]*)<", page))
+    assert page.count("/items/1/again") == 1 and "/items/2/again" not in page  # they are equal
+    assert "Unit 2 of 2: " in client.get(f"{address}/items/2/change?lang=en").text
+    change(shop, pair, 2, shop.variant(colour="navy"))
+    page = client.get(f"{address}?lang=en").text
+    assert "/items/2/again" in page and "Change unit" not in page  # each has a card of its own now
+    assert "Before it was changed" in page and re.search(r"<summary><span[^>]*>2\. ", page)
+
+
+@pytest.mark.parametrize(("deed", "buyer", "sales"), [
+    ("none", ["Once the deposit is here, it can be changed.", "Cancel this order"], ["Mark as received"]),
+    ("cancel", ["no longer asked for", "If you have paid already"], ["no longer asked for", "Cancelled by the"]),
+    ("pay", ["Change this order", "We pay your deposit back."], ["marked the deposit as received."]),
+    ("pay and cancel", ["so we pay it back to you"], ["pay the deposit back.", "Cancelled by the customer."]),
+    ("lapse", ["did not come in time"], ["Cancelled: the deposit did not come in time."]),
+])
+def test_buyer_and_sales_see_what_becomes_of_an_order_that_waits(
+    client, login, shop, waiting, seller, deed: str, buyer: list[str], sales: list[str]
+) -> None:
+    if "pay" in deed:
+        payments.mark_received(shop.company_id, waiting.id, by=seller)
+    if "cancel" in deed:
+        cancel_order(shop.company_id, waiting.token)
+    if deed == "lapse":
+        lapse(now=waiting.deposit.due_at + timedelta(hours=2))
+    page = client.get(f"/orders/{waiting.token}?lang=en")
+    desk = login("sales").get(f"/sales/orders/{waiting.id}?lang=en")
+    assert (page.status_code, desk.status_code) == (200, 200)
+    assert [words for words in buyer if words not in page.text] == []
+    assert [words for words in sales if words not in desk.text] == []
+    assert ("/items/1/change" in page.text) == (deed == "pay")
+    change_page = client.get(f"/orders/{waiting.token}/items/1/change?lang=en")
+    assert change_page.status_code == (409 if deed == "lapse" else 200)
+    assert ("waits for its deposit" in change_page.text) == (deed == "none")
+    assert client.get(f"/orders/{waiting.token}/pdf").status_code == 200
