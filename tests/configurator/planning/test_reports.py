@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -42,7 +43,8 @@ from solver.scheduling.schedule import Schedule
 def making(shop):
     """Three orders in one plant; code -> operation id of the first, and the plant."""
     shown = shop.forecast()
-    held = [shop.reserve(shown=shown) for _ in range(3)]
+    whenever = replace(shown, arrives_on=shown.arrives_on + timedelta(days=30))  # the others may arrive a day later
+    held = [shop.reserve(shown=whenever) for _ in range(3)]
     return shop.company_id, {
         row.operation: row.id for row in rows_of(held[0].manufacturing_order_id)
     }, shown.plant_id
