@@ -291,6 +291,11 @@ def company_id() -> int:
     return int(g.company_id)
 
 
+def actor_id() -> int | None:
+    """Who sends this request; None for a visitor."""
+    return int(current_user.id) if current_user.is_authenticated else None
+
+
 _default: dict[str, int] = {}
 
 

@@ -26,9 +26,7 @@ def chores(settings: Settings) -> list[Chore]:
     from configurator.sales.payments import lapse
     from configurator.sales.quotes import expire
 
-    made = [
-        Chore("room for rush orders", ROOM_EVERY, partial(make_rooms, settings, {}), time.monotonic() + ROOM_EVERY)
-    ]
+    rush = Chore("room for rush orders", ROOM_EVERY, partial(make_rooms, settings, {}), time.monotonic() + ROOM_EVERY)
     return [
         Chore("factory clock", 60, partial(roll, settings)),
         Chore("expired holds", 15, sweep),
@@ -38,7 +36,7 @@ def chores(settings: Settings) -> list[Chore]:
         Chore("old carts", 3600, forget_old),
         Chore("deposits that did not come", 60, lapse),
         Chore("compiled revisions", 3600, rebuild_missing),
-        *(made if settings.room_seconds else []),
+        *([rush] if settings.room_seconds else []),
     ]
 
 

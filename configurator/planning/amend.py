@@ -6,10 +6,9 @@ without the order's own load. An order of which nothing stays may go to another 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
@@ -18,14 +17,13 @@ from catalog.factory import Plant
 from catalog.offer import Offer
 from configurator import db
 from configurator.errors import DateLost, NoDate, NotFound, Outdated
-from configurator.planning.books import PlantBook, Release, book_under_lock, current_books, engine_now, remember
+from configurator.planning.books import PlantBook, book_under_lock, current_books, engine_now, next_version
 from configurator.planning.decoupling import Standing, locked_plants, refuse_locked, standing, touched_by, whole_window
 from configurator.planning.models import (
     EventKind,
     ManufacturingOperation,
     ManufacturingOrder,
     OrderState,
-    ScheduleEvent,
     move,
 )
 from configurator.planning.promise import (
@@ -34,6 +32,7 @@ from configurator.planning.promise import (
     Forecast,
     dated,
     exploded,
+    leave,
     manufacturing_order,
     move_others,
     operation_rows,
@@ -131,7 +130,7 @@ def amend(
         raise DateLost(arrives_on=found.forecast.arrives_on)
     held = replace(found.forecast, arrives_on=shown.forecast.arrives_on)  # what was shown is what is promised
     if target.id != stands.plant.id:
-        _leave(session, stands.plant, [stands], actor_id)
+        leave(session, stands.plant, [stands.order.number], actor_id)
     return _write(session, offer, base, target, stands, replace(found, forecast=held), actor_id)
 
 
@@ -153,7 +152,8 @@ def release(
     for stands in all_stand:
         refuse_release(stands)
     for plant_id, plant in plants.items():
-        _leave(session, plant, [stands for stands in all_stand if stands.order.plant_id == plant_id], actor_id)
+        numbers = [stands.order.number for stands in all_stand if stands.order.plant_id == plant_id]
+        leave(session, plant, numbers, actor_id)
     for stands in all_stand:
         session.execute(
             delete(ManufacturingOperation).where(
@@ -291,26 +291,6 @@ def _still(
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 
-def _leave(session: Session, plant: Plant, leaving: Sequence[Standing], actor_id: int | None) -> None:
-    """The orders are no longer in the plant's schedule: one event and one version for all of them."""
-    base = book_under_lock(session, plant)
-    change = Release(tuple(stands.order.number for stands in leaving))
-    moved = change.enter(base.book.copy())
-    _write_event(session, plant, EventKind.RELEASED, actor_id, moved, numbers=list(change.numbers))
-    move_others(session, base, moved)
-    remember(session, base, change)
-
-
-def _write_event(
-    session: Session, plant: Plant, kind: EventKind, actor_id: int | None, moved: Iterable[Placement], **data: Any,
-) -> None:  # fmt: skip
-    plant.schedule_version += 1
-    session.add(ScheduleEvent(
-        company_id=plant.company_id, plant_id=db.id_of(plant), version=plant.schedule_version, kind=kind,
-        actor_id=actor_id, data={"moved": placements_to_json(moved), **data},
-    ))  # fmt: skip
-
-
 def _write(
     session: Session,
     offer: Offer,
@@ -333,10 +313,10 @@ def _write(
         setattr(row, name, value)
     away = base.plant_id != stands.plant.id
     _replace_operations(session, offer, whole, placements, stands, found.staying, base)
-    _write_event(
-        session, plant, EventKind.RESERVED if away else EventKind.CHANGED, actor_id, held.moved,
+    next_version(
+        session, plant, EventKind.RESERVED if away else EventKind.CHANGED, actor_id,
         number=row.number, work_order=row.work_order, placements=placements_to_json(placements),
-        instead_of="" if away else row.number, staying=sorted(found.staying),
+        instead_of="" if away else row.number, staying=sorted(found.staying), moved=placements_to_json(held.moved),
     )  # fmt: skip
     move_others(session, base, held.moved)
     session.flush()

@@ -7,7 +7,7 @@ factory itself was changed: a new version without an event. Nothing here cannot 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from threading import Lock
@@ -213,6 +213,22 @@ def book_under_lock(session: Session, plant: Plant) -> PlantBook:
     if kept is None or kept.version != plant.schedule_version or kept.day != utc_now().date():
         kept = _caught_up(shelf, plant.id, plant.schedule_version, utc_now().date(), session)
     return kept
+
+
+def lock_plants(session: Session, plant_ids: Iterable[int]) -> dict[int, Plant]:
+    """Lock these plants in the order of their ids; the rows by their ids, without what is no plant."""
+    found = {plant_id: db.lock_row(session, Plant, plant_id) for plant_id in sorted(set(plant_ids))}
+    return {plant_id: plant for plant_id, plant in found.items() if plant is not None}
+
+
+def next_version(session: Session, plant: Plant, kind: EventKind, actor_id: int | None, **data: Any) -> None:
+    """The schedule of a locked plant is another one from now on; `data`: what the event tells of it."""
+    plant.schedule_version += 1
+    session.add(ScheduleEvent(
+        company_id=plant.company_id, plant_id=db.id_of(plant), version=plant.schedule_version, kind=kind,
+        actor_id=actor_id, data=data,
+    ))
+    session.flush()
 
 
 def remember(session: Session, base: PlantBook, change: Reservation | Release) -> None:

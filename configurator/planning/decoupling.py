@@ -20,8 +20,8 @@ from catalog.factory import Plant, plant_facts
 from catalog.manufacturing import ManufacturingContent
 from catalog.offer import Offer
 from catalog.rows import utc_now
-from configurator import db
 from configurator.errors import DomainError, NotFound
+from configurator.planning.books import lock_plants
 from configurator.planning.models import (
     OPEN_ORDERS,
     ManufacturingOperation,
@@ -221,10 +221,8 @@ def refuse_locked(window: Window) -> None:
 
 def locked_plants(session: Session, company_id: int, plant_ids: Iterable[int]) -> dict[int, Plant]:
     """Lock these plants in the order of their ids; raises NotFound for one that is not the company's."""
-    found = {}
-    for plant_id in sorted(set(plant_ids)):
-        plant = db.lock_row(session, Plant, plant_id)
-        if plant is None or plant.company_id != company_id:
-            raise NotFound(field="plant")
-        found[plant_id] = plant
+    wanted = set(plant_ids)
+    found = lock_plants(session, wanted)
+    if wanted - found.keys() or any(plant.company_id != company_id for plant in found.values()):
+        raise NotFound(field="plant")
     return found

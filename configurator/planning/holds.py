@@ -23,17 +23,23 @@ from catalog.rows import Company, utc_now
 from configurator import db
 from configurator.errors import DomainError
 from configurator.numbers import draw_number
-from configurator.planning.books import PlantBook, Release, Reservation, book_under_lock, remember
+from configurator.planning.books import (
+    PlantBook,
+    Reservation,
+    book_under_lock,
+    lock_plants,
+    next_version,
+    remember,
+)
 from configurator.planning.models import (
     EventKind,
     HeldOrder,
     Hold,
     ManufacturingOperation,
     ManufacturingOrder,
-    ScheduleEvent,
 )
 from configurator.planning.options import options
-from configurator.planning.promise import Forecast, move_others, reserve
+from configurator.planning.promise import Forecast, leave, reserve
 from configurator.planning.records import placements_to_json, second, work_order_from, work_order_to_json
 from solver.configuration.problem import Variant
 from solver.scheduling.calendar import Calendar
@@ -261,12 +267,6 @@ def lock_hold(session: Session, company_id: int, key: str, plant_ids: Iterable[i
     lock_plants(session, [*plant_ids, *(unit.plant_id for unit in units)])
 
 
-def lock_plants(session: Session, plant_ids: Iterable[int]) -> dict[int, Plant]:
-    """Lock these plants in the order of their ids; the rows by their ids."""
-    found = {plant_id: db.lock_row(session, Plant, plant_id) for plant_id in sorted(set(plant_ids))}
-    return {plant_id: plant for plant_id, plant in found.items() if plant is not None}
-
-
 # --- parts ------------------------------------------------------------------------------------------------------------
 
 
@@ -306,25 +306,16 @@ def _units(session: Session, row: Hold) -> list[HeldUnit]:
 
 def _release(session: Session, plant_id: int, order_ids: Sequence[int]) -> None:
     """Take held orders out of a locked plant's schedule, and delete them."""
-    plant = session.get_one(Plant, plant_id)
-    base = book_under_lock(session, plant)
-    numbers = tuple(session.exec(
+    numbers = session.exec(
         select(ManufacturingOrder.number).where(col(ManufacturingOrder.id).in_(order_ids))
         .order_by(col(ManufacturingOrder.id))
-    ).all())
-    change = Release(numbers)
-    moved = change.enter(base.book.copy())
-    move_others(session, base, moved)
-    session.flush()
+    ).all()
+    leave(session, session.get_one(Plant, plant_id), numbers, None)
     for table, column in (
         (HeldOrder, HeldOrder.manufacturing_order_id), (ManufacturingOperation, ManufacturingOperation.order_id),
         (ManufacturingOrder, ManufacturingOrder.id),
     ):
         session.execute(delete(table).where(col(column).in_(order_ids)))
-    _write_event(session, plant, EventKind.RELEASED, {
-        "numbers": list(numbers), "moved": placements_to_json(moved),
-    }, None)
-    remember(session, base, change)
 
 
 def _take(session: Session, unit: HeldUnit, taken: Taken, actor_id: int | None) -> None:
@@ -336,10 +327,11 @@ def _take(session: Session, unit: HeldUnit, taken: Taken, actor_id: int | None) 
     reservation = Reservation(
         work_order_from(taken.number, order.work_order), _placements(session, order, base), instead_of=before
     )
-    _write_event(session, plant, EventKind.RESERVED, {
-        "number": taken.number, "work_order": work_order_to_json(reservation.order), "instead_of": before,
-        "placements": placements_to_json(reservation.placements), "moved": {},
-    }, actor_id)
+    next_version(
+        session, plant, EventKind.RESERVED, actor_id, number=taken.number,
+        work_order=work_order_to_json(reservation.order), instead_of=before,
+        placements=placements_to_json(reservation.placements), moved={},
+    )
     remember(session, base, reservation)
 
 
@@ -357,17 +349,6 @@ def _placements(session: Session, order: ManufacturingOrder, plant: PlantBook) -
         )
         for row in rows
     )
-
-
-def _write_event(
-    session: Session, plant: Plant, kind: EventKind, data: dict[str, object], actor_id: int | None
-) -> None:
-    plant.schedule_version += 1
-    session.add(ScheduleEvent(
-        company_id=plant.company_id, plant_id=db.id_of(plant), version=plant.schedule_version, kind=kind, data=data,
-        actor_id=actor_id,
-    ))
-    session.flush()
 
 
 # --- how much may be held ---------------------------------------------------------------------------------------------

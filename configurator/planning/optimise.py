@@ -17,7 +17,7 @@ from catalog.rows import utc_now
 from configurator import audit, db
 from configurator.errors import DomainError, NotFound
 from configurator.jobs import Job, JobContext, JobState, enqueue, handler
-from configurator.planning.books import Rows, read_rows
+from configurator.planning.books import Rows, next_version, read_rows
 from configurator.planning.models import (
     EventKind,
     ManufacturingOperation,
@@ -325,9 +325,4 @@ def replace_schedule(
             }
             for order in present.problem.orders if order.id in touched
         ])
-    plant.schedule_version += 1
-    session.add(ScheduleEvent(
-        company_id=plant.company_id, plant_id=present.plant_id, version=plant.schedule_version,
-        kind=EventKind.PUBLISHED, actor_id=actor_id, data=data,
-    ))
-    session.flush()
+    next_version(session, plant, EventKind.PUBLISHED, actor_id, **data)

@@ -20,11 +20,13 @@ from configurator import db
 from configurator.errors import DateLost, NoDate
 from configurator.planning.books import (
     PlantBook,
+    Release,
     Reservation,
     apply_placements,
     book_under_lock,
     current_books,
     engine_now,
+    next_version,
     remember,
 )
 from configurator.planning.carriers import Delivery, deliver, zone_of
@@ -33,7 +35,6 @@ from configurator.planning.models import (
     ManufacturingOperation,
     ManufacturingOrder,
     OperationState,
-    ScheduleEvent,
 )
 from configurator.planning.options import options
 from configurator.planning.records import (
@@ -221,15 +222,10 @@ def reserve(
     session.flush()
     assert row.id is not None
     session.execute(insert(ManufacturingOperation), operation_rows(offer, order, placements, row, base))
-    plant.schedule_version += 1
-    session.add(ScheduleEvent(
-        company_id=offer.company_id, plant_id=shown.plant_id, version=plant.schedule_version, kind=EventKind.RESERVED,
-        actor_id=actor_id,
-        data={
-            "number": number, "work_order": row.work_order, "placements": placements_to_json(placements),
-            "moved": placements_to_json(found.moved),
-        },
-    ))
+    next_version(
+        session, plant, EventKind.RESERVED, actor_id, number=number, work_order=row.work_order,
+        placements=placements_to_json(placements), moved=placements_to_json(found.moved),
+    )
     move_others(session, base, found.moved)
     session.flush()
     remember(session, base, Reservation(order, placements, found.moved))
@@ -248,6 +244,17 @@ def _still(offer: Offer, variant: Variant, shown: Forecast, plant: PlantBook, st
     if found is None:
         raise NoDate
     return found
+
+
+def leave(session: Session, plant: Plant, numbers: Sequence[str], actor_id: int | None) -> None:
+    """The orders of these numbers are no longer in a locked plant's schedule; their rows are left to the caller."""
+    base, change = book_under_lock(session, plant), Release(tuple(numbers))
+    moved = change.enter(base.book.copy())
+    move_others(session, base, moved)
+    next_version(
+        session, plant, EventKind.RELEASED, actor_id, numbers=list(numbers), moved=placements_to_json(moved)
+    )
+    remember(session, base, change)
 
 
 def move_others(session: Session, plant: PlantBook, moved: Sequence[Placement]) -> None:

@@ -18,7 +18,7 @@ from catalog.factory import Line, Material, MaterialSupply, Plant, materials_of
 from catalog.rows import utc_now
 from configurator import db
 from configurator.errors import DomainError, NotFound
-from configurator.planning.books import apply_placements, read_rows
+from configurator.planning.books import apply_placements, next_version, read_rows
 from configurator.planning.models import (
     EventKind,
     HeldOrder,
@@ -26,7 +26,6 @@ from configurator.planning.models import (
     ManufacturingOrder,
     OperationState,
     OrderState,
-    ScheduleEvent,
     move,
 )
 from configurator.planning.records import instant, placements_to_json, second
@@ -300,13 +299,7 @@ def push(session: Session, plant: Plant, at: datetime, changes: Changes, *, reta
 
 def write_event(session: Session, plant: Plant, changes: Changes, actor_id: int | None) -> None:
     """One event with everything that changed, and the next version."""
-    plant.schedule_version += 1
-    session.add(ScheduleEvent(
-        company_id=plant.company_id, plant_id=plant.id or 0, version=plant.schedule_version, kind=EventKind.REPORTED,
-        actor_id=actor_id,
-        data={
-            "started": changes.started, "finished": changes.finished,
-            "moved": placements_to_json(changes.moved.values()),
-        },
-    ))
-    session.flush()
+    next_version(
+        session, plant, EventKind.REPORTED, actor_id, started=changes.started, finished=changes.finished,
+        moved=placements_to_json(changes.moved.values()),
+    )

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from catalog.rows import utc_now
 from configurator.app import settings
-from configurator.auth import company_id, public
+from configurator.auth import actor_id, company_id, public
 from configurator.errors import DateLost, DomainError, NotFound, NotValid, Outdated, PriceChanged
 from configurator.i18n import day, language
 from configurator.planning.holds import HoldOver
@@ -260,7 +260,7 @@ def place() -> ResponseReturnValue:
         placed = place_cart(
             company_id(), _token(), form.buyer(language()), form.shown_cart(), scope=scope, key=form.key.data or "",
             request=sent, terms_version=settings().terms_version or None,
-            actor_id=current_user.id if current_user.is_authenticated else None,
+            actor_id=actor_id(),
         )
     except (PriceChanged, DateLost, Outdated, HoldOver) as changed:
         again = _wanted(form.country.data)

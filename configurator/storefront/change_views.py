@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_login import current_user
 from markupsafe import Markup
 
 from configurator.app import settings
-from configurator.auth import company_id, public
+from configurator.auth import actor_id, company_id, public
 from configurator.errors import DateLost, DomainError, InvalidInput, NoDate, NotFound, Outdated, PriceChanged
 from configurator.i18n import language, moment, money, text_of
 from configurator.planning.decoupling import Lock, TooLate, Window
@@ -117,7 +116,7 @@ def confirm(token: str, number: int) -> ResponseReturnValue:
     try:
         change_order(
             company_id(), token, number, answer.selection, answer.variant, form.shown(), base=form.base.data or "",
-            key=form.key.data or "", actor_id=_actor(), request=sent,
+            key=form.key.data or "", actor_id=actor_id(), request=sent,
         )
     except (PriceChanged, DateLost, Outdated, TooLate, NoDate, NotChangeable, InvalidInput) as error:
         again = changeable(company_id(), token, number)
@@ -152,7 +151,7 @@ def again(token: str, number: int) -> ResponseReturnValue:
 def cancel(token: str) -> ResponseReturnValue:
     """Nothing of it is made."""
     try:
-        cancel_order(company_id(), token, actor_id=_actor())
+        cancel_order(company_id(), token, actor_id=actor_id())
     except NotFound:
         raise
     except DomainError as error:
@@ -163,10 +162,6 @@ def cancel(token: str) -> ResponseReturnValue:
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
-
-
-def _actor() -> int | None:
-    return current_user.id if current_user.is_authenticated else None
 
 
 def _path(asked: Changeable) -> str:

@@ -13,7 +13,7 @@ from flask_login import current_user
 
 from catalog.offer import Offer
 from configurator.app import settings
-from configurator.auth import company_id, public
+from configurator.auth import actor_id, company_id, public
 from configurator.errors import DateLost, DomainError, InvalidInput, NoDate, NotFound, PriceChanged, QuoteNotOpen
 from configurator.i18n import language
 from configurator.sales import payments
@@ -271,7 +271,7 @@ def place(token: str) -> ResponseReturnValue:
             company_id(), asked.offer, asked.selection, asked.variant, form.buyer(language()), form.shown(),
             scope=scope, key=form.key.data or "", quote_token=asked.quote_token,
             terms_version=settings().terms_version or None,
-            actor_id=current_user.id if current_user.is_authenticated else None, request=sent,
+            actor_id=actor_id(), request=sent,
         )
     except (PriceChanged, DateLost) as changed:
         again = _checkout(token, form.country.data)

@@ -44,9 +44,10 @@ from solver.scheduling.arrays import (
     SUCC_AT,
     SUCC_OP,
     Arrays,
+    Columns,
     Words,
 )
-from solver.scheduling.chance import below
+from solver.scheduling.chance import below, seeded
 from solver.scheduling.guide import (
     BY_START,
     EXTRA,
@@ -104,7 +105,6 @@ from solver.scheduling.state import (
     WEIGHTS,
 )
 
-Columns = tuple[Words, Words, Words]  # mode, start and end of each operation
 # what can be weighed, in the order of the words from WEIGHTS on
 PARTS = (Part.BROKEN, Part.OVER, Part.TARDINESS, Part.MAKESPAN, Part.SETUP, Part.MOVED, Part.FLOW)
 NEAR = 6_000  # so many operations are looked at together: what a core keeps at hand
@@ -480,7 +480,7 @@ def state_of(
         keep_promises(s, w)
     g = np.zeros(SECTIONS * n, dtype=np.int64)
     g[BY_START * n : (BY_START + 1) * n] = np.argsort(w[w[START] : w[START] + n], kind="stable")
-    r = np.array([seed * 2_654_435_769 + 88_172_645_463_325_252], dtype=np.uint64)
+    r = seeded(seed)
     return State(w, g, r, np.array([total_cost(s, w)], dtype=np.int64))
 
 

@@ -33,6 +33,7 @@ from solver.scheduling.problem import (
 from solver.scheduling.schedule import Schedule
 
 Words = NDArray[np.int64]
+Columns = tuple[Words, Words, Words]  # mode, start and end of each operation
 
 # --- the header: sizes, then where each section begins ---
 OPERATIONS = 0

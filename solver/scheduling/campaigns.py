@@ -44,13 +44,12 @@ from solver.scheduling.arrays import (
     WINDOW_AT,
     WINDOW_OPENS,
     Arrays,
+    Columns,
     Words,
 )
 from solver.scheduling.problem import NEVER
 from solver.scheduling.sequences import ready_at, settle, setup_at, work_of
 from solver.scheduling.timing import setup_of
-
-Columns = tuple[Words, Words, Words]
 
 FACTORS = (0.3, 0.6, 0.8, 1.2, 1.6, inf)  # by which a share changes
 LEAST_SHARE = 0.005

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from solver.native import kernel
 
@@ -18,3 +19,8 @@ def below(r: Any, size: int) -> int:
     x ^= x << np.uint64(17)
     r[0] = x
     return int((x >> np.uint64(33)) % np.uint64(size))
+
+
+def seeded(seed: int) -> NDArray[np.uint64]:
+    """The numbers' state of a seed."""
+    return np.array([seed * 2_654_435_769 + 88_172_645_463_325_252], dtype=np.uint64)

@@ -56,14 +56,13 @@ from solver.scheduling.arrays import (
     WINDOW_AT,
     WINDOW_OPENS,
     Arrays,
+    Columns,
     Words,
 )
-from solver.scheduling.chance import below
+from solver.scheduling.chance import below, seeded
 from solver.scheduling.problem import NEVER, RouteId, SchedulingProblem, WorkOrder
 from solver.scheduling.schedule import Part
 from solver.scheduling.timing import after_setup, arrival, fit, setup_of
-
-Columns = tuple[Words, Words, Words]
 
 # --- the header of x: sizes, then where each section begins ---
 (
@@ -403,7 +402,7 @@ class Conveyor:
     def __init__(self, arrays: Arrays, fixed: Columns, weights: Mapping[Part, int], seed: int = 0) -> None:
         self.arrays, self.s = arrays, arrays.words
         self.n, self.orders = int(self.s[OPERATIONS]), int(self.s[ORDERS])
-        self.r = np.array([seed * 2_654_435_769 + 88_172_645_463_325_252], dtype=np.uint64)
+        self.r = seeded(seed)
         self.x = self._words(fixed, weights)
         self.x[LEAST_COST], self.x[PLAIN] = TOO_MUCH, self._is_plain()
         is_fixed = arrays.column(OP_FIXED, self.n) == 1

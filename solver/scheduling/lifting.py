@@ -43,20 +43,20 @@ from solver.scheduling.guide import FAR, GAIN, LATEST, SLOPE, W_SETUP, left_by, 
 from solver.scheduling.moves import (
     DEAREST,
     GIVEN_UP,
+    lift_off,
     may_join,
     may_move,
     moved_cost,
     place_now,
     propagate,
-    propagate_some,
     put_in,
     retime,
-    retime_beside,
     set_mode,
+    timed_there,
 )
 from solver.scheduling.problem import NEVER
 from solver.scheduling.rows import NOWHERE, into_row, out_of_row, place_of, place_of_unit
-from solver.scheduling.sequences import enqueue, ready_at, setup_at, timed, timed_beside, undo, unlink
+from solver.scheduling.sequences import enqueue, ready_at, undo
 from solver.scheduling.state import (
     AFTER,
     DONE,
@@ -191,19 +191,8 @@ def _lift(s: Any, w: Any, out: Any, first: int, last: int) -> int:
         place, at = place_now(s, w, op), LIFTED * count
         out[at], out[at + 1], out[at + 2] = op, w[w[MODE] + op], place
         count += 1
-        if place == NOWHERE:
-            continue
-        after = w[w[AFTER] + op]
-        if place < NOWHERE:  # its batch may start sooner without it
-            after = w[w[RING] + op]
-        else:
-            setups -= setup_at(s, w, op)
-            if after >= 0:
-                setups -= setup_at(s, w, after)
-        unlink(s, w, op, place)
-        if after >= 0:
-            setups += setup_at(s, w, after) if place >= 0 else 0
-            enqueue(w, w[w[HEAD] + after])
+        if place != NOWHERE:
+            setups += lift_off(s, w, op, place)
     out[SETUPS] = setups
     for i in range(count):
         enqueue(w, out[LIFTED * i])
@@ -251,11 +240,11 @@ def _laid(s: Any, w: Any, op: int, mode: int, place: int, delta: int) -> int:
             return GIVEN_UP
     else:
         set_mode(s, w, op, mode)
-    head = w[w[HEAD] + op] if s[BESIDE] else op
-    start, end = timed_beside(s, w, head, 0) if s[BESIDE] else timed(s, w, op)
+    start, end = timed_there(s, w, op)
     if start >= NEVER:
         return GIVEN_UP
-    delta += retime_beside(s, w, head, start, end) if s[BESIDE] else retime(s, w, op, start, end)
+    head = w[w[HEAD] + op] if s[BESIDE] else op
+    delta += retime(s, w, head, start, end)
     if w[w[AFTER] + head] >= 0:
         enqueue(w, w[w[AFTER] + head])
     return int(delta)
@@ -278,7 +267,7 @@ def move_order(s: Any, w: Any, g: Any, r: Any, out: Any, op: int, limit: int, he
     roof, linked, same = _roof(s, w, out, count, first, last), 0, 1
     delta = w[W_SETUP] * out[SETUPS]
     while linked < count and delta < DEAREST:
-        delta = propagate_some(s, w, delta, NEAR)
+        delta = propagate(s, w, delta, DEAREST, NEVER, NEAR)
         if delta >= DEAREST:
             break
         at = LIFTED * linked
@@ -291,7 +280,7 @@ def move_order(s: Any, w: Any, g: Any, r: Any, out: Any, op: int, limit: int, he
         out[at + 3] = place
         linked += 1
     if linked == count and delta < DEAREST and not same:
-        delta = propagate(s, w, delta, limit, NEVER)
+        delta = propagate(s, w, delta, limit, NEVER, NEVER)
         if delta <= limit:
             return int(delta)
     _lay_back(s, w, out, count, linked)

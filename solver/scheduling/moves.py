@@ -108,7 +108,7 @@ def total_cost(s: Any, w: Any) -> int:
 
 
 @kernel("int64(int64[::1], int64[::1], int64, int64, int64)")
-def retime(s: Any, w: Any, op: int, start: int, end: int) -> int:
+def _retime_one(s: Any, w: Any, op: int, start: int, end: int) -> int:
     """Give an operation other times, on the trail, and its successors into the heap; the change of the costs."""
     at = w[TRAIL] + 3 * w[TRAIL_SIZE]
     w[at], w[at + 1], w[at + 2] = op, w[w[START] + op], w[w[END] + op]
@@ -138,26 +138,38 @@ def retime(s: Any, w: Any, op: int, start: int, end: int) -> int:
 
 
 @kernel("int64(int64[::1], int64[::1], int64, int64, int64)")
-def retime_beside(s: Any, w: Any, head: int, start: int, end: int) -> int:
-    """`retime` for all of a batch; what has their units next goes into the heap, too."""
-    delta, op = 0, head
+def retime(s: Any, w: Any, op: int, start: int, end: int) -> int:
+    """Give an operation and all of its batch other times, on the trail; the change of the costs.
+
+    Their successors and what has their units next go into the heap.
+    """
+    if not s[BESIDE]:
+        return int(_retime_one(s, w, op, start, end))
+    delta, member = 0, op
     while True:
-        delta += retime(s, w, op, start, end)
-        enqueue_beside(s, w, op)
-        op = w[w[RING] + op]
-        if op == head:
+        delta += _retime_one(s, w, member, start, end)
+        enqueue_beside(s, w, member)
+        member = w[w[RING] + member]
+        if member == op:
             return delta
 
 
-@kernel("int64(int64[::1], int64[::1], int64, int64, int64)")
-def propagate(s: Any, w: Any, delta: int, limit: int, latest: int) -> int:
+@kernel("UniTuple(int64, 2)(int64[::1], int64[::1], int64)", into_callers=True)
+def timed_there(s: Any, w: Any, op: int) -> tuple[int, int]:
+    """Start and end of an operation that has a new place, with the units that it has there."""
+    return timed_beside(s, w, w[w[HEAD] + op], 0) if s[BESIDE] else timed(s, w, op)
+
+
+@kernel("int64(int64[::1], int64[::1], int64, int64, int64, int64)")
+def propagate(s: Any, w: Any, delta: int, limit: int, latest: int, number: int) -> int:
     """Time what waits in the heap and all that follows: `delta` and the costs' change, or GIVEN_UP above `limit`.
 
-    `latest`: the greatest end that is allowed. What waits for itself comes up again and again: that is given up, too.
+    `latest`: the greatest end that is allowed. `number`: when so many have other times, the rest waits on. What waits
+    for itself comes up again and again: that is given up, too.
     """
     # Where units change hands, what waits for itself is too frequent to go through so many.
     steps, most = 0, min(4 * s[OPERATIONS] + 100, 600 if s[RESOURCES] or s[LONGEST] else NEVER)
-    while w[HEAP_SIZE]:
+    while w[HEAP_SIZE] and number:
         op = take_next(w)
         steps += 1
         start, end = timed(s, w, op)
@@ -165,10 +177,11 @@ def propagate(s: Any, w: Any, delta: int, limit: int, latest: int) -> int:
             continue
         if start >= NEVER or end > latest or steps > most or w[TRAIL_SIZE] + 2 > 8 * s[OPERATIONS]:
             return GIVEN_UP
-        change = retime_beside(s, w, op, start, end) if s[BESIDE] else retime(s, w, op, start, end)
+        change = retime(s, w, op, start, end)
         delta += change
         if change and delta > limit:
             return GIVEN_UP
+        number -= 1
         after = w[w[AFTER] + op]
         if after >= 0:
             enqueue(w, after)
@@ -176,21 +189,21 @@ def propagate(s: Any, w: Any, delta: int, limit: int, latest: int) -> int:
 
 
 @kernel("int64(int64[::1], int64[::1], int64, int64)")
-def propagate_some(s: Any, w: Any, delta: int, most: int) -> int:
-    """Time so many at most of what waits in the heap: `delta` and the costs' change, or GIVEN_UP; the rest waits on."""
-    while w[HEAP_SIZE] and most:
-        op = take_next(w)
-        start, end = timed(s, w, op)
-        if start == w[w[START] + op] and end == w[w[END] + op]:
-            continue
-        if start >= NEVER or w[TRAIL_SIZE] + 2 > 8 * s[OPERATIONS]:
-            return GIVEN_UP
-        most -= 1
-        delta += retime_beside(s, w, op, start, end) if s[BESIDE] else retime(s, w, op, start, end)
-        after = w[w[AFTER] + op]
+def lift_off(s: Any, w: Any, op: int, place: int) -> int:
+    """Take an operation off its line; the change of setup seconds. What was behind it goes into the heap."""
+    setups, after = 0, w[w[AFTER] + op]
+    if place < NOWHERE:  # its batch may start sooner without it
+        after = w[w[RING] + op]
+    else:
+        setups = -setup_at(s, w, op)
         if after >= 0:
-            enqueue(w, after)
-    return int(delta)
+            setups -= setup_at(s, w, after)
+    unlink(s, w, op, place)
+    if after >= 0:
+        if place >= 0:
+            setups += setup_at(s, w, after)
+        enqueue(w, w[w[HEAD] + after])
+    return int(setups)
 
 
 @kernel("int64(int64[::1], int64[::1], int64, int64)")
@@ -199,21 +212,7 @@ def take_out(s: Any, w: Any, op: int, place: int) -> int:
 
     Its own times stay. One setup may be longer than the two that it replaces: then times rise, which is fine too.
     """
-    setups = 0
-    if place < NOWHERE:  # its batch may start sooner without it
-        after = w[w[RING] + op]
-        unlink(s, w, op, place)
-    else:
-        after = w[w[AFTER] + op]
-        setups = -setup_at(s, w, op)
-        if after >= 0:
-            setups -= setup_at(s, w, after)
-        unlink(s, w, op, place)
-        if after >= 0:
-            setups += setup_at(s, w, after)
-    if after >= 0:
-        enqueue(w, w[w[HEAD] + after])
-    return propagate(s, w, w[W_SETUP] * setups, DEAREST, NEVER)
+    return propagate(s, w, w[W_SETUP] * lift_off(s, w, op, place), DEAREST, NEVER, NEVER)
 
 
 @kernel("int64(int64[::1], int64[::1], int64, int64, int64)")
@@ -233,23 +232,21 @@ def put_in(s: Any, w: Any, op: int, mode: int, place: int) -> int:
 @kernel("int64(int64[::1], int64[::1], int64, int64, int64, int64)")
 def make_room(s: Any, w: Any, op: int, delta: int, limit: int, ceiling: int) -> int:
     """Time an operation that has a new place, and all that this moves: `delta` and the costs' change, or GIVEN_UP."""
-    start, end = timed_beside(s, w, w[w[HEAD] + op], 0) if s[BESIDE] else timed(s, w, op)
+    start, end = timed_there(s, w, op)
     if start >= NEVER or end > ceiling:
         return GIVEN_UP
     sooner = end < w[w[END] + op]
+    delta += retime(s, w, op, start, end)
     if s[BESIDE]:
-        delta += retime_beside(s, w, op, start, end)
         op = w[w[HEAD] + op]
-    else:
-        delta += retime(s, w, op, start, end)
     if sooner:  # what falls first, so that what rises afterwards only costs
         w[RIGID] = 1  # what comes after it here does not know yet
-        delta = propagate(s, w, delta, DEAREST, NEVER)
+        delta = propagate(s, w, delta, DEAREST, NEVER, NEVER)
         w[RIGID] = 0
     after = w[w[AFTER] + op]
     if after >= 0:
         enqueue(w, after)
-    return propagate(s, w, delta, limit, ceiling)
+    return propagate(s, w, delta, limit, ceiling, NEVER)
 
 
 @kernel("int64(int64[::1], int64[::1], int64)")

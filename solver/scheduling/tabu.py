@@ -42,9 +42,9 @@ from solver.scheduling.arrays import (
     SUCC_AT,
     SUCC_OP,
     Arrays,
-    Words,
+    Columns,
 )
-from solver.scheduling.chance import below
+from solver.scheduling.chance import below, seeded
 from solver.scheduling.critical import (
     AT,
     FIRST,
@@ -99,7 +99,6 @@ WANTED = 8  # operations or orders that a step takes out at most
 WORK_AT_FIRST = 3e6  # of a phase
 GROWTH = 1.5  # of the work when a phase with all operations found nothing better
 
-Columns = tuple[Words, Words, Words]
 
 
 @kernel("void(int64[::1], uint64[::1], int64, int64, int64, int64, int64)")
@@ -491,7 +490,7 @@ class Search:
         self.t[BARRED] = len(self.t) - modes - 3 * self.n - MOST_OUT
         self.t[KEPT] = self.t[BARRED] + modes
         self.t[OUT] = self.t[KEPT] + 3 * self.n
-        self.r = np.array([seed * 2_654_435_769 + 88_172_645_463_325_252], dtype=np.uint64)
+        self.r = seeded(seed)
         self.random = np.random.default_rng(seed)
         self.elites: list[tuple[int, Columns]] = []
         self.accepted = 0
