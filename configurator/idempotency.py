@@ -1,16 +1,19 @@
 """One click, one order: the key is written in the order's own transaction, a retry gets the first answer."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import orjson
 from sqlalchemy import JSON
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field, Session, select
 
 from catalog.rows import CompanyRow, UtcDateTime, company_keys, unique_in_company, utc_now
-from configurator.errors import KeyReused
+from configurator import db
+from configurator.errors import DomainError, KeyReused
 
 
 class IdempotencyKey(CompanyRow, table=True):
@@ -53,3 +56,63 @@ def remember_answer(
         IdempotencyKey(company_id=company_id, scope=scope, key=key, request_hash=body_hash, answer=answer)
     )
     session.flush()
+
+
+class _Told(Protocol):
+    def to_json(self) -> dict[str, Any]: ...
+
+
+Answer = TypeVar("Answer", bound=_Told)
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed(Generic[Answer]):
+    """What is asked with a key, and how its answer is read (`read`: the other way round than its `to_json`)."""
+
+    company_id: int
+    scope: str
+    key: str
+    body_hash: str
+    read: Callable[[Mapping[str, Any]], Answer]
+
+    def earlier(self) -> Answer | None:
+        """What the key was answered before; None if it is new. Raises KeyReused."""
+        with db.reading() as session:
+            return self._earlier(session)
+
+    def once(
+        self, prepare: Callable[[], Callable[[Session], Answer]], again: tuple[type[DomainError], ...]
+    ) -> tuple[Answer, bool]:
+        """Do it once, however often it is sent: the answer, and whether it was done now.
+
+        `prepare` judges everything outside of any transaction and returns what writes it in one. If that raises one of
+        `again`, somebody was faster, and it is prepared anew: three times at most.
+        """
+        try:
+            for last in (False, False, True):
+                if (known := self.earlier()) is not None:
+                    return known, False
+                write = prepare()
+                try:
+                    with db.writing() as session:
+                        if (known := self._earlier(session)) is not None:
+                            return known, False
+                        answer = write(session)
+                        remember_answer(
+                            session, self.company_id, self.scope, self.key, self.body_hash, answer.to_json()
+                        )
+                    return answer, True
+                except again:
+                    if last:
+                        raise
+        except (IntegrityError, DomainError):
+            # A parallel twin with the same key may have been first and taken what this one wanted: its answer is ours.
+            twin = self.earlier()
+            if twin is None:
+                raise
+            return twin, False
+        raise AssertionError("unreachable")
+
+    def _earlier(self, session: Session) -> Answer | None:
+        found = earlier_answer(session, self.company_id, self.scope, self.key, self.body_hash)
+        return self.read(found) if found is not None else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -11,16 +11,15 @@ from typing import Any
 import structlog
 from flask_babel import gettext as _
 from sqlalchemy import delete, or_
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from catalog.offer import NotOffered, Offer, current_offer, offer_of
+from catalog.offer import NotOffered, Offer, current_offer
 from catalog.price import Price
 from catalog.products import ProductContent
 from catalog.rows import Company, utc_now
 from configurator import db
 from configurator.errors import DateLost, DomainError, InvalidInput, NoDate, NotFound, NotValid, Outdated, PriceChanged
-from configurator.idempotency import earlier_answer, remember_answer, request_hash
+from configurator.idempotency import request_hash
 from configurator.planning.holds import HeldUnit, HoldOver, HoldView, Wish, expiry, hold, hold_of, let_go, renew
 from configurator.planning.promise import Destination, Forecast, forecast_all, zone_of
 from configurator.sales.choices import ReadableChoice, readable_choices
@@ -29,11 +28,12 @@ from configurator.sales.configurations import (
     Selection,
     decisions_from_json,
     judged,
+    offer_of_configuration,
     variant_from_json,
     write_configuration,
 )
 from configurator.sales.models import Cart, CartItem, Deliveries
-from configurator.sales.orders import Buyer, PlacedOrder, Unit, check_buyer, earlier_order, write_order
+from configurator.sales.orders import Buyer, PlacedOrder, Unit, asked_with, check_buyer, write_order
 from configurator.sales.payments import Asked, asked_for
 from configurator.sales.terms import NotTogether, price_for, sum_of
 from solver.configuration.problem import Decision, Variant
@@ -270,10 +270,7 @@ def _cart(session: Session, company_id: int, token: str) -> Cart | None:
 
 
 def _item(session: Session, row: CartItem, configuration: Configuration, held: HoldView | None) -> _Item:
-    own = offer_of(
-        session, row.company_id, configuration.product_revision_id, configuration.price_list_revision_id,
-        configuration.manufacturing_revision_id,
-    )
+    own = offer_of_configuration(session, configuration)
     variant = variant_from_json(configuration.variant or {})
     kept = tuple(key for key in _unit_keys(row) if held is not None and key in held.units)
     if len(kept) == row.quantity:
@@ -616,35 +613,23 @@ def place_cart(
     KeyReused, NotTogether, InvalidInput.
     """
     check_buyer(buyer)
-    body_hash = request_hash(request)
-    try:
-        for last in (False,) * (TRIES - 1) + (True,):
-            earlier = earlier_order(company_id, scope, key, request)
-            if earlier is not None:
-                return earlier
-            read = _read(company_id, token, guest=actor_id is None)
-            if read is None or not read.items:
-                raise NotFound(field="cart")
-            deposit = read.deposit(buyer.country, None)
-            units = _units(read, buyer, shown, deposit)
-            try:
-                with db.writing() as session:
-                    answer = earlier_answer(session, company_id, scope, key, body_hash)
-                    if answer is not None:
-                        return PlacedOrder.from_json(answer)
-                    placed = _place_in(session, company_id, read, units, buyer, deposit, terms_version, actor_id)
-                    remember_answer(session, company_id, scope, key, body_hash, placed.to_json())
-                break
-            except (DateLost, NoDate, HoldOver):  # somebody was faster, or the hold ended just now
-                if last:
-                    raise
-    except (IntegrityError, DomainError):
-        # A parallel twin with the same key may have been first and emptied the cart: its answer is ours.
-        twin = earlier_order(company_id, scope, key, request)
-        if twin is None:
-            raise
-        return twin
-    log.info("order.placed", number=placed.number, units=len(units))
+
+    def prepare() -> Callable[[Session], PlacedOrder]:
+        read = _read(company_id, token, guest=actor_id is None)
+        if read is None or not read.items:
+            raise NotFound(field="cart")
+        deposit = read.deposit(buyer.country, None)
+        units = _units(read, buyer, shown, deposit)
+        return lambda session: _place_in(
+            session, company_id, read, units, buyer, deposit, terms_version, actor_id
+        )
+
+    # Somebody was faster, or the hold ended just now.
+    placed, is_new = asked_with(company_id, scope, key, request_hash(request)).once(
+        prepare, (DateLost, NoDate, HoldOver)
+    )
+    if is_new:
+        log.info("order.placed", number=placed.number, units=len(shown.arrives_on))
     return placed
 
 

@@ -6,7 +6,7 @@ changes the price. What the item was before is kept as a revision of its own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -14,7 +14,6 @@ from typing import Any
 import structlog
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import delete
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, func, select
 
 from catalog.offer import Offer
@@ -22,7 +21,7 @@ from catalog.price import Price
 from catalog.products import ProductContent
 from configurator import audit, db, outbox
 from configurator.errors import DateLost, DomainError, InvalidInput, NoDate, NotFound, Outdated, PriceChanged
-from configurator.idempotency import earlier_answer, remember_answer, request_hash
+from configurator.idempotency import Keyed, request_hash
 from configurator.planning.amend import Amended, amend, amended, release
 from configurator.planning.decoupling import Windows, standing, whole_window, windows
 from configurator.planning.models import ManufacturingOrder
@@ -210,39 +209,21 @@ def change_order(
     Raises Outdated if the item was changed meanwhile, TooLate if something that the change touches has begun meanwhile,
     PriceChanged, DateLost (`data["arrives_on"]`: the new date), NoDate, NotValid, NotChangeable, KeyReused, NotFound.
     """
-    scope = _scope(token, item)
     body_hash = request_hash(request if request is not None else {
         "base": base, "decisions": decisions_to_json(selection.decisions), "variant": variant_to_json(variant),
         "shown": asdict(shown),
     })  # fmt: skip
-    try:
-        for last in (False, False, True):
-            with db.reading() as session:
-                answer = earlier_answer(session, company_id, scope, key, body_hash)
-            if answer is not None:
-                return ChangedOrder.from_json(answer)
-            asked = changeable(company_id, token, item)
-            if asked.base != base:
-                raise Outdated(field="base")
-            found = _agreed(terms_of(asked, variant), shown)
-            try:
-                with db.writing() as session:
-                    answer = earlier_answer(session, company_id, scope, key, body_hash)
-                    if answer is not None:
-                        return ChangedOrder.from_json(answer)
-                    changed = _write(session, company_id, asked, selection, variant, found, actor_id)
-                    remember_answer(session, company_id, scope, key, body_hash, changed.to_json())
-                break
-            except (DateLost, NoDate):
-                if last:  # somebody was faster each time
-                    raise
-    except (IntegrityError, DomainError):
-        with db.reading() as session:  # a parallel twin with the same key may have been first: its answer is ours
-            answer = earlier_answer(session, company_id, scope, key, body_hash)
-        if answer is None:
-            raise
-        return ChangedOrder.from_json(answer)
-    log.info("order.changed", number=changed.number, revision=changed.revision)
+
+    def prepare() -> Callable[[Session], ChangedOrder]:
+        asked = changeable(company_id, token, item)
+        if asked.base != base:
+            raise Outdated(field="base")
+        found = _agreed(terms_of(asked, variant), shown)
+        return lambda session: _write(session, company_id, asked, selection, variant, found, actor_id)
+
+    changed, is_new = _asked_with(company_id, token, item, key, body_hash).once(prepare, (DateLost, NoDate))
+    if is_new:
+        log.info("order.changed", number=changed.number, revision=changed.revision)
     return changed
 
 
@@ -250,13 +231,11 @@ def earlier_change(
     company_id: int, token: str, item: int, key: str, request: Mapping[str, Any]
 ) -> ChangedOrder | None:
     """What `change_order` answered to this key and request before; None if it is new. Raises KeyReused."""
-    with db.reading() as session:
-        answer = earlier_answer(session, company_id, _scope(token, item), key, request_hash(request))
-    return ChangedOrder.from_json(answer) if answer is not None else None
+    return _asked_with(company_id, token, item, key, request_hash(request)).earlier()
 
 
-def _scope(token: str, item: int) -> str:
-    return f"change:{token}:{item}"[:120]
+def _asked_with(company_id: int, token: str, item: int, key: str, body_hash: str) -> Keyed[ChangedOrder]:
+    return Keyed(company_id, f"change:{token}:{item}"[:120], key, body_hash, ChangedOrder.from_json)
 
 
 def _agreed(terms: Terms, shown: Shown) -> Terms:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 import structlog
 from flask_babel import gettext as _
 from sqlalchemy import func, or_
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
@@ -21,8 +20,8 @@ from catalog.price import Price
 from catalog.products import ProductContent, ProductRevision
 from catalog.rows import Company, utc_now
 from configurator import audit, db, outbox
-from configurator.errors import DateLost, DomainError, InvalidInput, NoDate, NotFound, NotValid, PriceChanged
-from configurator.idempotency import earlier_answer, remember_answer, request_hash
+from configurator.errors import DateLost, InvalidInput, NoDate, NotFound, NotValid, PriceChanged
+from configurator.idempotency import Keyed, request_hash
 from configurator.numbers import draw_number
 from configurator.planning.holds import HeldUnit, HoldOver, Taken, hold_of, lock_hold, take
 from configurator.planning.progress import Progress, progress
@@ -245,36 +244,20 @@ def place_order(
     InvalidInput for a country that is not served.
     """
     body_hash = _body_hash(selection, variant, buyer, shown, quote_token, request)
-    try:
+
+    def prepare() -> Callable[[Session], PlacedOrder]:
         with db.reading() as session:
-            answer = earlier_answer(session, company_id, scope, key, body_hash)
-            if answer is not None:
-                return PlacedOrder.from_json(answer)
             terms = _terms(session, company_id, offer, quote_token)
-        for last in (False, False, True):
-            unit, deposit = _prepare(terms, selection, variant, buyer, shown, guest=actor_id is None)
-            try:
-                with db.writing() as session:
-                    answer = earlier_answer(session, company_id, scope, key, body_hash)
-                    if answer is not None:
-                        return PlacedOrder.from_json(answer)
-                    placed = write_order(
-                        session, company_id, [unit], buyer, house=terms.house, quote=terms.quote, deposit=deposit,
-                        terms_version=terms_version, actor_id=actor_id,
-                    )
-                    remember_answer(session, company_id, scope, key, body_hash, placed.to_json())
-                break
-            except (DateLost, NoDate):
-                # Somebody was faster in that plant; another one may still keep the date, and knows the honest new one.
-                if last:
-                    raise
-    except (IntegrityError, DomainError):
-        # A parallel twin with the same key may have been first and taken the slot or the quote: its answer is ours.
-        twin = _earlier(company_id, scope, key, body_hash)
-        if twin is None:
-            raise
-        return twin
-    log.info("order.placed", number=placed.number)
+        unit, deposit = _prepare(terms, selection, variant, buyer, shown, guest=actor_id is None)
+        return lambda session: write_order(
+            session, company_id, [unit], buyer, house=terms.house, quote=terms.quote, deposit=deposit,
+            terms_version=terms_version, actor_id=actor_id,
+        )
+
+    # Somebody was faster in that plant: another one may still keep the date, and knows the honest new one.
+    placed, is_new = asked_with(company_id, scope, key, body_hash).once(prepare, (DateLost, NoDate))
+    if is_new:
+        log.info("order.placed", number=placed.number)
     return placed
 
 
@@ -283,7 +266,7 @@ def earlier_order(company_id: int, scope: str, key: str, request: Mapping[str, A
 
     Asked first, a retry gets its order even where nothing of the kind could be ordered any more.
     """
-    return _earlier(company_id, scope, key, request_hash(request))
+    return asked_with(company_id, scope, key, request_hash(request)).earlier()
 
 
 def _body_hash(
@@ -308,10 +291,9 @@ def _body_hash(
     )
 
 
-def _earlier(company_id: int, scope: str, key: str, body_hash: str) -> PlacedOrder | None:
-    with db.reading() as session:
-        answer = earlier_answer(session, company_id, scope, key, body_hash)
-    return PlacedOrder.from_json(answer) if answer is not None else None
+def asked_with(company_id: int, scope: str, key: str, body_hash: str) -> Keyed[PlacedOrder]:
+    """An order that is asked for with this key."""
+    return Keyed(company_id, scope, key, body_hash, PlacedOrder.from_json)
 
 
 def _terms(session: Session, company_id: int, offer: Offer, quote_token: str | None) -> _Terms:

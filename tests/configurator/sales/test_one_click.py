@@ -14,12 +14,12 @@ from sqlalchemy import MetaData, UniqueConstraint
 from sqlmodel import select
 
 from catalog.rows import Company
-from configurator import db
+from configurator import db, idempotency
 from configurator.errors import QuoteNotOpen
 from configurator.idempotency import IdempotencyKey
 from configurator.outbox import OutboxMail
 from configurator.planning.models import ManufacturingOrder
-from configurator.sales import orders, quotes
+from configurator.sales import quotes
 from configurator.sales.configurations import Selection
 from configurator.sales.models import SalesOrder, SalesOrderItem
 from configurator.sales.orders import Shown
@@ -72,7 +72,7 @@ def test_parallel_tries_with_one_key_make_one_order_and_get_one_answer(shop, cou
 def test_without_the_key_there_would_be_several_orders(shop, monkeypatch) -> None:
     """The negative control of the test above: the same attack, the guard taken away."""
     _forget_that_keys_are_unique()
-    monkeypatch.setattr(orders, "earlier_answer", lambda *_: None)
+    monkeypatch.setattr(idempotency, "earlier_answer", lambda *_: None)
     in_parallel(shop, ["key-1"], later=timedelta(days=7))  # there is room for all of them by then
     assert placed()["SalesOrder"] > 1
 
