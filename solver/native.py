@@ -47,6 +47,7 @@ KERNELS = (
     "solver.scheduling.moves",
     "solver.scheduling.lifting",
     "solver.scheduling.campaigns",
+    "solver.scheduling.flowshop",
     "solver.scheduling.conveyor",
     "solver.scheduling.dispatch",
     "solver.scheduling.critical",

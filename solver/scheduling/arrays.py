@@ -155,22 +155,15 @@ def arrays_of(problem: SchedulingProblem, starts: Mapping[OperationId, int] | No
     sections[OP_RUNNING] = _ints(RUNNING[o.running] for o in operations)
     sections[OP_FIXED] = _ints(int(o.id in problem.fixed) for o in operations)
     sections[OP_EARLIEST] = earliest_of(problem, starts)
-    preds = [
-        [(number[b.operation], b.minimum_wait, NEVER if b.maximum_wait is None else b.maximum_wait)
-         for b in o.predecessors]
-        for o in operations
-    ]  # fmt: skip
-    succs: list[list[tuple[int, int]]] = [[] for _ in operations]
-    for i, befores in enumerate(preds):
-        for before, _, most in befores:
-            succs[before].append((i, most))
-    sections[PRED_AT] = _offsets(len(row) for row in preds)
-    sections[PRED_OP] = _ints(before for row in preds for before, _, _ in row)
-    sections[PRED_WAIT] = _ints(wait for row in preds for _, wait, _ in row)
-    sections[PRED_MOST] = _ints(most for row in preds for _, _, most in row)
-    sections[SUCC_AT] = _offsets(len(row) for row in succs)
-    sections[SUCC_OP] = _ints(after for row in succs for after, _ in row)
-    sections[SUCC_MOST] = _ints(most for row in succs for _, most in row)
+    befores = [before for operation in operations for before in operation.predecessors]
+    sections[PRED_AT] = _offsets(len(o.predecessors) for o in operations)
+    sections[PRED_OP] = _ints(number[before.operation] for before in befores)
+    sections[PRED_WAIT] = _ints(before.minimum_wait for before in befores)
+    sections[PRED_MOST] = _ints(NEVER if b.maximum_wait is None else b.maximum_wait for b in befores)
+    by_before = np.argsort(sections[PRED_OP], kind="stable")
+    sections[SUCC_AT] = _offsets(np.bincount(sections[PRED_OP], minlength=len(operations)).tolist())
+    sections[SUCC_OP] = np.repeat(np.arange(len(operations)), np.diff(sections[PRED_AT]))[by_before]
+    sections[SUCC_MOST] = sections[PRED_MOST][by_before]
     sections[MODE_AT] = _offsets(len(o.modes) for o in operations)
     sections[MODE_LINE] = _ints(line_number[mode.line] for mode in modes)
     sections[MODE_TIME] = _ints(mode.duration for mode in modes)
@@ -317,7 +310,7 @@ def _units(
     """
     needed: dict[ResourceId, list[int]] = {resource.id: [] for resource in problem.resources}
     sizes = dict.fromkeys(needed, 0)
-    for operation in operations:
+    for operation in operations if needed else ():
         most: dict[ResourceId, int] = {}
         for mode in operation.modes:
             for need in mode.needs:
@@ -328,22 +321,21 @@ def _units(
     scarce = [resource for resource in problem.resources if sum(needed[resource.id]) > resource.number]
     number_of = {resource.id: i for i, resource in enumerate(scarce)}
     units = [resource.number // sizes[resource.id] for resource in scarce]
-    needs = [
-        [number_of[need.resource] for need in mode.needs if need.resource in number_of
-         for _ in range(need.number // sizes[need.resource])]
-        for mode in modes
-    ]  # fmt: skip
-    sections[NEED_AT] = _offsets(len(row) for row in needs)
+    needs: list[list[int]] = []
+    if scarce:
+        needs = [
+            [number_of[need.resource] for need in mode.needs if need.resource in number_of
+             for _ in range(need.number // sizes[need.resource])]
+            for mode in modes
+        ]  # fmt: skip
+    sections[NEED_AT] = _offsets(len(row) for row in needs) if scarce else np.zeros(len(modes) + 1, dtype=np.int64)
     sections[NEED_RESOURCE] = _ints(resource for row in needs for resource in row)
     sections[UNIT_AT] = _offsets(units)
     sections[UNIT_ROW] = _offsets(
         len(needed[resource.id]) for resource, count in zip(scarce, units, strict=True) for _ in range(count)
     )
-    counts, slots, at = np.diff(sections[NEED_AT]), [], 0
-    for operation in operations:
-        slots.append(int(counts[at : at + len(operation.modes)].max()))
-        at += len(operation.modes)
-    sections[SLOT_AT] = _offsets(slots)
+    slots = np.maximum.reduceat(np.diff(sections[NEED_AT]), sections[MODE_AT][:-1]) if modes else _ints(())
+    sections[SLOT_AT] = _offsets(slots.tolist())
     sections[SLOT_OP] = np.repeat(np.arange(len(operations)), slots)
 
 

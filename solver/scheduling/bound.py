@@ -8,12 +8,13 @@ family that no line is set up for at first costs at least its cheapest setup (be
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
-from itertools import pairwise
 
+import numpy as np
+
+from solver.scheduling.arrays import Words
 from solver.scheduling.calendar import Calendar
 from solver.scheduling.encode import Index
 from solver.scheduling.problem import (
@@ -235,31 +236,27 @@ class _Capacity:
                 steps[opens] = steps.get(opens, 0) + 1
                 steps[closes] = steps.get(closes, 0) - 1
         self.lines = len(clocks)
-        self.at: list[int] = sorted(steps)
-        self.rate: list[int] = []
-        self.total: list[int] = [0]
-        rate = 0
-        for instant, following in pairwise(self.at):
-            rate += steps[instant]
-            self.rate.append(rate)
-            self.total.append(self.total[-1] + rate * (following - instant))
-        self.rate.append(0)
+        self.at = np.array(sorted(steps), dtype=np.int64)
+        self.rate = np.cumsum([steps[instant] for instant in self.at.tolist()], dtype=np.int64)
+        self.total = np.concatenate(([0], np.cumsum(self.rate[:-1] * np.diff(self.at))))
 
-    def work(self, instant: int) -> int:
-        """Working time of all lines until `instant`."""
-        i = bisect_right(self.at, instant) - 1
-        return 0 if i < 0 else self.total[i] + self.rate[i] * (instant - self.at[i])
+    def work(self, instants: Words) -> Words:
+        """Working time of all lines until these instants."""
+        i = np.searchsorted(self.at, instants, side="right") - 1
+        return np.where(i < 0, 0, self.total[i] + self.rate[i] * (instants - self.at[i]))
 
-    def filled(self, begin: int, work: int) -> int:
-        """The earliest instant by which the lines can have done so much since `begin`.
+    def filled(self, begins: Words, works: Words) -> Words:
+        """The earliest instants by which the lines can have done so much since `begins`.
 
         More than there is before the last window closes is only possible unattended: then all lines run all the time.
         """
-        target = self.work(begin) + work
-        i = bisect_left(self.total, target) - 1
-        if work <= 0 or target > self.total[-1]:
-            return begin + max(0, -(-work // self.lines))
-        return self.at[i] - (self.total[i] - target) // self.rate[i]
+        targets = self.work(begins) + works
+        i = np.searchsorted(self.total, targets) - 1
+        beyond = (works <= 0) | (targets > self.total[-1])
+        rate = np.maximum(1, self.rate[i])
+        return np.where(
+            beyond, begins + np.maximum(0, -(-works // self.lines)), self.at[i] - (self.total[i] - targets) // rate
+        )
 
 
 def _load(capacity: _Capacity, jobs: Sequence[_Job], setups: Sequence[int]) -> int:
@@ -270,16 +267,14 @@ def _load(capacity: _Capacity, jobs: Sequence[_Job], setups: Sequence[int]) -> i
     on without the first of each line, which may have been made before.
     Source: Carlier, The one-machine sequencing problem (1982), h(I) + p(I) + q(I), for lines in parallel.
     """
-    head, tail = min(job.head for job in jobs), min(job.tail for job in jobs)
-    work, total = sum(job.work for job in jobs), sum(setups)
+    head, tail, work = (_column(jobs, key) for key in ("head", "tail", "work"))
     later = sum(sorted(setups)[: max(0, len(setups) - capacity.lines)])
-    best = max(capacity.filled(0, work + total), capacity.filled(head, work + later)) + tail
-    for by_head in (True, False):
-        work, head, tail = 0, NEVER, NEVER
-        for job in sorted(jobs, key=lambda job: -job.head if by_head else -job.tail):
-            work += job.work
-            head, tail = min(head, job.head), min(tail, job.tail)
-            best = max(best, capacity.filled(head, work) + tail)
+    since = np.array([0, head.min()]), work.sum() + np.array([sum(setups), later])
+    best = int(capacity.filled(*since).max() + tail.min())
+    for key in (head, tail):
+        by_key = np.argsort(-key, kind="stable")
+        least, rest = (np.minimum.accumulate(column[by_key]) for column in (head, tail))
+        best = max(best, int((capacity.filled(least, np.cumsum(work[by_key])) + rest).max()))
     return max(best, _preemptive(jobs) if capacity.lines == 1 else 0)
 
 
@@ -298,12 +293,13 @@ def _late(problem: SchedulingProblem, capacity: _Capacity, jobs: Sequence[_Job])
     if not work:
         return 0
     weight = min(problem.orders[order].weight for order in work)
-    done, late = 0, 0
-    dues = sorted(problem.orders[order].due for order in work)
-    for amount, due in zip(sorted(work.values()), dues, strict=True):
-        done += amount
-        late += max(0, capacity.filled(head, done) - due)
-    return weight * late
+    dues = np.array(sorted(problem.orders[order].due for order in work), dtype=np.int64)
+    done = np.cumsum(sorted(work.values()))
+    return weight * int(np.maximum(0, capacity.filled(np.full(len(done), head), done) - dues).sum())
+
+
+def _column(jobs: Sequence[_Job], name: str) -> Words:
+    return np.fromiter((getattr(job, name) for job in jobs), dtype=np.int64, count=len(jobs))
 
 
 def _preemptive(jobs: Sequence[_Job]) -> int:

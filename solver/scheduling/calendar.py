@@ -115,6 +115,12 @@ class Calendar:
 
     def earliest(self, ready: int, running: Running, duration: int) -> tuple[int, int]:
         """The first start at `ready` or later from which it can be done, and its end; NEVER when there is none."""
+        if len(self.opens) == 1:
+            start = max(ready, self.opens[0])
+            end = start + duration
+            if start < self.closes[0] and (end <= self.closes[0] or running is Running.UNATTENDED):
+                return start, end
+            return NEVER, NEVER
         if duration <= self.room(running):
             for i in range(bisect_right(self.closes, ready), len(self.opens)):
                 start = max(ready, self.opens[i])

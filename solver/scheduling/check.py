@@ -81,7 +81,8 @@ class _Case:
 
     def mode(self, placement: Placement) -> Mode:
         """The mode in which it is placed."""
-        return next(mode for mode in self.operations[placement.operation].modes if mode.line == placement.line)
+        modes = self.operations[placement.operation].modes
+        return modes[[mode.line for mode in modes].index(placement.line)]
 
 
 class _Hours:
@@ -270,6 +271,8 @@ def _calendar(case: _Case, line: Line, hours: _Hours, batches: list[list[Placeme
             elif running is Running.BREAKS and end > shifts[bisect_right(starts, start) - 1][1]:
                 closes = shifts[bisect_right(starts, start) - 1][1]
                 what = f"{key} pauses in breaks only, it ends at {end}, but the shift of {line.id} ends at {closes}."
+            elif end <= hours.closes[home] and end - start == duration:
+                continue  # all in one window
             elif hours.between(start, end) == duration and hours.between(start, end - 1) < duration:
                 continue
             else:
@@ -340,7 +343,7 @@ def _setups(
 def _resources(case: _Case) -> Iterator[Violation]:
     """At no instant are more units in use than there are; the first shortage that is not of facts alone is reported."""
     changes: dict[str, list[tuple[int, int, bool, OperationId]]] = defaultdict(list)
-    for key, placement in case.known.items():
+    for key, placement in case.known.items() if case.problem.resources else ():
         if placement.end > placement.start:
             for need in case.mode(placement).needs:
                 fact = key in case.facts

@@ -2,7 +2,8 @@
 
 Orders are placed one after another, each behind those before it on every line: so none overtakes another anywhere. An
 operation takes the mode in which it ends first, an order the route on which it is done first. Better sequences are
-found by taking a few orders out and putting each back where it costs least.
+found by taking a few orders out and putting each back where it costs least (`flowshop` does it where all pass the same
+lines and need no more).
 Source: Nawaz, Enscore and Ham, A heuristic algorithm for the m-machine, n-job flow-shop sequencing problem (1983);
 Ruiz and Stuetzle, A simple and effective iterated greedy algorithm for the permutation flowshop scheduling problem
 (2007).
@@ -60,6 +61,7 @@ from solver.scheduling.arrays import (
     Words,
 )
 from solver.scheduling.chance import below, seeded
+from solver.scheduling.flowshop import PARTS, flow_shop
 from solver.scheduling.problem import NEVER, RouteId, SchedulingProblem, WorkOrder
 from solver.scheduling.schedule import Part
 from solver.scheduling.timing import after_setup, arrival, fit, setup_of
@@ -89,11 +91,10 @@ from solver.scheduling.timing import after_setup, arrival, fit, setup_of
 HEADER = 21
 # A row: when each line is free, its family, the last start on it; when each unit is free; then
 TOTAL, MAKESPAN, SETUP, ROW_END = 0, 1, 2, 3
-PARTS = (Part.BROKEN, Part.OVER, Part.TARDINESS, Part.MAKESPAN, Part.SETUP, Part.FLOW)
 MOST_OUT = 4  # orders that a step takes out
 PLACES = 120  # at most so many are looked at for an order
-WARMTH = 0.04  # the temperature, in mean durations: of the makespan,
-WARMTH_OF_SUMS = 0.5  # and of what every order adds to
+WARMTH = 0.04  # the temperature of the makespan, in mean durations,
+HOTTEST, COOLING = 1.25, 50.0  # and of what every order adds to, at first: in what an order costs; over the last
 REPAIRS = 400  # so often an order is timed anew because something would wait too long
 TOO_MUCH = 1 << 62
 
@@ -412,9 +413,9 @@ class Conveyor:
         self.x[HELD] = len(self.held)
         stand = np.flatnonzero(is_fixed)
         _put_fixed(self.s, self.x, stand[np.argsort(fixed[1][stand], kind="stable")].astype(np.int64))
-        sums = max(weights.get(part, 0) for part in (Part.OVER, Part.TARDINESS, Part.FLOW))
-        mean = float(arrays.column(MODE_TIME, len(arrays.modes)).mean()) if arrays.modes else 0.0
-        self.temperature = mean * max(WARMTH * weights.get(Part.MAKESPAN, 0), WARMTH_OF_SUMS * sums)
+        self.shop = flow_shop(arrays, weights, self.r) if self.x[PLAIN] else None
+        self.weights = weights
+        self.mean = float(arrays.column(MODE_TIME, len(arrays.modes)).mean()) if arrays.modes else 0.0
 
     def _words(self, fixed: Columns, weights: Mapping[Part, int]) -> Words:
         arrays, s, problem = self.arrays, self.s, self.arrays.problem
@@ -488,6 +489,9 @@ class Conveyor:
 
     def build(self, sequence: Words, stop: Callable[[], bool]) -> int:
         """Take the orders in a sequence, each to where it costs least then; when it stops, the rest to the end."""
+        if self.shop is not None:
+            self.shop.build(sequence, stop)
+            return self._brought()
         ahead, held = self._with_held(sequence), len(self.held)
         self._taken(ahead[:held], held, 0)
         for i in range(held, self.orders):
@@ -496,9 +500,27 @@ class Conveyor:
             insert(self.s, self.x, self.r, int(ahead[i]), i)
         return self._taken(ahead[:0], self.orders, self.orders)
 
-    def go_on(self, number: int) -> int:
+    def go_on(self, number: int, temperature: float = 0.0) -> int:
         """So many steps; how many were kept."""
-        return int(steps(self.s, self.x, self.r, number, self.temperature))
+        if self.shop is None:
+            return int(steps(self.s, self.x, self.r, number, temperature))
+        kept = self.shop.go_on(number, temperature)
+        self._brought()
+        return kept
+
+    def temperatures(self) -> tuple[float, float]:
+        """By the sequence that was placed last: the first temperature of what every order adds to, broken promises (a
+        step, not a slope) left out, and the one of the makespan, which stays."""
+        mode, start, end = self.columns()
+        order_of, worth = self.arrays.column(OP_ORDER, self.n), self.arrays.column(ORDER_WEIGHT, self.orders)
+        done, begun = np.zeros(self.orders, dtype=np.int64), np.full(self.orders, NEVER)
+        np.maximum.at(done, order_of, end)
+        np.minimum.at(begun, order_of, np.where(mode >= 0, start, NEVER))
+        cost = self.weights.get(Part.FLOW, 0) * (done - begun)
+        for part, limit in ((Part.TARDINESS, ORDER_DUE), (Part.OVER, ORDER_PROMISE)):
+            late = np.maximum(0, done - self.arrays.column(limit, self.orders))
+            cost = cost + self.weights.get(part, 0) * worth * late
+        return HOTTEST * float(cost.mean()), WARMTH * self.weights.get(Part.MAKESPAN, 0) * self.mean
 
     def columns(self) -> Columns:
         """The schedule of the sequence that was placed last."""
@@ -509,9 +531,22 @@ class Conveyor:
         """The cheapest sequence so far."""
         return self.x[self.x[LEAST] : self.x[LEAST] + self.orders].copy()
 
+    def start_from_best(self) -> None:
+        """Go on from the cheapest sequence so far."""
+        self.place(self.best_sequence())
+        if self.shop is not None:
+            self.shop.place(self.best_sequence())
+
     def best(self) -> tuple[int, Columns]:
         """The least cost, and its schedule."""
         return self.place(self.best_sequence()), self.columns()
+
+    def _brought(self) -> int:
+        """Place the best and then the present sequence of the flow shop; what the latter costs."""
+        assert self.shop is not None
+        if self.shop.least_cost < self.x[LEAST_COST]:
+            self.place(self.shop.best_sequence())
+        return self.place(self.shop.sequence())
 
     def _with_held(self, sequence: Words) -> Words:
         held = set(self.held)
@@ -569,11 +604,13 @@ def conveyed(
     if conveyor.x[LEAST_COST] == TOO_MUCH:
         return None
     conveyor.build(conveyor.best_sequence(), built)
-    conveyor.best()
+    conveyor.start_from_best()
+    first, last = conveyor.temperatures()
     while not over():
         now = monotonic()
         number = chunk if moves is None else min(chunk, moves - made)
-        kept += conveyor.go_on(number)
+        share = made / moves if moves else (now - began) / (seconds or 1.0)
+        kept += conveyor.go_on(number, max(first * COOLING**-share, last))
         made += number
         took = monotonic() - now
         chunk = max(1, chunk // 2 if took > 0.04 else chunk * 2 if took < 0.015 else chunk)

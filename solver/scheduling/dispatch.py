@@ -714,15 +714,17 @@ def _left_out_of(arrays: Arrays) -> list[int]:
     return left
 
 
-def dispatch(problem: SchedulingProblem, objective: Objective = PROMISES_FIRST) -> Schedule:
+def dispatch(
+    problem: SchedulingProblem, objective: Objective = PROMISES_FIRST, arrays: Arrays | None = None
+) -> Schedule:
     """A schedule that keeps every rule, with the fixed operations where they are.
 
     What a fixed operation waits for is hurried, but may come too late for it: then the judge names the fixed one.
     Scarce materials are reserved in the sequence in which a schedule with plenty of them would take them, then in that
-    of the best schedule so far. Where orders pass lines in one sequence, they are placed order by order. Raises
-    Unplaceable.
+    of the best schedule so far. Where orders pass lines in one sequence, they are placed order by order. `arrays`: the
+    problem's, if they are there. Raises Unplaceable.
     """
-    arrays = arrays_of(problem)
+    arrays = arrays or arrays_of(problem)
     fixed = fixed_columns(arrays)
     if problem.same_sequence:
         return _in_one_sequence(arrays, fixed, objective)

@@ -67,12 +67,16 @@ class Index:
         for order in problem.orders:
             for operation in order.operations:
                 homes[operation.id] = (order, operation)
+                needs = False
                 for mode in operation.modes:
                     longest[mode.line] = max(longest.get(mode.line, 0), mode.duration)
-                for resource in {need.resource for mode in operation.modes for need in mode.needs}:
-                    users.setdefault(resource, []).append(operation.id)
-                for material in {need.material for need in operation.materials}:
-                    takers.setdefault(material, []).append(operation.id)
+                    needs = needs or bool(mode.needs)
+                if needs:
+                    for resource in {need.resource for mode in operation.modes for need in mode.needs}:
+                        users.setdefault(resource, []).append(operation.id)
+                if operation.materials:
+                    for material in {need.material for need in operation.materials}:
+                        takers.setdefault(material, []).append(operation.id)
         matrices = {matrix.id: matrix for matrix in problem.setups}
         shared: dict[tuple[Any, ...], Calendar] = {}  # by windows, and so an operation's literals for them
         clocks: dict[LineId, Calendar] = {}

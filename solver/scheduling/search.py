@@ -20,7 +20,7 @@ from typing import Any
 from solver.cp import Limits, Stop
 from solver.scheduling import exact
 from solver.scheduling.anneal import PARTS, Untimed, annealed, reference_columns, weights_of
-from solver.scheduling.arrays import Arrays, Words, arrays_of
+from solver.scheduling.arrays import Arrays, Words, arrays_of, earliest_of
 from solver.scheduling.bound import Bound, bounds
 from solver.scheduling.campaigns import campaigns, cost_of, has_families
 from solver.scheduling.check import violations
@@ -185,8 +185,9 @@ class _Run:
         self.free = [o.id for order in problem.orders for o in order.operations if o.id not in problem.fixed]
         self.given = schedule is not None
         self.plain = objective.parts == (Part.MAKESPAN,)
+        self.arrays = arrays_of(problem)
         if schedule is None:
-            self.best = dispatch(problem, objective)
+            self.best = dispatch(problem, objective, self.arrays)
             self.known = frozenset(violations(problem, self.best))
         else:
             self.best, wrong = repaired(problem, schedule, objective)
@@ -262,7 +263,7 @@ class _Run:
     def anew(self) -> None:
         """A new first schedule may be better than the one that was given."""
         try:
-            fresh = dispatch(self.problem, self.objective)
+            fresh = dispatch(self.problem, self.objective, self.arrays)
         except Unplaceable:
             return
         self.offer_still(fresh)
@@ -286,7 +287,10 @@ class _Run:
             self.report(force=True)
 
     def _side_by_side(self, weights: Mapping[Part, int], until: float) -> list[tuple[int, Schedule | None]]:
-        arrays = arrays_of(self.problem, {key: placement.start for key, placement in self.best.placements.items()})
+        arrays = self.arrays
+        if self.problem.materials:  # reserved in the sequence of the best schedule
+            starts = {key: placement.start for key, placement in self.best.placements.items()}
+            arrays = arrays.with_earliest(earliest_of(self.problem, starts))
         seeds = [self.random.randrange(1 << 30) for _ in range(self.cores)]
         columns = self._beginning(arrays, seeds[0])
 
