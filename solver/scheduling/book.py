@@ -15,6 +15,7 @@ from threading import RLock
 from typing import overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from solver.scheduling.arrays import Words
 from solver.scheduling.book_words import (
@@ -27,6 +28,7 @@ from solver.scheduling.book_words import (
     LIMIT,
     LINE,
     MOST,
+    NAME,
     NO_ROOM,
     NOW,
     OPERATION_SIZE,
@@ -88,6 +90,7 @@ MOST_OUT, MOST_LOOKS = 12, 200  # of them may be tried in other places, and look
 AGAIN = 200  # times, for what may not wait long
 SPARE_WORDS = 1 << 16  # of records, at least, beyond what a book begins with
 Fixed = Mapping[OperationId, tuple[Fixing, Placement]]
+Names = NDArray[np.object_]  # operations' ids
 RULES = {
     OVERLAPS: Rule.OVERLAP, LACKS_SETUP: Rule.SETUP, TOO_SOON: Rule.PRECEDENCE, UNRELEASED: Rule.RELEASE,
     PAST: Rule.NOW, CLOSED: Rule.CALENDAR, SHORT_OF: Rule.RESOURCE, CROWDED: Rule.BATCH, PAST_LIMIT: Rule.FIXED,
@@ -123,11 +126,12 @@ class Occupied(Exception):
 class Moved(Sequence[Placement]):
     """Placements that are made when they are looked at: of most answers only the date is."""
 
-    __slots__ = ("_lines", "_names", "_rows")
+    __slots__ = ("_lines", "_names", "layout", "rows")
 
-    def __init__(self, names: Sequence[OperationId], lines: Sequence[Line], rows: Words) -> None:
-        """`rows`: number of the line, start and end of each."""
-        self._names, self._lines, self._rows = names, lines, rows
+    def __init__(self, names: Sequence[OperationId], lines: Sequence[Line], rows: Words, layout: Names) -> None:
+        """`rows`: handle in books of the same layout, number of the line, start and end of each."""
+        self._names, self._lines = names, lines
+        self.rows, self.layout = rows, layout
 
     def __len__(self) -> int:
         return len(self._names)
@@ -143,7 +147,7 @@ class Moved(Sequence[Placement]):
 
     def __iter__(self) -> Iterator[Placement]:
         lines = self._lines
-        for name, (line, start, end) in zip(self._names, self._rows.tolist(), strict=True):
+        for name, (_, line, start, end) in zip(self._names, self.rows.tolist(), strict=True):
             yield Placement(name, lines[line].id, Second(start), Second(end))
 
     def __eq__(self, other: object) -> bool:
@@ -222,7 +226,8 @@ class Book:
         self._entries: dict[WorkOrderId, _Entry] = {}
         self._handle: dict[OperationId, int] = {}
         self._by_address: dict[int, _Entry] = {}
-        self._names: dict[int, OperationId] = {}  # of a handle
+        self._later_names: dict[int, OperationId] = {}  # of the handles of what came later
+        names: list[OperationId] = []
         takes: dict[MaterialId, list[tuple[int, int]]] = {m.id: [] for m in factory.problem.materials}
         on_line = np.zeros(factory.lines + 1, dtype=np.int64)
         records: list[tuple[WorkOrder, Record, tuple[tuple[MaterialId, int, int], ...]]] = []
@@ -243,8 +248,9 @@ class Book:
                 factory, order, address, made=made, own=False,
                 limit=done if order.promise is None else max(order.promise, done),
                 earliest={o.id: max(order.release, own[o.id].start) for o in made if o.materials},
-                walls=self._walls(made, own), placements=own,
+                walls=self._walls(made, own), placements=own, name=len(names),
             )  # fmt: skip
+            names += (operation.id for operation in made)
             records.append((order, record, took))
             entry = _Entry(order, address, made, took)
             self._note(entry)
@@ -256,7 +262,8 @@ class Book:
             [b, *(np.array(record.words, dtype=np.int64) for _, record, _ in records), np.zeros(spare, dtype=np.int64)]
         )
         b = self._words
-        b[TOP] = address
+        b[TOP] = self._laid = address
+        self._names: Names = np.array([*names, OperationId("")], dtype=object)
         for _, record, _ in records:
             self._note_uses(record)
         self._stocks = {m.id: Stock(m, takes[m.id]) for m in factory.problem.materials}
@@ -284,7 +291,6 @@ class Book:
         first = entry.address + ORDER_HEAD
         for i, operation in enumerate(entry.operations):
             self._handle[operation.id] = first + OPERATION_SIZE * i
-            self._names[first + OPERATION_SIZE * i] = operation.id
 
     def _note_uses(self, record: Record) -> None:
         b, lines = self._words, self._factory.lines
@@ -363,7 +369,8 @@ class Book:
             other._lock, other._factory, other._frozen_seconds = RLock(), self._factory, self._frozen_seconds
             other._fixed, other._entries = dict(self._fixed), dict(self._entries)
             other._by_address, other._addresses = dict(self._by_address), self._addresses
-            other._handle, other._names = dict(self._handle), dict(self._names)
+            other._handle, other._laid, other._names = dict(self._handle), self._laid, self._names
+            other._later_names = dict(self._later_names)
             other._words = self._words.copy()
             other._stocks = {key: stock.copy() for key, stock in self._stocks.items()}
             return other
@@ -453,28 +460,38 @@ class Book:
         try:
             b[FREEZE] = max(freeze, not_before + self._frozen_seconds)
             b[MOST] = MOST_MOVED
-            done = place_early(s, b, address, MOST_OUT, MOST_LOOKS)
-            for _ in range(AGAIN):
-                if done >= NEVER or not self._waited_too_long(address, made):
-                    break
-                undo(b, 0)
-                b[PUSHED] = 0
-                done = place_order(s, b, address)
-            else:
-                done, b[address + NO_ROOM] = NEVER, 0
-            if done >= NEVER:  # into free room alone
-                undo(b, 0)
-                b[FREEZE], b[PUSHED] = NEVER, 0
-                done = place_order(s, b, address)
-                if done < NEVER and self._waited_too_long(address, made):
-                    done, b[address + NO_ROOM] = NEVER, 0
-            if done >= NEVER:
-                return int(b[address + NO_ROOM])
-            places = self._rows(address, len(made))
-            return _Room(int(done), places, self._placed(self._taken_back(address)))
+            done, bound = place_early(s, b, address, MOST_OUT, MOST_LOOKS)
+            room = self._found(done, address, made)
+            if room is None or room.completion > bound:  # with nothing put elsewhere it may be earlier
+                within = NEVER if room is None else room.completion
+                room = self._found(place_order(s, b, address, within), address, made) or room
+            if room is None:  # into free room alone
+                b[FREEZE] = NEVER
+                room = self._found(place_order(s, b, address, NEVER), address, made)
+            return int(b[address + NO_ROOM]) if room is None else room
         finally:
             undo(b, 0)
             b[TOP], b[FREEZE], b[MOST] = address, freeze, NEVER
+
+    def _found(self, done: int, address: int, made: tuple[Operation, ...]) -> _Room | None:
+        """What an order has been given (`done`: its end), waits that were too long made shorter; all is undone."""
+        s, b = self._factory.words, self._words
+        for _ in range(AGAIN):
+            if done >= NEVER:
+                break
+            if not self._waited_too_long(address, made):
+                places = self._rows(address, len(made))
+                room = _Room(done, places, self._placed(self._taken_back(address)))
+                b[PUSHED] = 0
+                return room
+            undo(b, 0)
+            b[PUSHED] = 0
+            done = int(place_order(s, b, address, NEVER))
+        else:
+            b[address + NO_ROOM] = 0
+        undo(b, 0)
+        b[PUSHED] = 0
+        return None
 
     def _waited_too_long(self, address: int, made: tuple[Operation, ...]) -> bool:
         """Whether something starts too long after what it waits for, which is then to start later."""
@@ -499,7 +516,11 @@ class Book:
 
     def _placed(self, rows: Words) -> Moved:
         """Rows of handle, line, start and end as placements."""
-        return Moved([self._names[op] for op in rows[:, 0].tolist()], self._factory.problem.lines, rows[:, 1:])
+        at = self._words[rows[:, 0] + NAME]
+        names: list[OperationId] = self._names[at].tolist()
+        for i in np.flatnonzero(at < 0).tolist():
+            names[i] = self._later_names[int(rows[i, 0])]
+        return Moved(names, self._factory.problem.lines, rows, self._names)
 
     def _supplied(
         self, order: WorkOrder, made: Iterable[Operation], not_before: int
@@ -567,30 +588,28 @@ class Book:
             ]  # fmt: skip
             if found:
                 raise Occupied(order.id, tuple(found))
-            self._write(order, made, given, tuple(moved))
+            self._write(order, made, given, moved if isinstance(moved, Moved) else tuple(moved))
 
     def _write(
         self, order: WorkOrder, made: tuple[Operation, ...], given: Mapping[OperationId, Placement],
-        moved: tuple[Placement, ...],
+        moved: Sequence[Placement],
     ) -> None:  # fmt: skip
         record = self._append(order, made, {o.id: max(order.release, given[o.id].start) for o in made if o.materials})
         s, b = self._factory.words, self._words
         address = int(b[TOP])
         own = address + ORDER_HEAD + OPERATION_SIZE * np.arange(len(made), dtype=np.int64)
-        placed = (*(given[o.id] for o in made), *moved)
-        line, handle = self._factory.line, self._handle
-        ops = np.array([*own.tolist(), *(handle[at.operation] for at in moved)], dtype=np.int64)
-        rows = np.array([(line.get(at.line, -1), at.start, at.end) for at in placed], dtype=np.int64).reshape(-1, 3)
+        places = np.concatenate([self._places(own, [given[o.id] for o in made]), self._standing_at(moved)])
+        ops, rows = np.ascontiguousarray(places[:, 0]), np.ascontiguousarray(places[:, 1:])
         done = max((given[o.id].end for o in made), default=0)
         b[address + LIMIT] = done if order.promise is None else max(order.promise, done)
         b[TRAIL_SIZE] = fault = 0
         wrong: Violation | None = None
         if unknown := rewrite(s, b, ops, rows):
-            at = placed[unknown - 1]
+            at = (*(given[o.id] for o in made), *moved)[unknown - 1]
             wrong = Violation(Rule.UNKNOWN, at.operation, f"cannot be made on {at.line}.")
         elif (fault := settled(s, b, ops, 1)) > 0:
-            kind, key = RULES[fault % 16], placed[fault // 16].operation
-            wrong = Violation(kind, key, f"it, or what comes after it, breaks a rule ({kind}).")
+            kind, at = RULES[fault % 16], (*(given[o.id] for o in made), *moved)[fault // 16]
+            wrong = Violation(kind, at.operation, f"it, or what comes after it, breaks a rule ({kind}).")
         if wrong is not None:
             undo(b, 0)
             raise Occupied(order.id, (wrong,))
@@ -598,6 +617,7 @@ class Book:
         for material, instant, quantity in took:
             self._stocks[material].take(instant, quantity)
         self._note(_Entry(order, address, made, took))
+        self._later_names.update(zip(own.tolist(), (o.id for o in made), strict=True))
         self._addresses = np.append(self._addresses, address)
         walls = self._walls(made, given)
         b[TOP], b[own + FRESH], b[own + WALL] = address + len(record.words), 0, [int(o.id in walls) for o in made]
@@ -606,6 +626,20 @@ class Book:
         b[TRAIL_SIZE] = 0
         if fault < 0:
             relate_all(s, b, self._handles(latest_first=True))
+
+    def _standing_at(self, moved: Sequence[Placement]) -> Words:
+        """Handle, line, start and end of each; KeyError for what the book does not hold."""
+        if isinstance(moved, Moved) and moved.layout is self._names:
+            handles = moved.rows[:, 0]
+            if (handles < self._laid).all() and (self._words[handles + START] >= 0).all():
+                return moved.rows
+        return self._places([self._handle[at.operation] for at in moved], moved)
+
+    def _places(self, handles: Sequence[int] | Words, at: Sequence[Placement]) -> Words:
+        """Handle, line (-1: unknown), start and end of each."""
+        line = self._factory.line
+        rows = [(op, line.get(p.line, -1), p.start, p.end) for op, p in zip(handles, at, strict=True)]
+        return np.array(rows, dtype=np.int64).reshape(-1, 4)
 
     def _home(self, op: int) -> _Entry:
         """The order whose operation has this handle."""
@@ -648,7 +682,7 @@ class Book:
             self._addresses = np.delete(self._addresses, np.searchsorted(self._addresses, entry.address))
             del self._by_address[entry.address], self._entries[order_id]
             for operation in entry.operations:
-                del self._names[self._handle.pop(operation.id)]
+                self._later_names.pop(self._handle.pop(operation.id), None)
                 self._fixed.pop(operation.id, None)
             return {placement.operation: placement for placement in moved}
 

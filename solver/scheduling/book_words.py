@@ -87,7 +87,8 @@ FRESH = 19  # 1: it is the first time that it is placed
 CHOSEN = 20  # a mode
 FIXED_FOR = 21  # number of the last question in which it could not be put elsewhere
 MOVES_FOR = 22  # and of the last one in which it might be
-OPERATION_SIZE = 23
+NAME = 23  # place of its id in the book's names; -1: it came later
+OPERATION_SIZE = 24
 
 # --- a mode in an operation's list ---
 M_LINE = 0
@@ -185,8 +186,12 @@ def record_of(
     earliest: Mapping[OperationId, int],
     walls: frozenset[OperationId],
     placements: Mapping[OperationId, Placement],
+    name: int = -1,
 ) -> Record:
-    """The record of an order that begins at `address`. `made`: those operations that are made, in order."""
+    """The record of an order that begins at `address`. `made`: those operations that are made, in order.
+
+    `name`: place of the first one's id in the book's names; -1: they are not in it.
+    """
     first = address + ORDER_HEAD
     handle = {operation.id: first + i * OPERATION_SIZE for i, operation in enumerate(made)}
     words = [limit, len(made), int(own), 0]
@@ -198,7 +203,7 @@ def record_of(
             if before.operation in handle:
                 succs[before.operation] += (handle[operation.id], before.minimum_wait)
     uses: list[tuple[int, int]] = []
-    for operation in made:
+    for i, operation in enumerate(made):
         placement = placements.get(operation.id)
         preds = [
             word for before in operation.predecessors if before.operation in handle
@@ -234,6 +239,6 @@ def record_of(
         words += (
             here[0], start, stop, 0, 0, here[2], here[1], here[3], RUNNING_WORDS[operation.running],
             int(operation.id in walls), earliest.get(operation.id, order.release), address, NEVER, preds_at, succs_at,
-            modes_at, 0, operation.size, kind, int(placement is None), 0, 0, 0,
+            modes_at, 0, operation.size, kind, int(placement is None), 0, 0, 0, name + i if name >= 0 else -1,
         )  # fmt: skip
     return Record([*words, *lists], made, tuple(uses))

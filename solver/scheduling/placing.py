@@ -66,10 +66,10 @@ from solver.scheduling.trail import undo
 
 
 @kernel("UniTuple(int64, 3)(int64[::1], int64[::1], int64, int64)")
-def _elsewhere(s: Any, b: Any, op: int, others: int) -> tuple[int, int, int]:
+def _elsewhere(s: Any, b: Any, op: int, stands: int) -> tuple[int, int, int]:
     """Where an operation would end soonest without its order or any other passing a limit: end (or NEVER), mode, place.
 
-    `others`: it stands on its line still; there only what comes behind the next one counts.
+    `stands`: it is on its line still, where only what comes behind the next one counts; then any such place will do.
     """
     modes, best, best_mode, best_at = b[op + MODES], NEVER, 0, 0
     for mode in range(modes + 1, modes + 1 + MODE_SIZE * b[modes], MODE_SIZE):
@@ -78,12 +78,14 @@ def _elsewhere(s: Any, b: Any, op: int, others: int) -> tuple[int, int, int]:
             continue
         plant = s[s[LINE_PLANT] + line]
         ready = max(order_ready(s, b, op, plant), b[FREEZE], b[FROM])
-        if others and line == b[op + LINE]:
+        if stands and line == b[op + LINE]:
             after = b[op + AFTER]
             ready = max(ready, b[after + END] if after else b[op + END])
         end, place = best_place(s, b, op, mode, ready, min(best - 1, order_limit(s, b, op, plant)))
         if end < best:
             best, best_mode, best_at = end, mode, place
+            if stands:
+                break
     return best, best_mode, best_at
 
 
@@ -130,24 +132,6 @@ def _take_better_place(s: Any, b: Any, op: int, mode: int, ready: int) -> None:
         place += 1
 
 
-@kernel("int64(int64[::1], int64[::1], int64, int64)")
-def _put_instead(s: Any, b: Any, op: int, mode: int) -> int:
-    """Put an operation where another one is, and that one elsewhere; 0, with nothing changed, if it cannot be."""
-    out, mark, pushed, floor = b[mode + M_OUT], b[TRAIL_SIZE], b[PUSHED], b[FROM]
-    b[TRIES] -= 1
-    if take_out(s, b, out, floor) and put_in(s, b, op, mode, b[mode + M_PLACE], floor):
-        end, there, place = _elsewhere(s, b, out, 0)
-        if end < NEVER and put_in(s, b, out, there, place, floor):
-            return 1
-    undo(b, mark)
-    b[PUSHED] = pushed
-    b[out + FIXED_FOR] = b[QUESTION]
-    return 0
-
-
-# --- an order comes ---------------------------------------------------------------------------------------------------
-
-
 @kernel("int64(int64[::1], int64, int64)")
 def _floor(b: Any, order: int, first: int) -> int:
     """No operation of the order from number `first` on can start earlier; those before it are placed, or will be."""
@@ -160,6 +144,25 @@ def _floor(b: Any, order: int, first: int) -> int:
         b[op + END] = ready  # until it is placed
         floor = min(floor, ready)
     return int(floor)
+
+
+@kernel("int64(int64[::1], int64[::1], int64, int64, int64)")
+def _put_instead(s: Any, b: Any, order: int, k: int, mode: int) -> int:
+    """Put operation number `k` where another one is, and that one elsewhere; 0, with nothing changed, if it cannot be."""
+    out, mark, pushed, floor = b[mode + M_OUT], b[TRAIL_SIZE], b[PUSHED], b[FROM]
+    b[TRIES] -= 1
+    op = order + ORDER_HEAD + k * OPERATION_SIZE
+    if take_out(s, b, out, floor) and put_in(s, b, op, mode, b[mode + M_PLACE], floor):
+        end, there, place = _elsewhere(s, b, out, 0)
+        if end < NEVER and put_in(s, b, out, there, place, _floor(b, order, k + 1)):
+            return 1
+    undo(b, mark)
+    b[PUSHED] = pushed
+    b[out + FIXED_FOR] = b[QUESTION]
+    return 0
+
+
+# --- an order comes ---------------------------------------------------------------------------------------------------
 
 
 @kernel("int64(int64[::1], int64[::1], int64, int64)")
@@ -229,56 +232,59 @@ def completion(b: Any, order: int) -> int:
     return int(end)
 
 
-@kernel("int64(int64[::1], int64[::1], int64, int64)")
-def _place(s: Any, b: Any, order: int, k: int) -> int:
-    """Place an order's operation number `k` on the best way that is known; 0 if there is no room or too much moves."""
+@kernel("int64(int64[::1], int64[::1], int64, int64, int64, int64)")
+def _place(s: Any, b: Any, order: int, k: int, freeze: int, within: int) -> int:
+    """Place an order's operation number `k` on the best way that is known; 0 if there is no room or too much moves.
+
+    -1 if the order would not end before `within`. `freeze`: what the others give way by once the place is found.
+    """
     op = order + ORDER_HEAD + k * OPERATION_SIZE
-    while look(s, b, order, k) < NEVER:
+    while True:
+        done = look(s, b, order, k)
+        if done >= within:
+            return 0 if done == NEVER else -1
         mode = choose(s, b, order, k)
         if b[mode + M_OUT] == 0:
-            return put_in(s, b, op, mode, b[mode + M_PLACE], b[FROM] if b[FIRM] else _floor(b, order, k + 1))
-        if _put_instead(s, b, op, mode):
+            b[op + END], b[FREEZE] = b[mode + M_END], freeze
+            return put_in(s, b, op, mode, b[mode + M_PLACE], _floor(b, order, k + 1))
+        if _put_instead(s, b, order, k, mode):
             return 1
-    return 0
 
 
-@kernel("int64(int64[::1], int64[::1], int64)")
-def place_order(s: Any, b: Any, order: int) -> int:
+@kernel("int64(int64[::1], int64[::1], int64, int64)")
+def place_order(s: Any, b: Any, order: int, within: int) -> int:
     """Place an order, each operation on the best way that is known when it comes: its completion, or NEVER.
 
-    NO_ROOM of the order is then the number of the operation without room.
+    NO_ROOM of the order is then the number of the operation without room. It is given up where it would not end before
+    `within`.
     """
     for k in range(b[order + COUNT]):
         mark, freeze, pushed, tries = b[TRAIL_SIZE], b[FREEZE], b[PUSHED], b[TRIES]
-        if _place(s, b, order, k):
-            continue
-        undo(b, mark)  # into free room alone
-        b[FREEZE], b[PUSHED], b[TRIES] = NEVER, pushed, 0
-        there = _place(s, b, order, k)
-        b[FREEZE], b[TRIES] = freeze, tries
-        if not there:
+        b[FROM] = _floor(b, order, k)
+        found = _place(s, b, order, k, freeze, within)
+        if found == 0:  # into free room alone
+            undo(b, mark)
+            b[FREEZE], b[PUSHED], b[TRIES] = NEVER, pushed, 0
+            found = _place(s, b, order, k, freeze, NEVER)  # what follows may be pushed again: it may still be early
+            b[FREEZE], b[TRIES] = freeze, tries
+        if found <= 0:
             b[order + NO_ROOM] = k
             return NEVER
     return completion(b, order)
 
 
-@kernel("int64(int64[::1], int64[::1], int64, int64, int64)")
-def place_early(s: Any, b: Any, order: int, tries: int, looks: int) -> int:
-    """`place_order`, and what is in the way may be put elsewhere where that makes it earlier.
+@kernel("UniTuple(int64, 2)(int64[::1], int64[::1], int64, int64, int64)")
+def place_early(s: Any, b: Any, order: int, tries: int, looks: int) -> tuple[int, int]:
+    """`place_order` where what is in the way may be put elsewhere; the completion, and a bound of it if nothing is.
 
     That is tried for so many operations; so many are looked at whether they have another place.
     """
-    mark, b[QUESTION] = b[TRAIL_SIZE], b[QUESTION] + 1
+    b[QUESTION] += 1
     b[TRIES] = b[PUSHED] = 0
-    plain = place_order(s, b, order)
-    if tries == 0 or plain >= NEVER:
-        return plain
-    undo(b, mark)
-    b[TRIES], b[LOOKS], b[FIRM], b[PUSHED], b[FROM] = tries, looks, 1, 0, _floor(b, order, 0)
-    done = place_order(s, b, order)
+    bound = look(s, b, order, 0)
+    if bound >= NEVER:
+        return NEVER, NEVER
+    b[TRIES], b[LOOKS], b[FIRM] = tries, looks, tries > 0
+    done = place_order(s, b, order, NEVER)
     b[TRIES] = b[FIRM] = 0
-    if done <= plain:
-        return done
-    undo(b, mark)
-    b[PUSHED] = 0
-    return place_order(s, b, order)
+    return done, bound

@@ -27,11 +27,13 @@ from solver.scheduling.book_words import (
     M_TIME,
     MODE_SIZE,
     MODES,
+    MOVES_FOR,
     NEEDS,
     NOW,
     OPERATION_SIZE,
     ORDER,
     ORDER_HEAD,
+    QUESTION,
     QUEUED,
     ROW_CAPACITY,
     ROWS,
@@ -171,17 +173,20 @@ def settled(s: Any, b: Any, ops: Any, checked: int) -> int:
     The answer is 16 * place in `ops` + rule, 0 if all is well, and -1 if LATE must be found anew as a whole.
     """
     if checked:
+        b[QUESTION] += 1
+        for op in ops:
+            b[op + MOVES_FOR] = b[QUESTION]  # they have a turn of their own
         for i in range(len(ops)):
             op = ops[i]
             if b[op + START] < 0:
                 continue
             fault = fault_of(s, b, op)
             after = b[op + AFTER]
-            if fault == 0 and after:
+            if fault == 0 and after and b[after + MOVES_FOR] != b[QUESTION]:
                 fault = fault_of(s, b, after)
             succs = b[op + SUCCS]
             for k in range(succs + 1, succs + 1 + 2 * b[succs], 2):
-                if fault == 0 and b[b[k] + START] >= 0:
+                if fault == 0 and b[b[k] + START] >= 0 and b[b[k] + MOVES_FOR] != b[QUESTION]:
                     fault = fault_of(s, b, b[k])
             if fault:
                 return 16 * i + fault
