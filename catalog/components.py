@@ -12,9 +12,11 @@ from catalog.products import (
     GroupContent,
     LookupContent,
     ParameterContent,
+    PreferenceContent,
     ProductContent,
     QuantityContent,
     RuleContent,
+    TextContent,
 )
 from catalog.sayings import asked_where, there_from
 from solver.configuration.problem import when_id
@@ -145,19 +147,21 @@ def written_out(product: ProductContent) -> AskedContent:
     instances = instances_of(product)
     groups, parameters = list(product.groups), list(product.parameters)
     quantities, lookups, rules = list(product.quantities), list(product.lookups), list(product.rules)
+    preferences = list(product.preferences)
     places: list[Place] = []
     said: list[RuleContent] = []
     questions: list[_Question] = [*groups, *parameters]
     conditions = {one.id: expression_of(one.when, instances) for one in questions if one.when is not None}
     for component in product.components:
         for number, own in enumerate(instances[component.id], start=1):
-            name = _joined(component.name, Text(zh=str(number), en=str(number)), " ")
+            name = _instance_name(component, number)
             new_groups = [_group(one, instances, own, name) for one in component.groups]
             new_parameters = [_parameter(one, instances, own, name) for one in component.parameters]
             groups += new_groups
             parameters += new_parameters
             quantities += [_quantity(one, instances, own, name) for one in component.quantities]
             lookups += [_lookup(one, own, name) for one in component.lookups]
+            preferences += [_preference(one, instances, own) for one in component.preferences]
             rules += [
                 _rule(one, instances, own, instance_id(component.id, number, one.id), name) for one in component.rules
             ]
@@ -167,7 +171,7 @@ def written_out(product: ProductContent) -> AskedContent:
             places.append(
                 Place(
                     f"{component.id}_{number}", component.id, number, name,
-                    {own.names[one.id]: one.name for one in asked},
+                    {own.names[one.id]: one.name for one in (*asked, *component.texts)},
                 )
             )  # fmt: skip
             for one, stated in zip(new, asked, strict=True):
@@ -183,6 +187,8 @@ def written_out(product: ProductContent) -> AskedContent:
             "parameters": tuple(parameters),
             "quantities": tuple(quantities),
             "lookups": tuple(lookups),
+            "texts": all_texts(product),
+            "preferences": tuple(preferences),
             "components": (),
             "places": tuple(places),
             "source": product,
@@ -197,6 +203,25 @@ def written_out(product: ProductContent) -> AskedContent:
         if one.otherwise is None
     ]
     return whole.model_copy(update={"rules": (*rules, *said)})
+
+
+def all_texts(product: ProductContent) -> tuple[TextContent, ...]:
+    """The texts of the product and of every instance of its components; these can be typed where the instance is."""
+    instances = instances_of(product)
+    return (
+        *product.texts,
+        *(
+            _text(text, instances, own, _instance_name(component, number))
+            for component in product.components
+            if component.texts
+            for number, own in enumerate(instances[component.id], start=1)
+            for text in component.texts
+        ),
+    )
+
+
+def _instance_name(component: ComponentContent, number: int) -> Text:
+    return _joined(component.name, Text(zh=str(number), en=str(number)), " ")
 
 
 def _joined(before: Text, after: Text, colon: str | None = None) -> Text:
@@ -229,6 +254,28 @@ def _parameter(parameter: ParameterContent, instances: Instances, own: Instance,
             "id": own.names[parameter.id],
             "name": _joined(name, parameter.name),
             "when": _condition(parameter.when, instances, own),
+        }
+    )
+
+
+def _text(text: TextContent, instances: Instances, own: Instance, name: Text) -> TextContent:
+    return text.model_copy(
+        update={
+            "id": own.names[text.id],
+            "name": _joined(name, text.name),
+            "requires": _condition(text.requires, instances, own),
+            "patterns": tuple(
+                one.model_copy(update={"when": _printed(one.when, instances, own)}) for one in text.patterns
+            ),
+        }
+    )
+
+
+def _preference(preference: PreferenceContent, instances: Instances, own: Instance) -> PreferenceContent:
+    return preference.model_copy(
+        update={
+            "when": _condition(preference.when, instances, own),
+            "choose": {own.names.get(name, name): answer for name, answer in preference.choose.items()},
         }
     )
 

@@ -284,6 +284,17 @@ class LookupContent(Content):
         return self
 
 
+class PreferenceContent(Content):
+    """What the standing completion takes where it can, among the variants in which `when` holds; never a rule.
+
+    `choose`: an option by group, a number by parameter. The greater the weight, the later it is given up.
+    """
+
+    when: Formula | None = None
+    choose: Annotated[dict[Code, Cell], Bound(min_length=1)]
+    weight: Annotated[int, Bound(ge=1, le=1000)] = 1
+
+
 class ComponentContent(Content):
     """Something that is in the product several times, each time with answers of its own (drawers).
 
@@ -304,6 +315,8 @@ class ComponentContent(Content):
     quantities: tuple[QuantityContent, ...] = ()
     lookups: tuple[LookupContent, ...] = ()
     rules: tuple[RuleContent, ...] = ()
+    texts: Annotated[tuple[TextContent, ...], Later] = ()
+    preferences: Annotated[tuple[PreferenceContent, ...], Later] = ()
 
     @property
     def number(self) -> int | None:
@@ -312,20 +325,11 @@ class ComponentContent(Content):
 
     @property
     def own_ids(self) -> tuple[str, ...]:
-        """The ids of its groups, parameters, quantities and lookups: the names of its own."""
-        kinds: tuple[tuple[Any, ...], ...] = (self.groups, self.parameters, self.quantities, self.lookups)
+        """The ids of its groups, parameters, quantities, lookups and texts: the names of its own."""
+        kinds: tuple[tuple[Any, ...], ...] = (
+            self.groups, self.parameters, self.quantities, self.lookups, self.texts,
+        )  # fmt: skip
         return tuple(one.id for kind in kinds for one in kind)
-
-
-class PreferenceContent(Content):
-    """What the standing completion takes where it can, among the variants in which `when` holds; never a rule.
-
-    `choose`: an option by group, a number by parameter. The greater the weight, the later it is given up.
-    """
-
-    when: Formula | None = None
-    choose: Annotated[dict[Code, Cell], Bound(min_length=1)]
-    weight: Annotated[int, Bound(ge=1, le=1000)] = 1
 
 
 class PresetContent(Content):

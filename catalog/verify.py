@@ -15,7 +15,7 @@ from importlib.resources import files
 from babel.numbers import get_currency_precision, list_currencies
 
 from catalog.cells import ANYTHING, BadCell, interval
-from catalog.components import NUMBER, instance_id, most_of
+from catalog.components import NUMBER, all_texts, instance_id, most_of
 from catalog.content import MAXIMUM_CODE, parsed
 from catalog.draw import compile_drawing
 from catalog.explode import LineFact, NotMakeable, PlantFacts, components_of, explode
@@ -29,9 +29,11 @@ from catalog.products import (
     GroupContent,
     LookupContent,
     ParameterContent,
+    PreferenceContent,
     ProductContent,
     QuantityContent,
     RuleContent,
+    TextContent,
 )
 from catalog.shape import Finding
 from catalog.state import default_decisions, formula_of, names_asked, preset_decisions, state, text_limits
@@ -95,7 +97,12 @@ class Names:
                 groups |= {instance_id(component.id, number, group.id): group for group in component.groups}
                 numbers |= {instance_id(component.id, number, name) for name in _numbers_of(component)}
         members = {name: _members(group) for name, group in groups.items()}
-        texts = frozenset(text.id for text in product.texts)
+        texts = frozenset(text.id for text in product.texts).union(
+            instance_id(component.id, number, text.id)
+            for component in product.components
+            for number in range(1, _instances(component, product) + 1)
+            for text in component.texts
+        )
         components = frozenset(component.id for component in product.components)
         inside: dict[str, Names] = {}
         for component in product.components:
@@ -104,7 +111,7 @@ class Names:
                 groups | own_groups,
                 members | {name: _members(group) for name, group in own_groups.items()},
                 frozenset((numbers | _numbers_of(component)) - own_groups.keys()),
-                texts,
+                texts.union(text.id for text in component.texts),
                 components,
                 inside,
             )
@@ -118,12 +125,12 @@ class Names:
         """Every name in the formula that does not exist, or may not be used here."""
         if formula is None:
             return
-        lengths: set[str] = set()
+        lengths: set[tuple[str, str]] = set()
         found: set[tuple[str, str | None, str]] = set()
         for part, where in _scoped(parsed(formula), self.components):
             match part:
                 case Length(name=name):
-                    lengths.add(name)
+                    lengths.add((name, where))
                 case Member(group=group, name=member):
                     found.add((group, member, where))
                 case Parameter(name=name):
@@ -131,9 +138,11 @@ class Names:
                 case Each(component=component):
                     if component not in self.components:
                         yield _unknown(path, component, self.components, N_("a component: %(known)s"))
-        for name in sorted(lengths - self.texts):
-            yield _unknown(path, name, self.texts, N_("length() of a text: %(known)s"))
-        if not texts and lengths & self.texts:
+        for name, where in sorted(lengths):
+            known = self.inside.get(where, self).texts
+            if name not in known:
+                yield _unknown(path, name, known, N_("length() of a text: %(known)s"))
+        if not texts and any(name in self.inside.get(where, self).texts for name, where in lengths):
             yield Finding(path, N_("a rule cannot depend on a text"), N_("groups and parameters only"))
         for name, asked, where in sorted(found, key=str):
             names = self.inside.get(where, self)
@@ -252,14 +261,14 @@ def product_problems(product: ProductContent) -> Iterator[Finding]:
         yield from _group(("groups", index), group)
     yield from _parameters((), product.parameters)
     yield from _asked((), product.groups, product.parameters, names)
-    yield from _texts(product, names)
+    yield from _texts((), product.texts, names)
     yield from _reckoned((), product.quantities, product.lookups, names)
     yield from _rules((), product.rules, names)
     yield from _components(product, names)
     yield from _circles(product)
     yield from _presets(product, names)
     yield from _needs_asked(product, names)
-    yield from _preferences(product, names)
+    yield from _preferences((), product.preferences, names)
 
 
 def _ids(product: ProductContent) -> Iterator[Finding]:
@@ -273,9 +282,9 @@ def _ids(product: ProductContent) -> Iterator[Finding]:
         yield from _own_ids((), kind, [one.id for one in getattr(product, kind)], owner)
     for index, component in enumerate(product.components):
         inner = {**owner, NUMBER: "quantities"}  # a name of the product would be out of reach inside
-        for kind in _NAMED:
+        for kind in (*_NAMED, "texts"):
             yield from _own_ids(("components", index), kind, [one.id for one in getattr(component, kind)], inner)
-    for kind in _NAMED:
+    for kind in (*_NAMED, "texts"):
         yield from _written_out_ids(product, kind, owner)
 
 
@@ -315,7 +324,7 @@ def _steps(product: ProductContent) -> Iterator[Finding]:
     for kind in ("groups", "parameters", "texts"):
         yield from _in_steps((kind,), (one.step for one in getattr(product, kind)), known, used)
     for place, component in enumerate(product.components):
-        for kind in ("groups", "parameters"):
+        for kind in ("groups", "parameters", "texts"):
             path: Path = ("components", place, kind)
             yield from _in_steps(path, (one.step for one in getattr(component, kind)), known, used)
     for index, one in enumerate(product.steps):
@@ -342,9 +351,9 @@ def _asked(
             yield Finding(at, N_("the parameter is always asked for"), N_("otherwise only beside when"))
 
 
-def _texts(product: ProductContent, names: Names) -> Iterator[Finding]:
-    for index, text in enumerate(product.texts):
-        path: Path = ("texts", index)
+def _texts(above: Path, texts: Iterable[TextContent], names: Names) -> Iterator[Finding]:
+    for index, text in enumerate(texts):
+        path: Path = (*above, "texts", index)
         yield from names.problems((*path, "requires"), text.requires, texts=False)
         for place, pattern in enumerate(text.patterns):
             yield from names.problems((*path, "patterns", place, "when"), pattern.when, texts=False)
@@ -396,6 +405,8 @@ def _components(product: ProductContent, names: Names) -> Iterator[Finding]:
             yield from _group((*path, "groups", place), group)
         yield from _parameters(path, component.parameters)
         yield from _asked(path, component.groups, component.parameters, inside)
+        yield from _texts(path, component.texts, inside)
+        yield from _preferences(path, component.preferences, inside)
         yield from _reckoned(path, component.quantities, component.lookups, inside)
         yield from _twice((*path, "rules"), "id", (rule.id for rule in component.rules))
         yield from _rules(path, component.rules, inside)
@@ -504,11 +515,12 @@ def _formulas_of(lookup: LookupContent) -> list[str]:
     return [*lookup.columns, *values, *([lookup.otherwise] if lookup.otherwise is not None else [])]
 
 
-def _preferences(product: ProductContent, names: Names) -> Iterator[Finding]:
-    for index, preference in enumerate(product.preferences):
-        yield from names.problems(("preferences", index, "when"), preference.when, texts=False)
+def _preferences(above: Path, preferences: Iterable[PreferenceContent], names: Names) -> Iterator[Finding]:
+    for index, preference in enumerate(preferences):
+        path: Path = (*above, "preferences", index)
+        yield from names.problems((*path, "when"), preference.when, texts=False)
         for name, answer in preference.choose.items():
-            yield from names.answer(("preferences", index, "choose", name), name, answer)
+            yield from names.answer((*path, "choose", name), name, answer)
 
 
 def _group(path: Path, group: GroupContent) -> Iterator[Finding]:
@@ -955,12 +967,13 @@ def tried_problems(
     problem = state(product)
     seen: set[tuple[str, Path]] = set()
     drawing = compile_drawing(product, problem)
+    asked = all_texts(product)
     try:
         variants = sample(compiled, SAMPLE, 0)
     except OutOfTime:
         return  # what could be tried is missing, not wrong
     for drawn in variants:
-        full = {text.id: "x" * text_limits(problem, text, drawn).maximum_length for text in product.texts}
+        full = {text.id: "x" * text_limits(problem, text, drawn).maximum_length for text in asked}
         for texts in ({}, full) if full else ({},):
             variant = Variant(drawn.chosen, drawn.numbers, texts)
             for section, finding in faults_of(problem, variant, prices, manufacturing, factory):

@@ -31,10 +31,13 @@ def kernel(
 
     A kernel is compiled again where its module, a constant or a kernel that it uses has changed, in whatever module.
     """
-    how: dict[str, Any] = {"error_model": "numpy", "boundscheck": False, "forceinline": into_callers, "_nrt": allocates}
+    how: dict[str, Any] = {
+        "error_model": "numpy", "boundscheck": False, "forceinline": into_callers, "_nrt": allocates,
+        "no_cfunc_wrapper": True,
+    }  # fmt: skip
 
     def compiled(function: Function) -> Function:
-        made: Any = numba.njit(cache=True, nogil=True, no_cfunc_wrapper=True, **how)(function)
+        made: Any = numba.njit(cache=True, nogil=True, **how)(function)
         _renew_with_what_it_uses(made)
         for signature in signatures:
             made.compile(signature)

@@ -66,7 +66,7 @@ ANALYSIS_LINKS = {
     "show": {"operationId": "showAnalysis", **_BY_TOKEN},
     "cancel": {"operationId": "cancelAnalysis", "requestBody": {}, **_BY_TOKEN},
 }
-MODELLER = [{"modeller": []}]  # what must be sent with it
+MODELLER: list[str | dict[str, list[Any]]] = [{"modeller": []}]  # what must be sent with it
 
 _PATH_PARAMETERS = {
     "code": {
