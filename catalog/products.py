@@ -302,8 +302,11 @@ class ComponentContent(Content):
     the parameter is at least k, and what is asked of the others is not asked. `maximum`: how many there can be (by
     default what the parameter can be). Instance 2 of the question `front` of the component `drawer` is the question
     `drawer_2_front`. Inside the component its own ids are written as they are, and `number` is 2; outside,
-    `sum(drawer, front.width)`, `count`, `all`, `any`, `min` and `max` ask all instances that are there. Components are
-    not nested.
+    `sum(drawer, front.width)`, `count`, `all`, `any`, `min` and `max` ask all instances that are there.
+
+    A component may have components in its turn (once), whose `count` is a number or one of its own parameters: question
+    `front` of drawer 3 of module 2 is `module_2_drawer_3_front`. `sum(drawer, ...)` is said inside the module; outside,
+    `sum(module, sum(drawer, ...))`.
     """
 
     id: Code
@@ -317,6 +320,7 @@ class ComponentContent(Content):
     rules: tuple[RuleContent, ...] = ()
     texts: Annotated[tuple[TextContent, ...], Later] = ()
     preferences: Annotated[tuple[PreferenceContent, ...], Later] = ()
+    components: Annotated[tuple["ComponentContent", ...], Later] = ()
 
     @property
     def number(self) -> int | None:
