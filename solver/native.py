@@ -109,42 +109,43 @@ class _Forwarding:
 
 
 KERNELS = (
-    "solver.configuration.diagram_order",
-    "solver.configuration.diagram_passes",
-    "solver.configuration.diagram_store",
-    "solver.configuration.diagram_sift",
-    "solver.configuration.propagation",
-    "solver.scheduling.timing",
-    "solver.scheduling.chance",
-    "solver.scheduling.rows",
-    "solver.scheduling.sequences",
-    "solver.scheduling.trail",
-    "solver.scheduling.room",
-    "solver.scheduling.placing",
-    "solver.scheduling.settle",
-    "solver.scheduling.queues",
-    "solver.scheduling.guide",
-    "solver.scheduling.moves",
-    "solver.scheduling.lifting",
-    "solver.scheduling.campaigns",
-    "solver.scheduling.conveyor",
-    "solver.scheduling.dispatch",
-    "solver.scheduling.critical",
-    "solver.scheduling.anneal",
-    "solver.scheduling.tabu",
-    "solver.configuration.mixed_passes",
-)  # the modules that have kernels, those that compile longest last: they are begun first
+    (
+        "solver.configuration.diagram_order",
+        "solver.configuration.diagram_passes",
+        "solver.configuration.diagram_store",
+        "solver.configuration.diagram_sift",
+        "solver.configuration.propagation",
+        "solver.configuration.mixed_passes",
+    ),
+    (
+        "solver.scheduling.timing",
+        "solver.scheduling.chance",
+        "solver.scheduling.rows",
+        "solver.scheduling.sequences",
+        "solver.scheduling.trail",
+        "solver.scheduling.room",
+        "solver.scheduling.placing",
+        "solver.scheduling.settle",
+        "solver.scheduling.queues",
+        "solver.scheduling.guide",
+        "solver.scheduling.moves",
+        "solver.scheduling.lifting",
+        "solver.scheduling.campaigns",
+        "solver.scheduling.conveyor",
+        "solver.scheduling.dispatch",
+        "solver.scheduling.critical",
+        "solver.scheduling.anneal",
+        "solver.scheduling.tabu",
+    ),
+)  # the modules that have kernels, by room: the two share none, and so are compiled side by side
 
 
 def fill_cache() -> None:
-    """Compile what the cache lacks, module by module, in two processes: the first time takes a minute."""
-    waiting = list(KERNELS)
-    running: list[subprocess.Popen[bytes]] = []
-    while waiting or running:
-        while waiting and len(running) < 2:
-            running.append(subprocess.Popen([sys.executable, "-c", f"import {waiting.pop()}"]))
-        if running.pop(0).wait():
-            raise SystemExit("Compiling the solver's kernels failed; see above.")
+    """Compile what the cache lacks, a process a room: the first time takes half a minute."""
+    running = [subprocess.Popen([sys.executable, "-c", f"import {', '.join(room)}"]) for room in KERNELS]
+    ended = [process.wait() for process in running]
+    if any(ended):
+        raise SystemExit("Compiling the solver's kernels failed; see above.")
 
 
 if __name__ == "__main__":
