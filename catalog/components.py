@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -12,9 +12,11 @@ from catalog.products import (
     GroupContent,
     LookupContent,
     ParameterContent,
+    PreferenceContent,
     ProductContent,
     QuantityContent,
     RuleContent,
+    TextContent,
 )
 from catalog.sayings import asked_where, there_from
 from solver.configuration.problem import when_id
@@ -34,6 +36,7 @@ from solver.configuration.rules import (
 
 Instances = Mapping[str, tuple[Instance, ...]]  # by component
 NUMBER = "number"  # what every instance calls its own number
+Owner = ProductContent | ComponentContent  # what a component is in
 _Question = GroupContent | ParameterContent
 _SELF = "-"  # the component that an expression about one instance belongs to: no id is written so
 
@@ -70,50 +73,99 @@ class AskedContent(ProductContent):
         return next((place for place in self.places if question_id in place.questions), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One instance of a component. `kind`: which instances it is among; `id`: what the ids of its questions begin with.
+
+    `outer`: the instance that it is inside of.
+    """
+
+    component: ComponentContent
+    number: int
+    kind: str
+    id: str
+    name: Text
+    own: Instance
+    outer: Made | None = None
+
+    def id_of(self, own: str) -> str:
+        """The id in the product of what the component calls `own`."""
+        return f"{self.id}_{own}"
+
+
 # --- instances ------------------------------------------------------------------------------------------------------
 
 
-def instance_id(component: str, number: int, own: str) -> str:
-    """The id in the product of what a component calls `own` in one of its instances."""
-    return f"{component}_{number}_{own}"
-
-
-def most_of(component: ComponentContent, product: ProductContent) -> int:
-    """How many instances there can be. Raises KeyError if `count` is no parameter of the product."""
+def most_of(component: ComponentContent, owner: Owner) -> int:
+    """How many instances there can be. Raises KeyError if `count` is no parameter of what the component is in."""
     if component.number is not None:
         return component.number
     if component.maximum is not None:
         return component.maximum
-    return max(0, product.parameter(component.count).maximum)
+    return max(0, _count(component, owner).maximum)
 
 
-def _instances(component: ComponentContent, most: int) -> tuple[Instance, ...]:
-    own = component.own_ids
+def made(product: ProductContent, most: Callable[[ComponentContent, Owner], int] = most_of) -> Iterator[Made]:
+    """Every instance of every component, each before those inside it. `most`: how many there are of one."""
+    for component in product.components:
+        yield from _made(component, product, None, most)
+
+
+def _made(
+    component: ComponentContent, owner: Owner, outer: Made | None, most: Callable[[ComponentContent, Owner], int]
+) -> Iterator[Made]:
+    around = {} if outer is None else outer.own.names
+    kind = component.id if outer is None else f"{outer.id}_{component.id}"
+    for number in range(1, most(component, owner) + 1):
+        begin = f"{kind}_{number}"
+        inner = component.components if outer is None else ()
+        own = {name: f"{begin}_{name}" for name in (*component.own_ids, NUMBER, *(one.id for one in inner))}
+        when = _in_use(component, number, outer)
+        name = _joined(component.name, Text(zh=str(number), en=str(number)), " ")
+        name = name if outer is None else _joined(outer.name, name, " · ")
+        instance = Instance({**around, **own}, when, _zero(component), frozenset(around.keys() - own.keys()))
+        one = Made(component, number, kind, begin, name, instance, outer)
+        yield one
+        for deeper in inner:
+            yield from _made(deeper, component, one, most)
+
+
+def _zero(component: ComponentContent) -> frozenset[str]:
     # A quantity of an instance that is not there is stated as 0 (catalog.state), and so is a parameter.
-    zero = frozenset(
+    return frozenset(
         (
             *(p.id for p in component.parameters if p.otherwise == 0),
             *(q.id for q in component.quantities),
             *(lookup.id for lookup in component.lookups),
         )
     )
-    found = []
-    for number in range(1, most + 1):
-        names = {name: instance_id(component.id, number, name) for name in (*own, NUMBER)}
-        found.append(Instance(names, in_use(component, number), zero))
-    return tuple(found)
 
 
-def in_use(component: ComponentContent, number: int) -> Expression | None:
-    """Where the instance of this number is there; None: in every variant."""
+def _in_use(component: ComponentContent, number: int, outer: Made | None) -> Expression | None:
+    """Where an instance is there; None: in every variant. In what is not there a parameter that counts is 0."""
     if component.number is not None:
-        return None
-    return Comparison(Parameter(component.count), Comparator.GREATER_OR_EQUAL, Number(Fraction(number)))
+        return None if outer is None else outer.own.when
+    count = component.count if outer is None else outer.own.names[component.count]
+    return Comparison(Parameter(count), Comparator.GREATER_OR_EQUAL, Number(Fraction(number)))
+
+
+def _count(component: ComponentContent, owner: Owner) -> ParameterContent:
+    """The parameter that says how many there are; raises KeyError."""
+    found = next((one for one in owner.parameters if one.id == component.count), None)
+    if found is None:
+        raise KeyError(component.count)
+    return found
 
 
 def instances_of(product: ProductContent) -> Instances:
-    """The instances of every component. Raises KeyError if a `count` is no parameter of the product."""
-    return {component.id: _instances(component, most_of(component, product)) for component in product.components}
+    """The instances of every component, `module_2_drawer` one for those of the drawer in module 2.
+
+    Raises KeyError if a `count` is no parameter of what the component is in.
+    """
+    found: dict[str, tuple[Instance, ...]] = {component.id: () for component in product.components}
+    for one in made(product):
+        found[one.kind] = (*found.get(one.kind, ()), one.own)
+    return found
 
 
 def expression_of(formula: str, instances: Instances, own: Instance | None = None) -> Expression:
@@ -145,37 +197,31 @@ def written_out(product: ProductContent) -> AskedContent:
     instances = instances_of(product)
     groups, parameters = list(product.groups), list(product.parameters)
     quantities, lookups, rules = list(product.quantities), list(product.lookups), list(product.rules)
+    preferences = list(product.preferences)
     places: list[Place] = []
     said: list[RuleContent] = []
     questions: list[_Question] = [*groups, *parameters]
     conditions = {one.id: expression_of(one.when, instances) for one in questions if one.when is not None}
-    for component in product.components:
-        for number, own in enumerate(instances[component.id], start=1):
-            name = _joined(component.name, Text(zh=str(number), en=str(number)), " ")
-            new_groups = [_group(one, instances, own, name) for one in component.groups]
-            new_parameters = [_parameter(one, instances, own, name) for one in component.parameters]
-            groups += new_groups
-            parameters += new_parameters
-            quantities += [_quantity(one, instances, own, name) for one in component.quantities]
-            lookups += [_lookup(one, own, name) for one in component.lookups]
-            rules += [
-                _rule(one, instances, own, instance_id(component.id, number, one.id), name) for one in component.rules
-            ]
-            asked: tuple[_Question, ...] = (*component.groups, *component.parameters)
-            new: tuple[_Question, ...] = (*new_groups, *new_parameters)
-            questions += new
-            places.append(
-                Place(
-                    f"{component.id}_{number}", component.id, number, name,
-                    {own.names[one.id]: one.name for one in asked},
-                )
-            )  # fmt: skip
-            for one, stated in zip(new, asked, strict=True):
-                if stated.when is not None:
-                    conditions[one.id] = expression_of(stated.when, instances, own)
-                elif own.when is not None:
-                    count = product.parameter(component.count)
-                    said.append(there_from(when_id(one.id), one, count, number))
+    for one in made(product):
+        component, own, name = one.component, one.own, one.name
+        new_groups = [_group(group, instances, own, name) for group in component.groups]
+        new_parameters = [_parameter(parameter, instances, own, name) for parameter in component.parameters]
+        groups += new_groups
+        parameters += new_parameters
+        quantities += [_quantity(quantity, instances, own, name) for quantity in component.quantities]
+        lookups += [_lookup(lookup, own, name) for lookup in component.lookups]
+        preferences += [_preference(preference, instances, own) for preference in component.preferences]
+        rules += [_rule(rule, instances, own, one.id_of(rule.id), name) for rule in component.rules]
+        asked: tuple[_Question, ...] = (*component.groups, *component.parameters)
+        new: tuple[_Question, ...] = (*new_groups, *new_parameters)
+        questions += new
+        inside = {own.names[asks.id]: asks.name for asks in (*asked, *component.texts)}
+        places.append(Place(one.id, component.id, one.number, name, inside))
+        for question, stated in zip(new, asked, strict=True):
+            if stated.when is not None:
+                conditions[question.id] = expression_of(stated.when, instances, own)
+            elif own.when is not None:
+                said.append(there_from(when_id(question.id), question, *_counted(one, product)))
     whole = AskedContent.model_construct(
         **{
             **{name: getattr(product, name) for name in ProductContent.model_fields},
@@ -183,6 +229,8 @@ def written_out(product: ProductContent) -> AskedContent:
             "parameters": tuple(parameters),
             "quantities": tuple(quantities),
             "lookups": tuple(lookups),
+            "texts": all_texts(product),
+            "preferences": tuple(preferences),
             "components": (),
             "places": tuple(places),
             "source": product,
@@ -197,6 +245,25 @@ def written_out(product: ProductContent) -> AskedContent:
         if one.otherwise is None
     ]
     return whole.model_copy(update={"rules": (*rules, *said)})
+
+
+def all_texts(product: ProductContent) -> tuple[TextContent, ...]:
+    """The texts of the product and of every instance of its components; these can be typed where the instance is."""
+    instances = instances_of(product)
+    return (
+        *product.texts,
+        *(_text(text, instances, one.own, one.name) for one in made(product) for text in one.component.texts),
+    )
+
+
+def _counted(one: Made, product: ProductContent) -> tuple[ParameterContent, int]:
+    """The parameter that says whether an instance is there, as it is written out, and from which number on it is."""
+    while one.component.number is not None and one.outer is not None:
+        one = one.outer
+    if one.outer is None:
+        return _count(one.component, product), one.number
+    count = _count(one.component, one.outer.component)
+    return count.model_copy(update={"name": _joined(one.outer.name, count.name)}), one.number
 
 
 def _joined(before: Text, after: Text, colon: str | None = None) -> Text:
@@ -229,6 +296,28 @@ def _parameter(parameter: ParameterContent, instances: Instances, own: Instance,
             "id": own.names[parameter.id],
             "name": _joined(name, parameter.name),
             "when": _condition(parameter.when, instances, own),
+        }
+    )
+
+
+def _text(text: TextContent, instances: Instances, own: Instance, name: Text) -> TextContent:
+    return text.model_copy(
+        update={
+            "id": own.names[text.id],
+            "name": _joined(name, text.name),
+            "requires": _condition(text.requires, instances, own),
+            "patterns": tuple(
+                one.model_copy(update={"when": _printed(one.when, instances, own)}) for one in text.patterns
+            ),
+        }
+    )
+
+
+def _preference(preference: PreferenceContent, instances: Instances, own: Instance) -> PreferenceContent:
+    return preference.model_copy(
+        update={
+            "when": _condition(preference.when, instances, own),
+            "choose": {own.names.get(name, name): answer for name, answer in preference.choose.items()},
         }
     )
 

@@ -284,6 +284,17 @@ class LookupContent(Content):
         return self
 
 
+class PreferenceContent(Content):
+    """What the standing completion takes where it can, among the variants in which `when` holds; never a rule.
+
+    `choose`: an option by group, a number by parameter. The greater the weight, the later it is given up.
+    """
+
+    when: Formula | None = None
+    choose: Annotated[dict[Code, Cell], Bound(min_length=1)]
+    weight: Annotated[int, Bound(ge=1, le=1000)] = 1
+
+
 class ComponentContent(Content):
     """Something that is in the product several times, each time with answers of its own (drawers).
 
@@ -291,8 +302,11 @@ class ComponentContent(Content):
     the parameter is at least k, and what is asked of the others is not asked. `maximum`: how many there can be (by
     default what the parameter can be). Instance 2 of the question `front` of the component `drawer` is the question
     `drawer_2_front`. Inside the component its own ids are written as they are, and `number` is 2; outside,
-    `sum(drawer, front.width)`, `count`, `all`, `any`, `min` and `max` ask all instances that are there. Components are
-    not nested.
+    `sum(drawer, front.width)`, `count`, `all`, `any`, `min` and `max` ask all instances that are there.
+
+    A component may have components in its turn (once), whose `count` is a number or one of its own parameters: question
+    `front` of drawer 3 of module 2 is `module_2_drawer_3_front`. `sum(drawer, ...)` is said inside the module; outside,
+    `sum(module, sum(drawer, ...))`.
     """
 
     id: Code
@@ -304,6 +318,9 @@ class ComponentContent(Content):
     quantities: tuple[QuantityContent, ...] = ()
     lookups: tuple[LookupContent, ...] = ()
     rules: tuple[RuleContent, ...] = ()
+    texts: Annotated[tuple[TextContent, ...], Later] = ()
+    preferences: Annotated[tuple[PreferenceContent, ...], Later] = ()
+    components: Annotated[tuple["ComponentContent", ...], Later] = ()
 
     @property
     def number(self) -> int | None:
@@ -312,20 +329,11 @@ class ComponentContent(Content):
 
     @property
     def own_ids(self) -> tuple[str, ...]:
-        """The ids of its groups, parameters, quantities and lookups: the names of its own."""
-        kinds: tuple[tuple[Any, ...], ...] = (self.groups, self.parameters, self.quantities, self.lookups)
+        """The ids of its groups, parameters, quantities, lookups and texts: the names of its own."""
+        kinds: tuple[tuple[Any, ...], ...] = (
+            self.groups, self.parameters, self.quantities, self.lookups, self.texts,
+        )  # fmt: skip
         return tuple(one.id for kind in kinds for one in kind)
-
-
-class PreferenceContent(Content):
-    """What the standing completion takes where it can, among the variants in which `when` holds; never a rule.
-
-    `choose`: an option by group, a number by parameter. The greater the weight, the later it is given up.
-    """
-
-    when: Formula | None = None
-    choose: Annotated[dict[Code, Cell], Bound(min_length=1)]
-    weight: Annotated[int, Bound(ge=1, le=1000)] = 1
 
 
 class PresetContent(Content):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Final
 
+from catalog.components import all_texts
 from catalog.factory import FactoryContent
 from catalog.manufacturing import ManufacturingContent
 from catalog.price import PriceListContent
@@ -226,14 +227,15 @@ class _Stated:
 
     def __init__(self, product: ProductContent) -> None:
         self.product_problem = state(product)
-        self._texts = {text.id: max(limits.maximum_length for limits in text.limits) for text in product.texts}
+        asked = all_texts(product)
+        self._texts = {text.id: max(limits.maximum_length for limits in text.limits) for text in asked}
         lengths = [IntegerParameter(ParameterId(name), 0, most) for name, most in self._texts.items()]
         self.problem: ConfigurationProblem = replace(
             self.product_problem, parameters=(*self.product_problem.parameters, *lengths)
         )
         required = [
             Or((_equal(Parameter(text.id), 0), self._formula(text.requires)))
-            for text in product.texts
+            for text in asked
             if text.requires is not None
         ]
         if required:

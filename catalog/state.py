@@ -14,8 +14,8 @@ from catalog.components import (
     condition_of,
     covered_id,
     expression_of,
-    instance_id,
     instances_of,
+    made,
 )
 from catalog.content import Text, parsed
 from catalog.products import (
@@ -208,55 +208,49 @@ class _Stating:
     def __init__(self, content: ProductContent) -> None:
         self.content = content
         self.instances = instances_of(content)
+        self.made = tuple(made(content))
         self.asked_groups = frozenset(group.id for group in content.groups).union(
-            instance_id(component.id, number, group.id)
-            for component in content.components
-            for number in range(1, len(self.instances[component.id]) + 1)
-            for group in component.groups
+            one.id_of(group.id) for one in self.made for group in one.component.groups
         )
 
     def groups(self) -> Iterator[OptionGroup]:
         for group in self.content.groups:
             yield _group(group, group.id, condition_of(group.when, self.instances))
-        for component in self.content.components:
-            for own in self.instances[component.id]:
-                for group in component.groups:
-                    yield _group(group, own.names[group.id], condition_of(group.when, self.instances, own))
+        for one in self.made:
+            for group in one.component.groups:
+                yield _group(group, one.id_of(group.id), condition_of(group.when, self.instances, one.own))
 
     def parameters(self) -> Iterator[IntegerParameter]:
         for parameter in self.content.parameters:
             yield _parameter(parameter, parameter.id, condition_of(parameter.when, self.instances))
-        for component in self.content.components:
-            for own in self.instances[component.id]:
-                for parameter in component.parameters:
-                    when = condition_of(parameter.when, self.instances, own)
-                    yield _parameter(parameter, own.names[parameter.id], when)
+        for one in self.made:
+            for parameter in one.component.parameters:
+                when = condition_of(parameter.when, self.instances, one.own)
+                yield _parameter(parameter, one.id_of(parameter.id), when)
 
     def derived(self) -> Iterator[Derived]:
         for quantity in self.content.quantities:
             yield Derived(quantity.id, expression_of(quantity.formula, self.instances))
         for lookup in self.content.lookups:
             yield Derived(lookup.id, self._looked_up(lookup, None))
-        for component in self.content.components:
-            for number, own in enumerate(self.instances[component.id], start=1):
-                yield Derived(own.names[NUMBER], Number(Fraction(number)))
-                for quantity in component.quantities:
-                    there = expression_of(quantity.formula, self.instances, own)
-                    yield Derived(own.names[quantity.id], _where_there(there, own))
-                for lookup in component.lookups:
-                    yield Derived(own.names[lookup.id], _where_there(self._looked_up(lookup, own), own))
+        for one in self.made:
+            yield Derived(one.id_of(NUMBER), Number(Fraction(one.number)))
+            for quantity in one.component.quantities:
+                there = expression_of(quantity.formula, self.instances, one.own)
+                yield Derived(one.id_of(quantity.id), _where_there(there, one.own))
+            for lookup in one.component.lookups:
+                yield Derived(one.id_of(lookup.id), _where_there(self._looked_up(lookup, one.own), one.own))
 
     def rules(self) -> Iterator[Rule]:
         for rule in self.content.rules:
             yield self._rule(rule, rule.id, None)
         for lookup in self.content.lookups:
             yield from self._covered(lookup, None)
-        for component in self.content.components:
-            for number, own in enumerate(self.instances[component.id], start=1):
-                for rule in component.rules:
-                    yield self._rule(rule, instance_id(component.id, number, rule.id), own)
-                for lookup in component.lookups:
-                    yield from self._covered(lookup, own)
+        for one in self.made:
+            for rule in one.component.rules:
+                yield self._rule(rule, one.id_of(rule.id), one.own)
+            for lookup in one.component.lookups:
+                yield from self._covered(lookup, one.own)
 
     # --- one of them ---
 

@@ -15,7 +15,7 @@ from importlib.resources import files
 from babel.numbers import get_currency_precision, list_currencies
 
 from catalog.cells import ANYTHING, BadCell, interval
-from catalog.components import NUMBER, instance_id, most_of
+from catalog.components import NUMBER, Made, Owner, all_texts, made, most_of
 from catalog.content import MAXIMUM_CODE, parsed
 from catalog.draw import compile_drawing
 from catalog.explode import LineFact, NotMakeable, PlantFacts, components_of, explode
@@ -29,9 +29,11 @@ from catalog.products import (
     GroupContent,
     LookupContent,
     ParameterContent,
+    PreferenceContent,
     ProductContent,
     QuantityContent,
     RuleContent,
+    TextContent,
 )
 from catalog.shape import Finding
 from catalog.state import default_decisions, formula_of, names_asked, preset_decisions, state, text_limits
@@ -64,6 +66,7 @@ from solver.scheduling.problem import LineId, MaterialId, PlantId, Second
 SECONDS = 5.0  # for one question to the solver
 COMPILING = 30.0  # for the first one, whether anything is valid
 Compile = Callable[[ConfigurationProblem], CompiledProblem]
+MAXIMUM_INSIDE = 20  # instances of a component in one of another
 MAXIMUM_WRITTEN_OUT = 100_000  # options, rules and rows of all instances of all components
 SAMPLE = 40  # valid variants whose price and work order are tried
 
@@ -83,32 +86,40 @@ class Names:
     parameters: frozenset[str]
     texts: frozenset[str]
     components: frozenset[str]
-    inside: Mapping[str, Names]
+    inside: dict[str, Names]
 
     @classmethod
     def of(cls, product: ProductContent) -> Names:
         """The names of a product."""
         groups = {group.id: group for group in product.groups}
         numbers = {*_ids_of(product.parameters), *_ids_of(product.quantities), *_ids_of(product.lookups)}
-        for component in product.components:
-            for number in range(1, _instances(component, product) + 1):
-                groups |= {instance_id(component.id, number, group.id): group for group in component.groups}
-                numbers |= {instance_id(component.id, number, name) for name in _numbers_of(component)}
+        texts = {text.id for text in product.texts}
+        for one in _made(product):
+            groups |= {one.id_of(group.id): group for group in one.component.groups}
+            numbers |= {one.id_of(name) for name in _numbers_of(one.component)}
+            texts |= {one.id_of(text.id) for text in one.component.texts}
         members = {name: _members(group) for name, group in groups.items()}
-        texts = frozenset(text.id for text in product.texts)
         components = frozenset(component.id for component in product.components)
+        whole = cls(groups, members, frozenset(numbers), frozenset(texts), components, {})
         inside: dict[str, Names] = {}
         for component in product.components:
-            own_groups = {group.id: group for group in component.groups}
-            inside[component.id] = cls(
-                groups | own_groups,
-                members | {name: _members(group) for name, group in own_groups.items()},
-                frozenset((numbers | _numbers_of(component)) - own_groups.keys()),
-                texts,
-                components,
-                inside,
-            )
-        return cls(groups, members, frozenset(numbers), texts, components, inside)
+            inside[component.id] = within = whole._within(component)
+            inside.update({inner.id: within._within(inner) for inner in component.components})
+        for names in (whole, *inside.values()):
+            names.inside.update(inside)
+        return whole
+
+    def _within(self, component: ComponentContent) -> Names:
+        """What the component may name: these, its own, and those of what is inside it."""
+        own = {group.id: group for group in component.groups}
+        return Names(
+            {**self.groups, **own},
+            {**self.members, **{name: _members(group) for name, group in own.items()}},
+            (self.parameters | _numbers_of(component)) - own.keys(),
+            self.texts.union(text.id for text in component.texts),
+            self.components.union(inner.id for inner in component.components),
+            {},
+        )
 
     def is_group(self, name: str) -> bool:
         """Whether it is a group (and no number)."""
@@ -118,22 +129,25 @@ class Names:
         """Every name in the formula that does not exist, or may not be used here."""
         if formula is None:
             return
-        lengths: set[str] = set()
+        lengths: set[tuple[str, str]] = set()
         found: set[tuple[str, str | None, str]] = set()
-        for part, where in _scoped(parsed(formula), self.components):
+        for part, where in _scoped(parsed(formula), self.inside):
             match part:
                 case Length(name=name):
-                    lengths.add(name)
+                    lengths.add((name, where))
                 case Member(group=group, name=member):
                     found.add((group, member, where))
                 case Parameter(name=name):
                     found.add((name, None, where))
                 case Each(component=component):
-                    if component not in self.components:
-                        yield _unknown(path, component, self.components, N_("a component: %(known)s"))
-        for name in sorted(lengths - self.texts):
-            yield _unknown(path, name, self.texts, N_("length() of a text: %(known)s"))
-        if not texts and lengths & self.texts:
+                    known = self.inside.get(where, self).components
+                    if component not in known:
+                        yield _unknown(path, component, known, N_("a component: %(known)s"))
+        for name, where in sorted(lengths):
+            known = self.inside.get(where, self).texts
+            if name not in known:
+                yield _unknown(path, name, known, N_("length() of a text: %(known)s"))
+        if not texts and any(name in self.inside.get(where, self).texts for name, where in lengths):
             yield Finding(path, N_("a rule cannot depend on a text"), N_("groups and parameters only"))
         for name, asked, where in sorted(found, key=str):
             names = self.inside.get(where, self)
@@ -194,12 +208,19 @@ def _members(group: GroupContent) -> frozenset[str]:
     return frozenset(o.id for o in group.options) | {n for o in group.options for n in o.numbers}
 
 
-def _instances(component: ComponentContent, product: ProductContent) -> int:
-    """How many instances there can be; 1 where that is not known, so that the rest can still be judged."""
+def _made(product: ProductContent) -> Iterator[Made]:
+    """Every instance, as far as the counts make sense, so that the rest can still be judged."""
+    return made(product, _instances)
+
+
+def _instances(component: ComponentContent, owner: Owner) -> int:
+    """How many instances there can be; 1 where that is not known, and where there are too many of them together."""
     try:
-        return min(most_of(component, product), MAXIMUM_INSTANCES)
+        most = most_of(component, owner)
     except KeyError:
-        return min(component.maximum or 1, MAXIMUM_INSTANCES)
+        most = component.maximum or 1
+    inner = isinstance(owner, ComponentContent)
+    return min(most, MAXIMUM_INSIDE if inner else MAXIMUM_INSTANCES)
 
 
 def _scoped(expression: Expression, components: Container[str], where: str = "") -> Iterator[tuple[Expression, str]]:
@@ -252,14 +273,14 @@ def product_problems(product: ProductContent) -> Iterator[Finding]:
         yield from _group(("groups", index), group)
     yield from _parameters((), product.parameters)
     yield from _asked((), product.groups, product.parameters, names)
-    yield from _texts(product, names)
+    yield from _texts((), product.texts, names)
     yield from _reckoned((), product.quantities, product.lookups, names)
     yield from _rules((), product.rules, names)
     yield from _components(product, names)
     yield from _circles(product)
     yield from _presets(product, names)
     yield from _needs_asked(product, names)
-    yield from _preferences(product, names)
+    yield from _preferences((), product.preferences, names)
 
 
 def _ids(product: ProductContent) -> Iterator[Finding]:
@@ -273,9 +294,14 @@ def _ids(product: ProductContent) -> Iterator[Finding]:
         yield from _own_ids((), kind, [one.id for one in getattr(product, kind)], owner)
     for index, component in enumerate(product.components):
         inner = {**owner, NUMBER: "quantities"}  # a name of the product would be out of reach inside
-        for kind in _NAMED:
+        for kind in (*_NAMED, "texts", "components"):
             yield from _own_ids(("components", index), kind, [one.id for one in getattr(component, kind)], inner)
-    for kind in _NAMED:
+        for place, deeper in enumerate(component.components):
+            innermost = dict(inner)
+            for kind in (*_NAMED, "texts"):
+                path: Path = ("components", index, "components", place)
+                yield from _own_ids(path, kind, [one.id for one in getattr(deeper, kind)], innermost)
+    for kind in (*_NAMED, "texts"):
         yield from _written_out_ids(product, kind, owner)
 
 
@@ -293,20 +319,30 @@ def _own_ids(path: Path, kind: str, ids: Iterable[str], owner: dict[str, str]) -
 
 def _written_out_ids(product: ProductContent, kind: str, owner: Mapping[str, str]) -> Iterator[Finding]:
     """The id of every instance is a code of its own."""
-    for place, component in enumerate(product.components):
-        for index, one in enumerate(getattr(component, kind)):
-            path: Path = ("components", place, kind, index, "id")
-            for number in range(1, _instances(component, product) + 1):
-                name = instance_id(component.id, number, one.id)
-                if len(name) > MAXIMUM_CODE:
-                    wanted = N_("at most %(most)s characters with its component")
-                    values = {"name": name, "most": MAXIMUM_CODE}
-                    yield Finding(path, N_("the id becomes %(name)s"), wanted, values)
-                    break
-                if name in owner:
-                    message = N_("%(name)s is already the id of one of the %(kind)s")
-                    yield Finding(path, message, N_("another id"), {"name": name, "kind": owner[name]})
-                    break
+    told: set[Path] = set()
+    places = {id(component): path for path, component, _ in _every(product)}
+    for instance in _made(product):
+        for index, one in enumerate(getattr(instance.component, kind)):
+            path: Path = (*places[id(instance.component)], kind, index, "id")
+            name = instance.id_of(one.id)
+            if path in told:
+                continue
+            if len(name) > MAXIMUM_CODE:
+                told.add(path)
+                wanted = N_("at most %(most)s characters with its component")
+                yield Finding(path, N_("the id becomes %(name)s"), wanted, {"name": name, "most": MAXIMUM_CODE})
+            elif name in owner:
+                told.add(path)
+                message = N_("%(name)s is already the id of one of the %(kind)s")
+                yield Finding(path, message, N_("another id"), {"name": name, "kind": owner[name]})
+
+
+def _every(product: ProductContent) -> Iterator[tuple[Path, ComponentContent, Owner]]:
+    """Every component with its place in the file and what it is in."""
+    for index, component in enumerate(product.components):
+        yield ("components", index), component, product
+        for place, inner in enumerate(component.components):
+            yield ("components", index, "components", place), inner, component
 
 
 def _steps(product: ProductContent) -> Iterator[Finding]:
@@ -314,10 +350,9 @@ def _steps(product: ProductContent) -> Iterator[Finding]:
     used: set[str] = set()
     for kind in ("groups", "parameters", "texts"):
         yield from _in_steps((kind,), (one.step for one in getattr(product, kind)), known, used)
-    for place, component in enumerate(product.components):
-        for kind in ("groups", "parameters"):
-            path: Path = ("components", place, kind)
-            yield from _in_steps(path, (one.step for one in getattr(component, kind)), known, used)
+    for path, component, _ in _every(product):
+        for kind in ("groups", "parameters", "texts"):
+            yield from _in_steps((*path, kind), (one.step for one in getattr(component, kind)), known, used)
     for index, one in enumerate(product.steps):
         if one.id not in used:
             yield Finding(("steps", index, "id"), N_("the step asks nothing"), N_("a group, parameter or text in it"))
@@ -342,9 +377,9 @@ def _asked(
             yield Finding(at, N_("the parameter is always asked for"), N_("otherwise only beside when"))
 
 
-def _texts(product: ProductContent, names: Names) -> Iterator[Finding]:
-    for index, text in enumerate(product.texts):
-        path: Path = ("texts", index)
+def _texts(above: Path, texts: Iterable[TextContent], names: Names) -> Iterator[Finding]:
+    for index, text in enumerate(texts):
+        path: Path = (*above, "texts", index)
         yield from names.problems((*path, "requires"), text.requires, texts=False)
         for place, pattern in enumerate(text.patterns):
             yield from names.problems((*path, "patterns", place, "when"), pattern.when, texts=False)
@@ -388,54 +423,67 @@ def _reckoned(
 
 def _components(product: ProductContent, names: Names) -> Iterator[Finding]:
     size = 0
-    for index, component in enumerate(product.components):
-        path: Path = ("components", index)
-        yield from _count(path, component, product)
+    for path, component, owner in _every(product):
+        yield from _count(path, component, owner)
         inside = names.inside[component.id]
         for place, group in enumerate(component.groups):
             yield from _group((*path, "groups", place), group)
         yield from _parameters(path, component.parameters)
         yield from _asked(path, component.groups, component.parameters, inside)
+        yield from _texts(path, component.texts, inside)
+        yield from _preferences(path, component.preferences, inside)
         yield from _reckoned(path, component.quantities, component.lookups, inside)
         yield from _twice((*path, "rules"), "id", (rule.id for rule in component.rules))
         yield from _rules(path, component.rules, inside)
         if not component.groups and not component.parameters:
             yield Finding(path, N_("the component asks nothing"), N_("at least one group or parameter"))
+        if component.components and owner is not product:
+            message = N_("components are inside components of components")
+            yield Finding((*path, "components"), message, N_("components inside components, once"))
         parts = 1 + len(component.rules) + sum(len(group.options) for group in component.groups)
         parts += sum(len(lookup.rows) for lookup in component.lookups)
         parts += sum(len(rule.table.rows) for rule in component.rules if rule.table is not None)
-        size += parts * _instances(component, product)
+        outer = 1 if isinstance(owner, ProductContent) else _instances(owner, product)
+        size += parts * _instances(component, owner) * outer
     if size > MAXIMUM_WRITTEN_OUT:
         message = N_("with every instance there are %(count)s options, rules and rows")
         wanted = N_("at most %(most)s")
         yield Finding(("components",), message, wanted, {"count": size, "most": MAXIMUM_WRITTEN_OUT})
 
 
-def _count(path: Path, component: ComponentContent, product: ProductContent) -> Iterator[Finding]:
+def _count(path: Path, component: ComponentContent, owner: Owner) -> Iterator[Finding]:
+    limit = MAXIMUM_INSIDE if isinstance(owner, ComponentContent) else MAXIMUM_INSTANCES
     if component.number is not None:
-        if component.number > MAXIMUM_INSTANCES:
-            yield _too_many((*path, "count"), component.number)
+        if component.number > limit:
+            yield _too_many((*path, "count"), component.number, limit)
         if component.maximum is not None and component.maximum != component.number:
             wanted = N_("no maximum, where the count is a number")
             yield Finding((*path, "maximum"), N_("the count is always the same"), wanted)
         return
-    parameter = next((one for one in product.parameters if one.id == component.count), None)
+    parameter = next((one for one in owner.parameters if one.id == component.count), None)
     if parameter is None:
-        # A parameter inside a component cannot count: components would need each other in a circle.
-        known = [one.id for one in product.parameters]
+        # A parameter of another component cannot count: components would need each other in a circle.
+        known = [one.id for one in owner.parameters]
         wanted = N_("a number, or a parameter of the product itself: %(known)s")
+        if isinstance(owner, ComponentContent):
+            wanted = N_("a number, or a parameter of the component that it is in: %(known)s")
         yield _unknown((*path, "count"), component.count, known, wanted)
         return
+    if isinstance(owner, ComponentContent) and parameter.otherwise:
+        at: Path = (*path[:-2], "parameters", owner.parameters.index(parameter), "otherwise")
+        yield Finding(at, N_("it counts, also where nothing is there"), N_("otherwise: 0"))
     if component.maximum is not None and component.maximum < parameter.maximum:
         message = N_("%(name)s can be more than that")
         values = {"name": parameter.id, "most": parameter.maximum}
         yield Finding((*path, "maximum"), message, N_("at least %(most)s"), values)
-    elif component.maximum is None and not 1 <= parameter.maximum <= MAXIMUM_INSTANCES:
-        yield _too_many((*path, "count"), parameter.maximum)
+    elif component.maximum is None and not 1 <= parameter.maximum <= limit:
+        yield _too_many((*path, "count"), parameter.maximum, limit)
+    elif component.maximum is not None and component.maximum > limit:
+        yield _too_many((*path, "maximum"), component.maximum, limit)
 
 
-def _too_many(path: Path, count: int) -> Finding:
-    values = {"count": count, "most": MAXIMUM_INSTANCES}
+def _too_many(path: Path, count: int, limit: int) -> Finding:
+    values = {"count": count, "most": limit}
     return Finding(path, N_("there could be %(count)s of it"), N_("1 to %(most)s"), values)
 
 
@@ -464,12 +512,13 @@ def _circles(product: ProductContent) -> Iterator[Finding]:
 
 def _needs(product: ProductContent) -> tuple[dict[str, Path], dict[str, set[str]]]:
     """Where each quantity stands, and which others it names; `drawer.weight`: of the component drawer."""
-    components = {component.id for component in product.components}
+    around = {component.id: owner.id for _, component, owner in _every(product) if isinstance(owner, ComponentContent)}
+    components = {component.id for _, component, _ in _every(product)}
     places: dict[str, Path] = {}
     formulas: dict[str, tuple[str, list[str]]] = {}
     known: dict[str, str] = {}  # what formulas say, `inside.` a component or not -> quantity
     owners: list[tuple[str, Path, ProductContent | ComponentContent]] = [("", (), product)]
-    owners += [(one.id, ("components", index), one) for index, one in enumerate(product.components)]
+    owners += [(one.id, path, one) for path, one, _ in _every(product)]
     for where, path, owner in owners:
         for index, quantity in enumerate(owner.quantities):
             name = f"{where}.{quantity.id}"
@@ -481,9 +530,9 @@ def _needs(product: ProductContent) -> tuple[dict[str, Path], dict[str, set[str]
             formulas[name] = (where, _formulas_of(lookup))
         for own in (*_ids_of(owner.quantities), *_ids_of(owner.lookups)):
             known[f"{where}.{own}"] = f"{where}.{own}"
-            if isinstance(owner, ComponentContent):
-                for number in range(1, _instances(owner, product) + 1):
-                    known[f".{instance_id(where, number, own)}"] = f"{where}.{own}"
+    for one in _made(product):
+        for own in (*_ids_of(one.component.quantities), *_ids_of(one.component.lookups)):
+            known[f".{one.id_of(own)}"] = f"{one.component.id}.{own}"
     needs: dict[str, set[str]] = {name: set() for name in formulas}
     for name, (where, texts) in formulas.items():
         for text in texts:
@@ -493,7 +542,8 @@ def _needs(product: ProductContent) -> tuple[dict[str, Path], dict[str, set[str]
                 continue  # is told where it stands
             for part, inside in _scoped(tree, components, where):
                 if isinstance(part, Parameter):
-                    asked = known.get(f"{inside}.{part.name}") or known.get(f".{part.name}")
+                    scopes = (inside, around.get(inside, ""), "")
+                    asked = next((known[f"{one}.{part.name}"] for one in scopes if f"{one}.{part.name}" in known), None)
                     if asked is not None:
                         needs[name].add(asked)
     return places, needs
@@ -504,11 +554,12 @@ def _formulas_of(lookup: LookupContent) -> list[str]:
     return [*lookup.columns, *values, *([lookup.otherwise] if lookup.otherwise is not None else [])]
 
 
-def _preferences(product: ProductContent, names: Names) -> Iterator[Finding]:
-    for index, preference in enumerate(product.preferences):
-        yield from names.problems(("preferences", index, "when"), preference.when, texts=False)
+def _preferences(above: Path, preferences: Iterable[PreferenceContent], names: Names) -> Iterator[Finding]:
+    for index, preference in enumerate(preferences):
+        path: Path = (*above, "preferences", index)
+        yield from names.problems((*path, "when"), preference.when, texts=False)
         for name, answer in preference.choose.items():
-            yield from names.answer(("preferences", index, "choose", name), name, answer)
+            yield from names.answer((*path, "choose", name), name, answer)
 
 
 def _group(path: Path, group: GroupContent) -> Iterator[Finding]:
@@ -667,11 +718,12 @@ def _path_of(product: ProductContent, name: str) -> Path:
         for index, one in enumerate(getattr(product, kind)):
             if one.id == name:
                 return (kind, index)
-    for place, component in enumerate(product.components):
+    for path, component, owner in _every(product):
+        above = rf"{owner.id}_\d+_" if isinstance(owner, ComponentContent) else ""
         for kind in kinds:
             for index, one in enumerate(getattr(component, kind)):
-                if re.fullmatch(rf"{component.id}_\d+_{one.id}", name):
-                    return ("components", place, kind, index)
+                if re.fullmatch(rf"{above}{component.id}_\d+_{one.id}", name):
+                    return (*path, kind, index)
     return ("rules",)
 
 
@@ -955,12 +1007,13 @@ def tried_problems(
     problem = state(product)
     seen: set[tuple[str, Path]] = set()
     drawing = compile_drawing(product, problem)
+    asked = all_texts(product)
     try:
         variants = sample(compiled, SAMPLE, 0)
     except OutOfTime:
         return  # what could be tried is missing, not wrong
     for drawn in variants:
-        full = {text.id: "x" * text_limits(problem, text, drawn).maximum_length for text in product.texts}
+        full = {text.id: "x" * text_limits(problem, text, drawn).maximum_length for text in asked}
         for texts in ({}, full) if full else ({},):
             variant = Variant(drawn.chosen, drawn.numbers, texts)
             for section, finding in faults_of(problem, variant, prices, manufacturing, factory):

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from flask import Flask, abort, g, redirect, request, url_for
+from flask import Flask, abort, current_app, g, redirect, request, url_for
 from flask_babel import lazy_gettext as _l
 from flask_login import AnonymousUserMixin, LoginManager, current_user
 from sqlalchemy import delete, func, or_
@@ -133,8 +133,8 @@ def _guard() -> Any:
     """Deny by default: a view that names no audience answers nobody."""
     if request.endpoint is None:
         return None
-    from flask import current_app
-
+    if request.path.startswith("/api/"):
+        g.program = _by_password()
     roles = allowed_roles(current_app, request.endpoint)
     if roles is None:
         abort(403)
@@ -185,6 +185,11 @@ def principal(session: Session, token: str) -> Principal | None:
     if row is None:
         return None
     _, user, name = row
+    return _person(session, user, name)
+
+
+def _person(session: Session, user: User, name: str) -> Principal:
+    """A user with the roles of this moment."""
     roles = session.exec(select(UserRole.role).where(UserRole.user_id == user.id)).all()
     return Principal(
         id=user.id,  # type: ignore[arg-type]
@@ -197,11 +202,28 @@ def principal(session: Session, token: str) -> Principal | None:
 
 
 def _from_request(_request: Any) -> Principal | None:
+    if request.path.startswith("/api/"):  # no cookie is read there, which is why it needs no CSRF token
+        return g.get("program")  # type: ignore[no-any-return]
     token = request.cookies.get(COOKIE)
-    if not token or request.path.startswith("/api/"):  # the API reads no cookie, which is why it needs no CSRF token
+    if not token:
         return None
     with db.reading() as session:
         return principal(session, token)
+
+
+def _by_password() -> Principal | None:
+    """The person whose login and password a program sends (HTTP Basic). Raises LoginRefused or TooManyTries.
+
+    A browser is never asked for them: it would from then on send them with the requests of other sites.
+    """
+    sent = request.authorization
+    if sent is None or sent.type != "basic":
+        return None
+    config = current_app.config["SETTINGS"]
+    user = log_in(_default_company(), sent.username or "", sent.password or "", request.remote_addr or "",
+                  secret=config.secret_key, attempts=config.login_attempts)
+    with db.reading() as session:
+        return _person(session, user, session.exec(select(Party.name).where(Party.id == user.party_id)).one())
 
 
 # --- logging in -------------------------------------------------------------------------------------------------------

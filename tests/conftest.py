@@ -325,6 +325,7 @@ def login(app: APIFlask, company_id: int) -> Callable[..., FlaskClient]:
         client = app.test_client()
         client.set_cookie(auth.COOKIE, token)
         client.user_id = user_id  # type: ignore[attr-defined]
+        client.password = (name, "a long password")  # type: ignore[attr-defined]  # as a program sends them
         return client
 
     return as_user

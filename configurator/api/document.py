@@ -61,6 +61,12 @@ PROMISE_LINKS = {
     },
 }
 ORDER_LINKS = {"track": {"operationId": "trackOrder", "parameters": {"token": "$response.body#/token"}}}
+_BY_TOKEN = {"parameters": {"token": "$response.body#/token"}}
+ANALYSIS_LINKS = {
+    "show": {"operationId": "showAnalysis", **_BY_TOKEN},
+    "cancel": {"operationId": "cancelAnalysis", "requestBody": {}, **_BY_TOKEN},
+}
+MODELLER: list[str | dict[str, list[Any]]] = [{"modeller": []}]  # what must be sent with it
 
 _PATH_PARAMETERS = {
     "code": {
@@ -81,6 +87,11 @@ _SENT = {
     "415": "The body is not sent as application/json.",
     "422": "Something is missing or wrong; every field is named.",
 }
+_GUARDED = {
+    "401": "Login and password do not match.",
+    "403": "Send the login and the password of somebody who may do this.",
+    "429": "Too many failed logins; try again later.",
+}
 
 
 def finish(spec: Any) -> Any:
@@ -94,6 +105,9 @@ def finish(spec: Any) -> Any:
     error = ErrorAnswer.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
     schemas.update(error.pop("$defs"))
     schemas["ErrorAnswer"] = error
+    spec["components"]["securitySchemes"] = {
+        "modeller": {"type": "http", "scheme": "basic", "description": "Login and password of a modeller"},
+    }
     for path, item in spec["paths"].items():
         for operation in item.values():
             if isinstance(operation, dict):
@@ -129,7 +143,8 @@ def _finish_operation(path: str, operation: dict[str, Any]) -> None:
     sent = "requestBody" in operation
     if sent:
         operation["requestBody"]["required"] = True
-    refusals = _ALWAYS | (_NAMED if named or sent else {}) | (_SENT if sent else {})
+    guarded = _GUARDED if operation.get("security") else {}
+    refusals = _ALWAYS | guarded | (_NAMED if named or sent else {}) | (_SENT if sent else {})
     for status, description in sorted(refusals.items()):
         operation["responses"][status] = {
             "description": description,

@@ -339,8 +339,9 @@ def _maybe(text: Text | None) -> Words | None:
 def analysis_answer(found: SubmissionView) -> AnalysisAnswer:
     """A file that was handed in, with its report in the language of the request."""
     return AnalysisAnswer(
-        filename=found.filename, analysis=found.job_state.value, step=found.step, share=found.share,
-        decision=found.state.value, report=None if found.report is None else _worded(found.report),
+        token=found.token, filename=found.filename, analysis=found.job_state.value, step=found.step,
+        share=found.share, stopping=found.stopping, decision=found.state.value,
+        report=None if found.report is None else _worded(found.report),
     )
 
 

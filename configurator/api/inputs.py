@@ -146,6 +146,17 @@ class PromiseBody(Body):
         return self
 
 
+class AnalysisBody(Body):
+    """A catalog file to be analysed: YAML as text."""
+
+    filename: _line(200, 1) = "catalog.yaml"  # type: ignore[valid-type]
+    text: Annotated[str, Field(min_length=1, description="at most 2 MiB, as the whole request")]
+
+
+class NothingBody(Body):
+    """An empty object: all that is said is in the address."""
+
+
 class BuyerBody(Body):
     """Who orders, and where it goes."""
 

@@ -425,13 +425,16 @@ class TrackedOrderAnswer(Answer):
 class AnalysisAnswer(Answer):
     """A catalog file that was handed in: how far its analysis is, and what it says. `share`: from 0 to 1.
 
+    `stopping`: somebody has stopped it, and it has not ended yet. What it had found is then its report.
     `decision`: whether it was published. `report` is null until the analysis has ended; its sentences are in the
     language of the request, names and rules in both.
     """
 
+    token: str
     filename: str
     analysis: Literal["queued", "running", "done", "failed", "cancelled"]
     step: str
     share: float
+    stopping: bool
     decision: Literal["open", "published", "discarded"]
     report: dict[str, Any] | None

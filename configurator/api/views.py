@@ -31,7 +31,7 @@ from configurator.api.documents import (
     shown_of,
     variant_of,
 )
-from configurator.api.inputs import DecideBody, OrderBody, OrderHeaders, PromiseBody
+from configurator.api.inputs import AnalysisBody, DecideBody, NothingBody, OrderBody, OrderHeaders, PromiseBody
 from configurator.api.outputs import (
     AnalysisAnswer,
     DecideAnswer,
@@ -42,9 +42,9 @@ from configurator.api.outputs import (
     TrackedOrderAnswer,
 )
 from configurator.app import problem, settings
-from configurator.auth import company_id, public
+from configurator.auth import Role, actor_id, company_id, public, requires
 from configurator.errors import DomainError, InvalidInput, NotValid
-from configurator.modelling.submissions import submission_by_token
+from configurator.modelling import submissions
 from configurator.sales.configurations import Selection
 from configurator.sales.orders import order_by_token, place_order
 from configurator.sales.payments import called_back
@@ -169,18 +169,44 @@ def payment(provider: str) -> ResponseReturnValue:
 # --- catalogs ---------------------------------------------------------------------------------------------------------
 
 
+@bp.post("/analyses")
+@bp.input(AnalysisBody)
+@bp.output(AnalysisAnswer, status_code=202, links=document.ANALYSIS_LINKS)
+@bp.doc(operation_id="analyse", security=document.MODELLER)
+@requires(Role.MODELLER)
+def analyse(json_data: AnalysisBody) -> tuple[AnalysisAnswer, int, dict[str, str]]:
+    """Hand in a catalog file: it is analysed in the background. Nothing is published: that is decided on its page."""
+    found = submissions.submit(
+        company_id(), json_data.filename, json_data.text.encode(), actor_id=actor_id(),
+        seconds=settings().analysis_seconds,
+    )
+    return analysis_answer(found), 202, {"Location": url_for(".analysis", token=found.token)}
+
+
 @bp.get("/analyses/<token>")
 @bp.output(AnalysisAnswer)
 @bp.doc(operation_id="showAnalysis")
 @public
 def analysis(token: str) -> AnalysisAnswer:
-    """What the analysis of a catalog file says; its token is on the file's page.
+    """How far the analysis of a catalog file is, then what it says. The token is all that is needed."""
+    return analysis_answer(_submission(token))
 
-    It is handed in by page or by command, and decided there: a program can only read.
-    """
+
+@bp.post("/analyses/<token>/cancel")
+@bp.input(NothingBody)
+@bp.output(AnalysisAnswer)
+@bp.doc(operation_id="cancelAnalysis", security=document.MODELLER)
+@requires(Role.MODELLER)
+def cancel_analysis(token: str, json_data: NothingBody) -> AnalysisAnswer:
+    """Stop it; what it has found so far is kept. Refused once it has ended."""
+    submissions.cancel(company_id(), _submission(token).id)
+    return analysis_answer(_submission(token))
+
+
+def _submission(token: str) -> submissions.SubmissionView:
     if not document.TOKEN.fullmatch(token):
         abort(404)
-    return analysis_answer(submission_by_token(company_id(), token))
+    return submissions.submission_by_token(company_id(), token)
 
 
 def _name(code: str) -> str:

@@ -473,7 +473,8 @@ class _Words:
             elif parameter.id not in self.places:
                 unasked[parameter.step].append(self.text(parameter.name))
         for content in product.texts:
-            self.put(by_step[content.step], self.typed_text(content))
+            if content.id not in self.places or text_allowed(self.offer, content, self.answered.standing):
+                self.put(by_step[content.step], self.typed_text(content))
         for step in product.steps:
             places = {place.id: self.text(place.name) for place in product.places}
             parts = tuple(
@@ -496,7 +497,7 @@ class _Words:
         place = self.places.get(question.id)
         parts.setdefault(place.id if place else None, []).append(question)
 
-    def name_of(self, question: GroupContent | ParameterContent) -> str:
+    def name_of(self, question: GroupContent | ParameterContent | TextContent) -> str:
         """The question's name below its heading: an instance's name stands above all its questions."""
         place = self.places.get(question.id)
         return self.text(place.questions[question.id] if place else question.name)
@@ -645,7 +646,7 @@ class _Words:
         value = self.typed.get(content.id, "")
         allowed = text_allowed(self.offer, content, self.answered.standing)
         return TextQuestion(
-            "text", content.id, self.text(content.name), self.text(content.help), False,
+            "text", content.id, self.name_of(content), self.text(content.help), False,
             f"“{value}”" if value and content.id not in self.faults else "", value,
             text_limits(self.offer.problem, content, self.answered.standing).maximum_length,
             self.faults.get(content.id, ""),

@@ -342,7 +342,7 @@ class Mixed:
                 return None
             span[0] = low[-1]
             values, numbers = self._cheapest_known(goal, allowed, entered, span)
-            ended = self._improve(words, allowed, entered, goal, span, values, numbers, clock, near=False)
+            ended = self._improve(words, allowed, entered, goal, span, values, numbers, clock)
         finally:
             self._give_back(words)
         if ended == passes.VOID:
@@ -362,15 +362,11 @@ class Mixed:
         values: NDArray[np.int32],
         numbers: Words,
         clock: Clock,
-        *,
-        near: bool,
     ) -> int:
         nodes = _PASS
         while True:
             ended = int(
-                passes.improve(
-                    self._m, words, self._copied, allowed, entered, goal, span, values, numbers, nodes, int(near)
-                )
+                passes.improve(self._m, words, self._copied, allowed, entered, goal, span, values, numbers, nodes)
             )
             if ended != passes.PAUSED or clock.left <= 0:
                 return ended
@@ -496,7 +492,7 @@ class Mixed:
                     values = np.full(len(self.network.variables), -1, dtype=np.int32)
                     numbers = np.full(len(self.network.numbers), passes.ANYWHERE, dtype=np.int64)
                     ended = passes.improve(
-                        self._m, words, self._copied, free, entered, one, span, values, numbers, nodes, 0
+                        self._m, words, self._copied, free, entered, one, span, values, numbers, nodes
                     )
                     if ended == passes.VOID:
                         possible[literal] = False
@@ -522,12 +518,10 @@ class Mixed:
         """
         goal = self._goal(weights)
         goal[self.network.literals + 1 :: 2] = standing.numbers
-        stands = standing.values + self._first
+        stands, stands_numbers = (standing.values + self._first).astype(np.int32), np.array(standing.numbers, np.int64)
         goal[stands] = 0
         many = len(literals)
-        values = np.tile(stands.astype(np.int32), (many, 1))
-        numbers = np.empty((many, len(self.network.numbers)), dtype=np.int64)
-        numbers[:] = standing.numbers
+        values, numbers = np.tile(stands, (many, 1)), np.tile(stands_numbers, (many, 1))
         spans = np.empty((many, 2), dtype=np.int64)
         spans[:] = 0, passes.FREE
         ended = np.empty(many, dtype=np.int64)
@@ -542,8 +536,8 @@ class Mixed:
                 some, some_spans, some_ended = wanted[waiting], spans[waiting], ended[waiting]
                 some_values, some_numbers = values[waiting], numbers[waiting]
                 passes.nearest(
-                    self._m, words, self._copied, allowed, asked, entered, goal, some, nodes, some_spans, some_ended,
-                    free, some_values, some_numbers,
+                    self._m, words, self._copied, allowed, asked, entered, goal, stands, stands_numbers, some, nodes,
+                    some_spans, some_ended, free, some_values, some_numbers,
                 )  # fmt: skip
                 spans[waiting], ended[waiting] = some_spans, some_ended
                 values[waiting], numbers[waiting] = some_values, some_numbers

@@ -129,6 +129,7 @@ CHEAP = 13  # 1 + the objective in whose order values are tried; 0: none
 GUESSING = 19  # whether a search may end with a guess that holds
 KEPT = 20  # how much of SAVED is in use
 BROKEN = 21  # how many constraints a guess breaks; they are in ITEM_HIGH
+NEAR = 22  # whether a search is for what is nearest to where searches stay: it decides on what that breaks
 SCALARS = 24
 
 # --- how a pass over a question ended ---
@@ -148,6 +149,7 @@ _NARROW = 12  # items of a formula, beyond which a change nearby is first hoped 
 _BIG = 1 << 62
 ANYWHERE = -_BIG
 _FOUND, _NONE, _GAVE_UP = 1, 0, -1
+_HOLDS, _HOPELESS, _ANY = -1, -2, -3  # in the place of an item to decide on
 _words, _flags, _literals = "int64[::1]", "uint8[::1]", "int32[::1]"
 _mm = f"{_words}, {_words}"  # m, w
 
@@ -1236,6 +1238,94 @@ def _check_loose(m: Words, w: Words) -> bool:
     return _propagate(m, w)
 
 
+@kernel(f"int64({_mm})")
+def _stays(m: Words, w: Words) -> int:
+    """The point becomes where searches stay, with what cannot be so as it costs least; what that costs.
+
+    ITEM_LOW: what the next cheapest value of an item costs more, _BIG where there is none.
+    """
+    literals, variables, numbers = m[LITERALS], m[VARIABLES], m[NUMBERS]
+    costs, domain = m[OBJECTIVE], m[DOMAIN]
+    total = 0
+    for variable in range(variables):
+        least = second = _BIG
+        found = w[m[PHASE] + variable]
+        if found < 0 or w[domain + found] == 0:
+            found = -1
+        for literal in range(m[m[FIRST] + variable], m[m[FIRST] + variable + 1]):
+            if w[domain + literal] == 0:
+                continue
+            cost = w[costs + literal]
+            if cost < least or (cost == least and literal == found):
+                least, second = cost, least
+                w[m[POINT] + variable] = literal
+            elif cost < second:
+                second = cost
+        w[m[ITEM_LOW] + variable] = second - least if second < _BIG else _BIG
+        total += least
+    for number in range(numbers):
+        low, high = w[m[LOW] + number], w[m[HIGH] + number]
+        factor, phase = w[costs + literals + 2 * number], w[costs + literals + 2 * number + 1]
+        value = max(low, min(phase, high))
+        w[m[POINT_LOW] + number] = w[m[POINT_HIGH] + number] = value
+        total += 0 if value == phase else factor
+        w[m[ITEM_LOW] + variables + number] = _BIG if low == high else factor if value == phase else 0
+    return total
+
+
+@kernel(f"int64({_mm})")
+def _to_mend(m: Words, w: Words) -> int:
+    """What to decide on next in a search for what is nearest: an open item of a constraint that the point breaks.
+
+    The point is where searches stay. _HOLDS: it breaks none. _HOPELESS: to mend what it breaks costs more than the
+    limit: of constraints that share nothing open each costs the cheapest of its changes. _ANY: anything.
+    """
+    variables = m[VARIABLES]
+    limit = w[m[OBJECTIVE_LIMIT]]
+    total = _stays(m, w)
+    _define_all(m, w, m[m[JUDGED] + 1], m[m[JUDGED] + 2])
+    items = variables + m[NUMBERS]
+    for item in range(items):
+        w[m[ITEM_HIGH] + item] = 0  # whether a constraint that is counted asks for it
+    fewest, chosen = _BIG, -1
+    for part in range(0, 3, 2):
+        for index in range(m[m[JUDGED] + part], m[m[JUDGED] + part + 1]):
+            constraint = m[index]
+            if w[m[ACTIVE] + constraint] == 0 or _at_point(m, w, constraint) == 1:
+                continue
+            at = m[SCOPE] + constraint
+            many, least, apart = 0, _BIG, True
+            for place in range(m[at], m[at + 1]):
+                extra = w[m[ITEM_LOW] + m[place]]
+                if extra < _BIG:
+                    many += 1
+                    least = min(least, extra)
+                    apart = apart and w[m[ITEM_HIGH] + m[place]] == 0
+            if many == 0:
+                w[RUNNING] = constraint
+                return _HOPELESS
+            if apart:
+                total += least
+                for place in range(m[at], m[at + 1]):
+                    w[m[ITEM_HIGH] + m[place]] = 1
+            if many < fewest:
+                fewest, chosen = many, constraint
+    if total > limit:
+        w[RUNNING] = -1
+        return _HOPELESS
+    if chosen < 0:
+        return _HOLDS
+    best, found = -1, _ANY
+    at = m[SCOPE] + chosen
+    for place in range(m[at], m[at + 1]):
+        item = m[place]
+        if w[m[ITEM_LOW] + item] < _BIG:
+            activity = w[m[ACTIVITY] + item] * 64 // (w[m[SIZE] + item] if item < variables else 64)
+            if activity > best:
+                best, found = activity, item
+    return int(found)
+
+
 @kernel(f"int64({_mm}, int64, int64)")
 def _dive(m: Words, w: Words, nodes: int, conflicts: int) -> int:
     """Depth first from a propagated state. _FOUND: the point is an assignment. _NONE, _GAVE_UP: the state is as it was.
@@ -1250,17 +1340,24 @@ def _dive(m: Words, w: Words, nodes: int, conflicts: int) -> int:
         if _guesses(m, w):
             return _FOUND
         best, best_size, chosen = 0, 1, -1
-        for variable in range(variables):
+        mended = _to_mend(m, w) if w[NEAR] != 0 else _ANY
+        if mended == _HOLDS:
+            return _FOUND
+        for variable in range(variables if mended == _ANY else 0):
             own = w[size + variable]
             if own > 1 and w[activity + variable] * best_size > best * own:
                 best, best_size, chosen = w[activity + variable], own, variable
-        for number in range(numbers):
+        for number in range(numbers if mended == _ANY else 0):
             if w[m[LOW] + number] < w[m[HIGH] + number]:
                 own = w[activity + variables + number]
                 if own * best_size > best * 64:
                     best, best_size, chosen = own, 64, variables + number
+        if mended >= 0:
+            chosen = mended
         good = True
-        if chosen < 0:
+        if mended == _HOPELESS:
+            good = False
+        elif chosen < 0:
             if _check_loose(m, w):
                 _settled(m, w)
                 return _FOUND
@@ -2941,7 +3038,7 @@ def _descend(m: Words, w: Words, goal: Words, values: Any, numbers: Words, cost:
 
 
 @kernel(
-    f"int64({_mm}, {_words}, {_flags}, {_words}, {_words}, {_words}, {_literals}, {_words}, int64, int64)",
+    f"int64({_mm}, {_words}, {_flags}, {_words}, {_words}, {_words}, {_literals}, {_words}, int64)",
     allocates=True,
 )
 def improve(
@@ -2955,48 +3052,26 @@ def improve(
     values: Any,
     numbers: Words,
     nodes: int,
-    near: int,
 ) -> int:
     """The cheapest assignment: DONE (proved), VOID (there is none), PAUSED after so many nodes.
 
-    span: a bound below which none is, and the cost of `values` and `numbers` (FREE or more: they hold none yet). With
-    `near` values are tried first as they are in `values` (not improved), else the cheapest first.
+    span: a bound below which none is, and the cost of `values` and `numbers` (FREE or more: they hold none yet).
     """
     if not _begin(m, w, base, allowed, entered):
         return VOID
     w[SEARCHED] = 0
     w[SEED] = 1
-    w[CHEAP] = 1
-    if near:
-        for variable in range(m[VARIABLES]):
-            w[m[PHASE] + variable] = values[variable]
-        for number in range(m[NUMBERS]):
-            w[m[NUMBER_PHASE] + number] = numbers[number]
     costs = np.empty(len(goal), np.int64)
-    constant = 0
-    if near:  # sums between limits say little of a distance
-        for place in range(len(goal)):
-            costs[place] = _UNIT * goal[place] if place < m[LITERALS] else 0
-    else:
-        constant = _weigh(m, w, goal, costs)
+    constant = _weigh(m, w, goal, costs)
     span[0] = max(span[0], _bound(m, w, costs, constant))
     second = m[OBJECTIVE] + len(goal)
     for place in range(len(goal)):
         w[second + place] = costs[place]
     for number in range(m[NUMBERS]):
         w[second + m[LITERALS] + 2 * number + 1] = ANYWHERE
-    if not near:
-        w[CHEAP] = 2
+    w[CHEAP] = 2
     top = w[TOP]
-    if near and span[1] >= FREE:  # a first one by what a change makes necessary
-        w[GUESSING] = 1
-        w[LEVEL] += 1
-        if _nearby(m, w, -1):
-            _read(m, w, values, numbers)
-            span[1] = cost_of(m, goal, values, numbers)
-        w[GUESSING] = 0
-        _undo(m, w, top)
-    bold = near == 0
+    bold = True
     while span[0] < span[1]:
         have = span[1] < FREE
         limit = span[1] - 1 if have else FREE
@@ -3005,7 +3080,7 @@ def improve(
         w[LEVEL] += 1
         _aim(m, w, goal, limit)
         w[m[OBJECTIVE_LIMIT] + 1] = _UNIT * limit - constant if limit < FREE else FREE
-        w[OBJECTIVES] = 1 if near else 2
+        w[OBJECTIVES] = 2
         found = _NONE
         left = nodes - w[SEARCHED]
         if _propagate(m, w):
@@ -3014,14 +3089,12 @@ def improve(
             _read(m, w, values, numbers)
             w[OBJECTIVES] = 0
             _undo(m, w, top)
-            span[1] = cost_of(m, goal, values, numbers)
-            bold = near == 0
-            if not near:
-                span[1] = _descend(m, w, goal, values, numbers, span[1])
-                for variable in range(m[VARIABLES]):
-                    w[m[PHASE] + variable] = -1
-                for number in range(m[NUMBERS]):
-                    w[m[NUMBER_PHASE] + number] = ANYWHERE
+            bold = True
+            span[1] = _descend(m, w, goal, values, numbers, cost_of(m, goal, values, numbers))
+            for variable in range(m[VARIABLES]):
+                w[m[PHASE] + variable] = -1
+            for number in range(m[NUMBERS]):
+                w[m[NUMBER_PHASE] + number] = ANYWHERE
         else:
             w[OBJECTIVES] = 0
             _undo(m, w, top)
@@ -3029,7 +3102,7 @@ def improve(
                 if not have:
                     return VOID
                 span[0] = limit + 1
-                bold = near == 0
+                bold = True
             elif have and bold:
                 bold = False
             else:
@@ -3039,10 +3112,65 @@ def improve(
     return DONE
 
 
+@kernel(f"int64({_mm}, {_words}, {_literals}, {_words}, {_words}, {_literals}, {_words}, int64)")
+def _improve_near(
+    m: Words,
+    w: Words,
+    goal: Words,
+    standing: Any,
+    standing_numbers: Words,
+    span: Words,
+    values: Any,
+    numbers: Words,
+    nodes: int,
+) -> int:
+    """`improve` in the present, propagated state, near to an assignment that costs nothing where it stays."""
+    w[SEARCHED] = 0
+    w[SEED] = 1
+    w[CHEAP] = 1
+    w[FULL] = w[LOOSE] = 0
+    for variable in range(m[VARIABLES]):
+        w[m[PHASE] + variable] = standing[variable]
+    for number in range(m[NUMBERS]):
+        w[m[NUMBER_PHASE] + number] = standing_numbers[number]
+    top = w[TOP]
+    if span[1] >= FREE:  # a first one by what a change makes necessary
+        w[GUESSING] = 1
+        w[LEVEL] += 1
+        if _nearby(m, w, -1):
+            _read(m, w, values, numbers)
+            span[1] = cost_of(m, goal, values, numbers)
+        w[GUESSING] = 0
+        _undo(m, w, top)
+    ended = DONE
+    while span[0] < span[1]:
+        limit = span[1] - 1 if span[1] < FREE else FREE
+        w[LEVEL] += 1
+        _aim(m, w, goal, limit)
+        span[0] = max(span[0], _stays(m, w))
+        w[NEAR] = 1
+        found = _NONE
+        if span[0] <= limit and _propagate(m, w):
+            found = _find(m, w, nodes - w[SEARCHED])
+        w[NEAR] = 0
+        if found == _FOUND:
+            _read(m, w, values, numbers)
+            span[1] = cost_of(m, goal, values, numbers)
+        w[OBJECTIVES] = 0
+        _undo(m, w, top)
+        if found == _NONE:
+            if limit == FREE:
+                return VOID
+            span[0] = limit + 1
+        elif found == _GAVE_UP or (w[SEARCHED] >= nodes and span[0] < span[1]):
+            ended = PAUSED
+            break
+    return ended
+
+
 @kernel(
-    f"void({_mm}, {_words}, {_flags}, {_flags}, {_words}, {_words}, {_words}, int64, int64[:, ::1], {_words}, {_flags},"
-    " int32[:, ::1], int64[:, ::1])",
-    allocates=True,
+    f"void({_mm}, {_words}, {_flags}, {_flags}, {_words}, {_words}, {_literals}, {_words}, {_words}, int64,"
+    f" int64[:, ::1], {_words}, {_flags}, int32[:, ::1], int64[:, ::1])"
 )
 def nearest(
     m: Words,
@@ -3052,6 +3180,8 @@ def nearest(
     asked: Any,
     entered: Words,
     goal: Words,
+    standing: Any,
+    standing_numbers: Words,
     literals: Words,
     nodes: int,
     spans: Any,
@@ -3060,13 +3190,36 @@ def nearest(
     values: Any,
     numbers: Any,
 ) -> None:
-    """`improve`, near to what each row of `values` and `numbers` holds, for each literal, its own variable released."""
+    """The assignment nearest to the standing one for each literal, its own variable released: a row each, as `improve`.
+
+    Those of variables that nothing was decided about go on from the same state.
+    """
+    possible = _begin(m, w, base, allowed, entered)
+    top = w[TOP]
     for row in range(len(literals)):
-        variable = m[m[OF] + literals[row]]
-        free[:] = allowed
-        free[m[m[FIRST] + variable] : m[m[FIRST] + variable + 1]] = 0
-        free[literals[row]] = asked[literals[row]]
-        ended[row] = improve(m, w, base, free, entered, goal, spans[row], values[row], numbers[row], nodes, 1)
+        if allowed[literals[row]] != 0:
+            ended[row] = VOID
+            if possible and w[m[DOMAIN] + literals[row]] != 0:
+                w[LEVEL] += 1
+                _take(m, w, literals[row])
+                if _propagate(m, w):
+                    ended[row] = _improve_near(
+                        m, w, goal, standing, standing_numbers, spans[row], values[row], numbers[row], nodes
+                    )
+                _undo(m, w, top)
+    for row in range(len(literals)):
+        if allowed[literals[row]] == 0:
+            variable = m[m[OF] + literals[row]]
+            for literal in range(m[LITERALS]):
+                free[literal] = allowed[literal]
+            for literal in range(m[m[FIRST] + variable], m[m[FIRST] + variable + 1]):
+                free[literal] = 0
+            free[literals[row]] = asked[literals[row]]
+            ended[row] = VOID
+            if _begin(m, w, base, free, entered):
+                ended[row] = _improve_near(
+                    m, w, goal, standing, standing_numbers, spans[row], values[row], numbers[row], nodes
+                )
 
 
 @kernel(

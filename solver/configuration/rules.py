@@ -446,12 +446,14 @@ class Instance:
     """One instance of a component: the component's own names -> those of the instance, and when it is in use.
 
     `when` None: always. `zero`: own parameters and quantities (as the component names them) that are 0 while the
-    instance is not in use, as every group is: what is made of these alone needs no condition in a sum.
+    instance is not in use, as every group is: what is made of these alone needs no condition in a sum. `around`: those
+    of the names that belong to what the instance is inside of, which may be there without it.
     """
 
     names: Mapping[str, str]
     when: Expression | None = None
     zero: frozenset[str] = frozenset()
+    around: frozenset[str] = frozenset()
 
 
 def holds(expression: Expression, answers: Answers) -> bool:
@@ -579,7 +581,7 @@ def _vanishes(body: Expression, instance: Instance) -> bool:
     """Whether the body is 0 whenever the instance is not in use."""
     match body:
         case Member(group=group):
-            return group in instance.names
+            return group in instance.names and group not in instance.around
         case Parameter(name=name):
             return name in instance.zero
         case Negative() | Ceil() | Floor():

@@ -96,6 +96,16 @@ product:
         - id: sizes
           text: {zh: 黄铜拉手不用于矮面板。, en: Brass knobs do not go on low fronts.}
           table: {columns: [knob, front_height], rows: [[brass, ..150]], allowed: false}
+      texts:
+        - id: tag
+          step: drawers
+          name: {zh: 标签, en: Tag}
+          maximum_length: 10
+          requires: front.flat
+          patterns:
+            - {when: front_height <= 100, maximum_length: 4}
+      preferences:
+        - {when: board.oak and number = 2, choose: {knob: steel}, weight: 2}
   rules:
     - {id: tall, text: {zh: 柜高不超过 600 毫米。, en: The chest is at most 600 mm high.}, expression: height <= 600}
     - {id: alike, text: {zh: 框板要么全用要么不用。, en: All fronts are framed or none is.}, expression: "all(drawer, front.framed) or not any(drawer, front.framed)"}
@@ -118,6 +128,7 @@ prices:
     - {id: base, name: {zh: 柜体, en: Body}, amount: 100 + weight / 1000}
     - {id: lock, name: {zh: 锁, en: Lock}, amount: lock_price}
     - {id: fronts, name: {zh: 面板, en: Fronts}, amount: "sum(drawer, front.cents / 100 * runner)", when: "count(drawer, 1) > 0"}
+    - {id: tags, name: {zh: 标签, en: Tags}, amount: "sum(drawer, length(tag)) / 2"}
     - {id: special, name: {zh: 定制色, en: Special colour}, amount: "20 + (when ral >= 5000 then 7 else 0)", option: finish.special}
 manufacturing:
   product: chest

@@ -147,7 +147,7 @@ def test_parts_and_operations_ask_the_same(chest: CatalogFile, problem: ProductP
 
 def test_a_price_item_depends_on_what_its_quantities_ask(chest: CatalogFile, problem: ProductProblem) -> None:
     assert chest.prices
-    base, lock, fronts, special = groups_priced(chest.prices, problem)
+    base, lock, fronts, _tags, special = groups_priced(chest.prices, problem)
     drawers = {"drawers", *(f"drawer_{k}_front_height" for k in (1, 2, 3))}
     assert base == {"width", "board", *drawers}
     assert lock == {"board", "width"}
@@ -203,6 +203,24 @@ def test_a_text_without_patterns_has_one_limit() -> None:
     assert TextContent.from_data(data).limits == (TextLimits(0, 3, "[a-z]+"),)
 
 
+def test_every_drawer_that_is_there_has_its_own_text(chest: CatalogFile, problem: ProductProblem) -> None:
+    assert chest.product and chest.prices
+    product = written_out(chest.product)
+    assert [text.id for text in product.texts] == ["label", "drawer_1_tag", "drawer_2_tag", "drawer_3_tag"]
+    second = product.texts[2]
+    assert second.name.en == "Drawer 2: Tag"
+    place = product.place_of("drawer_2_tag")
+    assert place is not None and place.number == 2 and place.questions["drawer_2_tag"].en == "Tag"
+    low = {"drawers": 2, "drawer_1_front_height": 150, "drawer_2_front_height": 100}
+    flat = {"drawer_1_front": "flat", "drawer_2_front": "flat"}
+    two = variant(problem, flat, low, drawer_1_tag="SOCKS", drawer_2_tag="TIES")
+    assert [text_usable(problem, text, two) for text in product.texts[1:]] == [True, True, False]  # there is no third
+    assert not text_usable(problem, second, variant(problem, flat | {"drawer_2_front": "framed"}, low))
+    assert [text_limits(problem, text, two).maximum_length for text in product.texts[1:3]] == [10, 4]
+    tags = next(item for item in quote_price(chest.prices, problem, two, country="DE").items if item.name.en == "Tags")
+    assert tags.amount_minor == (len("SOCKS") + len("TIES")) * 50
+
+
 # --- preferences ------------------------------------------------------------------------------------------------------
 
 
@@ -215,6 +233,8 @@ def test_the_default_of_a_question_is_wished_only_where_it_is_asked(chest: Catal
     grand = wished_in(found, answers(problem, variant(problem, *GRAND)))
     assert grand[Choose("gloss", "matt")] == 1  # type: ignore[index,arg-type]
     assert grand[Choose("drawer_1_front", "framed")] == 3  # type: ignore[index,arg-type] - preferred in oak
+    assert grand[Choose("drawer_2_knob", "steel")] == 2  # type: ignore[index,arg-type] - the component's own, of the second
+    assert Choose("drawer_1_knob", "steel") not in grand  # type: ignore[arg-type]
     assert Choose("drawer_3_front", "flat") not in grand  # type: ignore[arg-type]
     assert Enter("drawer_2_front_height", 150) in grand  # type: ignore[arg-type]
     assert Choose("gloss", "matt") in default_decisions(written_out(chest.product))  # type: ignore[arg-type]
@@ -275,6 +295,11 @@ REFUSALS = [
     ("preference: name", "choose: {drawer_1_front: framed}", "choose: {drawer_4_front: framed}", "product.preferences[#1].choose.drawer_4_front", "drawer_4_front", "drawer_1_front"),
     ("preference: option", "choose: {drawer_1_front: framed}", "choose: {drawer_1_front: gilt}", "product.preferences[#1].choose.drawer_1_front", "gilt", "framed"),
     ("preference: number", "choose: {drawer_1_front: framed}", "choose: {width: wide}", "product.preferences[#1].choose.width", "wide", "whole number"),
+    ("text of a component: name", "requires: front.flat", "requires: front.flate", "product.components[drawer].texts[tag].requires", "front.flate", "front.flat"),
+    ("text of a component: own id", "- id: tag\n", "- id: knob\n", "product.components[drawer].texts[knob].id", "already the id", "another id"),
+    ("length inside", "sum(drawer, length(tag))", "sum(drawer, length(tags))", "prices.items[tags].amount", "tags", "tag"),
+    ("length outside", "sum(drawer, length(tag))", "length(tag)", "prices.items[tags].amount", "tag does not exist", "length() of a text"),
+    ("preference of a component", "choose: {knob: steel}", "choose: {knob: gold}", "product.components[drawer].preferences[#1].choose.knob", "gold", "steel"),
     ("pattern: lengths", "maximum_length: 5, pattern", "maximum_length: 1, pattern", "product.texts[label].patterns[#1].minimum_length", "above the maximum", "at most 1"),
     ("pattern: bomb", 'pattern: "[A-Z]+"', 'pattern: "(A+)+"', "product.texts[label].patterns[#1].pattern", "forever", "repeat"),
     ("unit", "unit: {zh: 个, en: drawers}", "unit: {zh: 个}", "product.parameters[drawers].unit.en", "missing", "a value"),

@@ -20,6 +20,8 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "api.order": PUBLIC,
     "api.track": PUBLIC,
     "api.analysis": PUBLIC,  # behind an unguessable token
+    "api.analyse": frozenset({Role.MODELLER}),  # by login and password: no cookie is read there
+    "api.cancel_analysis": frozenset({Role.MODELLER}),
     # the shop: a configuration, a checkout and an order are behind unguessable tokens
     "storefront.index": PUBLIC,
     "storefront.configure": PUBLIC,

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from apiflask import APIFlask
+from flask.testing import FlaskClient
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.routing import Rule
 
@@ -21,6 +22,7 @@ from configurator.sales.orders import Buyer, PlacedOrder, Shown, place_order
 from configurator.sales.terms import price_for
 from configurator.schema import tables
 from configurator.storefront.service import standing_completion
+from tests.configurator.security.audience import AUDIENCE
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 VISITOR, NOBODY = "visitor", "nobody"  # not logged in; logged in, without any role
@@ -50,7 +52,7 @@ class Documents:
         if name == "token":
             if rule.rule.startswith("/quotes/"):
                 return self.quote_token
-            if rule.endpoint == "api.analysis":
+            if rule.endpoint in ("api.analysis", "api.cancel_analysis"):
                 return self.ids["analysis_token"]
             return self.ids["configuration_token"] if rule.rule.startswith("/checkout") else self.order.token
         if name == "filename":
@@ -88,6 +90,11 @@ def rules(app: APIFlask) -> list[Rule]:
 def sent_with(endpoint: str, documents: Documents) -> dict[str, Any]:
     """What a form must say to be looked at at all; the others are looked at empty."""
     return {"plant": documents.ids["plant_id"]} if endpoint == "planning.search" else {}
+
+
+def as_program(endpoint: str | None, client: FlaskClient) -> dict[str, Any]:
+    """How a program asks: in JSON, with its login and password where somebody in particular is meant."""
+    return {"json": {}} | ({"auth": getattr(client, "password", None)} if AUDIENCE.get(endpoint or "") else {})
 
 
 def endpoint_of(app: APIFlask, address: str, method: str) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from apiflask import APIFlask
@@ -18,6 +17,7 @@ from tests.configurator.security.house import (
     PRINCIPALS,
     VISITOR,
     Documents,
+    as_program,
     endpoint_of,
     fingerprint,
     rules,
@@ -74,7 +74,7 @@ def test_whoever_is_not_meant_is_refused_and_nothing_happens(app: APIFlask, who:
                 endpoint = endpoint_of(app, address, method)
                 if endpoint is not None and (not AUDIENCE[endpoint] or name in AUDIENCE[endpoint]):
                     continue
-                answer = client.open(address, method=method, json={} if is_api else None)
+                answer = client.open(address, method=method, **(as_program(endpoint, client) if is_api else {}))
                 tried += 1
                 at = f"{name} {method} {address}: {answer.status_code}"
                 if endpoint is None:
@@ -108,8 +108,8 @@ def test_whoever_is_meant_gets_every_page_and_may_send_every_form(
             if "POST" not in (rule.methods or ()) or (roles and name not in roles) or rule.endpoint == "admin.logout":
                 continue
             is_api = rule.rule.startswith("/api/")
-            sent: dict[str, Any] = {"json": {}} if is_api else {"data": sent_with(rule.endpoint, documents)}
-            answer = client.post(address, **sent)
+            form = {"data": sent_with(rule.endpoint, documents)}
+            answer = client.post(address, **(as_program(rule.endpoint, client) if is_api else form))
             expected = (200, 302, 303, 404, 409, 422)
             assert answer.status_code in expected, f"{name} POST {address}: {answer.status_code}"
             tried.add(rule.endpoint)
