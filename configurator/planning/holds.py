@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -21,7 +21,7 @@ from catalog.factory import Plant, local_instant
 from catalog.offer import Offer
 from catalog.rows import Company, utc_now
 from configurator import db
-from configurator.errors import DomainError
+from configurator.errors import DateLost, DomainError, NoDate
 from configurator.numbers import draw_number
 from configurator.planning.books import (
     PlantBook,
@@ -39,7 +39,14 @@ from configurator.planning.models import (
     ManufacturingOrder,
 )
 from configurator.planning.options import options
-from configurator.planning.promise import Forecast, leave, reserve
+from configurator.planning.promise import (
+    Destination,
+    Forecast,
+    delivery_columns,
+    delivery_to,
+    leave,
+    reserve,
+)
 from configurator.planning.records import placements_to_json, second, work_order_from, work_order_to_json
 from solver.configuration.problem import Variant
 from solver.scheduling.calendar import Calendar
@@ -83,12 +90,17 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class HeldUnit:
-    """One unit that has its slots; the promise is the one that an order made of it would have."""
+    """One unit that has its slots; the promise is the one that an order made of it would have.
+
+    `ready_at`: when it is ready for the carrier: as it was promised, or by the present schedule where that is later.
+    """
 
     manufacturing_order_id: int
     plant_id: int
+    plant_zone: str
     pegging_key: str
     starts_at: datetime
+    ready_at: datetime
     promise_at: datetime
     dispatch_at: datetime
     arrives_on: date
@@ -100,11 +112,15 @@ class HeldUnit:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a held unit becomes: whose it is from now on, its number, and the day that was promised for it."""
+    """What a held unit becomes: whose it is from now on, its number, the day that was promised for it, and its way.
+
+    `to`: None leaves it as it is held.
+    """
 
     pegging_key: str
     number: str
     arrives_on: date
+    to: Destination | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +131,17 @@ class HoldView:
     expires_at: datetime
     renewed: bool
     units: Mapping[str, HeldUnit]
+
+
+def sent(unit: HeldUnit, to: Destination) -> HeldUnit | None:
+    """A held unit with another delivery; None if that does not go there."""
+    delivery = delivery_to(to, (), unit.ready_at, unit.plant_zone)
+    if delivery is None:
+        return None
+    return replace(
+        unit, dispatch_at=delivery.dispatch_at, arrives_on=delivery.arrives_on, carrier_code=delivery.carrier.code,
+        carrier_days=delivery.carrier.working_days, country=to.country, zone=delivery.zone,
+    )
 
 
 def expiry(now: datetime | None = None) -> datetime:
@@ -282,7 +309,10 @@ def _locked(session: Session, company_id: int, key: str) -> Hold | None:
 
 def _units(session: Session, row: Hold) -> list[HeldUnit]:
     rows = session.exec(
-        select(ManufacturingOrder, func.min(ManufacturingOperation.starts_at))
+        select(ManufacturingOrder, func.min(ManufacturingOperation.starts_at), Plant.zone)
+        .join(Plant, and_(
+            col(Plant.id) == ManufacturingOrder.plant_id, col(Plant.company_id) == ManufacturingOrder.company_id
+        ))
         .join(HeldOrder, and_(
             col(HeldOrder.manufacturing_order_id) == ManufacturingOrder.id,
             col(HeldOrder.company_id) == ManufacturingOrder.company_id,
@@ -292,15 +322,16 @@ def _units(session: Session, row: Hold) -> list[HeldUnit]:
             col(ManufacturingOperation.company_id) == ManufacturingOrder.company_id,
         ))
         .where(HeldOrder.company_id == row.company_id, HeldOrder.hold_id == row.id)
-        .group_by(col(ManufacturingOrder.id))
+        .group_by(col(ManufacturingOrder.id), col(Plant.zone))
         .order_by(col(ManufacturingOrder.id))
     ).all()
     return [
         HeldUnit(
-            order.id or 0, order.plant_id, order.pegging_key, starts_at, order.promise_at, order.dispatch_at,
-            order.arrives_on, order.carrier_code, tuple(order.carrier_days), order.country, order.zone,
+            order.id or 0, order.plant_id, zone, order.pegging_key, starts_at,
+            max(order.promise_at, order.completes_at), order.promise_at, order.dispatch_at, order.arrives_on,
+            order.carrier_code, tuple(order.carrier_days), order.country, order.zone,
         )
-        for order, starts_at in rows
+        for order, starts_at, zone in rows
     ]
 
 
@@ -323,6 +354,8 @@ def _take(session: Session, unit: HeldUnit, taken: Taken, actor_id: int | None) 
     plant = session.get_one(Plant, unit.plant_id)
     base = book_under_lock(session, plant)
     before, order.number, order.pegging_key = order.number, taken.number, taken.pegging_key
+    if taken.to is not None:
+        redirect(order, plant.zone, taken.to, taken.arrives_on)
     order.arrives_on = taken.arrives_on
     reservation = Reservation(
         work_order_from(taken.number, order.work_order), _placements(session, order, base), instead_of=before
@@ -333,6 +366,22 @@ def _take(session: Session, unit: HeldUnit, taken: Taken, actor_id: int | None) 
         placements=placements_to_json(reservation.placements), moved={},
     )
     remember(session, base, reservation)
+
+
+def redirect(order: ManufacturingOrder, plant_zone: str, to: Destination, shown: date) -> None:
+    """Let it be delivered in another way, under the plant's lock; its slots stay.
+
+    Raises DateLost if it would arrive later than shown, NoDate if that way does not go there.
+    """
+    delivery = delivery_to(to, (), max(order.promise_at, order.completes_at), plant_zone)
+    if delivery is None:
+        raise NoDate
+    if delivery.arrives_on > shown:
+        raise DateLost(arrives_on=delivery.arrives_on)
+    for name, value in delivery_columns(delivery, to.country).items():
+        setattr(order, name, list(value) if name == "carrier_days" else value)
+    order.carrier_name = dict(delivery.carrier.name)
+    order.work_order = order.work_order | {"promise": second(delivery.dispatch_at)}
 
 
 def _placements(session: Session, order: ManufacturingOrder, plant: PlantBook) -> tuple[Placement, ...]:

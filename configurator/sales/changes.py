@@ -51,7 +51,15 @@ from configurator.sales.models import (
 from configurator.sales.orders import Shown
 from configurator.sales.parties import Party
 from configurator.sales.payments import waive_deposit
-from configurator.sales.terms import cost_of, price_columns, price_for, price_items, stored_price, sum_of
+from configurator.sales.terms import (
+    cost_of,
+    delivery_price,
+    price_columns,
+    price_for,
+    price_items,
+    stored_price,
+    sum_of,
+)
 from solver.configuration.problem import Decision, Variant
 
 log = structlog.get_logger()
@@ -278,8 +286,10 @@ def _write(
     item.price_items, item.arrives_on = price_items(found.price), held.arrives_on
     item.net_minor, item.tax_minor, item.gross_minor = found.price.net, found.price.tax, found.price.gross
     order.cost_minor += cost_of(asked.offer, variant) - cost_of(asked.offer, asked.variant)
+    delivery = delivery_price(order)
     price = sum_of([
-        found.price if one is item else stored_price(order, one.price_items, one) for one in items
+        *(found.price if one is item else stored_price(order, one.price_items, one) for one in items),
+        *([delivery] if delivery is not None else []),
     ])  # fmt: skip
     for name, value in (price_columns(price) | _promise_of(session, items)).items():
         setattr(order, name, value)
