@@ -29,7 +29,7 @@ class CarrierTerms:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """The cut-off that a parcel makes and the date on which it arrives. `zone`: of the ship-to, or where it is fetched."""
+    """The cut-off that a parcel makes and the date, in `zone`, on which it arrives at the ship-to or can be fetched."""
 
     carrier: CarrierTerms
     dispatch_at: datetime

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -15,7 +16,7 @@ from sqlmodel import Session, col, select
 from catalog.content import Text
 from catalog.offer import Offer
 from catalog.price import Price, PriceItem, round_half_up, taxed_like
-from catalog.rows import utc_now
+from catalog.rows import Company, utc_now
 from configurator import audit, db
 from configurator.errors import DomainError, NotFound
 from configurator.planning.carriers import CarrierTerms, zone_of
@@ -85,8 +86,8 @@ class Way:
 
 
 def plain_code(postal_code: str) -> str:
-    """A postal code without what people write between its letters and digits."""
-    return re.sub(r"[\s-]", "", postal_code).upper()
+    """A postal code without what people write between its letters and digits, which may be wide ones."""
+    return re.sub(r"[\s-]", "", unicodedata.normalize("NFKC", postal_code)).upper()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,18 @@ class WayOffer:
     way: Way
     price: Price
     dates: tuple[date | None, ...] = ()
+
+    @property
+    def code(self) -> str:
+        return self.way.code
+
+    @property
+    def kind(self) -> DeliveryKind:
+        return self.way.kind
+
+    @property
+    def name(self) -> Text:
+        return self.way.name
 
     @property
     def arrives_on(self) -> date | None:
@@ -147,12 +160,12 @@ class Ways:
 
 def chosen_of(offers: Sequence[WayOffer], code: str) -> WayOffer | None:
     """The one of this code, else the usual one; None if there is none."""
-    return next((offer for offer in offers if offer.way.code == code), offers[0] if offers else None)
+    return next((offer for offer in offers if offer.code == code), offers[0] if offers else None)
 
 
 def must_lead_there(ways: Ways, chosen: WayOffer | None, code: str) -> None:
     """Raise NotDelivered if no way leads to the address, or not the one of this code ("": any)."""
-    if (ways.stated and chosen is None) or (code and (chosen is None or chosen.way.code != code)):
+    if (ways.stated and chosen is None) or (code and (chosen is None or chosen.code != code)):
         raise NotDelivered(field="way")
 
 
@@ -217,6 +230,12 @@ def all_ways(company_id: int) -> tuple[Way, ...]:
     with db.reading() as session:
         rows = session.exec(select(DeliveryWay).where(DeliveryWay.company_id == company_id)).all()
     return tuple(sorted((way_from(row) for row in rows), key=lambda way: (way.retired, way.country, *_usual(way))))
+
+
+def home_currency(company_id: int) -> str:
+    """The company's own currency (ISO 4217)."""
+    with db.reading() as session:
+        return session.get_one(Company, company_id).currency
 
 
 def way_by_id(company_id: int, way_id: int) -> Way:

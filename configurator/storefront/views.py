@@ -302,7 +302,7 @@ def ship_to(sent: Mapping[str, str]) -> ShipTo:
 
 def way_choices(ways: Sequence[WayOffer]) -> list[tuple[str, str]]:
     """The ways of delivery as a form's choices."""
-    return [(one.way.code, text_of(one.way.name)) for one in ways]
+    return [(one.code, text_of(one.name)) for one in ways]
 
 
 def _form(asked: Checkout) -> CheckoutForm:
@@ -323,7 +323,7 @@ def _with_terms(asked: Checkout, form: CheckoutForm) -> Checkout:
 
 def _show_terms(asked: Checkout, form: CheckoutForm) -> None:
     """What the page shows is what the next press of the button says."""
-    form.way.data = asked.way.way.code if asked.way is not None else None
+    form.way.data = asked.way.code if asked.way is not None else None
     form.shown_gross.data = str(asked.price.gross)
     form.shown_currency.data = asked.price.currency
     form.shown_date.data = asked.date.arrives_on.isoformat() if asked.date else ""

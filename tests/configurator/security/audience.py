@@ -64,6 +64,11 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "admin.set_password": frozenset({Role.ADMINISTRATOR}),
     "admin.retry_job": frozenset({Role.ADMINISTRATOR}),
     "admin.retry_mail": frozenset({Role.ADMINISTRATOR}),
+    "delivery.index": frozenset({Role.ADMINISTRATOR}),
+    "delivery.new": frozenset({Role.ADMINISTRATOR}),
+    "delivery.change": frozenset({Role.ADMINISTRATOR}),
+    "delivery.retire": frozenset({Role.ADMINISTRATOR}),
+    "delivery.resume": frozenset({Role.ADMINISTRATOR}),
     # catalogs
     "modelling.index": frozenset({Role.MODELLER}),
     "modelling.load": frozenset({Role.MODELLER}),
