@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import and_, delete, func
+from sqlalchemy import ColumnElement, and_, delete, func, or_
 from sqlmodel import Session, col, select
 
 from catalog.factory import Plant, local_instant
@@ -32,11 +32,13 @@ from configurator.planning.books import (
     remember,
 )
 from configurator.planning.models import (
+    OPEN_ORDERS,
     EventKind,
     HeldOrder,
     Hold,
     ManufacturingOperation,
     ManufacturingOrder,
+    OperationState,
 )
 from configurator.planning.options import options
 from configurator.planning.promise import (
@@ -308,31 +310,57 @@ def _locked(session: Session, company_id: int, key: str) -> Hold | None:
 
 
 def _units(session: Session, row: Hold) -> list[HeldUnit]:
+    held = select(HeldOrder.manufacturing_order_id).where(
+        HeldOrder.company_id == row.company_id, HeldOrder.hold_id == row.id
+    )
+    return _units_where(session, row.company_id, col(ManufacturingOrder.id).in_(held))
+
+
+def units_of(session: Session, company_id: int, manufacturing_order_ids: Sequence[int]) -> list[HeldUnit]:
+    """Units with their slots and promises, in the order of these ids."""
+    found = _units_where(session, company_id, col(ManufacturingOrder.id).in_(manufacturing_order_ids))
+    known = {unit.manufacturing_order_id: unit for unit in found}
+    return [known[order_id] for order_id in manufacturing_order_ids]
+
+
+def _units_where(session: Session, company_id: int, which: ColumnElement[bool]) -> list[HeldUnit]:
     rows = session.exec(
         select(ManufacturingOrder, func.min(ManufacturingOperation.starts_at), Plant.zone)
         .join(Plant, and_(
             col(Plant.id) == ManufacturingOrder.plant_id, col(Plant.company_id) == ManufacturingOrder.company_id
         ))
-        .join(HeldOrder, and_(
-            col(HeldOrder.manufacturing_order_id) == ManufacturingOrder.id,
-            col(HeldOrder.company_id) == ManufacturingOrder.company_id,
-        ))
         .join(ManufacturingOperation, and_(
             col(ManufacturingOperation.order_id) == ManufacturingOrder.id,
             col(ManufacturingOperation.company_id) == ManufacturingOrder.company_id,
         ))
-        .where(HeldOrder.company_id == row.company_id, HeldOrder.hold_id == row.id)
+        .where(ManufacturingOrder.company_id == company_id, which)
         .group_by(col(ManufacturingOrder.id), col(Plant.zone))
         .order_by(col(ManufacturingOrder.id))
     ).all()
     return [
         HeldUnit(
-            order.id or 0, order.plant_id, zone, order.pegging_key, starts_at,
-            max(order.promise_at, order.completes_at), order.promise_at, order.dispatch_at, order.arrives_on,
-            order.carrier_code, tuple(order.carrier_days), order.country, order.zone,
+            order.id or 0, order.plant_id, zone, order.pegging_key, starts_at, _ready_at(order), order.promise_at,
+            order.dispatch_at, order.arrives_on, order.carrier_code, tuple(order.carrier_days), order.country,
+            order.zone,
         )
         for order, starts_at, zone in rows
     ]
+
+
+def _fixed(session: Session, order: ManufacturingOrder) -> list[str]:
+    """The operations of an order that have begun or are pinned: a book that is told so reads them anew."""
+    return list(session.exec(
+        select(ManufacturingOperation.operation).where(
+            ManufacturingOperation.company_id == order.company_id, ManufacturingOperation.order_id == order.id,
+            or_(
+                col(ManufacturingOperation.pinned), col(ManufacturingOperation.state) != OperationState.PLANNED.value
+            ),
+        ).order_by(col(ManufacturingOperation.position))
+    ).all())
+
+
+def _ready_at(order: ManufacturingOrder) -> datetime:
+    return max(order.promise_at, order.finished_at or order.completes_at)
 
 
 def _release(session: Session, plant_id: int, order_ids: Sequence[int]) -> None:
@@ -355,25 +383,54 @@ def _take(session: Session, unit: HeldUnit, taken: Taken, actor_id: int | None) 
     base = book_under_lock(session, plant)
     before, order.number, order.pegging_key = order.number, taken.number, taken.pegging_key
     if taken.to is not None:
-        redirect(order, plant.zone, taken.to, taken.arrives_on)
+        _redirect(order, plant.zone, taken.to, taken.arrives_on)
     order.arrives_on = taken.arrives_on
+    remember(session, base, _rewrite(session, plant, base, order, EventKind.RESERVED, before, actor_id))
+
+
+def _rewrite(
+    session: Session, plant: Plant, base: PlantBook, order: ManufacturingOrder, kind: EventKind, before: str,
+    actor_id: int | None,
+) -> Reservation:
+    """An event by which an order has another number or another cut-off in the slots that it has."""
     reservation = Reservation(
-        work_order_from(taken.number, order.work_order), _placements(session, order, base), instead_of=before
+        work_order_from(order.number, order.work_order), _placements(session, order, base), instead_of=before
     )
     next_version(
-        session, plant, EventKind.RESERVED, actor_id, number=taken.number,
-        work_order=work_order_to_json(reservation.order), instead_of=before,
-        placements=placements_to_json(reservation.placements), moved={},
+        session, plant, kind, actor_id, number=order.number, work_order=work_order_to_json(reservation.order),
+        instead_of=before, placements=placements_to_json(reservation.placements), moved={},
+        staying=_fixed(session, order),
     )
-    remember(session, base, reservation)
+    return reservation
 
 
-def redirect(order: ManufacturingOrder, plant_zone: str, to: Destination, shown: date) -> None:
-    """Let it be delivered in another way, under the plant's lock; its slots stay.
+def redirect(
+    session: Session, company_id: int, to: Destination, shown: Mapping[int, date], *, actor_id: int | None = None
+) -> None:
+    """Let manufacturing orders be delivered in another way, in the caller's transaction; their slots stay.
 
-    Raises DateLost if it would arrive later than shown, NoDate if that way does not go there.
+    `shown`: manufacturing order -> the day that was shown for it, which it has from now on. Raises DateLost if one
+    would arrive later, NoDate if that way does not go there.
     """
-    delivery = delivery_to(to, (), max(order.promise_at, order.completes_at), plant_zone)
+    rows = session.exec(
+        select(ManufacturingOrder).where(
+            ManufacturingOrder.company_id == company_id, col(ManufacturingOrder.id).in_(shown)
+        )
+    ).all()
+    plants = lock_plants(session, (row.plant_id for row in rows))
+    bases = {plant_id: book_under_lock(session, plant) for plant_id, plant in plants.items()}
+    for row in rows:
+        session.refresh(row)
+        plant = plants[row.plant_id]
+        _redirect(row, plant.zone, to, shown[db.id_of(row)])
+        row.arrives_on = shown[db.id_of(row)]
+        if row.state in OPEN_ORDERS:
+            _rewrite(session, plant, bases[row.plant_id], row, EventKind.CHANGED, row.number, actor_id)
+
+
+def _redirect(order: ManufacturingOrder, plant_zone: str, to: Destination, shown: date) -> None:
+    """Let it be delivered in another way, under the plant's lock. Raises DateLost, NoDate."""
+    delivery = delivery_to(to, (), _ready_at(order), plant_zone)
     if delivery is None:
         raise NoDate
     if delivery.arrives_on > shown:

@@ -175,8 +175,8 @@ def cheapest_and_soonest(offers: Sequence[WayOffer]) -> tuple[WayOffer | None, W
     if len(dated) < 2:
         return None, None
     return (
-        min(dated, key=lambda offer: (offer.price.gross, offer.arrives_on)),
-        min(dated, key=lambda offer: (offer.arrives_on, offer.price.gross)),
+        min(dated, key=lambda offer: (offer.price.gross, offer.kind is DeliveryKind.PICKUP, offer.arrives_on)),
+        min(dated, key=lambda offer: (offer.arrives_on, offer.kind is DeliveryKind.PICKUP, offer.price.gross)),
     )
 
 

@@ -135,7 +135,8 @@ class DeliveryWayForm(FlaskForm):
         return StatedWay(
             kind=DeliveryKind(self.kind.data), name={"zh": self.name_zh.data or "", "en": self.name_en.data or ""},
             country=self.country.data, postal_prefixes=self.prefixes(), transit_days=self.transit_days.data or 0,
-            cutoff=self.cutoff.data or "", working_days=[day.value for day in DAYS if day in (self.working_days.data or ())],
+            cutoff=self.cutoff.data or "",
+            working_days=[day.value for day in DAYS if day in (self.working_days.data or ())],
             currency=self.currency.data or "", price_by=PriceBy(self.price_by.data),
             steps=steps_in(self.steps.data or ""),
         )

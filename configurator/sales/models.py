@@ -326,16 +326,78 @@ class Deposit(CompanyRow, table=True):
 
 
 class PaymentEvent(CompanyRow, table=True):
-    """What a payment provider told us, once each: told again it changes nothing."""
+    """What a payment provider, or sales by hand, told of a deposit or a refund, once each: again it changes nothing."""
 
     __tablename__ = "payment_event"
-    __table_args__ = company_keys(unique_in_company("provider", "event"), deposit_id="deposit")
+    __table_args__ = company_keys(
+        unique_in_company("provider", "event"),
+        CheckConstraint("(deposit_id is null) <> (refund_id is null)", name="payment_event_is_of_one"),
+        CheckConstraint("amount_minor >= 0", name="payment_event_not_negative"),
+        deposit_id="deposit",
+        refund_id="refund",
+    )
 
     provider: str = Field(max_length=20)
     event: str = Field(max_length=80)  # the provider's own id of it
-    deposit_id: int
+    deposit_id: int | None = None
+    refund_id: int | None = None
     outcome: str = Field(max_length=20)
+    amount_minor: int = Field(default=0, sa_type=BigInteger)
     at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
+class RefundState(StrEnum):
+    """Where a refund stands."""
+
+    DUE = "due"
+    PAID = "paid"
+
+
+REFUND_TRANSITIONS: dict[RefundState, frozenset[RefundState]] = {
+    RefundState.DUE: frozenset({RefundState.PAID}),
+    RefundState.PAID: frozenset(),
+}
+
+
+class RefundCause(StrEnum):
+    """Why money is owed back."""
+
+    CANCELLED = "cancelled"
+    CHEAPER = "cheaper"  # the order comes to less than what was paid
+    OVERPAID = "overpaid"  # more was paid than was asked for
+
+
+class Refund(CompanyRow, table=True):
+    """Money that an order owes back, in its currency. `refused_at`: when paying it back failed last.
+
+    `asked_at`: when the provider was asked for it; `decided_by`: who paid it by hand.
+    """
+
+    __table_args__ = company_keys(
+        unique_in_company("sales_order_id", "number"),
+        unique_in_company("reference"),
+        CheckConstraint(_one_of("state", RefundState), name="refund_state_known"),
+        CheckConstraint(_one_of("cause", RefundCause), name="refund_cause_known"),
+        CheckConstraint("(state = 'due') = (decided_at is null)", name="refund_decided_has_instant"),
+        CheckConstraint("amount_minor > 0", name="refund_positive"),
+        CheckConstraint("number >= 1", name="refund_number_positive"),
+        Index("ix_refund_state", "company_id", "state"),
+        sales_order_id="sales_order",
+        decided_by="user_account",
+    )
+
+    sales_order_id: int
+    number: int
+    provider: str = Field(max_length=20)
+    reference: str = Field(max_length=40)
+    amount_minor: int = Field(sa_type=BigInteger)
+    cause: str = Field(max_length=20)
+    state: str = Field(default=RefundState.DUE, max_length=20)
+    created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+    asked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    refused_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    decided_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    decided_by: int | None = None
 
 
 class Deliveries(StrEnum):
@@ -446,6 +508,13 @@ def move_order(order: SalesOrder, state: OrderState) -> None:
     if state not in ORDER_TRANSITIONS[OrderState(order.state)]:
         raise StateRefused(field="state")
     order.state = state
+
+
+def move_refund(refund: Refund, state: RefundState, at: datetime, *, by: int | None = None) -> None:
+    """The only place that moves a refund's state; raises StateRefused for a step that the table does not have."""
+    if state not in REFUND_TRANSITIONS[RefundState(refund.state)]:
+        raise StateRefused(field="state")
+    refund.state, refund.decided_at, refund.decided_by = state, at, by
 
 
 def move_deposit(deposit: Deposit, state: DepositState, at: datetime) -> None:

@@ -52,6 +52,7 @@ from configurator.sales.models import DeliveryKind, OrderState, Quote, SalesOrde
 from configurator.sales.parties import Party
 from configurator.sales.payments import Asked, DepositView, asked_for, deposit_view, wait_for
 from configurator.sales.quotes import AcceptableQuote, accept_in, acceptable_quote
+from configurator.sales.refunds import RefundView, refunds_of
 from configurator.sales.terms import (
     cost_of,
     delivery_columns,
@@ -168,6 +169,7 @@ class OrderView:
     zone: str
     deposit: DepositView | None
     delivery: DeliveryView | None
+    refunds: tuple[RefundView, ...]
     terms_version: str | None
     house: str
     house_zone: str
@@ -550,6 +552,7 @@ def _order(company_id: int, which: Any) -> OrderView:
         units = _ordered_units(session, order)
         delivery = _delivery_view(order)
         deposit = deposit_view(session, order)
+        refunds = refunds_of(session, order)
         house = session.get_one(Company, company_id)
     return OrderView(
         id=order.id or 0,
@@ -570,6 +573,7 @@ def _order(company_id: int, which: Any) -> OrderView:
         zone=order.zone,
         deposit=deposit,
         delivery=delivery,
+        refunds=refunds,
         terms_version=order.terms_version,
         house=house.name,
         house_zone=house.zone,

@@ -64,6 +64,25 @@ class ChangeForm(ShownForm):
     base = HiddenField(validators=[InputRequired(), Length(max=40)])
 
 
+class WayForm(FlaskForm):
+    """Another way of delivery. `shown`: way=total;currency;day, as the page showed each, one a line."""
+
+    way = RadioField(_l("Delivery"), [InputRequired(NEEDED)])
+    shown = HiddenField(validators=[InputRequired(), Length(max=4000)])
+
+    def validate_shown(self, field: Any) -> None:
+        try:
+            self.shown_of(self.way.data or "")
+        except (KeyError, ValueError) as error:
+            raise ValidationError(_l("Please open the page again.")) from error
+
+    def shown_of(self, code: str) -> Shown:
+        """What the page showed of a way; raises KeyError, ValueError."""
+        rows = dict(line.split("=", 1) for line in (self.shown.data or "").split() if "=" in line)
+        gross, currency, day = rows[code].split(";")
+        return Shown(int(gross), currency, date.fromisoformat(day))
+
+
 class CheckoutForm(ShownForm):
     """Who orders, where it goes, and what the page showed when the button was pressed."""
 

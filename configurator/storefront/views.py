@@ -17,7 +17,7 @@ from configurator.auth import actor_id, company_id, public
 from configurator.errors import DateLost, DomainError, InvalidInput, NoDate, NotFound, PriceChanged, QuoteNotOpen
 from configurator.i18n import language, text_of
 from configurator.sales import payments
-from configurator.sales.changes import cancel_until, order_history
+from configurator.sales.changes import NotChangeable, cancel_until, order_history
 from configurator.sales.choices import readable_choices
 from configurator.sales.configurations import query_of, selection_from_query
 from configurator.sales.delivery import NotDelivered, ShipTo, WayOffer
@@ -25,6 +25,7 @@ from configurator.sales.documents import order_pdf
 from configurator.sales.orders import earlier_order, order_by_token, place_order
 from configurator.sales.quotes import quote_by_token
 from configurator.sales.reasons import REASONS
+from configurator.sales.redelivery import other_ways
 from configurator.storefront import service
 from configurator.storefront.address import SHIP_TO, Reading, from_compact, read_address
 from configurator.storefront.columns import budget_of, currency_symbol, day_of, faults_of, needs_of, table_of
@@ -374,5 +375,14 @@ def track(token: str) -> ResponseReturnValue:
     return render_template(
         "storefront/order.html", order=view, draw=draw, lang=language(), country=country_name(view.buyer.country),
         history=order_history(company_id(), view.id), reasons=REASONS, until=until, can_cancel=can_cancel,
-        mail=settings().mail_from,
+        mail=settings().mail_from, other_way=_other_way(token),
     )
+
+
+def _other_way(token: str) -> bool:
+    """Whether the order can still come in another way."""
+    try:
+        asked = other_ways(company_id(), token)
+    except NotChangeable:
+        return False
+    return any(one.code != asked.chosen and one.arrives_on for one in asked.ways)

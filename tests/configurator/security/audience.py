@@ -40,6 +40,8 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "change.texts": PUBLIC,
     "change.confirm": PUBLIC,
     "change.again": PUBLIC,
+    "change.delivery": PUBLIC,
+    "change.redeliver": PUBLIC,
     "change.cancel": PUBLIC,
     # the cart: its browser's alone, by an unguessable cookie
     "cart.show": PUBLIC,
@@ -82,6 +84,9 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "sales.order_list": frozenset({Role.SALES}),
     "sales.order": frozenset({Role.SALES}),
     "sales.deposit": frozenset({Role.SALES}),
+    "sales.refund_list": frozenset({Role.SALES}),
+    "sales.refund_paid": frozenset({Role.SALES}),
+    "sales.refund_ask": frozenset({Role.SALES}),
     "sales.new_quote": frozenset({Role.SALES}),
     "sales.quote": frozenset({Role.SALES}),
     "sales.quote_document": frozenset({Role.SALES}),
