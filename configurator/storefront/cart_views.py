@@ -298,7 +298,9 @@ def _wanted(to: ShipTo) -> CartView:
 
 
 def _form(view: CartView) -> CheckoutForm:
-    form = CheckoutForm(key=secrets.token_urlsafe(24), country=view.country)
+    form = CheckoutForm(
+        key=secrets.token_urlsafe(24), country=view.country, postal_code=request.args.get("postal_code", ""),
+    )
     if not settings().terms_version:
         del form.accept_terms
     form.country.choices = _countries(view)

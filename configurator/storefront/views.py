@@ -307,7 +307,9 @@ def way_choices(ways: Sequence[WayOffer]) -> list[tuple[str, str]]:
 
 
 def _form(asked: Checkout) -> CheckoutForm:
-    form = CheckoutForm(key=secrets.token_urlsafe(24), country=asked.country)
+    form = CheckoutForm(
+        key=secrets.token_urlsafe(24), country=asked.country, postal_code=request.args.get("postal_code", ""),
+    )
     if not settings().terms_version:
         del form.accept_terms
     form.country.choices = [(code, country_name(code)) for code in service.countries(asked.offer)]

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from fractions import Fraction
 
 import pytest
+from flask.testing import FlaskClient
 from sqlmodel import select
 
 from catalog.content import Text
+from catalog.factory import Plant
 from catalog.price import Basis, Price, TaxReason
 from configurator import db
-from configurator.errors import DateLost, NoDate, PriceChanged
+from configurator.errors import DateLost, NoDate, NotFound, PriceChanged
+from configurator.outbox import OutboxMail
+from configurator.planning.books import book_under_lock, read_rows
 from configurator.planning.models import ManufacturingOrder
 from configurator.sales import delivery
 from configurator.sales.carts import ShownCart, place_cart
+from configurator.sales.changes import (
+    NotChangeable,
+    cancel_order,
+    change_order,
+    changeable,
+    order_history,
+    terms_of,
+)
+from configurator.sales.configurations import Selection
 from configurator.sales.delivery import (
     NotDelivered,
     ShipTo,
@@ -30,10 +45,12 @@ from configurator.sales.delivery import (
 )
 from configurator.sales.models import DeliveryKind, PriceBy, SalesOrder
 from configurator.sales.orders import PlacedOrder, Shown, order_by_token
+from configurator.sales.redelivery import change_way, other_ways
 from configurator.sales.terms import price_for
 from tests.configurator.sales.conftest import BUYER, Shop
 from tests.configurator.sales.test_carts import Visitor
 
+ON_ONE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 WEEK = ["mon", "tue", "wed", "thu", "fri"]
 STANDARD = StatedWay(
     DeliveryKind.CARRIER, {"zh": "标准", "en": "Standard"}, "CN", [], 3, "16:00", WEEK, "CNY", PriceBy.VALUE,
@@ -214,7 +231,7 @@ def test_one_variant_is_ordered_by_the_chosen_way_too(shop: Shop, ways: dict[str
 
 
 def test_before_an_address_is_known_dates_are_those_of_the_usual_way(
-    shop: Shop, ways: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    shop: Shop, ways: dict[str, str]
 ) -> None:
     found = delivery.ways_of(shop.company_id)
     assert found.standard("CN").by is not None and found.standard("CN").by.code == ways["Standard"]  # type: ignore[union-attr]
@@ -238,7 +255,205 @@ def test_nobody_states_or_retires_the_ways_of_another_company(shop: Shop, ways: 
 
 
 def _refused(attempt: Callable[[], object]) -> None:
-    from configurator.errors import NotFound
-
     with pytest.raises(NotFound):
         attempt()
+
+
+# --- after the order --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def placed(shop: Shop, ways: dict[str, str]) -> PlacedOrder:
+    """Two units, ordered by the usual way."""
+    visitor = Visitor(shop)
+    visitor.quantity(visitor.add(), 2)
+    return _ordered(visitor, ShipTo("CN", "200040"))
+
+
+def _other(shop: Shop, placed: PlacedOrder, code: str) -> tuple[WayOffer, Shown]:
+    """A way of an order and what its page shows of it."""
+    asked = other_ways(shop.company_id, placed.token)
+    way = next(one for one in asked.ways if one.code == code)
+    assert way.arrives_on is not None
+    return way, Shown(asked.total(way).gross, way.price.currency, way.arrives_on)
+
+
+def test_an_order_comes_in_another_way_at_the_price_and_day_that_were_shown(
+    shop: Shop, ways: dict[str, str], placed: PlacedOrder
+) -> None:
+    before = order_by_token(shop.company_id, placed.token)
+    way, shown = _other(shop, placed, ways["Express"])
+    assert shown.arrives_on < before.arrives_on
+    change_way(shop.company_id, placed.token, way.code, shown)
+    change_way(shop.company_id, placed.token, way.code, shown)  # pressed twice
+    after = order_by_token(shop.company_id, placed.token)
+    assert after.delivery is not None and after.delivery.code == way.code
+    assert (after.price.gross, after.arrives_on) == (shown.gross_minor, shown.arrives_on)
+    assert [unit.price for unit in after.units] == [unit.price for unit in before.units]
+    assert all(unit.progress and unit.progress.keeps_promise for unit in after.units)
+    history = order_history(shop.company_id, after.id)
+    assert {(move.unit, move.becomes) for move in history.moves} == {(1, shown.arrives_on), (2, shown.arrives_on)}
+    with db.reading() as session:
+        rows = session.exec(select(ManufacturingOrder)).all()
+        templates = [mail.template for mail in session.exec(select(OutboxMail)).all()]
+        plants = session.exec(select(Plant)).all()
+        assert {row.carrier_code for row in rows} == {way.code}
+        for plant in plants:  # what a book replays is what its rows say
+            kept = {order.id: order.promise for order in book_under_lock(session, plant).book.problem.orders}
+            anew = {order.id: order.promise for order in read_rows(session, plant.id or 0).problem.orders}
+            assert kept == anew
+    assert templates.count("delivery_changed") == 1
+
+
+def test_a_unit_that_is_changed_afterwards_still_comes_in_the_chosen_way(
+    shop: Shop, ways: dict[str, str], placed: PlacedOrder, unhurried: None
+) -> None:
+    way, shown = _other(shop, placed, ways["Express"])
+    change_way(shop.company_id, placed.token, way.code, shown)
+    new = shop.variant(colour="navy", gears="hub_8", drive="belt")
+    asked = changeable(shop.company_id, placed.token, 2)
+    terms = terms_of(asked, new)
+    change_order(
+        shop.company_id, placed.token, 2, Selection("bicycle"), new,
+        Shown(terms.price.gross, terms.price.currency, terms.arrives_on), base=asked.base, key="change-1",
+    )
+    after = order_by_token(shop.company_id, placed.token)
+    assert after.delivery is not None and after.delivery.code == way.code
+    assert after.price.gross == sum(unit.price.gross for unit in after.units) + way.price.gross
+    assert {unit.progress.carrier_name["en"] for unit in after.units if unit.progress} == {"Express"}
+
+
+def test_what_was_not_shown_is_not_changed(
+    shop: Shop, ways: dict[str, str], unhurried: None, placed: PlacedOrder
+) -> None:
+    before = order_by_token(shop.company_id, placed.token)
+    shown = _other(shop, placed, ways["Express"])[1]
+    with pytest.raises(PriceChanged):
+        change_way(shop.company_id, placed.token, ways["Express"], replace(shown, gross_minor=shown.gross_minor - 1))
+    with pytest.raises(DateLost):
+        change_way(
+            shop.company_id, placed.token, ways["Express"],
+            replace(shown, arrives_on=shown.arrives_on - timedelta(days=1)),
+        )
+    with pytest.raises(NotDelivered):
+        change_way(shop.company_id, placed.token, "way-999", shown)
+    with pytest.raises(NotFound):
+        change_way(shop.company_id + 1, placed.token, ways["Express"], shown)
+    with pytest.raises(NotChangeable):  # it has left the factory
+        other_ways(shop.company_id, placed.token, now=before.dispatch_at)
+    cancel_order(shop.company_id, placed.token)
+    with pytest.raises(NotChangeable):
+        change_way(shop.company_id, placed.token, ways["Express"], shown)
+    after = order_by_token(shop.company_id, placed.token)
+    assert after.delivery == before.delivery and after.price.gross == before.price.gross
+
+
+# --- pages ------------------------------------------------------------------------------------------------------------
+
+
+def _field(page: str, name: str) -> str:
+    found = re.search(rf'<input[^>]*name="{name}"[^>]*value="([^"]*)"', page)
+    assert found is not None, name
+    return found[1]
+
+
+@ON_ONE
+def test_checkout_offers_what_leads_to_the_address_and_orders_what_was_chosen(
+    client: FlaskClient, shop: Shop, ways: dict[str, str]
+) -> None:
+    client.post("/products/bicycle/cart?lang=en")
+    page = client.get("/cart/checkout?lang=en").text
+    assert all(code in page for name, code in ways.items() if name != "Truck") and ways["Truck"] not in page
+    typed = {
+        "name": "Li Lei", "mail": "li@example.com", "street": "Road 1", "city": "Shanghai", "country": "CN",
+        "postal_code": "200040", "key": "k" * 20, "way": ways["Truck"],
+    }
+    looked = client.post("/cart/checkout", data=typed | {"look": "1"})  # without a script
+    assert looked.status_code == 200 and ways["Truck"] in looked.text and "Li Lei" in looked.text
+    with db.reading() as session:
+        assert session.exec(select(SalesOrder)).all() == []
+    shown = {name: _field(looked.text, name) for name in ("shown_gross", "shown_currency", "shown_date")}
+    away = client.post("/cart/checkout", data=typed | shown | {"postal_code": "518052"})
+    assert away.status_code == 422 and "does not lead to the address" in away.text and "Li Lei" in away.text
+    done = client.post("/cart/checkout", data=typed | shown)
+    assert done.status_code == 303
+    with db.reading() as session:
+        order = session.exec(select(SalesOrder)).one()
+    assert (order.delivery_way_id, str(order.gross_minor)) == (
+        int(ways["Truck"].removeprefix("way-")), shown["shown_gross"]
+    )
+    tracked = client.get(done.location).text
+    assert "Truck" in tracked and f"{done.location}/delivery" in tracked
+    assert client.get(f"{done.location}/pdf").status_code == 200
+
+
+@ON_ONE
+def test_where_no_way_leads_the_page_says_so_and_what_to_do(client: FlaskClient, shop: Shop) -> None:
+    state_way(shop.company_id, TRUCK, by=None)
+    client.post("/products/bicycle/cart?lang=en")
+    assert "Fill in the postal code" in client.get("/cart/checkout").text
+    page = client.get("/cart/checkout/terms?country=CN&postal_code=518052").text
+    assert "None of our ways of delivery leads to this address." in page and "write to us" in page
+    assert "Truck" in client.get("/cart/checkout/terms?country=CN&postal_code=200040").text
+    assert "leads to this country" in client.post("/cart/country", data={"country": "DE"}, follow_redirects=True).text
+
+
+@ON_ONE
+def test_the_page_of_an_order_changes_its_way(
+    client: FlaskClient, shop: Shop, ways: dict[str, str], placed: PlacedOrder
+) -> None:
+    address = f"/orders/{placed.token}/delivery"
+    page = client.get(f"{address}?lang=en").text
+    assert "as ordered" in page and "days earlier" in page
+    shown = _field(page, "shown")
+    wrong = client.post(address, data={"way": "way-999", "shown": shown})
+    assert wrong.status_code == 422 and "choose one of these" in wrong.text
+    old = shown.replace(f"{ways['Express']}=", f"{ways['Express']}=1")
+    assert client.post(address, data={"way": ways["Express"], "shown": old}).status_code == 409
+    assert client.post(address, data={"way": ways["Express"], "shown": "nonsense"}).status_code == 422
+    assert client.post(address, data={"way": ways["Express"], "shown": shown}).status_code == 303
+    assert order_by_token(shop.company_id, placed.token).delivery.name.en == "Express"  # type: ignore[union-attr]
+    assert client.get(f"/orders/{'x' * 22}/delivery").status_code == 404
+
+
+STATED = {
+    "kind": "own", "name_en": "Van", "name_zh": "货车", "country": "CN", "postal_prefixes": "20，21 2200",
+    "transit_days": "2", "cutoff": "14:30", "working_days": ["mon", "fri"], "currency": "CNY", "price_by": "value",
+    "steps": "0 60\n2000: 12.50\n",
+}
+
+
+@ON_ONE
+def test_an_administrator_adds_changes_and_retires_a_way(login: Callable[..., FlaskClient], shop: Shop) -> None:
+    admin = login("administrator")
+    assert "No way of delivery is stated yet" in admin.get("/admin/delivery/?lang=en").text
+    assert admin.post("/admin/delivery/new", data=STATED).status_code == 303
+    (way,) = delivery.all_ways(shop.company_id)
+    assert (way.prefixes, way.working_days, way.steps) == (
+        ("20", "21", "2200"), ("mon", "fri"), ((Fraction(0), Fraction(60)), (Fraction(2000), Fraction(25, 2)))
+    )
+    again = admin.get(f"/admin/delivery/{way.id}").text
+    assert "2000 12.5" in again and "20 21 2200" in again
+    assert admin.post(f"/admin/delivery/{way.id}", data=STATED | {"transit_days": "0"}).status_code == 303
+    assert delivery.way_by_id(shop.company_id, way.id).transit_days == 0
+    admin.post(f"/admin/delivery/{way.id}/retire")
+    assert delivery.ways_of(shop.company_id).stated == ()
+    admin.post(f"/admin/delivery/{way.id}/resume")
+    assert len(delivery.ways_of(shop.company_id).stated) == 1
+    assert admin.get("/admin/delivery/999").status_code == 404
+
+
+@pytest.mark.parametrize(("field", "value", "said"), [
+    ("name_en", "", "fill this in"), ("country", "XX", "Not a valid choice"), ("postal_prefixes", "2*", "letters and"),
+    ("transit_days", "91", "from 0 to 90"), ("cutoff", "24:00", "17:00"), ("working_days", [], "at least one day"),
+    ("currency", "yuan", "Three letters"), ("steps", "0 60\nfree", "Line 2"), ("steps", "5 60", "line for 0"),
+    ("steps", "0 60\n0 50", "Line 2"), ("steps", "0 -60", "Line 1"),
+])
+@ON_ONE
+def test_wrong_input_is_named_and_kept(
+    login: Callable[..., FlaskClient], shop: Shop, field: str, value: object, said: str
+) -> None:
+    answer = login("administrator").post("/admin/delivery/new?lang=en", data=STATED | {field: value})
+    assert answer.status_code == 422 and said in answer.text
+    assert field == "name_zh" or "货车" in answer.text
+    assert delivery.all_ways(shop.company_id) == ()
