@@ -162,6 +162,12 @@ def quote_price(content: PriceListContent, problem: ConfigurationProblem, varian
     return Price(items, net, tax, gross, rate_text, reason, content.basis, content.currency, content.exponent)
 
 
+def taxed_like(goods: Price, item: PriceItem) -> Price:
+    """The price of something that goes along with the goods, such as their delivery: on their basis, at their rate."""
+    net, tax, gross = _with_tax(item.amount_minor, as_fraction(goods.rate), goods.basis)
+    return replace(goods, items=(item,), net=net, tax=tax, gross=gross)
+
+
 def gross_of(content: PriceListContent, total: int, *, country: str) -> int:
     """What a buyer in `country` pays if the items come to `total` minor units. Raises CountryNotServed."""
     rate_text = content.tax.get(country)

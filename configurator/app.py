@@ -117,6 +117,7 @@ DEPARTMENTS = (
     "configurator.planning.floor",
     "configurator.modelling.views",
     "configurator.admin.views",
+    "configurator.sales.delivery_views",
     "configurator.api.views",
 )
 

@@ -45,7 +45,7 @@ from configurator.planning.promise import (
 )
 from configurator.planning.records import instant, renamed, renamed_placements, second
 from configurator.sales.configurations import Configuration, decisions_to_json, judged, variant_to_json
-from configurator.sales.models import SalesOrder, SalesOrderItem
+from configurator.sales.models import DeliveryKind, DeliveryWay, SalesOrder, SalesOrderItem
 from configurator.sales.parties import Party
 from configurator.sales.terms import margin_columns, price_columns, price_for, price_items, promise_columns
 from solver.configuration.check import answers, is_asked
@@ -114,6 +114,31 @@ ENGRAVINGS = (
     "平安", "追光", "Lena", "山高水长", "Feierabend", "子涵的车",
 )
 
+_WEEK = ["mon", "tue", "wed", "thu", "fri"]
+
+
+def _way(
+    kind: DeliveryKind, zh: str, en: str, country: str, transit_days: int, *steps: list[str], prefixes: str = "",
+    cutoff: str = "16:00", days: list[str] = _WEEK,
+) -> dict[str, Any]:
+    return {
+        "kind": kind.value, "name": {"zh": zh, "en": en}, "country": country, "postal_prefixes": prefixes.split(),
+        "transit_days": transit_days, "cutoff": cutoff, "working_days": days, "steps": list(steps),
+    }
+
+
+_WAYS = (
+    _way(DeliveryKind.CARRIER, "标准快递", "Standard parcel", "CN", 3, ["0", "90"], ["3000", "0"]),
+    _way(DeliveryKind.CARRIER, "特快专递", "Express", "CN", 1, ["0", "260"], days=[*_WEEK, "sat"]),
+    _way(DeliveryKind.OWN, "自有货车送货上门", "Our own truck, carried in", "CN", 2, ["0", "180"], ["8000", "90"],
+         prefixes="20 21 22 23 30 31 32 33", cutoff="14:00"),
+    _way(DeliveryKind.PICKUP, "工厂自提", "Pick-up at the plant", "CN", 0, ["0", "0"], cutoff="17:00"),
+    _way(DeliveryKind.CARRIER, "国际标准运输", "Standard freight", "DE", 10, ["0", "480"], ["12000", "0"]),
+    _way(DeliveryKind.CARRIER, "国际空运特快", "Air express", "DE", 4, ["0", "1680"], ["12000", "980"]),
+    _way(DeliveryKind.PICKUP, "由贵方货代到工厂提货", "Pick-up at the plant by your forwarder", "DE", 0, ["0", "0"],
+         cutoff="17:00"),
+)
+
 
 def seed(
     settings: Settings,
@@ -166,6 +191,7 @@ def _company(session: Session, now: datetime) -> int:
     folder = [file for file in files("catalog").joinpath(FAMILIES).iterdir() if file.name.endswith(".yaml")]
     for file in sorted(folder, key=lambda file: (file.name != FACTORY, file.name)):
         load_catalog(session, company_id, file.read_bytes(), loaded_at=now)
+    session.add_all(DeliveryWay(company_id=company_id, currency="CNY", **way) for way in _WAYS)
     return company_id
 
 

@@ -28,7 +28,6 @@ from configurator.planning.models import (
 )
 from configurator.planning.promise import (
     ASKED,
-    Destination,
     Forecast,
     dated,
     exploded,
@@ -36,6 +35,7 @@ from configurator.planning.promise import (
     manufacturing_order,
     move_others,
     operation_rows,
+    same_way,
 )
 from configurator.planning.records import (
     placements_to_json,
@@ -196,7 +196,7 @@ def _in_plant(base: PlantBook, stands: Standing, offer: Offer, new: Variant) -> 
         return None
     moved = gone | {placement.operation: placement for placement in promise.moved}
     promise = replace(promise, order=whole, moved=tuple(moved.values()))
-    found = dated(base, whole, promise, Destination(stands.order.country, stands.order.zone))
+    found = dated(base, whole, promise, same_way(stands.order, base))
     return Amended(found, staying) if found is not None else None
 
 

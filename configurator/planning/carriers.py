@@ -14,22 +14,27 @@ from catalog.factory import DAYS, local_instant
 
 @dataclass(frozen=True, slots=True)
 class CarrierTerms:
-    """What a carrier promises: it fetches until `cutoff` (plant time) on working days, and needs some to arrive."""
+    """What a carrier promises: it fetches until `cutoff` (plant time) on working days, and needs some to arrive.
+
+    `collected`: nobody carries it; the buyer has it at the plant from the cut-off on.
+    """
 
     code: str
     name: Mapping[str, str]
     cutoff: str
     working_days: tuple[str, ...]
     transit_days: Mapping[str, int]  # by country
+    collected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """The cut-off that a parcel makes and the date, in the ship-to zone, on which it arrives."""
+    """The cut-off that a parcel makes and the date, in `zone`, on which it arrives at the ship-to or can be fetched."""
 
     carrier: CarrierTerms
     dispatch_at: datetime
     arrives_on: date
+    zone: str
 
 
 @lru_cache(maxsize=1)
@@ -80,5 +85,7 @@ def deliver(
     for carrier in carriers:
         if (transit := carrier.transit_days.get(country)) is not None:
             leaves = dispatch_at(ready_at, carrier.cutoff, carrier.working_days, plant_zone)
-            offers.append(Delivery(carrier, leaves, arrives_on(leaves, transit, carrier.working_days, zone)))
+            where = plant_zone if carrier.collected else zone
+            day = arrives_on(leaves, transit, carrier.working_days, where)
+            offers.append(Delivery(carrier, leaves, day, where))
     return min(offers, key=lambda offer: (offer.arrives_on, offer.dispatch_at, offer.carrier.code), default=None)

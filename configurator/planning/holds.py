@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import structlog
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import and_, delete, func
+from sqlalchemy import ColumnElement, and_, delete, func, or_
 from sqlmodel import Session, col, select
 
 from catalog.factory import Plant, local_instant
 from catalog.offer import Offer
 from catalog.rows import Company, utc_now
 from configurator import db
-from configurator.errors import DomainError
+from configurator.errors import DateLost, DomainError, NoDate
 from configurator.numbers import draw_number
 from configurator.planning.books import (
     PlantBook,
@@ -32,14 +32,23 @@ from configurator.planning.books import (
     remember,
 )
 from configurator.planning.models import (
+    OPEN_ORDERS,
     EventKind,
     HeldOrder,
     Hold,
     ManufacturingOperation,
     ManufacturingOrder,
+    OperationState,
 )
 from configurator.planning.options import options
-from configurator.planning.promise import Forecast, leave, reserve
+from configurator.planning.promise import (
+    Destination,
+    Forecast,
+    delivery_columns,
+    delivery_to,
+    leave,
+    reserve,
+)
 from configurator.planning.records import placements_to_json, second, work_order_from, work_order_to_json
 from solver.configuration.problem import Variant
 from solver.scheduling.calendar import Calendar
@@ -83,12 +92,17 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class HeldUnit:
-    """One unit that has its slots; the promise is the one that an order made of it would have."""
+    """One unit that has its slots; the promise is the one that an order made of it would have.
+
+    `ready_at`: when it is ready for the carrier: as it was promised, or by the present schedule where that is later.
+    """
 
     manufacturing_order_id: int
     plant_id: int
+    plant_zone: str
     pegging_key: str
     starts_at: datetime
+    ready_at: datetime
     promise_at: datetime
     dispatch_at: datetime
     arrives_on: date
@@ -100,11 +114,15 @@ class HeldUnit:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a held unit becomes: whose it is from now on, its number, and the day that was promised for it."""
+    """What a held unit becomes: whose it is from now on, its number, the day that was promised for it, and its way.
+
+    `to`: None leaves it as it is held.
+    """
 
     pegging_key: str
     number: str
     arrives_on: date
+    to: Destination | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +133,17 @@ class HoldView:
     expires_at: datetime
     renewed: bool
     units: Mapping[str, HeldUnit]
+
+
+def sent(unit: HeldUnit, to: Destination) -> HeldUnit | None:
+    """A held unit with another delivery; None if that does not go there."""
+    delivery = delivery_to(to, (), unit.ready_at, unit.plant_zone)
+    if delivery is None:
+        return None
+    return replace(
+        unit, dispatch_at=delivery.dispatch_at, arrives_on=delivery.arrives_on, carrier_code=delivery.carrier.code,
+        carrier_days=delivery.carrier.working_days, country=to.country, zone=delivery.zone,
+    )
 
 
 def expiry(now: datetime | None = None) -> datetime:
@@ -281,27 +310,57 @@ def _locked(session: Session, company_id: int, key: str) -> Hold | None:
 
 
 def _units(session: Session, row: Hold) -> list[HeldUnit]:
+    held = select(HeldOrder.manufacturing_order_id).where(
+        HeldOrder.company_id == row.company_id, HeldOrder.hold_id == row.id
+    )
+    return _units_where(session, row.company_id, col(ManufacturingOrder.id).in_(held))
+
+
+def units_of(session: Session, company_id: int, manufacturing_order_ids: Sequence[int]) -> list[HeldUnit]:
+    """Units with their slots and promises, in the order of these ids."""
+    found = _units_where(session, company_id, col(ManufacturingOrder.id).in_(manufacturing_order_ids))
+    known = {unit.manufacturing_order_id: unit for unit in found}
+    return [known[order_id] for order_id in manufacturing_order_ids]
+
+
+def _units_where(session: Session, company_id: int, which: ColumnElement[bool]) -> list[HeldUnit]:
     rows = session.exec(
-        select(ManufacturingOrder, func.min(ManufacturingOperation.starts_at))
-        .join(HeldOrder, and_(
-            col(HeldOrder.manufacturing_order_id) == ManufacturingOrder.id,
-            col(HeldOrder.company_id) == ManufacturingOrder.company_id,
+        select(ManufacturingOrder, func.min(ManufacturingOperation.starts_at), Plant.zone)
+        .join(Plant, and_(
+            col(Plant.id) == ManufacturingOrder.plant_id, col(Plant.company_id) == ManufacturingOrder.company_id
         ))
         .join(ManufacturingOperation, and_(
             col(ManufacturingOperation.order_id) == ManufacturingOrder.id,
             col(ManufacturingOperation.company_id) == ManufacturingOrder.company_id,
         ))
-        .where(HeldOrder.company_id == row.company_id, HeldOrder.hold_id == row.id)
-        .group_by(col(ManufacturingOrder.id))
+        .where(ManufacturingOrder.company_id == company_id, which)
+        .group_by(col(ManufacturingOrder.id), col(Plant.zone))
         .order_by(col(ManufacturingOrder.id))
     ).all()
     return [
         HeldUnit(
-            order.id or 0, order.plant_id, order.pegging_key, starts_at, order.promise_at, order.dispatch_at,
-            order.arrives_on, order.carrier_code, tuple(order.carrier_days), order.country, order.zone,
+            order.id or 0, order.plant_id, zone, order.pegging_key, starts_at, _ready_at(order), order.promise_at,
+            order.dispatch_at, order.arrives_on, order.carrier_code, tuple(order.carrier_days), order.country,
+            order.zone,
         )
-        for order, starts_at in rows
+        for order, starts_at, zone in rows
     ]
+
+
+def _fixed(session: Session, order: ManufacturingOrder) -> list[str]:
+    """The operations of an order that have begun or are pinned: a book that is told so reads them anew."""
+    return list(session.exec(
+        select(ManufacturingOperation.operation).where(
+            ManufacturingOperation.company_id == order.company_id, ManufacturingOperation.order_id == order.id,
+            or_(
+                col(ManufacturingOperation.pinned), col(ManufacturingOperation.state) != OperationState.PLANNED.value
+            ),
+        ).order_by(col(ManufacturingOperation.position))
+    ).all())
+
+
+def _ready_at(order: ManufacturingOrder) -> datetime:
+    return max(order.promise_at, order.finished_at or order.completes_at)
 
 
 def _release(session: Session, plant_id: int, order_ids: Sequence[int]) -> None:
@@ -323,16 +382,63 @@ def _take(session: Session, unit: HeldUnit, taken: Taken, actor_id: int | None) 
     plant = session.get_one(Plant, unit.plant_id)
     base = book_under_lock(session, plant)
     before, order.number, order.pegging_key = order.number, taken.number, taken.pegging_key
+    if taken.to is not None:
+        _redirect(order, plant.zone, taken.to, taken.arrives_on)
     order.arrives_on = taken.arrives_on
+    remember(session, base, _rewrite(session, plant, base, order, EventKind.RESERVED, before, actor_id))
+
+
+def _rewrite(
+    session: Session, plant: Plant, base: PlantBook, order: ManufacturingOrder, kind: EventKind, before: str,
+    actor_id: int | None,
+) -> Reservation:
+    """An event by which an order has another number or another cut-off in the slots that it has."""
     reservation = Reservation(
-        work_order_from(taken.number, order.work_order), _placements(session, order, base), instead_of=before
+        work_order_from(order.number, order.work_order), _placements(session, order, base), instead_of=before
     )
     next_version(
-        session, plant, EventKind.RESERVED, actor_id, number=taken.number,
-        work_order=work_order_to_json(reservation.order), instead_of=before,
-        placements=placements_to_json(reservation.placements), moved={},
+        session, plant, kind, actor_id, number=order.number, work_order=work_order_to_json(reservation.order),
+        instead_of=before, placements=placements_to_json(reservation.placements), moved={},
+        staying=_fixed(session, order),
     )
-    remember(session, base, reservation)
+    return reservation
+
+
+def redirect(
+    session: Session, company_id: int, to: Destination, shown: Mapping[int, date], *, actor_id: int | None = None
+) -> None:
+    """Let manufacturing orders be delivered in another way, in the caller's transaction; their slots stay.
+
+    `shown`: manufacturing order -> the day that was shown for it, which it has from now on. Raises DateLost if one
+    would arrive later, NoDate if that way does not go there.
+    """
+    rows = session.exec(
+        select(ManufacturingOrder).where(
+            ManufacturingOrder.company_id == company_id, col(ManufacturingOrder.id).in_(shown)
+        )
+    ).all()
+    plants = lock_plants(session, (row.plant_id for row in rows))
+    bases = {plant_id: book_under_lock(session, plant) for plant_id, plant in plants.items()}
+    for row in rows:
+        session.refresh(row)
+        plant = plants[row.plant_id]
+        _redirect(row, plant.zone, to, shown[db.id_of(row)])
+        row.arrives_on = shown[db.id_of(row)]
+        if row.state in OPEN_ORDERS:
+            _rewrite(session, plant, bases[row.plant_id], row, EventKind.CHANGED, row.number, actor_id)
+
+
+def _redirect(order: ManufacturingOrder, plant_zone: str, to: Destination, shown: date) -> None:
+    """Let it be delivered in another way, under the plant's lock. Raises DateLost, NoDate."""
+    delivery = delivery_to(to, (), _ready_at(order), plant_zone)
+    if delivery is None:
+        raise NoDate
+    if delivery.arrives_on > shown:
+        raise DateLost(arrives_on=delivery.arrives_on)
+    for name, value in delivery_columns(delivery, to.country).items():
+        setattr(order, name, list(value) if name == "carrier_days" else value)
+    order.carrier_name = dict(delivery.carrier.name)
+    order.work_order = order.work_order | {"promise": second(delivery.dispatch_at)}
 
 
 def _placements(session: Session, order: ManufacturingOrder, plant: PlantBook) -> tuple[Placement, ...]:

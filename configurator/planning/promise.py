@@ -29,7 +29,7 @@ from configurator.planning.books import (
     next_version,
     remember,
 )
-from configurator.planning.carriers import Delivery, deliver, zone_of
+from configurator.planning.carriers import CarrierTerms, Delivery, deliver, zone_of
 from configurator.planning.models import (
     EventKind,
     ManufacturingOperation,
@@ -57,10 +57,11 @@ NOBODYS = -1  # the version of a book that is no plant's
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where it is to arrive: country (ISO 3166-1 alpha-2) and IANA zone."""
+    """Where it is to arrive: country (ISO 3166-1 alpha-2) and IANA zone. `by`: with whom; None: the soonest carrier."""
 
     country: str
     zone: str
+    by: CarrierTerms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ class Forecast:
 
     plant_id: int
     plant_name: Mapping[str, str]
+    plant_zone: str
     completes_at: datetime
     promise_at: datetime
     dispatch_at: datetime
@@ -240,7 +242,7 @@ def _still(offer: Offer, variant: Variant, shown: Forecast, plant: PlantBook, st
     promise = plant.book.quote(order, not_before=start) if order is not None else None
     if order is None or promise is None or isinstance(promise, NoRoom):
         raise NoDate
-    found = dated(plant, order, promise, Destination(shown.country, shown.zone))
+    found = dated(plant, order, promise, same_way(shown, plant))
     if found is None:
         raise NoDate
     return found
@@ -319,17 +321,48 @@ def dated(
     """Completion, buffer, carrier; None if no carrier goes there."""
     completes_at = instant(promise.completion)
     promise_at = completes_at + timedelta(minutes=options().buffer_minutes)
-    delivery: Delivery | None = deliver(plant.carriers, promise_at, plant.zone, to.country, to.zone)
+    delivery = delivery_to(to, plant.carriers, promise_at, plant.zone)
     if delivery is None:
         return None
-    carrier = delivery.carrier
     return Forecast(
-        plant_id=plant.plant_id, plant_name=plant.name, completes_at=completes_at, promise_at=promise_at,
-        dispatch_at=delivery.dispatch_at, arrives_on=delivery.arrives_on, carrier_code=carrier.code,
-        carrier_name=carrier.name, carrier_cutoff=carrier.cutoff, carrier_days=carrier.working_days,
-        transit_days=carrier.transit_days[to.country], country=to.country, zone=to.zone, version=plant.version,
-        work_order=order, placements=promise.placements, moved=promise.moved,
+        plant_id=plant.plant_id, plant_name=plant.name, plant_zone=plant.zone, completes_at=completes_at,
+        promise_at=promise_at, version=plant.version, work_order=order, placements=promise.placements,
+        moved=promise.moved, **delivery_columns(delivery, to.country),
     )
+
+
+def redirected(found: Forecast, to: Destination) -> Forecast | None:
+    """The same slots with another delivery; None if that does not go there."""
+    delivery = delivery_to(to, (), found.promise_at, found.plant_zone)
+    return None if delivery is None else replace(found, **delivery_columns(delivery, to.country))
+
+
+def delivery_to(
+    to: Destination, carriers: Sequence[CarrierTerms], ready_at: datetime, plant_zone: str
+) -> Delivery | None:
+    """The delivery of what is ready then, with whom it is to go or else with the soonest of the plant's carriers."""
+    return deliver(carriers if to.by is None else (to.by,), ready_at, plant_zone, to.country, to.zone)
+
+
+def delivery_columns(delivery: Delivery, country: str) -> dict[str, Any]:
+    """What a forecast and a manufacturing order keep of a delivery."""
+    carrier = delivery.carrier
+    return {
+        "dispatch_at": delivery.dispatch_at, "arrives_on": delivery.arrives_on, "carrier_code": carrier.code,
+        "carrier_name": carrier.name, "carrier_cutoff": carrier.cutoff, "carrier_days": carrier.working_days,
+        "transit_days": carrier.transit_days[country], "country": country, "zone": delivery.zone,
+    }
+
+
+def same_way(promised: Forecast | ManufacturingOrder, plant: PlantBook) -> Destination:
+    """Where it went, in the way that was promised; the plant's own carriers have their terms of today."""
+    by = None
+    if promised.carrier_code not in {carrier.code for carrier in plant.carriers}:
+        by = CarrierTerms(
+            promised.carrier_code, promised.carrier_name, promised.carrier_cutoff, tuple(promised.carrier_days),
+            {promised.country: promised.transit_days},
+        )
+    return Destination(promised.country, promised.zone, by)
 
 
 # --- memos ------------------------------------------------------------------------------------------------------------

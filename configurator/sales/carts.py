@@ -21,7 +21,7 @@ from configurator import db
 from configurator.errors import DateLost, DomainError, InvalidInput, NoDate, NotFound, NotValid, Outdated, PriceChanged
 from configurator.idempotency import request_hash
 from configurator.planning.holds import HeldUnit, HoldOver, HoldView, Wish, expiry, hold, hold_of, let_go, renew
-from configurator.planning.promise import Destination, Forecast, forecast_all, zone_of
+from configurator.planning.promise import Forecast, forecast_all
 from configurator.sales.choices import ReadableChoice, readable_choices
 from configurator.sales.configurations import (
     Configuration,
@@ -31,6 +31,16 @@ from configurator.sales.configurations import (
     offer_of_configuration,
     variant_from_json,
     write_configuration,
+)
+from configurator.sales.delivery import (
+    ShipTo,
+    WayOffer,
+    Ways,
+    by_way,
+    chosen_of,
+    kilograms_of,
+    must_lead_there,
+    ways_in,
 )
 from configurator.sales.models import Cart, CartItem, Deliveries
 from configurator.sales.orders import Buyer, PlacedOrder, Unit, asked_with, check_buyer, write_order
@@ -102,7 +112,9 @@ class CartView:
 
     Attributes
     ----------
-    total: of all items; None while one of them is in trouble or they cannot be ordered together
+    total: of all items with their delivery; None while one is in trouble or they cannot be ordered together
+    ways: the ways of delivery that lead there, the usual one first
+    way: the chosen one; None: none leads there, or the plants' carriers bring everything
     held_until: the end of the live hold
     renewed: whether it was made longer already
     deposit: what is asked for before it is made; None: nothing
@@ -118,6 +130,9 @@ class CartView:
     renewed: bool
     expired: bool
     deposit: Asked | None
+    ways: tuple[WayOffer, ...]
+    way: WayOffer | None
+    delivered: bool  # some way leads there, or there is nothing to choose
 
     @property
     def units(self) -> int:
@@ -144,7 +159,7 @@ class CartView:
 
     @property
     def can_be_ordered(self) -> bool:
-        return bool(self.lines) and self.total is not None and self.last is not None
+        return bool(self.lines) and self.delivered and self.total is not None and self.last is not None
 
     def promised(self) -> tuple[date, ...]:
         """The day that an order would promise for each unit."""
@@ -165,11 +180,11 @@ class ShownCart:
 
 
 def cart_of(
-    company_id: int, token: str, *, country: str = "", guest: bool = True, now: datetime | None = None
+    company_id: int, token: str, *, to: ShipTo | None = None, guest: bool = True, now: datetime | None = None
 ) -> CartView | None:
-    """The cart of a token; None if there is none (any more). `country`: as if it went there instead."""
+    """The cart of a token; None if there is none (any more). `to`: as if it went there instead."""
     read = _read(company_id, token, now, guest=guest)
-    return None if read is None else _view(read, country or read.cart.country, now)
+    return None if read is None else _view(read, to, now)
 
 
 def units_in(company_id: int, token: str) -> int:
@@ -213,8 +228,9 @@ class _Read:
     items: tuple[_Item, ...]
     hold: HoldView | None
     guest: bool
+    ways: Ways
 
-    def total(self, country: str) -> Price | None:
+    def goods(self, country: str) -> Price | None:
         """Of all units; None while an item is in trouble or they cannot be ordered together."""
         prices = [_priced(item, country)[0] for item in self.items for _unit in range(item.row.quantity)]
         known = [price for price in prices if price is not None]
@@ -223,9 +239,23 @@ class _Read:
         except NotTogether:
             return None
 
-    def deposit(self, country: str, now: datetime | None) -> Asked | None:
+    def leading_to(self, to: ShipTo | None) -> tuple[WayOffer, ...]:
+        """The ways that lead there; to the cart's country before its buyer has said more."""
+        goods = self.goods(to.country if to is not None else self.cart.country)
+        if goods is None:
+            return ()
+        weight = kilograms_of((item.offer, item.variant) for item in self.items for _unit in range(item.row.quantity))
+        if to is None:
+            return self.ways.anywhere_in(self.cart.country, goods, weight)
+        return self.ways.leading_to(to.country, to.postal_code, goods, weight)
+
+    def usual_total(self) -> Price | None:
+        """What it comes to in its own country, in the usual way."""
+        goods, way = self.goods(self.cart.country), chosen_of(self.leading_to(None), "")
+        return sum_of([goods, way.price]) if goods is not None and way is not None else goods
+
+    def deposit(self, total: Price | None, now: datetime | None) -> Asked | None:
         """What is asked for, counted from when the dates were held."""
-        total = self.total(country)
         since = self.hold.made_at if self.hold is not None and self.hold.units else now
         return asked_for(total, guest=self.guest, since=since) if total is not None else None
 
@@ -260,7 +290,7 @@ def _read(company_id: int, token: str, now: datetime | None = None, *, guest: bo
             .order_by(col(CartItem.id))
         ).all()
         items = tuple(_item(session, row, configuration, held) for row, configuration in rows)
-        return _Read(cart, items, held, guest)
+        return _Read(cart, items, held, guest, ways_in(session, company_id))
 
 
 def _cart(session: Session, company_id: int, token: str) -> Cart | None:
@@ -285,29 +315,67 @@ def _item(session: Session, row: CartItem, configuration: Configuration, held: H
     return _Item(row, configuration, own, offer, variant, None, kept)
 
 
-def _view(read: _Read, country: str, now: datetime | None) -> CartView:
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What a cart comes to on its way: price with delivery, deposit, and each unit as it is held or forecast."""
+
+    ways: tuple[WayOffer, ...]
+    way: WayOffer | None
+    total: Price | None
+    deposit: Asked | None
+    units: list[tuple[HeldUnit | Forecast | None, ...]]
+
+
+def _terms(read: _Read, to: ShipTo | None, good: Sequence[bool], now: datetime | None) -> _Terms:
+    country = to.country if to is not None else read.cart.country
+    goods, ways = read.goods(country), read.leading_to(to)
+    way = chosen_of(ways, to.way if to is not None else "")
+    total = sum_of([goods, way.price]) if goods is not None and way is not None else goods
+    deposit = read.deposit(total, now)
+    units = _dates(read, country, deposit, good, now)
+    return _Terms(
+        tuple(replace(one, dates=_days(_redirected(units, one))) for one in ways), way, total, deposit,
+        _redirected(units, way),
+    )
+
+
+def _redirected(
+    units: Sequence[tuple[HeldUnit | Forecast | None, ...]], way: WayOffer | None
+) -> list[tuple[HeldUnit | Forecast | None, ...]]:
+    """The units of each item in their slots, delivered in this way."""
+    if way is None:
+        return list(units)
+    to = way.way.to()
+    return [tuple(unit and by_way(unit, to) for unit in item) for item in units]
+
+
+def _days(units: Sequence[tuple[HeldUnit | Forecast | None, ...]]) -> tuple[date | None, ...]:
+    return tuple(unit.arrives_on if unit is not None else None for item in units for unit in item)
+
+
+def _view(read: _Read, to: ShipTo | None, now: datetime | None) -> CartView:
+    country = to.country if to is not None else read.cart.country
     priced = [_priced(item, country) for item in read.items]
-    deposit = read.deposit(country, now)
-    dates = _dates(read, country, deposit, [trouble is None for _price, _earlier, trouble in priced], now)
+    terms = _terms(read, to, [trouble is None for _price, _earlier, trouble in priced], now)
     held = read.hold if country == read.cart.country else None
-    kept = read.kept(country, deposit)
+    kept = read.kept(country, terms.deposit)
     lines = tuple(
         CartLine(
             id=item.row.id or 0, offer=item.offer, selection=item.selection, variant=item.variant,
             choices=readable_choices(item.offer.product, item.variant),
             texts_token=item.configuration.token if item.configuration.texts else "", quantity=item.row.quantity,
-            price=price, earlier_gross=earlier,
-            dates=tuple(day.arrives_on if day is not None else None for day in days),
+            price=price, earlier_gross=earlier, dates=_days([units]),
             held=sum(key in kept for key in item.held), trouble=trouble,
         )
-        for item, (price, earlier, trouble), days in zip(read.items, priced, dates, strict=True)
+        for item, (price, earlier, trouble), units in zip(read.items, priced, terms.units, strict=True)
     )
     at = now or utc_now()
     return CartView(
         token=read.cart.token, country=country, deliveries=Deliveries(read.cart.deliveries), lines=lines,
-        total=read.total(country), held_until=held.expires_at if held is not None and held.units else None,
+        total=terms.total, held_until=held.expires_at if held is not None and held.units else None,
         renewed=held is not None and held.renewed,
-        expired=read.cart.held_until is not None and read.cart.held_until <= at, deposit=deposit,
+        expired=read.cart.held_until is not None and read.cart.held_until <= at, deposit=terms.deposit,
+        ways=terms.ways, way=terms.way, delivered=terms.way is not None or not read.ways.stated,
     )
 
 
@@ -326,7 +394,7 @@ def _priced(item: _Item, country: str) -> tuple[Price | None, int | None, Troubl
 
 def _dates(
     read: _Read, country: str, deposit: Asked | None, good: Sequence[bool], now: datetime | None
-) -> list[tuple[Any, ...]]:
+) -> list[tuple[HeldUnit | Forecast | None, ...]]:
     """Of each unit of each item: what is held for it, or its forecast beside the others (None: no room)."""
     keep = read.kept(country, deposit)
     wanted = [
@@ -335,7 +403,7 @@ def _dates(
     ]
     found = forecast_all(
         [(read.items[number].offer, read.items[number].variant) for number, _key in wanted],
-        Destination(country, zone_of(country)), not_before=deposit.due_at if deposit else None, now=now,
+        read.ways.standard(country), not_before=deposit.due_at if deposit else None, now=now,
     )
     forecasts = {key: one for (_number, key), one in zip(wanted, found, strict=True)}
     return [tuple(keep.get(key) or forecasts.get(key) for key in item.unit_keys) for item in read.items]
@@ -446,8 +514,8 @@ def renew_cart(company_id: int, token: str, *, anonymous: bool, now: datetime | 
         raise HoldOver
     early = [(item, key) for item in read.items for key in item.held if read.hold.units[key].starts_at < until]
     found = forecast_all(
-        [(item.own, item.variant) for item, _key in early], Destination(read.cart.country, zone_of(read.cart.country)),
-        not_before=until, now=now,
+        [(item.own, item.variant) for item, _key in early], read.ways.standard(read.cart.country), not_before=until,
+        now=now,
     )
     wishes = [Wish(key, item.own, item.variant, one) for (item, key), one in zip(early, found, strict=True) if one]
     if len(wishes) < len(early):
@@ -487,12 +555,12 @@ def _hold_item(
         item = next((one for one in read.items if one.row.id == item_id), None) if read is not None else None
         if read is None or item is None or not _may_be_held(item, read.cart.country, accept):
             return None
-        deposit = read.deposit(read.cart.country, now)
+        deposit = read.deposit(read.usual_total(), now)
         kept = read.kept(read.cart.country, deposit)
         wanted = [key for key in item.unit_keys if key not in kept or _is_stale(item)]
-        to = Destination(read.cart.country, zone_of(read.cart.country))
         found = forecast_all(
-            [(item.offer, item.variant) for _unit in wanted], to, now=now, not_before=_begins(read, deposit, now)
+            [(item.offer, item.variant) for _unit in wanted], read.ways.standard(read.cart.country), now=now,
+            not_before=_begins(read, deposit, now),
         )
         forecasts = [one for one in found if one is not None]
         if len(forecasts) < len(wanted):
@@ -604,13 +672,13 @@ def forget_old(*, now: datetime | None = None) -> int:
 
 def place_cart(
     company_id: int, token: str, buyer: Buyer, shown: ShownCart, *, scope: str, key: str, request: Mapping[str, Any],
-    terms_version: str | None = None, actor_id: int | None = None,
+    way: str = "", terms_version: str | None = None, actor_id: int | None = None,
 ) -> PlacedOrder:
     """Order what is in a cart; sent again with the same key it is the same order.
 
     What is held is taken as it is held, if it goes to the country that it is held for; the rest gets slots in the same
-    transaction. Raises PriceChanged, DateLost, NoDate, NotValid, Outdated (it was changed meanwhile), NotFound,
-    KeyReused, NotTogether, InvalidInput.
+    transaction. `way`: the code of the way of delivery, "" for the usual one. Raises PriceChanged, DateLost, NoDate,
+    NotValid, NotDelivered, Outdated (it was changed meanwhile), NotFound, KeyReused, NotTogether, InvalidInput.
     """
     check_buyer(buyer)
 
@@ -618,11 +686,8 @@ def place_cart(
         read = _read(company_id, token, guest=actor_id is None)
         if read is None or not read.items:
             raise NotFound(field="cart")
-        deposit = read.deposit(buyer.country, None)
-        units = _units(read, buyer, shown, deposit)
-        return lambda session: _place_in(
-            session, company_id, read, units, buyer, deposit, terms_version, actor_id
-        )
+        units, terms = _units(read, buyer, shown, way)
+        return lambda session: _place_in(session, company_id, read, units, buyer, terms, terms_version, actor_id)
 
     # Somebody was faster, or the hold ended just now.
     placed, is_new = asked_with(company_id, scope, key, request_hash(request)).once(
@@ -633,7 +698,7 @@ def place_cart(
     return placed
 
 
-def _units(read: _Read, buyer: Buyer, shown: ShownCart, deposit: Asked | None) -> list[Unit]:
+def _units(read: _Read, buyer: Buyer, shown: ShownCart, way: str) -> tuple[list[Unit], _Terms]:
     """Every unit, judged, priced and dated as it was shown, outside of any transaction."""
     priced = [_priced(item, buyer.country) for item in read.items]
     if any(trouble is Trouble.NOT_SERVED for _price, _earlier, trouble in priced):
@@ -642,11 +707,15 @@ def _units(read: _Read, buyer: Buyer, shown: ShownCart, deposit: Asked | None) -
         raise NotValid(field="cart")
     prices = [price for item, (price, _earlier, _no) in zip(read.items, priced, strict=True) if price is not None
               for _unit in range(item.row.quantity)]
-    total = sum_of(prices)
+    sum_of(prices)  # or they cannot be ordered together
+    terms = _terms(read, ShipTo(buyer.country, buyer.postal_code, way), [True] * len(read.items), None)
+    must_lead_there(read.ways, terms.way, way)
+    total = terms.total
+    assert total is not None
     if (total.gross, total.currency) != (shown.gross_minor, shown.currency):
         raise PriceChanged(field="price", gross_minor=total.gross, currency=total.currency, exponent=total.exponent)
-    dates = [day for days in _dates(read, buyer.country, deposit, [True] * len(read.items), None) for day in days]
-    if None in dates:
+    dates = [unit for item in terms.units for unit in item if unit is not None]
+    if len(dates) < sum(map(len, terms.units)):
         raise NoDate
     if len(dates) != len(shown.arrives_on):
         raise Outdated(field="cart")
@@ -661,19 +730,19 @@ def _units(read: _Read, buyer: Buyer, shown: ShownCart, deposit: Asked | None) -
             configuration_id=None if _is_stale(item) else item.row.configuration_id, line=line,
         )
         for (line, item, key), price, one, day in zip(lines, prices, dates, shown.arrives_on, strict=True)
-    ]
+    ], terms
 
 
 def _place_in(
-    session: Session, company_id: int, read: _Read, units: Sequence[Unit], buyer: Buyer, deposit: Asked | None,
+    session: Session, company_id: int, read: _Read, units: Sequence[Unit], buyer: Buyer, terms: _Terms,
     terms_version: str | None, actor_id: int | None,
 ) -> PlacedOrder:
     cart = _locked_cart(session, company_id, read.cart.token)
     _must_be_unchanged(session, cart, read)
     key = _hold_key(cart)
     placed = write_order(
-        session, company_id, units, buyer, house=session.get_one(Company, company_id), hold_key=key, deposit=deposit,
-        terms_version=terms_version, actor_id=actor_id,
+        session, company_id, units, buyer, house=session.get_one(Company, company_id), hold_key=key,
+        deposit=terms.deposit, way=terms.way, terms_version=terms_version, actor_id=actor_id,
     )
     let_go(session, company_id, key)
     session.execute(delete(CartItem).where(col(CartItem.company_id) == company_id, col(CartItem.cart_id) == cart.id))

@@ -51,7 +51,16 @@ from configurator.sales.models import (
 from configurator.sales.orders import Shown
 from configurator.sales.parties import Party
 from configurator.sales.payments import waive_deposit
-from configurator.sales.terms import cost_of, price_columns, price_for, price_items, stored_price, sum_of
+from configurator.sales.refunds import book_refund
+from configurator.sales.terms import (
+    cost_of,
+    delivery_price,
+    price_columns,
+    price_for,
+    price_items,
+    stored_price,
+    sum_of,
+)
 from solver.configuration.problem import Decision, Variant
 
 log = structlog.get_logger()
@@ -278,12 +287,15 @@ def _write(
     item.price_items, item.arrives_on = price_items(found.price), held.arrives_on
     item.net_minor, item.tax_minor, item.gross_minor = found.price.net, found.price.tax, found.price.gross
     order.cost_minor += cost_of(asked.offer, variant) - cost_of(asked.offer, asked.variant)
+    delivery = delivery_price(order)
     price = sum_of([
-        found.price if one is item else stored_price(order, one.price_items, one) for one in items
+        *(found.price if one is item else stored_price(order, one.price_items, one) for one in items),
+        *([delivery] if delivery is not None else []),
     ])  # fmt: skip
-    for name, value in (price_columns(price) | _promise_of(session, items)).items():
+    for name, value in (price_columns(price) | promise_of(session, items)).items():
         setattr(order, name, value)
     note_promise(session, item, told, item.arrives_on, CHANGED)
+    book_refund(session, order)
     outbox.post(
         session, company_id, "order_changed", order.ship_to_id, order.locale, order_id=order.id, unit=item.number,
         revision=revision,
@@ -304,12 +316,12 @@ def _archive(session: Session, order: SalesOrder, item: SalesOrderItem, cost_min
     session.add(ItemRevision(
         company_id=order.company_id, item_id=db.id_of(item), number=count + 1, configuration_id=item.configuration_id,
         price_items=item.price_items, cost_minor=cost_minor, exchange_rate=order.exchange_rate, **prices,
-        **_promise_of(session, [item]),
+        **promise_of(session, [item]),
     ))  # fmt: skip
     return count + 1
 
 
-def _promise_of(session: Session, items: Sequence[SalesOrderItem]) -> dict[str, Any]:
+def promise_of(session: Session, items: Sequence[SalesOrderItem]) -> dict[str, Any]:
     """What is promised for the last of these units, as a document's columns."""
     session.flush()
     made = session.exec(
@@ -340,7 +352,7 @@ def note_promise(session: Session, item: SalesOrderItem, was: date, becomes: dat
 def cancel_order(company_id: int, token: str, *, actor_id: int | None = None) -> None:
     """Nothing of the order is made, and its capacity and material are free; once cancelled it stays so.
 
-    A deposit that it waits for is no longer asked for; one that was received is to be paid back, by people.
+    A deposit that it waits for is no longer asked for; one that was received is owed back.
 
     Raises TooLate if something of it has begun or is about to, NotChangeable once it is completed, NotFound.
     """
@@ -357,6 +369,7 @@ def cancel_order(company_id: int, token: str, *, actor_id: int | None = None) ->
         waive_deposit(session, order)
         release(session, company_id, _made(_items(session, order)), actor_id=actor_id)
         move_order(order, OrderState.CANCELLED)
+        book_refund(session, order)
         outbox.post(session, company_id, "order_cancelled", order.ship_to_id, order.locale, order_id=order.id)
         audit.record(session, company_id, "order.cancelled", "sales_order", order.id, actor_id=actor_id)
     log.info("order.cancelled", number=order.number)

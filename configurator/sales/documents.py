@@ -19,7 +19,7 @@ from catalog.price import Price
 from catalog.problems import N_
 from configurator.config import Settings
 from configurator.sales.choices import ReadableChoice
-from configurator.sales.models import DepositState, OrderState
+from configurator.sales.models import DeliveryKind, DepositState, OrderState
 from configurator.sales.orders import OrderView
 from configurator.sales.quotes import QuoteView
 from configurator.words import LOCALES, Words
@@ -161,6 +161,8 @@ def order_data(view: OrderView, settings: Settings, language: str) -> dict[str, 
         facts.append((_("Quote"), view.quote_number))
     if view.terms_version:
         facts.append((_("Terms accepted"), view.terms_version))
+    if view.delivery:
+        facts.append((_("Delivery"), words.text(view.delivery.name)))
     if view.state == OrderState.CANCELLED:
         facts.append((_("State"), _("Cancelled")))
     several = len(view.units) > 1
@@ -189,7 +191,10 @@ def order_data(view: OrderView, settings: Settings, language: str) -> dict[str, 
             "items": [
                 {"name": f"{alike} × {words.text(unit.product.name)}", "amount": money(alike * _basis(unit.price))}
                 for unit, alike in view.groups
-            ] if several else [
+            ] + ([
+                {"name": words.text(item.name), "amount": money(item.amount_minor)}
+                for item in view.delivery.price.items
+            ] if view.delivery else []) if several else [
                 {"name": words.text(item.name), "amount": money(item.amount_minor)} for item in price.items
             ],
             "net": money(price.net),
@@ -203,10 +208,16 @@ def order_data(view: OrderView, settings: Settings, language: str) -> dict[str, 
             "ships_to": _("Delivery to"),
             "deposit": _("Deposit"),
             **_price_words(price, words),
+            **({"arrives": _("Ready for you on")} if is_collected(view) else {}),
             "link_says": _("See how far it is"),
             "terms": _(WITHDRAWAL),
         },
     }
+
+
+def is_collected(view: OrderView) -> bool:
+    """The buyer fetches it at the plant."""
+    return view.delivery is not None and view.delivery.kind is DeliveryKind.PICKUP
 
 
 def _basis(price: Price) -> int:

@@ -143,6 +143,13 @@ def _order_confirmation(mail: OutboxMail, settings: Settings, words: Words) -> _
     )
 
 
+def _refund_paid(mail: OutboxMail, settings: Settings, words: Words) -> _Letter:
+    letter = _about_order(mail, settings, words)
+    order = letter.context["order"]
+    refund = next(refund for refund in order.refunds if refund.id == mail.data["refund"])
+    return replace(letter, context=letter.context | {"refund": refund})
+
+
 def _order_changed(mail: OutboxMail, settings: Settings, words: Words) -> _Letter:
     letter = _order_confirmation(mail, settings, words)
     order = letter.context["order"]
@@ -177,6 +184,8 @@ LETTERS: dict[str, Callable[[OutboxMail, Settings, Words], _Letter]] = {
     "deposit_received": _about_order,
     "deposit_lapsed": _about_order,
     "order_changed": _order_changed,
+    "delivery_changed": _order_confirmation,
+    "refund_paid": _refund_paid,
     "order_cancelled": _about_order,
     "date_moved": _date_moved,
     "quote": _quote,

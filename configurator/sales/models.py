@@ -106,6 +106,65 @@ class PromiseColumns(SQLModel):
     zone: str = Field(max_length=60)  # IANA name, the ship-to's
 
 
+class DeliveryKind(StrEnum):
+    """Who brings it."""
+
+    CARRIER = "carrier"
+    OWN = "own"  # the company's own truck
+    PICKUP = "pickup"  # nobody: the buyer has it at the plant
+
+
+class PriceBy(StrEnum):
+    """What the steps of a delivery's price are counted by."""
+
+    VALUE = "value"  # of the goods, with tax, in whole units of the currency
+    WEIGHT = "weight"  # of the goods, in kilograms
+
+
+class DeliveryWay(CompanyRow, table=True):
+    """How finished products get to one region: how long it takes and what it costs. A retired one is no longer offered.
+
+    `postal_prefixes`: how the region's postal codes begin; empty: the whole country. `steps`: [from, price] in decimals
+    as they were typed, ascending from 0; prices are before or after tax as the goods' price list is.
+    """
+
+    __tablename__ = "delivery_way"
+    __table_args__ = company_keys(
+        CheckConstraint(_one_of("kind", DeliveryKind), name="delivery_kind_known"),
+        CheckConstraint(_one_of("price_by", PriceBy), name="delivery_price_by_known"),
+        CheckConstraint("transit_days between 0 and 90", name="delivery_transit_range"),
+        CheckConstraint("length(cutoff) = 5", name="delivery_cutoff_is_hh_mm"),
+        CheckConstraint("length(country) = 2 and length(currency) = 3", name="delivery_codes"),
+        Index("ix_delivery_way_country", "company_id", "country"),
+    )
+
+    kind: str = Field(max_length=20)
+    name: dict[str, str] = Field(sa_type=JSON)  # zh, en
+    country: str = Field(max_length=2)  # ISO 3166-1 alpha-2
+    postal_prefixes: list[str] = Field(sa_type=JSON)
+    transit_days: int  # working days of whoever brings it
+    cutoff: str = Field(max_length=5)  # HH:MM, local to the plant
+    working_days: list[str] = Field(sa_type=JSON)
+    currency: str = Field(max_length=3)
+    price_by: str = Field(default=PriceBy.VALUE, max_length=20)
+    steps: list[list[str]] = Field(sa_type=JSON)
+    retired_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class DeliveryColumns(SQLModel):
+    """The way of delivery that was chosen, in its words of then, and its part of the document's price.
+
+    Without a way the plant's carrier brings it, and its price is part of the goods'.
+    """
+
+    delivery_way_id: int | None = None
+    delivery_kind: str | None = Field(default=None, max_length=20)
+    delivery_name: dict[str, str] = Field(default_factory=dict, sa_type=JSON)
+    delivery_net_minor: int = Field(default=0, sa_type=BigInteger)
+    delivery_tax_minor: int = Field(default=0, sa_type=BigInteger)
+    delivery_gross_minor: int = Field(default=0, sa_type=BigInteger)
+
+
 class Quote(CompanyRow, table=True):
     """An offer to one customer, through all its revisions. A draft has no number; the first sending draws it."""
 
@@ -165,8 +224,8 @@ class QuoteRevision(CompanyRow, PriceColumns, PromiseColumns, table=True):
     comment: str = Field(default="", max_length=2000)
 
 
-class SalesOrder(CompanyRow, PriceColumns, PromiseColumns, table=True):
-    """What a customer ordered, at which price, for which date."""
+class SalesOrder(CompanyRow, PriceColumns, PromiseColumns, DeliveryColumns, table=True):
+    """What a customer ordered, at which price (with its delivery), for which date."""
 
     __tablename__ = "sales_order"
     __table_args__ = company_keys(
@@ -175,10 +234,16 @@ class SalesOrder(CompanyRow, PriceColumns, PromiseColumns, table=True):
         unique_in_company("quote_id"),  # a quote becomes one order
         CheckConstraint(_one_of("state", OrderState), name="sales_order_state_known"),
         *_price_checks("sales_order"),
+        CheckConstraint(
+            "delivery_net_minor + delivery_tax_minor = delivery_gross_minor and delivery_net_minor >= 0"
+            " and delivery_tax_minor >= 0", name="sales_order_delivery_adds_up",
+        ),
+        CheckConstraint("(delivery_way_id is null) = (delivery_kind is null)", name="sales_order_delivery_has_kind"),
         Index("ix_sales_order_placed", "company_id", "placed_at"),
         customer_id="party",
         ship_to_id="party",
         quote_id="quote",
+        delivery_way_id="delivery_way",
     )
 
     number: str = Field(max_length=20)
@@ -261,16 +326,78 @@ class Deposit(CompanyRow, table=True):
 
 
 class PaymentEvent(CompanyRow, table=True):
-    """What a payment provider told us, once each: told again it changes nothing."""
+    """What a payment provider, or sales by hand, told of a deposit or a refund, once each: again it changes nothing."""
 
     __tablename__ = "payment_event"
-    __table_args__ = company_keys(unique_in_company("provider", "event"), deposit_id="deposit")
+    __table_args__ = company_keys(
+        unique_in_company("provider", "event"),
+        CheckConstraint("(deposit_id is null) <> (refund_id is null)", name="payment_event_is_of_one"),
+        CheckConstraint("amount_minor >= 0", name="payment_event_not_negative"),
+        deposit_id="deposit",
+        refund_id="refund",
+    )
 
     provider: str = Field(max_length=20)
     event: str = Field(max_length=80)  # the provider's own id of it
-    deposit_id: int
+    deposit_id: int | None = None
+    refund_id: int | None = None
     outcome: str = Field(max_length=20)
+    amount_minor: int = Field(default=0, sa_type=BigInteger)
     at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
+class RefundState(StrEnum):
+    """Where a refund stands."""
+
+    DUE = "due"
+    PAID = "paid"
+
+
+REFUND_TRANSITIONS: dict[RefundState, frozenset[RefundState]] = {
+    RefundState.DUE: frozenset({RefundState.PAID}),
+    RefundState.PAID: frozenset(),
+}
+
+
+class RefundCause(StrEnum):
+    """Why money is owed back."""
+
+    CANCELLED = "cancelled"
+    CHEAPER = "cheaper"  # the order comes to less than what was paid
+    OVERPAID = "overpaid"  # more was paid than was asked for
+
+
+class Refund(CompanyRow, table=True):
+    """Money that an order owes back, in its currency. `refused_at`: when paying it back failed last.
+
+    `asked_at`: when the provider was asked for it; `decided_by`: who paid it by hand.
+    """
+
+    __table_args__ = company_keys(
+        unique_in_company("sales_order_id", "number"),
+        unique_in_company("reference"),
+        CheckConstraint(_one_of("state", RefundState), name="refund_state_known"),
+        CheckConstraint(_one_of("cause", RefundCause), name="refund_cause_known"),
+        CheckConstraint("(state = 'due') = (decided_at is null)", name="refund_decided_has_instant"),
+        CheckConstraint("amount_minor > 0", name="refund_positive"),
+        CheckConstraint("number >= 1", name="refund_number_positive"),
+        Index("ix_refund_state", "company_id", "state"),
+        sales_order_id="sales_order",
+        decided_by="user_account",
+    )
+
+    sales_order_id: int
+    number: int
+    provider: str = Field(max_length=20)
+    reference: str = Field(max_length=40)
+    amount_minor: int = Field(sa_type=BigInteger)
+    cause: str = Field(max_length=20)
+    state: str = Field(default=RefundState.DUE, max_length=20)
+    created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+    asked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    refused_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    decided_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    decided_by: int | None = None
 
 
 class Deliveries(StrEnum):
@@ -381,6 +508,13 @@ def move_order(order: SalesOrder, state: OrderState) -> None:
     if state not in ORDER_TRANSITIONS[OrderState(order.state)]:
         raise StateRefused(field="state")
     order.state = state
+
+
+def move_refund(refund: Refund, state: RefundState, at: datetime, *, by: int | None = None) -> None:
+    """The only place that moves a refund's state; raises StateRefused for a step that the table does not have."""
+    if state not in REFUND_TRANSITIONS[RefundState(refund.state)]:
+        raise StateRefused(field="state")
+    refund.state, refund.decided_at, refund.decided_by = state, at, by
 
 
 def move_deposit(deposit: Deposit, state: DepositState, at: datetime) -> None:

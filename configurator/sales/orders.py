@@ -15,6 +15,7 @@ from sqlalchemy import func, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
+from catalog.content import Text
 from catalog.offer import NotOffered, Offer, current_offer
 from catalog.price import Price
 from catalog.products import ProductContent, ProductRevision
@@ -23,7 +24,7 @@ from configurator import audit, db, outbox
 from configurator.errors import DateLost, InvalidInput, NoDate, NotFound, NotValid, PriceChanged
 from configurator.idempotency import Keyed, request_hash
 from configurator.numbers import draw_number
-from configurator.planning.holds import HeldUnit, HoldOver, Taken, hold_of, lock_hold, take
+from configurator.planning.holds import HeldUnit, HoldOver, Taken, hold_of, lock_hold, sent, take
 from configurator.planning.progress import Progress, progress
 from configurator.planning.promise import Destination, Forecast, forecast, reserve, zone_of
 from configurator.sales.choices import ReadableChoice, readable_choices
@@ -38,13 +39,24 @@ from configurator.sales.configurations import (
     variant_to_json,
     write_configuration,
 )
+from configurator.sales.delivery import (
+    WayOffer,
+    Ways,
+    chosen_of,
+    kilograms_of,
+    must_lead_there,
+    ways_in,
+)
 from configurator.sales.lists import Page, contains, page_of
-from configurator.sales.models import OrderState, Quote, SalesOrder, SalesOrderItem
+from configurator.sales.models import DeliveryKind, OrderState, Quote, SalesOrder, SalesOrderItem
 from configurator.sales.parties import Party
 from configurator.sales.payments import Asked, DepositView, asked_for, deposit_view, wait_for
 from configurator.sales.quotes import AcceptableQuote, accept_in, acceptable_quote
+from configurator.sales.refunds import RefundView, refunds_of
 from configurator.sales.terms import (
     cost_of,
+    delivery_columns,
+    delivery_price,
     exchange_rate,
     price_columns,
     price_for,
@@ -125,8 +137,21 @@ class OrderedUnit:
 
 
 @dataclass(frozen=True, slots=True)
+class DeliveryView:
+    """The way of delivery that was chosen for an order, in its words of then; `code`: what names the way."""
+
+    code: str
+    kind: DeliveryKind
+    name: Text
+    price: Price
+
+
+@dataclass(frozen=True, slots=True)
 class OrderView:
-    """Everything that a page about an order shows. The promise is that of its last unit, the price that of them all."""
+    """Everything that a page about an order shows. The promise is that of its last unit, the price that of them all.
+
+    `delivery`: None where the plant's carrier brings it and its price is part of the goods'.
+    """
 
     id: int
     number: str
@@ -143,6 +168,8 @@ class OrderView:
     arrives_on: date
     zone: str
     deposit: DepositView | None
+    delivery: DeliveryView | None
+    refunds: tuple[RefundView, ...]
     terms_version: str | None
     house: str
     house_zone: str
@@ -187,6 +214,7 @@ class _Terms:
     offer: Offer
     quote: AcceptableQuote | None
     house: Company
+    ways: Ways
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +251,7 @@ def place_order(
     scope: str,
     key: str,
     quote_token: str | None = None,
+    way: str = "",
     terms_version: str | None = None,
     actor_id: int | None = None,
     request: Mapping[str, Any] | None = None,
@@ -237,20 +266,21 @@ def place_order(
     ----------
     scope, key: whose idempotency key it is, and the key
     quote_token: the customer's link to the quote that is accepted with this order, in the same transaction
+    way: the code of the way of delivery, "" for the usual one
     terms_version: which terms the buyer has accepted
     request: what the client sent, if that is something else than selection, variant, buyer and shown
 
-    Raises PriceChanged, DateLost (`data["arrives_on"]`: the new date), NoDate, NotValid, KeyReused, QuoteNotOpen, and
-    InvalidInput for a country that is not served.
+    Raises PriceChanged, DateLost (`data["arrives_on"]`: the new date), NoDate, NotValid, NotDelivered, KeyReused,
+    QuoteNotOpen, and InvalidInput for a country that is not served.
     """
-    body_hash = _body_hash(selection, variant, buyer, shown, quote_token, request)
+    body_hash = _body_hash(selection, variant, buyer, shown, quote_token, way, request)
 
     def prepare() -> Callable[[Session], PlacedOrder]:
         with db.reading() as session:
             terms = _terms(session, company_id, offer, quote_token)
-        unit, deposit = _prepare(terms, selection, variant, buyer, shown, guest=actor_id is None)
+        unit, chosen, deposit = _prepare(terms, selection, variant, buyer, shown, way, guest=actor_id is None)
         return lambda session: write_order(
-            session, company_id, [unit], buyer, house=terms.house, quote=terms.quote, deposit=deposit,
+            session, company_id, [unit], buyer, house=terms.house, quote=terms.quote, deposit=deposit, way=chosen,
             terms_version=terms_version, actor_id=actor_id,
         )
 
@@ -275,6 +305,7 @@ def _body_hash(
     buyer: Buyer,
     shown: Shown,
     quote_token: str | None,
+    way: str,
     request: Mapping[str, Any] | None,
 ) -> str:
     if request is not None:
@@ -287,6 +318,7 @@ def _body_hash(
             "buyer": asdict(buyer),
             "shown": asdict(shown),
             "quote": quote_token,
+            "way": way,
         }
     )
 
@@ -297,32 +329,36 @@ def asked_with(company_id: int, scope: str, key: str, body_hash: str) -> Keyed[P
 
 
 def _terms(session: Session, company_id: int, offer: Offer, quote_token: str | None) -> _Terms:
-    house = session.get_one(Company, company_id)
+    house, ways = session.get_one(Company, company_id), ways_in(session, company_id)
     if quote_token:
         quote = acceptable_quote(session, company_id, quote_token)
-        return _Terms(quote.offer, quote, house)
+        return _Terms(quote.offer, quote, house, ways)
     try:
-        return _Terms(current_offer(session, company_id, offer.product.code), None, house)
+        return _Terms(current_offer(session, company_id, offer.product.code), None, house, ways)
     except NotOffered as error:
         raise NotFound(field="product") from error
 
 
 def _prepare(
-    terms: _Terms, selection: Selection, variant: Variant, buyer: Buyer, shown: Shown, *, guest: bool
-) -> tuple[Unit, Asked | None]:
-    """Judge, price and date it, outside of any transaction; and the deposit that is asked for."""
+    terms: _Terms, selection: Selection, variant: Variant, buyer: Buyer, shown: Shown, way: str, *, guest: bool
+) -> tuple[Unit, WayOffer | None, Asked | None]:
+    """Judge, price and date it, outside of any transaction; its way of delivery, and the deposit that is asked for."""
     check_buyer(buyer)
     if terms.quote is not None and variant_to_json(variant) != terms.quote.variant:
         raise NotValid(field="quote")
     judged(terms.offer, variant)
     price = price_for(terms.offer, variant, buyer.country)
-    if (price.gross, price.currency) != (shown.gross_minor, shown.currency):
+    weight = kilograms_of([(terms.offer, variant)])
+    chosen = chosen_of(terms.ways.leading_to(buyer.country, buyer.postal_code, price, weight), way)
+    must_lead_there(terms.ways, chosen, way)
+    total = sum_of([price, chosen.price]) if chosen is not None else price
+    if (total.gross, total.currency) != (shown.gross_minor, shown.currency):
         raise PriceChanged(
-            field="price", gross_minor=price.gross, currency=price.currency, exponent=price.exponent
+            field="price", gross_minor=total.gross, currency=total.currency, exponent=total.exponent
         )
-    deposit = asked_for(price, guest=guest)
+    deposit = asked_for(total, guest=guest)
     found = forecast(
-        terms.offer, variant, Destination(buyer.country, zone_of(buyer.country)),
+        terms.offer, variant, chosen.way.to() if chosen is not None else terms.ways.standard(buyer.country),
         not_before=deposit.due_at if deposit else None,
     )
     if found.arrives_on > shown.arrives_on:
@@ -332,7 +368,7 @@ def _prepare(
         terms.offer, selection, variant, price, replace(found, arrives_on=shown.arrives_on), shown.arrives_on,
         configuration_id=terms.quote.configuration_id if terms.quote else None,
     )
-    return unit, deposit
+    return unit, chosen, deposit
 
 
 def check_buyer(buyer: Buyer) -> None:
@@ -352,21 +388,25 @@ def write_order(
     quote: AcceptableQuote | None = None,
     hold_key: str = "",
     deposit: Asked | None = None,
+    way: WayOffer | None = None,
     terms_version: str | None = None,
     actor_id: int | None = None,
 ) -> PlacedOrder:
     """Everything about an order, in the caller's transaction.
 
-    `hold_key`: of the hold that the held units are taken from. `deposit`: what it waits for. Raises DateLost, NoDate,
-    HoldOver, QuoteNotOpen, NotTogether.
+    `hold_key`: of the hold that the held units are taken from. `deposit`: what it waits for. `way`: the chosen way of
+    delivery. Raises DateLost, NoDate, HoldOver, QuoteNotOpen, NotTogether.
     """
     now = utc_now()
-    price = sum_of([unit.price for unit in units])
+    price = sum_of([*(unit.price for unit in units), *([way.price] if way is not None else [])])
     year = now.astimezone(ZoneInfo(house.zone)).year
     if quote is not None:
         accept_in(session, company_id, quote, now)
     number = draw_number(session, company_id, "SO", year)
-    made = _slots(session, company_id, units, number, year, hold_key, deposit.due_at if deposit else None, actor_id)
+    made = _slots(
+        session, company_id, units, number, year, hold_key, deposit.due_at if deposit else None,
+        way.way.to() if way is not None else None, actor_id,
+    )
     zone = zone_of(buyer.country)
     party = Party(company_id=company_id, zone=zone, **asdict(buyer))
     session.add(party)
@@ -385,6 +425,7 @@ def write_order(
         cost_minor=sum(cost_of(unit.offer, unit.variant) for unit in units),
         exchange_rate=exchange_rate(units[0].offer, house.currency),
         **price_columns(price),
+        **delivery_columns(way),
         **promise_columns(last) | {"arrives_on": max(unit.arrives_on for unit in units)},
     )
     session.add(order)
@@ -418,7 +459,7 @@ def _pegging_key(number: str, units: Sequence[Unit], count: int) -> str:
 
 def _slots(
     session: Session, company_id: int, units: Sequence[Unit], number: str, year: int, hold_key: str,
-    not_before: datetime | None, actor_id: int | None,
+    not_before: datetime | None, to: Destination | None, actor_id: int | None,
 ) -> list[tuple[int, Forecast | HeldUnit]]:
     """Each unit's manufacturing order and what it promises: held slots are taken, the others found under the locks."""
     lock_hold(session, company_id, hold_key, [unit.forecast.plant_id for unit in units if unit.forecast])
@@ -436,8 +477,9 @@ def _slots(
             continue
         if held is None or unit.held_as not in held.units:
             raise HoldOver
-        wanted[unit.held_as] = Taken(key, made, unit.arrives_on)
-        found.append((held.units[unit.held_as].manufacturing_order_id, held.units[unit.held_as]))
+        wanted[unit.held_as] = Taken(key, made, unit.arrives_on, to)
+        kept = held.units[unit.held_as]
+        found.append((kept.manufacturing_order_id, (to and sent(kept, to)) or kept))
     if wanted:
         take(session, company_id, hold_key, wanted, actor_id=actor_id)
     return found
@@ -508,7 +550,9 @@ def _order(company_id: int, which: Any) -> OrderView:
                 select(Quote.number).where(Quote.company_id == company_id, Quote.id == order.quote_id)
             ).one()
         units = _ordered_units(session, order)
+        delivery = _delivery_view(order)
         deposit = deposit_view(session, order)
+        refunds = refunds_of(session, order)
         house = session.get_one(Company, company_id)
     return OrderView(
         id=order.id or 0,
@@ -518,9 +562,9 @@ def _order(company_id: int, which: Any) -> OrderView:
         locale=order.locale,
         placed_at=order.placed_at,
         units=units,
-        price=units[0].price if len(units) == 1 else replace(
-            stored_price(order, ()), items=tuple(item for unit in units for item in unit.price.items)
-        ),
+        price=replace(stored_price(order, ()), items=(
+            *(item for unit in units for item in unit.price.items), *(delivery.price.items if delivery else ())
+        )),
         buyer=buyer_of(party),
         quote_number=quote_number,
         promise_at=order.promise_at,
@@ -528,9 +572,20 @@ def _order(company_id: int, which: Any) -> OrderView:
         arrives_on=order.arrives_on,
         zone=order.zone,
         deposit=deposit,
+        delivery=delivery,
+        refunds=refunds,
         terms_version=order.terms_version,
         house=house.name,
         house_zone=house.zone,
+    )
+
+
+def _delivery_view(order: SalesOrder) -> DeliveryView | None:
+    price = delivery_price(order)
+    if price is None or order.delivery_kind is None:
+        return None
+    return DeliveryView(
+        f"way-{order.delivery_way_id}", DeliveryKind(order.delivery_kind), Text(**order.delivery_name), price
     )
 
 

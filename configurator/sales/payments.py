@@ -25,11 +25,14 @@ from configurator.sales.models import (
     DepositState,
     OrderState,
     PaymentEvent,
+    Refund,
+    RefundState,
     SalesOrder,
     SalesOrderItem,
     move_deposit,
     move_order,
 )
+from configurator.sales.refunds import RefundView, book_refund, note_asked, pay_back
 
 if TYPE_CHECKING:
     from configurator.config import Settings
@@ -221,7 +224,7 @@ def deposit_view(session: Session, order: SalesOrder) -> DepositView | None:
     provider = terms().provider
     return DepositView(
         DepositState(row.state), row.reference, row.amount_minor, row.due_at, row.decided_at, row.refused_at,
-        provider.pays_online() and provider.code == row.provider, provider.payee(),
+        pays_online(row.provider), provider.payee(),
     )
 
 
@@ -247,7 +250,12 @@ def mark_received(company_id: int, order_id: int, *, by: int) -> None:
         order = db.lock_row(session, SalesOrder, order_id)
         if order is None or order.company_id != company_id:
             raise NotFound(field="order")
-        _receive(session, order, _deposit_of(session, order), actor_id=by)
+        deposit = _deposit_of(session, order)
+        _receive(session, order, deposit, actor_id=by)
+        session.add(PaymentEvent(
+            company_id=company_id, provider=deposit.provider, event=f"by hand {deposit.id}",
+            deposit_id=db.id_of(deposit), outcome=Outcome.PAID.value, amount_minor=deposit.amount_minor,
+        ))
 
 
 def called_back(company_id: int, code: str, body: bytes, signature: str) -> None:
@@ -263,40 +271,75 @@ def called_back(company_id: int, code: str, body: bytes, signature: str) -> None
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
         raise BadSignature from error
     with db.writing() as session:
-        deposit = session.exec(
-            select(Deposit).where(
-                Deposit.company_id == company_id, Deposit.provider == code, Deposit.reference == notice.reference
-            )
-        ).one_or_none()
-        if deposit is None:
-            raise NotFound(field="reference")
-        order = db.lock_row(session, SalesOrder, deposit.sales_order_id)
+        paid = _about(session, company_id, code, notice.reference)
+        order = db.lock_row(session, SalesOrder, paid.sales_order_id)
         assert order is not None
-        session.refresh(deposit)
-        _take_notice(session, order, deposit, notice)
+        session.refresh(paid)
+        if not _is_new(session, paid, notice):
+            return
+        if isinstance(paid, Deposit):
+            _take_notice(session, order, paid, notice)
+        else:
+            _take_refund_notice(session, order, paid, notice)
 
 
-def _take_notice(session: Session, order: SalesOrder, deposit: Deposit, notice: Notice) -> None:
-    """Under the order's lock, so that the same call twice at once is one after the other."""
+def _about(session: Session, company_id: int, code: str, reference: str) -> Deposit | Refund:
+    """The deposit or refund that a provider names; raises NotFound."""
+    deposit = session.exec(
+        select(Deposit).where(
+            Deposit.company_id == company_id, Deposit.provider == code, Deposit.reference == reference
+        )
+    ).one_or_none()
+    found = deposit or session.exec(
+        select(Refund).where(
+            Refund.company_id == company_id, Refund.provider == code, Refund.reference == reference
+        )
+    ).one_or_none()
+    if found is None:
+        raise NotFound(field="reference")
+    return found
+
+
+def _is_new(session: Session, paid: Deposit | Refund, notice: Notice) -> bool:
+    """Keep what was told; whether it is told for the first time.
+
+    Under the order's lock, so that the same call twice at once is one after the other.
+    """
     known = session.exec(
         select(PaymentEvent.id).where(
-            PaymentEvent.company_id == deposit.company_id, PaymentEvent.provider == deposit.provider,
+            PaymentEvent.company_id == paid.company_id, PaymentEvent.provider == paid.provider,
             PaymentEvent.event == notice.event,
         )
     ).first()
     if known is not None:
-        return
+        return False
+    deposit = isinstance(paid, Deposit)
     session.add(PaymentEvent(
-        company_id=deposit.company_id, provider=deposit.provider, event=notice.event, deposit_id=db.id_of(deposit),
-        outcome=notice.outcome.value,
+        company_id=paid.company_id, provider=paid.provider, event=notice.event,
+        deposit_id=db.id_of(paid) if deposit else None, refund_id=None if deposit else db.id_of(paid),
+        outcome=notice.outcome.value, amount_minor=max(0, notice.amount_minor),
     ))
-    if deposit.state != DepositState.AWAITED:  # paid twice, or too late: people decide, and the event is kept
+    return True
+
+
+def _take_notice(session: Session, order: SalesOrder, deposit: Deposit, notice: Notice) -> None:
+    if deposit.state != DepositState.AWAITED:  # paid once more, or too late: it is owed back
         log.warning("payment.unexpected", order=order.number, outcome=notice.outcome.value, state=deposit.state)
-        return
-    if notice.outcome is Outcome.PAID and notice.amount_minor >= deposit.amount_minor:
+        book_refund(session, order)
+    elif notice.outcome is Outcome.PAID and notice.amount_minor >= deposit.amount_minor:
         _receive(session, order, deposit, actor_id=None)
+        book_refund(session, order)  # what was paid beyond what was asked for
     else:
         deposit.refused_at = utc_now()
+
+
+def _take_refund_notice(session: Session, order: SalesOrder, refund: Refund, notice: Notice) -> None:
+    if refund.state != RefundState.DUE:  # told once more under another id, or people were faster
+        log.warning("refund.unexpected", order=order.number, outcome=notice.outcome.value)
+    elif notice.outcome is Outcome.PAID and notice.amount_minor == refund.amount_minor:
+        pay_back(session, order, refund, by=None)
+    else:
+        refund.refused_at = utc_now()
 
 
 def _receive(session: Session, order: SalesOrder, deposit: Deposit, *, actor_id: int | None) -> None:
@@ -378,8 +421,27 @@ class TestDeed(StrEnum):
     __test__ = False  # for pytest
 
 
-def act(company_id: int, view: DepositView, deed: TestDeed, event: str) -> None:
-    """Do it: make the signed calls that a provider would make. Raises NotFound where there is no test provider."""
+def pays_online(code: str) -> bool:
+    """Whether the provider of this code is ours today, and can be asked to pay."""
+    provider = terms().provider
+    return provider.code == code and provider.pays_online()
+
+
+def have_paid_back(company_id: int, refund_id: int, deed: TestDeed, event: str, *, by: int) -> None:
+    """Ask the provider to pay a refund back, and let the test provider do this deed.
+
+    Raises NotFound where there is no such provider or refund; StateRefused if it is paid back already.
+    """
+    if not isinstance(terms().provider, TestProvider):
+        raise NotFound(field="provider")
+    act(company_id, note_asked(company_id, refund_id, by=by), deed, event)
+
+
+def act(company_id: int, view: DepositView | RefundView, deed: TestDeed, event: str) -> None:
+    """Do it to a deposit or a refund: make the signed calls that a provider would make.
+
+    Raises NotFound where there is no test provider.
+    """
     provider = terms().provider
     if not isinstance(provider, TestProvider):
         raise NotFound(field="provider")

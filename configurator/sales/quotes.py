@@ -20,7 +20,7 @@ from catalog.rows import Company, utc_now
 from configurator import audit, db, outbox
 from configurator.errors import InvalidInput, NotFound, QuoteNotOpen, StateRefused
 from configurator.numbers import draw_number
-from configurator.planning.promise import Destination, Forecast, forecast, zone_of
+from configurator.planning.promise import Forecast, forecast, zone_of
 from configurator.sales.choices import ReadableChoice, readable_choices
 from configurator.sales.configurations import (
     Configuration,
@@ -32,6 +32,7 @@ from configurator.sales.configurations import (
     write_configuration,
 )
 from configurator.sales.deeds import Deed, deeds_of
+from configurator.sales.delivery import standard_to
 from configurator.sales.lists import Page, contains, page_of
 from configurator.sales.models import Quote, QuoteRevision, QuoteState, SalesOrder, move_quote
 from configurator.sales.parties import Party
@@ -224,7 +225,7 @@ def send_quote(company_id: int, quote_id: int, *, by: int) -> str:
         configuration = session.get_one(Configuration, draft.configuration_id)
         offer = offer_of_configuration(session, configuration)
     variant = judged(offer, variant_from_json(configuration.variant or {}))
-    found = forecast(offer, variant, Destination(quote.country, zone_of(quote.country)))
+    found = forecast(offer, variant, standard_to(company_id, quote.country))
     with db.writing() as session:
         quote = _lock(session, company_id, quote_id)
         revision = _newest(session, quote)
@@ -419,7 +420,7 @@ def _terms(offer: Offer, variant: Variant, country: str) -> dict[str, Any]:
     """Judge, price and date a variant: the columns that a revision keeps."""
     judged(offer, variant)
     price = price_for(offer, variant, country)
-    found: Forecast = forecast(offer, variant, Destination(country, zone_of(country)))
+    found: Forecast = forecast(offer, variant, standard_to(offer.company_id, country))
     with db.reading() as session:
         margin = margin_columns(offer, variant, session.get_one(Company, offer.company_id).currency)
     return price_columns(price) | margin | promise_columns(found) | {"price_items": price_items(price)}

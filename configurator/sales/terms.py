@@ -15,7 +15,8 @@ from catalog.price import Basis, CountryNotServed, Price, PriceItem, TaxReason, 
 from configurator.errors import DomainError, InvalidInput
 from configurator.planning.holds import HeldUnit
 from configurator.planning.promise import Forecast
-from configurator.sales.models import PriceColumns, SalesOrderItem
+from configurator.sales.delivery import WayOffer
+from configurator.sales.models import PriceColumns, SalesOrder, SalesOrderItem
 from solver.configuration.problem import Variant
 
 
@@ -63,6 +64,29 @@ def price_columns(price: Price) -> dict[str, Any]:
         "gross_minor": price.gross,
         "tax_reason": price.tax_reason.value,
     }
+
+
+def delivery_columns(way: WayOffer | None) -> dict[str, Any]:
+    """The chosen way of delivery, and its part of the price, as a document's columns."""
+    if way is None:
+        return {}
+    return {
+        "delivery_way_id": way.way.id,
+        "delivery_kind": way.way.kind.value,
+        "delivery_name": {"zh": way.way.name.zh, "en": way.way.name.en},
+        "delivery_net_minor": way.price.net,
+        "delivery_tax_minor": way.price.tax,
+        "delivery_gross_minor": way.price.gross,
+    }
+
+
+def delivery_price(order: SalesOrder) -> Price | None:
+    """What the delivery of an order costs; None if no way was chosen."""
+    if order.delivery_way_id is None:
+        return None
+    net, tax, gross = order.delivery_net_minor, order.delivery_tax_minor, order.delivery_gross_minor
+    item = PriceItem("delivery", Text(**order.delivery_name), net if order.basis == Basis.NET else gross)
+    return replace(stored_price(order, ()), items=(item,), net=net, tax=tax, gross=gross)
 
 
 def margin_columns(offer: Offer, variant: Variant, house_currency: str) -> dict[str, Any]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from markupsafe import Markup
 
@@ -14,17 +16,18 @@ from configurator.app import settings
 from configurator.auth import Role, company_id, public, requires
 from configurator.errors import DomainError, NotFound
 from configurator.i18n import language
-from configurator.sales import orders, payments, quotes
+from configurator.sales import orders, payments, quotes, refunds
 from configurator.sales.changes import order_history
 from configurator.sales.deeds import Deed, deeds_of
 from configurator.sales.documents import country_name, quote_pdf
 from configurator.sales.forms import DeclineForm, QuoteForm, ReviseForm
-from configurator.sales.models import OrderState, QuoteState
+from configurator.sales.models import OrderState, QuoteState, RefundCause
 from configurator.sales.quotes import QuoteView
 from configurator.sales.reasons import REASONS
 from configurator.storefront import service as storefront
 from configurator.storefront.address import link_to_choices, read_address
 from configurator.storefront.drawings import draw
+from configurator.storefront.forms import TestPaymentForm
 
 bp = Blueprint("sales", __name__)
 
@@ -39,6 +42,13 @@ BADGES = {
     OrderState.CONFIRMED: ("info", "box"),
     OrderState.CLOSED: ("success", "check"),
     OrderState.CANCELLED: ("danger", "cross"),
+}
+
+
+REFUND_CAUSES = {
+    RefundCause.CANCELLED: _l("the order was cancelled"),
+    RefundCause.CHEAPER: _l("the order became cheaper"),
+    RefundCause.OVERPAID: _l("more was paid than was asked for"),
 }
 
 
@@ -108,6 +118,39 @@ def deposit(order_id: int) -> ResponseReturnValue:
     payments.mark_received(company_id(), order_id, by=current_user.id)
     flash(_("The deposit is received. The order can be made, and the customer is told."), "success")
     return redirect(url_for(".order", order_id=order_id))
+
+
+@bp.get("/sales/refunds")
+@requires(Role.SALES)
+def refund_list() -> ResponseReturnValue:
+    """What is to be paid back, or what was."""
+    paid = request.args.get("state") == "paid"
+    return render_template(
+        "sales/refunds.html", page=refunds.refunds_page(company_id(), paid=paid, page=_page_number()), paid=paid,
+        causes=REFUND_CAUSES, zone=quotes.house_zone(company_id()), pays_online=payments.pays_online,
+    )
+
+
+@bp.post("/sales/refunds/<int:refund_id>/paid")
+@requires(Role.SALES)
+def refund_paid(refund_id: int) -> ResponseReturnValue:
+    """The money went back by hand."""
+    refunds.mark_paid_back(company_id(), refund_id, by=current_user.id)
+    flash(_("Noted as paid back, and the customer is told."), "success")
+    return redirect(url_for(".refund_list"), 303)
+
+
+@bp.post("/sales/refunds/<int:refund_id>/ask")
+@requires(Role.SALES)
+def refund_ask(refund_id: int) -> ResponseReturnValue:
+    """Have the provider pay it back; the test provider does what the button says."""
+    form = TestPaymentForm()
+    if not form.validate_on_submit():
+        return redirect(url_for(".refund_list"), 303)
+    deed = payments.TestDeed(form.deed.data)
+    payments.have_paid_back(company_id(), refund_id, deed, secrets.token_urlsafe(16), by=current_user.id)
+    flash(_("The payment provider was asked. What it answers is shown here."), "success")
+    return redirect(url_for(".refund_list"), 303)
 
 
 @bp.route("/sales/quotes/new/<product>", methods=["GET", "POST"])
@@ -265,6 +308,18 @@ def order_sentence(deed: Deed) -> str:
             )
         case "deposit.lapsed":
             return _("Cancelled: the deposit did not come in time.")
+        case "order.delivery_changed":
+            return _("%(who)s changed its delivery.", who=deed.actor) if deed.actor else _(
+                "Its delivery was changed by the customer."
+            )
+        case "refund.booked":
+            return _("Money is owed back.")
+        case "refund.asked":
+            return _("%(who)s asked the payment provider to pay it back.", who=deed.actor)
+        case "refund.paid":
+            return _("%(who)s noted that it is paid back.", who=deed.actor) if deed.actor else _(
+                "The payment provider paid it back."
+            )
     return abort(500)
 
 

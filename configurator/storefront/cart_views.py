@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
@@ -21,6 +22,7 @@ from configurator.planning.holds import HoldOver
 from configurator.planning.promise import zone_of
 from configurator.sales import carts
 from configurator.sales.carts import CartLine, CartView, place_cart
+from configurator.sales.delivery import NotDelivered, ShipTo, cheapest_and_soonest
 from configurator.sales.documents import WITHDRAWAL
 from configurator.sales.models import Deliveries
 from configurator.sales.orders import earlier_order
@@ -29,7 +31,7 @@ from configurator.storefront.address import link_to_choices
 from configurator.storefront.drawings import draw
 from configurator.storefront.forms import CheckoutForm, CountryForm, DeliveriesForm, PressForm, QuantityForm
 from configurator.storefront.present import country_name
-from configurator.storefront.views import answer_to, read
+from configurator.storefront.views import LOOK, answer_to, read, ship_to, way_choices
 
 bp = Blueprint("cart", __name__)
 COOKIE = "configurator_cart"
@@ -38,7 +40,8 @@ COOKIE = "configurator_cart"
 @bp.app_context_processor
 def _cart_words() -> dict[str, Any]:
     return {"units_in_cart": _units_in_cart, "zone_of": zone_of, "withdrawal": lambda: _(WITHDRAWAL),
-            "terms_url": settings().terms_url}
+            "terms_url": settings().terms_url, "cheapest_and_soonest": cheapest_and_soonest,
+            "shop_mail": settings().mail_from}
 
 
 def _units_in_cart() -> int:
@@ -173,8 +176,8 @@ def _say_refused(refused: DomainError | None) -> None:
         flash(refused.message(), "warning")
 
 
-def _view(wanted: str = "") -> CartView | None:
-    return carts.cart_of(company_id(), _token(), country=wanted, guest=_anonymous())
+def _view(to: ShipTo | None = None) -> CartView | None:
+    return carts.cart_of(company_id(), _token(), to=to, guest=_anonymous())
 
 
 def _cart_page(
@@ -226,6 +229,7 @@ def checkout() -> ResponseReturnValue:
     view = _view()
     if view is None or not view.can_be_ordered:
         return redirect(url_for(".show"))
+    view = _wanted(ShipTo(view.country))
     return _checkout_page(view, _form(view))
 
 
@@ -234,7 +238,7 @@ def checkout() -> ResponseReturnValue:
 def terms() -> ResponseReturnValue:
     """Price and dates for another country: the part of the checkout that it changes."""
     try:
-        view = _wanted(request.args.get("country", ""))
+        view = _wanted(ship_to(request.args))
     except NotFound:  # ordered or emptied in another tab
         return redirect(url_for(".show"))
     return render_template(
@@ -252,18 +256,20 @@ def place() -> ResponseReturnValue:
     earlier = earlier_order(company_id(), scope, sent.get("key", ""), sent)
     if earlier is not None:
         return _ordered(earlier.token)
-    view = _wanted(request.form.get("country", ""))
+    view = _wanted(ship_to(request.form))
     form = _form(view)
+    if LOOK in request.form:  # nothing is ordered: what would another address, or another way, come to?
+        return _checkout_page(_with_terms(view, form), form)
     if not form.validate_on_submit():
         return _checkout_page(_with_terms(view, form), form), 422
     try:
         placed = place_cart(
             company_id(), _token(), form.buyer(language()), form.shown_cart(), scope=scope, key=form.key.data or "",
-            request=sent, terms_version=settings().terms_version or None,
+            request=sent, way=form.way.data or "", terms_version=settings().terms_version or None,
             actor_id=actor_id(),
         )
-    except (PriceChanged, DateLost, Outdated, HoldOver) as changed:
-        again = _wanted(form.country.data)
+    except (PriceChanged, DateLost, Outdated, HoldOver, NotDelivered) as changed:
+        again = _wanted(ship_to(request.form))
         if not again.can_be_ordered:
             _say_refused(changed)
             return redirect(url_for(".show"), 303)
@@ -280,22 +286,25 @@ def _ordered(token: str) -> Response:
     return response  # type: ignore[return-value]
 
 
-def _wanted(country: str) -> CartView:
+def _wanted(to: ShipTo) -> CartView:
     """The cart, as if it went to a country that it can go to; raises NotFound."""
     view = _view()
     if view is None or not view.lines:
         raise NotFound(field="cart")
-    if country and country != view.country and country in dict(_countries(view)):
-        view = _view(country)
-        assert view is not None
+    country = to.country if to.country in dict(_countries(view)) else view.country
+    view = _view(replace(to, country=country))
+    assert view is not None
     return view
 
 
 def _form(view: CartView) -> CheckoutForm:
-    form = CheckoutForm(key=secrets.token_urlsafe(24), country=view.country)
+    form = CheckoutForm(
+        key=secrets.token_urlsafe(24), country=view.country, postal_code=request.args.get("postal_code", ""),
+    )
     if not settings().terms_version:
         del form.accept_terms
     form.country.choices = _countries(view)
+    form.way.choices = way_choices(view.ways)
     if request.method == "GET":
         _with_terms(view, form)
     return form
@@ -303,6 +312,7 @@ def _form(view: CartView) -> CheckoutForm:
 
 def _with_terms(view: CartView, form: CheckoutForm) -> CartView:
     """What the page shows is what the next press of the button says."""
+    form.way.data = view.way.code if view.way is not None else None
     if view.total is not None:
         form.shown_gross.data, form.shown_currency.data = str(view.total.gross), view.total.currency
     form.shown_date.data = ",".join(promised.isoformat() for promised in view.promised())

@@ -26,8 +26,10 @@ from configurator.sales.changes import (
 )
 from configurator.sales.choices import differing, readable_choices
 from configurator.sales.configurations import query_of, selection_from_query
+from configurator.sales.delivery import NotDelivered, WayOffer
 from configurator.sales.models import OrderState
 from configurator.sales.orders import order_by_token
+from configurator.sales.redelivery import OtherWays, change_way, other_ways
 from configurator.storefront.address import Address, link_to_choices, read_address
 from configurator.storefront.changing import (
     Change,
@@ -37,7 +39,7 @@ from configurator.storefront.changing import (
     window_of_question,
 )
 from configurator.storefront.drawings import draw
-from configurator.storefront.forms import ChangeForm
+from configurator.storefront.forms import ChangeForm, WayForm
 from configurator.storefront.present import (
     AnyQuestion,
     date_difference,
@@ -144,6 +146,45 @@ def again(token: str, number: int) -> ResponseReturnValue:
     if offer.product_revision_id != unit.product_revision_id:
         flash(_("The catalog has changed since then. What is no longer offered is named below."), "message")
     return redirect(link_to_choices(unit.product.code, unit.answers, order.buyer.country, token=unit.texts_token))
+
+
+@bp.get("/delivery")
+@public
+def delivery(token: str) -> ResponseReturnValue:
+    """In which ways it can still come, with the price and the day of each."""
+    return _delivery_page(other_ways(company_id(), token))
+
+
+@bp.post("/delivery")
+@public
+def redeliver(token: str) -> ResponseReturnValue:
+    """Let it come in another way."""
+    asked = other_ways(company_id(), token)
+    form = WayForm()
+    form.way.choices = [(one.code, "") for one in asked.ways]
+    if not form.validate_on_submit():
+        return _delivery_page(asked, wrong=_("Please choose one of these ways.")), 422
+    way = next(one for one in asked.ways if one.code == form.way.data)
+    try:
+        change_way(company_id(), token, way.code, form.shown_of(way.code), actor_id=actor_id())
+    except (PriceChanged, DateLost, Outdated, NotDelivered) as error:
+        return _delivery_page(other_ways(company_id(), token), wrong=error.message()), error.status
+    flash(_("Your order comes by “%(way)s” now. We have sent you a confirmation.", way=text_of(way.name)), "success")
+    return redirect(url_for("storefront.track", token=token), 303)
+
+
+def _delivery_page(asked: OtherWays, *, wrong: str = "") -> str:
+    return render_template(
+        "storefront/redelivery.html", asked=asked, wrong=wrong, order=order_by_token(company_id(), asked.token),
+        differences={one.code: _way_words(asked, one) for one in asked.ways},
+    )
+
+
+def _way_words(asked: OtherWays, way: WayOffer) -> tuple[str, str]:
+    """What another way changes of the price and of the date."""
+    total = asked.total(way)
+    price = price_difference(total.gross - asked.gross_minor, total.currency, total.exponent) or _("same price")
+    return price, date_difference(way.arrives_on, asked.arrives_on) if way.arrives_on else ""
 
 
 @bp.post("/cancel")

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, EmailField, HiddenField, IntegerField, RadioField, SelectField, StringField, TelField
-from wtforms.validators import InputRequired, Length, NumberRange, ValidationError
+from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
 
 from configurator.sales.carts import MOST_UNITS, ShownCart
 from configurator.sales.forms import NEEDED, is_mail_address, one_line, trimmed
@@ -64,6 +64,25 @@ class ChangeForm(ShownForm):
     base = HiddenField(validators=[InputRequired(), Length(max=40)])
 
 
+class WayForm(FlaskForm):
+    """Another way of delivery. `shown`: way=total;currency;day, as the page showed each, one a line."""
+
+    way = RadioField(_l("Delivery"), [InputRequired(NEEDED)])
+    shown = HiddenField(validators=[InputRequired(), Length(max=4000)])
+
+    def validate_shown(self, field: Any) -> None:
+        try:
+            self.shown_of(self.way.data or "")
+        except (KeyError, ValueError) as error:
+            raise ValidationError(_l("Please open the page again.")) from error
+
+    def shown_of(self, code: str) -> Shown:
+        """What the page showed of a way; raises KeyError, ValueError."""
+        rows = dict(line.split("=", 1) for line in (self.shown.data or "").split() if "=" in line)
+        gross, currency, day = rows[code].split(";")
+        return Shown(int(gross), currency, date.fromisoformat(day))
+
+
 class CheckoutForm(ShownForm):
     """Who orders, where it goes, and what the page showed when the button was pressed."""
 
@@ -81,9 +100,14 @@ class CheckoutForm(ShownForm):
     postal_code = StringField(_l("Postal code"), [PostalCode(), Length(max=20), one_line], filters=[trimmed])
     city = StringField(_l("City"), [InputRequired(NEEDED), Length(max=120), one_line], filters=[trimmed])
     country = SelectField(_l("Country"))
+    way = RadioField(_l("Delivery"), [Optional()], validate_choice=False)
     accept_terms = BooleanField(
         _l("I accept the terms of sale."), [InputRequired(_l("Please read the terms and accept them to order."))]
     )
+
+    def validate_way(self, field: Any) -> None:
+        if field.data and field.data not in [code for code, _name in field.choices or ()]:
+            raise ValidationError(_l("This does not lead to the address. Please choose another way of delivery."))
 
     def validate_phone(self, field: Any) -> None:
         if field.data and not re.fullmatch(r"[0-9+()/. \-]{4,40}", field.data):

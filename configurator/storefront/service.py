@@ -16,7 +16,7 @@ from catalog.products import Product, TextContent
 from catalog.state import preset_decisions, text_limits, text_usable, wished_in
 from configurator import db
 from configurator.errors import DomainError, InvalidInput, NoDate, NotFound
-from configurator.planning.promise import Destination, Forecast, forecast, forecast_each, zone_of
+from configurator.planning.promise import Forecast, forecast, forecast_each, redirected
 from configurator.sales.configurations import (
     Selection,
     configuration_by_token,
@@ -25,9 +25,10 @@ from configurator.sales.configurations import (
     save_configuration,
     variant_from_json,
 )
+from configurator.sales.delivery import ShipTo, WayOffer, chosen_of, kilograms_of, standard_to, ways_in
 from configurator.sales.payments import Asked, asked_for
 from configurator.sales.quotes import acceptable_quote
-from configurator.sales.terms import price_for
+from configurator.sales.terms import price_for, sum_of
 from configurator.storefront.hints import Difference, Pair, differences, index_of, why_excluded, why_implied
 from solver.configuration.check import answers, is_asked
 from solver.configuration.complete import complete
@@ -127,7 +128,11 @@ class Shelf:
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """What is about to be ordered, at today's terms (or a quote's)."""
+    """What is about to be ordered, at today's terms (or a quote's).
+
+    `price` includes the delivery by `way`, the chosen one of `ways`. `delivered`: some way leads there, or there is
+    nothing to choose.
+    """
 
     token: str
     offer: Offer
@@ -138,6 +143,9 @@ class Checkout:
     country: str
     quote_token: str | None = None
     deposit: Asked | None = None
+    ways: tuple[WayOffer, ...] = ()
+    way: WayOffer | None = None
+    delivered: bool = True
 
 
 # --- offers -----------------------------------------------------------------------------------------------------------
@@ -378,7 +386,7 @@ def date_of(
 ) -> Forecast | None:
     """The earliest date by the present schedule, None if there is none. `not_before`: nothing starts earlier."""
     try:
-        return forecast(offer, variant, Destination(country, zone_of(country)), not_before=not_before, now=now)
+        return forecast(offer, variant, standard_to(offer.company_id, country), not_before=not_before, now=now)
     except NoDate:
         return None
 
@@ -424,7 +432,7 @@ def hints(
         offer, answered.decisions, prefer, answered.standing, answered.price, answered.country, wanted, _DIFFERENCES
     )
     variants = [_carrying(offer, difference.variant) for difference in found.values()]
-    to = Destination(answered.country, zone_of(answered.country))
+    to = standard_to(offer.company_id, answered.country)
     forecasts = forecast_each(offer, variants, to, seconds=dates_seconds, now=now) if dates_seconds else ()
     arrivals = (None if one is None else one.arrives_on for one in forecasts)
     return Hints(found, excluded, implied, dict(zip(found, arrivals, strict=False)))
@@ -506,14 +514,17 @@ def keep_variant(company_id: int, answered: Click) -> str:
 
 
 def checkout(
-    company_id: int, token: str, country: str, *, guest: bool = True, quote_token: str | None = None,
+    company_id: int, token: str, to: ShipTo, *, guest: bool = True, quote_token: str | None = None,
     now: datetime | None = None,
 ) -> Checkout:
     """The variant behind a token, under today's revisions and terms, or under those of a quote.
 
-    Raises NotFound, NotValid (the catalog has changed), QuoteNotOpen, InvalidInput for a country that is not served.
+    Without a country it goes to the quote's, or to the first that is served. Raises NotFound, NotValid (the catalog has
+    changed), QuoteNotOpen, InvalidInput for a country that is not served.
     """
+    country = to.country
     with db.reading() as session:
+        ways = ways_in(session, company_id)
         row = configuration_by_token(session, company_id, token)
         if row.variant is None:
             raise NotFound(field="token")
@@ -527,8 +538,21 @@ def checkout(
                 raise NotFound(field="product") from error
     variant = judged(offer, variant_from_json(row.variant))
     selection = Selection(row.product_code, decisions_from_json(row.decisions), dict(row.texts))
-    to = country if country else countries(offer)[0]
-    price = price_for(offer, variant, to)
+    country = country or countries(offer)[0]
+    goods = price_for(offer, variant, country)
+    found = ways.leading_to(country, to.postal_code, goods, kilograms_of([(offer, variant)]))
+    way = chosen_of(found, to.way)
+    price = sum_of([goods, way.price]) if way is not None else goods
     deposit = asked_for(price, guest=guest, since=now)
-    date = date_of(offer, variant, to, not_before=deposit.due_at if deposit else None, now=now)
-    return Checkout(token, offer, selection, variant, price, date, to, quote_token, deposit)
+    date = date_of(offer, variant, country, not_before=deposit.due_at if deposit else None, now=now)
+    dated = [date and redirected(date, one.way.to()) for one in found]
+    if way is not None:
+        date = dated[found.index(way)]
+    return Checkout(
+        token, offer, selection, variant, price, date, country, quote_token, deposit,
+        tuple(
+            replace(one, dates=(day.arrives_on if day is not None else None,))
+            for one, day in zip(found, dated, strict=True)
+        ),
+        way, way is not None or not ways.stated,
+    )

@@ -12,7 +12,8 @@ from catalog.offer import Offer
 from catalog.price import Price, quote_price
 from catalog.products import NeedContent
 from catalog.state import decision_of, preset_decisions
-from configurator.planning.promise import Destination, Forecast, forecast_each, zone_of
+from configurator.planning.promise import Destination, Forecast, forecast_each
+from configurator.sales.delivery import standard_to
 from configurator.sales.popular import take_counts
 from configurator.storefront.hints import index_of
 from configurator.storefront.service import TooManyQuestions, date_of, decided_by, standing_completion
@@ -98,7 +99,7 @@ def suggest(offer: Offer, wanted: Wanted, country: str, *, now: datetime | None 
     Raises service.TooManyQuestions if the time did not suffice for a single one.
     """
     end = monotonic() + SECONDS
-    to = Destination(country, zone_of(country))
+    to = standard_to(offer.company_id, country)
     needed = wished_by_needs(offer.product.needs, wanted.needs)
     try:
         first = standing_completion(offer, wanted.decisions, {}, wishes=needed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
@@ -15,15 +15,17 @@ from catalog.offer import Offer
 from configurator.app import settings
 from configurator.auth import actor_id, company_id, public
 from configurator.errors import DateLost, DomainError, InvalidInput, NoDate, NotFound, PriceChanged, QuoteNotOpen
-from configurator.i18n import language
+from configurator.i18n import language, text_of
 from configurator.sales import payments
-from configurator.sales.changes import cancel_until, order_history
+from configurator.sales.changes import NotChangeable, cancel_until, order_history
 from configurator.sales.choices import readable_choices
 from configurator.sales.configurations import query_of, selection_from_query
+from configurator.sales.delivery import NotDelivered, ShipTo, WayOffer
 from configurator.sales.documents import order_pdf
 from configurator.sales.orders import earlier_order, order_by_token, place_order
 from configurator.sales.quotes import quote_by_token
 from configurator.sales.reasons import REASONS
+from configurator.sales.redelivery import other_ways
 from configurator.storefront import service
 from configurator.storefront.address import SHIP_TO, Reading, from_compact, read_address
 from configurator.storefront.columns import budget_of, currency_symbol, day_of, faults_of, needs_of, table_of
@@ -34,6 +36,7 @@ from configurator.storefront.service import Checkout, Click
 from configurator.storefront.start import Wanted, compared, suggest
 
 bp = Blueprint("storefront", __name__)
+LOOK = "look"  # the button that asks for other terms and orders nothing
 
 # Seconds for the dates of all options: a click does not wait for them, a page without scripts has them from the start.
 DATES_OF_A_CLICK, DATES_OF_A_PAGE, DATES_LATER = 0.008, 0.4, 3.0
@@ -229,7 +232,7 @@ def _texts_again(
 @public
 def checkout(token: str) -> ResponseReturnValue:
     """What is about to be ordered, and the form."""
-    asked = _checkout(token, request.args.get(SHIP_TO, ""))
+    asked = _checkout(token, ShipTo(request.args.get(SHIP_TO, "")))
     form = _form(asked)
     if asked.quote_token:
         customer = quote_by_token(company_id(), asked.quote_token).customer
@@ -241,7 +244,7 @@ def checkout(token: str) -> ResponseReturnValue:
 @public
 def terms(token: str) -> ResponseReturnValue:
     """Price and date for another country: the part of the checkout that it changes."""
-    asked = _checkout(token, request.args.get("country", ""))
+    asked = _checkout(token, ship_to(request.args))
     return render_template("storefront/_terms.html", asked=asked, form=_form(asked), price=asked.price)
 
 
@@ -255,13 +258,15 @@ def place(token: str) -> ResponseReturnValue:
     if earlier is not None:
         return redirect(url_for(".track", token=earlier.token), 303)
     try:
-        asked = _checkout(token, request.form.get("country", ""))
+        asked = _checkout(token, ship_to(request.form))
     except QuoteNotOpen:  # a twin of this very click may have accepted it a moment ago
         earlier = earlier_order(company_id(), scope, sent.get("key", ""), sent)
         if earlier is None:
             raise
         return redirect(url_for(".track", token=earlier.token), 303)
     form = _form(asked)
+    if LOOK in request.form:
+        return _checkout_page(_with_terms(asked, form), form)
     if not form.validate_on_submit():
         return _checkout_page(_with_terms(asked, form), form), 422
     if asked.date is None:
@@ -269,33 +274,46 @@ def place(token: str) -> ResponseReturnValue:
     try:
         placed = place_order(
             company_id(), asked.offer, asked.selection, asked.variant, form.buyer(language()), form.shown(),
-            scope=scope, key=form.key.data or "", quote_token=asked.quote_token,
+            scope=scope, key=form.key.data or "", quote_token=asked.quote_token, way=form.way.data or "",
             terms_version=settings().terms_version or None,
             actor_id=actor_id(), request=sent,
         )
-    except (PriceChanged, DateLost) as changed:
-        again = _checkout(token, form.country.data)
+    except (PriceChanged, DateLost, NotDelivered) as changed:
+        again = _checkout(token, ship_to(request.form))
         return _checkout_page(_with_terms(again, form), form, changed=changed), changed.status
     return redirect(url_for(".track", token=placed.token), 303)
 
 
-def _checkout(token: str, country: str) -> Checkout:
+def _checkout(token: str, to: ShipTo) -> Checkout:
     """The configuration of a token; a country that nobody serves is answered with the first that is."""
     quote_token = request.args.get("quote") or None
-    if quote_token and not country:
-        country = quote_by_token(company_id(), quote_token).customer.country
+    if quote_token and not to.country:
+        to = replace(to, country=quote_by_token(company_id(), quote_token).customer.country)
     guest = not current_user.is_authenticated
-    asked = service.checkout(company_id(), token, "", guest=guest, quote_token=quote_token)
-    if country and country != asked.country and country in service.countries(asked.offer):
-        asked = service.checkout(company_id(), token, country, guest=guest, quote_token=quote_token)
+    asked = service.checkout(company_id(), token, replace(to, country=""), guest=guest, quote_token=quote_token)
+    if to.country and to.country != asked.country and to.country in service.countries(asked.offer):
+        asked = service.checkout(company_id(), token, to, guest=guest, quote_token=quote_token)
     return asked
 
 
+def ship_to(sent: Mapping[str, str]) -> ShipTo:
+    """Where a checkout's form says that it goes, as far as it says."""
+    return ShipTo(sent.get("country", ""), sent.get("postal_code", "")[:20], sent.get("way", ""))
+
+
+def way_choices(ways: Sequence[WayOffer]) -> list[tuple[str, str]]:
+    """The ways of delivery as a form's choices."""
+    return [(one.code, text_of(one.name)) for one in ways]
+
+
 def _form(asked: Checkout) -> CheckoutForm:
-    form = CheckoutForm(key=secrets.token_urlsafe(24), country=asked.country)
+    form = CheckoutForm(
+        key=secrets.token_urlsafe(24), country=asked.country, postal_code=request.args.get("postal_code", ""),
+    )
     if not settings().terms_version:
         del form.accept_terms
     form.country.choices = [(code, country_name(code)) for code in service.countries(asked.offer)]
+    form.way.choices = way_choices(asked.ways)
     if request.method == "GET":
         _show_terms(asked, form)
     return form
@@ -308,6 +326,7 @@ def _with_terms(asked: Checkout, form: CheckoutForm) -> Checkout:
 
 def _show_terms(asked: Checkout, form: CheckoutForm) -> None:
     """What the page shows is what the next press of the button says."""
+    form.way.data = asked.way.code if asked.way is not None else None
     form.shown_gross.data = str(asked.price.gross)
     form.shown_currency.data = asked.price.currency
     form.shown_date.data = asked.date.arrives_on.isoformat() if asked.date else ""
@@ -358,5 +377,14 @@ def track(token: str) -> ResponseReturnValue:
     return render_template(
         "storefront/order.html", order=view, draw=draw, lang=language(), country=country_name(view.buyer.country),
         history=order_history(company_id(), view.id), reasons=REASONS, until=until, can_cancel=can_cancel,
-        mail=settings().mail_from,
+        mail=settings().mail_from, other_way=_other_way(token),
     )
+
+
+def _other_way(token: str) -> bool:
+    """Whether the order can still come in another way."""
+    try:
+        asked = other_ways(company_id(), token)
+    except NotChangeable:
+        return False
+    return any(one.code != asked.chosen and one.arrives_on for one in asked.ways)

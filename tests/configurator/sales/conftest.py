@@ -47,6 +47,12 @@ class Shop:
         date = forecast(self.offer, variant, Destination(country, zone_of(country))).arrives_on
         return Shown(price.gross, price.currency, date)
 
+    def shown_by(self, to: Destination) -> Shown:
+        """What the page shows now of the standard variant, delivered so."""
+        variant = self.variant()
+        price = quote_price(self.offer.prices, self.offer.problem, variant, country=to.country)
+        return Shown(price.gross, price.currency, forecast(self.offer, variant, to).arrives_on)
+
     def order(self, variant: Variant | None = None, **changes: object) -> PlacedOrder:
         """Order it, with what is shown now unless something else is said."""
         variant = variant or self.variant()

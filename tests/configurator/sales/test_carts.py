@@ -20,6 +20,7 @@ from configurator.planning.options import configure
 from configurator.sales import carts
 from configurator.sales.carts import CartFull, CartView, ShownCart, Trouble, cart_of, place_cart
 from configurator.sales.configurations import Configuration, Selection
+from configurator.sales.delivery import ShipTo
 from configurator.sales.models import Cart, CartItem, Deliveries, SalesOrder, SalesOrderItem
 from configurator.sales.orders import PlacedOrder, order_by_token, orders_page
 from tests.configurator.sales.conftest import BUYER, Shop
@@ -248,7 +249,7 @@ def test_a_renewed_hold_is_not_renewed_again_by_changing_the_country(visitor):
 
 def test_another_country_at_checkout_is_dated_and_priced_anew(visitor):
     visitor.add()
-    germany = visitor.view(country="DE")
+    germany = visitor.view(to=ShipTo("DE"))
     assert not germany.all_held
     order = order_by_token(visitor.shop.company_id, visitor.order(germany, country="DE").token)
     assert (order.price.rate, order.zone) == ("19", "Europe/Berlin")

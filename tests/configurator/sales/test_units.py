@@ -257,7 +257,7 @@ def test_the_letter_about_a_cancelled_order_says_what_becomes_of_the_deposit(
             mail.locale = "en"
     send_due_mails(settings)
     (text,) = [text for text in letters(settings) if "As you wished" in text]
-    assert ("pay your deposit back" in text, "do not pay the deposit" in text) == (received, not received)
+    assert ("back to you, to the account" in text, "do not pay the deposit" in text) == (received, not received)
 
 
 def letters(settings: Settings) -> list[str]:
@@ -286,7 +286,7 @@ def test_the_order_page_offers_to_change_each_unit_and_the_change_page_names_it(
     ("none", ["Once the deposit is here, it can be changed.", "Cancel this order"], ["Mark as received"]),
     ("cancel", ["no longer asked for", "If you have paid already"], ["no longer asked for", "Cancelled by the"]),
     ("pay", ["Change this order", "We pay your deposit back."], ["marked the deposit as received."]),
-    ("pay and cancel", ["so we pay it back to you"], ["pay the deposit back.", "Cancelled by the customer."]),
+    ("pay and cancel", ["It goes to the account that you"], ["to be paid back", "Cancelled by the customer."]),
     ("lapse", ["did not come in time"], ["Cancelled: the deposit did not come in time."]),
 ])
 def test_buyer_and_sales_see_what_becomes_of_an_order_that_waits(

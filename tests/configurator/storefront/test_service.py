@@ -10,6 +10,7 @@ from catalog.price import quote_price
 from catalog.rows import utc_now
 from configurator import db
 from configurator.errors import InvalidInput, NotFound
+from configurator.sales.delivery import ShipTo
 from configurator.storefront import service
 from solver.configuration.check import is_valid
 from solver.configuration.problem import Choose, Decision, Enter, GroupId, OptionId, ParameterId
@@ -142,7 +143,7 @@ def test_a_text_waits_until_it_may_be_used(lamp: Offer) -> None:
 
 def test_checkout_shows_what_was_configured(bicycle: Offer, company_id: int) -> None:
     answered = service.click(bicycle, choices(drive="belt"), country="CN", texts={"engraving": "Li"})
-    asked = service.checkout(company_id, service.keep_variant(company_id, answered), "CN")
+    asked = service.checkout(company_id, service.keep_variant(company_id, answered), ShipTo("CN"))
     assert asked.variant == answered.standing
     assert asked.price == answered.price
     assert asked.selection.decisions == answered.decisions
@@ -153,13 +154,13 @@ def test_checkout_is_at_today_s_price_even_if_the_list_has_changed_since(lamp: O
     token = service.keep_variant(company_id, answered)
     with db.writing() as session:
         load_catalog(session, company_id, LAMP.replace("amount: 49.90", "amount: 59.90"), loaded_at=utc_now())
-    assert service.checkout(company_id, token, "DE").price.gross == answered.price.gross + 1000
+    assert service.checkout(company_id, token, ShipTo("DE")).price.gross == answered.price.gross + 1000
 
 
 def test_checkout_of_words_under_a_token_is_not_found(bicycle: Offer, company_id: int) -> None:
     token = service.keep_texts(company_id, bicycle, (), {"engraving": "Li"})
     with pytest.raises(NotFound):
-        service.checkout(company_id, token, "CN")
+        service.checkout(company_id, token, ShipTo("CN"))
 
 
 def test_the_shelf_has_the_cheapest_price_and_the_standard_date(bicycle: Offer, company_id: int) -> None:
