@@ -22,9 +22,11 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "api.analysis": PUBLIC,  # behind an unguessable token
     # the shop: a configuration, a checkout and an order are behind unguessable tokens
     "storefront.index": PUBLIC,
+    "storefront.picture": PUBLIC,
     "storefront.configure": PUBLIC,
     "storefront.choose": PUBLIC,
     "storefront.dates": PUBLIC,
+    "storefront.earlier": PUBLIC,
     "storefront.start": PUBLIC,
     "storefront.compare": PUBLIC,
     "storefront.texts": PUBLIC,
@@ -41,6 +43,14 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "change.confirm": PUBLIC,
     "change.again": PUBLIC,
     "change.cancel": PUBLIC,
+    # drafts: their owner's, or opened by an unguessable address
+    "draft.new": PUBLIC,
+    "draft.save": PUBLIC,
+    "draft.index": PUBLIC,
+    "draft.show": PUBLIC,
+    "draft.compare": PUBLIC,
+    "draft.rename": PUBLIC,
+    "draft.delete": PUBLIC,
     # the cart: its browser's alone, by an unguessable cookie
     "cart.show": PUBLIC,
     "cart.add": PUBLIC,
@@ -66,6 +76,8 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "admin.retry_mail": frozenset({Role.ADMINISTRATOR}),
     # catalogs
     "modelling.index": frozenset({Role.MODELLER}),
+    "modelling.picture_list": frozenset({Role.MODELLER}),
+    "modelling.keep_pictures": frozenset({Role.MODELLER}),
     "modelling.load": frozenset({Role.MODELLER}),
     "modelling.submit": frozenset({Role.MODELLER}),
     "modelling.submission": frozenset({Role.MODELLER}),
