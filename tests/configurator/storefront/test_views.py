@@ -509,3 +509,30 @@ def test_a_picture_is_on_its_option_has_its_size_and_can_be_kept_for_good(client
     assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
     assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
     assert client.get("/pictures/" + "0" * 64).status_code == 404
+
+
+# --- numbers ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("query", "words"), [
+    ("height=5", "Height can be 10 to 50 cm, in steps of 5."),  # below the least of any variant
+    ("height=55", "Height can be 10 to 50 cm, in steps of 5."),
+    ("height=23", "Height can be 10 to 50 cm, in steps of 5."),
+    ("shade=large&height=45", "A high lamp needs a small shade."),  # some variant has it: the rule speaks
+])
+def test_a_number_that_no_variant_has_is_answered_with_those_that_can_be_had(
+    client: FlaskClient, lamp: Offer, query: str, words: str
+) -> None:
+    text = page(client, f"/products/lamp?lang=en&{query}")
+    assert words in re.search(r'<h2 id="refusal-title">(.*?)</h2>', text, re.DOTALL)[1]  # type: ignore[index]
+    assert "does not go with your other choices" not in text
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_number_is_written_one_way_everywhere(client: FlaskClient, wardrobe: Offer, language: str) -> None:
+    text = page(client, f"/products/wardrobe?lang={language}&niche_width=2410")
+    assert "2410 mm" not in text
+    label = re.search(r'class="drawing"[^>]*aria-label="([^"]*)"', text)
+    assert label
+    assert "2,410 mm" in label[1]
+    assert text.count("2,410 mm") > 1
