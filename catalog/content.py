@@ -131,6 +131,11 @@ def unit_in(unit: str | UnitWords, language: str, number: int | None = None) -> 
     return unit.one if number == 1 and language == "en" and unit.one else str(getattr(unit, language))
 
 
+def amount_in(number: int, unit: str | UnitWords, language: str) -> str:
+    """A number with its unit, as `2,400 mm`: both languages group thousands by commas."""
+    return f"{number:,} {unit_in(unit, language, number)}"
+
+
 def as_fraction(text: str) -> Fraction:
     """An exact number from its decimal text, as in `13` or `8.1`."""
     return Fraction(text)

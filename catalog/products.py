@@ -13,6 +13,7 @@ from sqlmodel import Field
 
 from catalog.content import Code, Content, Formula, Later, Text, Unit, number_as_text, refusal
 from catalog.drawing import DrawingContent
+from catalog.pictures import PictureName
 from catalog.problems import N_
 from catalog.rows import CompanyRow, UtcDateTime, company_keys, revision_checks, unique_in_company
 
@@ -101,13 +102,17 @@ class Step(Content):
 
 
 class OptionContent(Content):
-    """An answer. `numbers` are its attributes in rules and formulas (whole numbers, the unit is the file's)."""
+    """An answer. `numbers` are its attributes in rules and formulas (whole numbers, the unit is the file's).
+
+    `picture`: the name of one that is kept beside (see `catalog.pictures`).
+    """
 
     id: Code
     name: Text
     benefit: Text | None = None
     swatch: Annotated[str, Bound(pattern=r"^#[0-9a-f]{6}$")] | None = None
     numbers: dict[Code, Whole] = {}
+    picture: Annotated[PictureName | None, Later] = None
 
 
 class GroupContent(Content):

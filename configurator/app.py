@@ -112,6 +112,7 @@ DEPARTMENTS = (
     "configurator.storefront.views",
     "configurator.storefront.cart_views",
     "configurator.storefront.change_views",
+    "configurator.storefront.draft_views",
     "configurator.sales.views",
     "configurator.planning.views",
     "configurator.planning.floor",

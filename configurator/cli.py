@@ -190,9 +190,13 @@ def catalog() -> None:
 @catalog.command("load")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def load(files: tuple[Path, ...]) -> None:
-    """Publish what the FILES say; of a file with faults, nothing is stored and every fault is listed."""
+    """Publish what the FILES say; of a file with faults, nothing is stored and every fault is listed.
+
+    Pictures that a product names are taken from the folder `pictures` beside its file.
+    """
     from catalog.file import SECTIONS
     from catalog.load import load_catalog
+    from catalog.pictures import NotAPicture, beside, store_picture
     from catalog.problems import Refused
     from catalog.rows import utc_now
     from configurator import db
@@ -203,6 +207,11 @@ def load(files: tuple[Path, ...]) -> None:
         try:
             with db.writing() as session:
                 loaded = load_catalog(session, company_id, file.read_bytes(), loaded_at=utc_now())
+                for picture, data in beside(file).items():
+                    if store_picture(session, company_id, picture, data):
+                        click.echo(f"{file.name}: picture {picture}")
+        except NotAPicture as error:
+            raise click.ClickException(f"{file.name}: {error}. Nothing of it was stored.") from error
         except Refused as refused:
             for problem in refused.problems:
                 click.echo(f"{file}:{problem}", err=True)

@@ -75,6 +75,9 @@ class Settings:
     room_seconds: Annotated[
         float, "how long the worker makes room for rush orders in a plant's schedule, each ten minutes; 0: never"
     ] = 5.0
+    thought_seconds: Annotated[
+        float, "how long the factory is searched for an earlier date once a buyer rests; 0: never"
+    ] = 2.0
     hold_minutes: Annotated[int, "minutes for which a cart keeps its dates, once more when they are held longer"] = 30
     hold_share: Annotated[
         float, "percent of each line's week that carts of people who did not log in may hold together"
@@ -192,6 +195,7 @@ _BETWEEN = {
     "session_hours": (1, 720), "login_attempts": (1, 1000), "horizon_days": (7, 730), "buffer_minutes": (0, 100_000),
     "click_seconds": (0.05, 60.0), "analysis_seconds": (1.0, 3600.0), "offers_kept": (1, 10_000),
     "offers_megabytes": (16, 100_000), "room_seconds": (0.0, 60.0),
+    "thought_seconds": (0.0, 10.0),
     "hold_minutes": (1, 1440), "hold_share": (0.0, 50.0),
     "deposit_percent": (1, 100), "deposit_from": (0, 10**9), "guest_deposit_from": (0, 10**9), "deposit_days": (1, 60),
 }

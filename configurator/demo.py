@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from importlib.resources import files
+from pathlib import Path
 from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,6 +23,7 @@ from sqlmodel import Session, select
 from catalog.factory import Downtime, Plant, plants_of
 from catalog.load import load_catalog
 from catalog.offer import Offer, current_offer
+from catalog.pictures import beside, store_picture
 from catalog.products import GroupContent, ParameterContent, Product, ProductContent
 from catalog.rows import Company, utc_now
 from catalog.state import default_decisions, preset_decisions
@@ -191,6 +193,8 @@ def _company(session: Session, now: datetime) -> int:
     folder = [file for file in files("catalog").joinpath(FAMILIES).iterdir() if file.name.endswith(".yaml")]
     for file in sorted(folder, key=lambda file: (file.name != FACTORY, file.name)):
         load_catalog(session, company_id, file.read_bytes(), loaded_at=now)
+        for name, data in beside(Path(str(file))).items():
+            store_picture(session, company_id, name, data)
     session.add_all(DeliveryWay(company_id=company_id, currency="CNY", **way) for way in _WAYS)
     return company_id
 

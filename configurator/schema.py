@@ -12,6 +12,7 @@ from catalog.rows import immutable_triggers
 # Tables live with their subject; whoever adds a module with tables adds it here.
 TABLES = (
     "catalog.rows",
+    "catalog.pictures",
     "catalog.products",
     "catalog.compiled",
     "catalog.price",

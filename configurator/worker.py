@@ -25,6 +25,7 @@ def chores(settings: Settings) -> list[Chore]:
     from configurator.sales.mails import send_due_mails
     from configurator.sales.payments import lapse
     from configurator.sales.quotes import expire
+    from configurator.storefront.drafts import forget_old_drafts
 
     rush = Chore("room for rush orders", ROOM_EVERY, partial(make_rooms, settings, {}), time.monotonic() + ROOM_EVERY)
     return [
@@ -34,6 +35,7 @@ def chores(settings: Settings) -> list[Chore]:
         Chore("mails", 5, partial(send_due_mails, settings)),
         Chore("expired quotes", 60, expire),
         Chore("old carts", 3600, forget_old),
+        Chore("old drafts", 3600, forget_old_drafts),
         Chore("deposits that did not come", 60, lapse),
         Chore("compiled revisions", 3600, rebuild_missing),
         *([rush] if settings.room_seconds else []),

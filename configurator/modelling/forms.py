@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from flask_wtf.file import FileField, FileRequired
+from flask_wtf.file import FileField, FileRequired, MultipleFileField
 from wtforms import SubmitField
 
 
@@ -15,3 +15,13 @@ class FileForm(FlaskForm):
     )
     analyse = SubmitField(_l("Check and analyse"))
     submit = SubmitField(_l("Check and publish at once"))
+
+
+class PicturesForm(FlaskForm):
+    files = MultipleFileField(
+        _l("Pictures"), [FileRequired(_l("Please choose a file."))],
+        description=_l(
+            "SVG, PNG, JPEG or WebP of at most 300 kB, by the names that the catalog file gives them. They are shown "
+            "four to three."
+        ),
+    )

@@ -9,6 +9,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
 from flask_login import current_user
 
 from catalog.file import SECTIONS
@@ -18,8 +19,8 @@ from configurator.app import settings
 from configurator.auth import Role, company_id, requires
 from configurator.errors import DomainError
 from configurator.i18n import number
-from configurator.modelling import services, submissions
-from configurator.modelling.forms import FileForm
+from configurator.modelling import pictures, services, submissions
+from configurator.modelling.forms import FileForm, PicturesForm
 from configurator.modelling.models import SubmissionState
 from configurator.modelling.report import problem_from, sentence_from, translated
 from configurator.modelling.services import Kind, State
@@ -101,6 +102,36 @@ def _page(form: FileForm, *, problems: tuple[Problem, ...] = (), filename: str =
         "modelling/index.html", form=form, problems=rows, filename=filename, published=services.published(company_id()),
         kinds=KIND_WORDS, states=STATE_WORDS, submissions=submissions.newest(company_id()),
         submission_words=SUBMISSION_WORDS,
+    )
+
+
+@bp.get("/pictures")
+@requires(Role.MODELLER)
+def picture_list() -> ResponseReturnValue:
+    """The pictures of options: which are there, which are missing."""
+    return _pictures_page(PicturesForm())
+
+
+@bp.post("/pictures")
+@requires(Role.MODELLER)
+def keep_pictures() -> ResponseReturnValue:
+    """Keep those of the files that are pictures."""
+    form = PicturesForm()
+    if not form.validate_on_submit():
+        return _pictures_page(form), 422
+    files = [(file.filename or "", file.read()) for file in form.files.data]
+    kept = pictures.keep(company_id(), files, actor_id=current_user.id)
+    if kept.new or kept.same:
+        flash(ngettext("%(num)s picture is kept.", "%(num)s pictures are kept.", kept.new + kept.same), "success")
+    if kept.faults:
+        return _pictures_page(form, kept.faults), 422
+    return redirect(url_for(".picture_list"), 303)
+
+
+def _pictures_page(form: PicturesForm, faults: tuple[pictures.Fault, ...] = ()) -> str:
+    return render_template(
+        "modelling/pictures.html", form=form, pictures=pictures.pictures(company_id()),
+        faults=[(one.name, translated(one.what), translated(one.expected)) for one in faults],
     )
 
 

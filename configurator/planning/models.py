@@ -202,6 +202,22 @@ def is_held() -> ColumnElement[bool]:
     )
 
 
+class SecondThought(CompanyRow, table=True):
+    """Where a search has found an earlier place for what somebody looks at; nothing is held. Kept for an hour.
+
+    `key`: `thoughts.thought_key`. `placements`, `moved` (those of other orders): operation -> [line, start, end].
+    """
+
+    __tablename__ = "second_thought"
+    __table_args__ = company_keys(unique_in_company("plant_id", "key"), plant_id="plant")
+
+    plant_id: int
+    key: str = Field(max_length=64)
+    placements: dict[str, list[Any]] = Field(sa_type=JSON)
+    moved: dict[str, list[Any]] = Field(sa_type=JSON)
+    created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
 class ScheduleEvent(CompanyRow, table=True):
     """A change of a plant's slots: it made the schedule's `version`. Ids only; `actor_id` None: the system."""
 

@@ -22,6 +22,7 @@ class Options:
     reports_itself: bool = False
     hold_minutes: int = 30
     hold_share: float = 5.0
+    thought_seconds: float = 2.0
 
 
 _options = Options()
@@ -31,7 +32,8 @@ def configure(settings: Settings) -> None:
     """Take the settings of this process."""
     global _options
     _options = Options(
-        settings.horizon_days, settings.buffer_minutes, settings.demo, settings.hold_minutes, settings.hold_share
+        settings.horizon_days, settings.buffer_minutes, settings.demo, settings.hold_minutes, settings.hold_share,
+        settings.thought_seconds,
     )
 
 

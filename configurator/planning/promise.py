@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from threading import Lock
 from time import monotonic
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from sqlalchemy import and_, insert
 from sqlmodel import Session, col, select
@@ -18,6 +16,7 @@ from catalog.factory import Plant
 from catalog.offer import Offer
 from configurator import db
 from configurator.errors import DateLost, NoDate
+from configurator.memo import Memo
 from configurator.planning.books import (
     PlantBook,
     Release,
@@ -45,8 +44,9 @@ from configurator.planning.records import (
     second,
     work_order_to_json,
 )
+from configurator.planning.thoughts import Thought, kept_thoughts, thought_key
 from solver.configuration.problem import Variant
-from solver.scheduling.book import NoRoom, Promise
+from solver.scheduling.book import Book, NoRoom, Occupied, Promise
 from solver.scheduling.problem import OperationId, Placement, Second, WorkOrder
 
 __all__ = ["Destination", "Forecast", "Reserved", "forecast", "forecast_all", "forecast_each", "reserve", "zone_of"]
@@ -70,7 +70,8 @@ class Forecast:
 
     `completes_at`: end of the last operation. `promise_at`: with the buffer. `dispatch_at`: the carrier's first cut-off
     at or after it. `arrives_on`: date at the ship-to, `carrier_days` counted in transit. `moved`: where operations of
-    other orders go to make room, each within its own promise.
+    other orders go to make room, each within its own promise. `at_once`: when it would arrive without the rearrangement
+    that a search has found; None: nothing is rearranged.
     """
 
     plant_id: int
@@ -91,6 +92,12 @@ class Forecast:
     work_order: WorkOrder
     placements: tuple[Placement, ...]
     moved: Sequence[Placement] = ()
+    at_once: date | None = None
+
+    @property
+    def first_date(self) -> date:
+        """When it would arrive by the answer at once, as the dates of its options are given."""
+        return self.at_once or self.arrives_on
 
     @property
     def moved_orders(self) -> list[str]:
@@ -111,7 +118,10 @@ def forecast(
     now: datetime | None = None,
 ) -> Forecast:
     """The best of all plants: by arrival, then by completion. Nothing starts before `not_before`. Raises NoDate."""
-    found = _best(current_books(offer.company_id), offer, variant, to, _start(now, not_before))
+    books, start = current_books(offer.company_id), _start(now, not_before)
+    found = _best(books, offer, variant, to, start)
+    thought = kept_thoughts(offer.company_id, [thought_key(offer, variant)])
+    found = _thought_over(books, offer, variant, to, start, found, thought)
     if found is None:
         raise NoDate
     return found
@@ -150,9 +160,11 @@ def forecast_all(
         return ()
     books = list(current_books(wanted[0][0].company_id))
     start = _start(now, not_before)
+    thoughts = kept_thoughts(wanted[0][0].company_id, [thought_key(offer, variant) for offer, variant in wanted])
     found: list[Forecast | None] = []
     for count, (offer, variant) in enumerate(wanted):
         one = _best(books, offer, variant, to, start)
+        one = _thought_over(books, offer, variant, to, start, one, thoughts)
         found.append(one)
         if one is not None:
             place = next(i for i, plant in enumerate(books) if plant.plant_id == one.plant_id)
@@ -182,6 +194,41 @@ def _best(
             found.append(dated(plant, order, promise, to))
     known = [f for f in found if f is not None]
     return min(known, key=lambda f: (f.arrives_on, f.completes_at, f.plant_id), default=None)
+
+
+def _thought_over(
+    books: Sequence[PlantBook], offer: Offer, variant: Variant, to: Destination, start: Second, found: Forecast | None,
+    thoughts: Sequence[Thought],
+) -> Forecast | None:
+    """What was found at once, or what a search has found that arrives earlier and is still possible."""
+    for thought in thoughts:
+        plant = next((p for p in books if p.plant_id == thought.plant_id and p.version != NOBODYS), None)
+        if plant is None or thought.key != thought_key(offer, variant) or not thought.is_ahead(start, plant.book.now):
+            continue
+        order = exploded(offer, variant, plant)
+        if order is None or not _still_enters(plant, order, thought):
+            continue
+        promise = Promise(order, thought.placements, max(p.end for p in thought.placements), thought.moved)
+        earlier = dated(plant, order, promise, to)
+        if found is not None and earlier is not None and earlier.arrives_on < found.arrives_on:
+            found = replace(earlier, at_once=found.first_date)
+    return found
+
+
+def _still_enters(plant: PlantBook, order: WorkOrder, thought: Thought) -> bool:
+    """Whether what was thought of one book can be written into this one, which may be a later one."""
+    key = (thought.id, plant.generation, plant.version, plant.day, order)
+    kept = _entered.get(key)
+    return _entered.put(key, enters(plant.book, order, thought.placements, thought.moved)) if kept is None else kept
+
+
+def enters(book: Book, order: WorkOrder, placements: Sequence[Placement], moved: Sequence[Placement]) -> bool:
+    """Whether a book has room for an order at these places, others going to theirs. It is not changed."""
+    try:
+        book.copy().commit(replace(order, release=min(p.start for p in placements)), placements, moved)
+    except (Occupied, KeyError):
+        return False
+    return True
 
 
 def reserve(
@@ -235,14 +282,18 @@ def reserve(
 
 
 def _still(offer: Offer, variant: Variant, shown: Forecast, plant: PlantBook, start: Second) -> Forecast:
-    """What was shown, if nothing has changed; else the order inserted anew."""
-    if plant.version == shown.version and all(p.start >= start for p in (*shown.placements, *shown.moved)):
+    """What was shown, if nothing has changed; else the order inserted anew, or as shown where that is earlier."""
+    ahead = all(p.start >= start for p in shown.placements) and all(p.start >= plant.book.now for p in shown.moved)
+    if plant.version == shown.version and ahead:
         return shown
     order = exploded(offer, variant, plant)
     promise = plant.book.quote(order, not_before=start) if order is not None else None
-    if order is None or promise is None or isinstance(promise, NoRoom):
-        raise NoDate
-    found = dated(plant, order, promise, same_way(shown, plant))
+    found = None
+    if order is not None and isinstance(promise, Promise):
+        found = dated(plant, order, promise, same_way(shown, plant))
+    later = found is None or found.arrives_on > shown.arrives_on
+    if later and ahead and order is not None and enters(plant.book, order, shown.placements, shown.moved):
+        return replace(shown, version=plant.version, work_order=order)
     if found is None:
         raise NoDate
     return found
@@ -367,34 +418,10 @@ def same_way(promised: Forecast | ManufacturingOrder, plant: PlantBook) -> Desti
 
 # --- memos ------------------------------------------------------------------------------------------------------------
 
-Value = TypeVar("Value")
-
-
-class _Memo(Generic[Value]):
-    """The answers last given, so many of them; kept in the process and thrown away with it."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._lock = Lock()
-        self._kept: OrderedDict[Any, Value] = OrderedDict()
-
-    def get(self, key: Any) -> Value | None:
-        with self._lock:
-            if (value := self._kept.get(key)) is not None:
-                self._kept.move_to_end(key)
-            return value
-
-    def put(self, key: Any, value: Value) -> Value:
-        with self._lock:
-            self._kept[key] = value
-            while len(self._kept) > self._size:
-                self._kept.popitem(last=False)
-            return value
-
-
 _NOT_MAKEABLE = "not makeable"
-_work_orders: _Memo[WorkOrder | str] = _Memo(4096)
-_quotes: _Memo[Promise | NoRoom] = _Memo(8192)
+_work_orders: Memo[WorkOrder | str] = Memo(4096)
+_quotes: Memo[Promise | NoRoom] = Memo(8192)
+_entered: Memo[bool] = Memo(1024)
 
 
 def exploded(offer: Offer, variant: Variant, plant: PlantBook) -> WorkOrder | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from catalog.content import Text, unit_in
+from catalog.content import Text, amount_in
 from catalog.products import ParameterContent, ProductContent
 from solver.configuration.problem import GroupId, ParameterId, Variant
 
@@ -59,11 +59,11 @@ def _choices(content: ProductContent, variant: Variant) -> Iterator[ReadableChoi
         if number is None or not _entered(parameter, number):
             continue
         if isinstance(parameter.unit, Text):
-            zh, en = (f"{number} {unit_in(parameter.unit, language, number)}" for language in ("zh", "en"))
+            zh, en = (amount_in(number, parameter.unit, language) for language in ("zh", "en"))
             answer = Text.model_construct(zh=zh, en=en)
             yield ReadableChoice(parameter.id, parameter.name, (answer,))
         else:
-            yield ReadableChoice(parameter.id, parameter.name, typed=f"{number} {parameter.unit}")
+            yield ReadableChoice(parameter.id, parameter.name, typed=amount_in(number, parameter.unit, "en"))
     for text in content.texts:
         typed = variant.texts.get(text.id, "")
         if typed:

@@ -440,6 +440,31 @@ class CartItem(CompanyRow, table=True):
     quantity: int = 1
 
 
+class Draft(CompanyRow, table=True):
+    """A configuration that somebody keeps under a name: an account's, or that of the browser which has `holder`.
+
+    Whoever has its own unguessable `token` can look at it.
+    """
+
+    __table_args__ = company_keys(
+        unique_in_company("token"),
+        CheckConstraint("(holder = '') = (user_id is not null)", name="draft_has_one_owner"),
+        CheckConstraint("length(name) >= 1", name="draft_has_name"),
+        Index("ix_draft_holder", "company_id", "holder"),
+        Index("ix_draft_user", "company_id", "user_id"),
+        configuration_id="configuration",
+        user_id="user_account",
+    )
+
+    name: str = Field(max_length=80)
+    token: str = Field(default_factory=new_token, max_length=40)
+    holder: str = Field(default="", max_length=40)
+    user_id: int | None = None
+    configuration_id: int
+    country: str = Field(max_length=2)  # ship-to, ISO 3166-1 alpha-2
+    changed_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
 class ItemRevision(CompanyRow, PriceColumns, PromiseColumns, table=True):
     """What an item was until it was changed; never changed itself. The item and its order have what is valid now."""
 

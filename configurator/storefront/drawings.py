@@ -12,6 +12,7 @@ from catalog.draw import Drawing, compile_drawing
 from catalog.products import ProductContent
 from catalog.state import state
 from configurator.sales.choices import readable_choices
+from configurator.storefront.pictures import shown_by_pictures
 from solver.configuration.problem import Variant
 
 KEPT = 64  # compiled drawings
@@ -21,10 +22,10 @@ _drawings: OrderedDict[int, tuple[ProductContent, Drawing | None]] = OrderedDict
 
 
 def draw(product: ProductContent, variant: Variant, lang: str) -> Markup:
-    """The SVG of a variant in `zh` or `en`; empty if the product has no drawing, or none of this variant."""
+    """The SVG of a variant in `zh` or `en`, or its options' pictures where the product has no drawing; or nothing."""
     drawing = _drawing_of(product)
     if drawing is None:
-        return Markup("")
+        return shown_by_pictures(product, variant, _label(product, variant, lang))
     try:
         return Markup(drawing.svg(variant, lang, _label(product, variant, lang)))  # noqa: S704 - catalog.draw escapes
     except ArithmeticError:  # a formula of the file divides by 0 here: no sample has met that

@@ -126,6 +126,13 @@ class CheckoutForm(ShownForm):
         return ShownCart(int(self.shown_gross.data or 0), self.shown_currency.data or "", self.shown_days())
 
 
+class DraftForm(FlaskForm):
+    """The name of a draft."""
+
+    name = StringField(_l("Name"), [InputRequired(NEEDED), Length(max=80), one_line], filters=[trimmed],
+                       description=_l("For example: for the hallway, in oak."))
+
+
 class QuantityForm(FlaskForm):
     """How many of an item; 0 takes it out of the cart."""
 

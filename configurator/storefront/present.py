@@ -16,7 +16,7 @@ from flask_babel import get_locale, ngettext
 from flask_babel import gettext as _
 from markupsafe import Markup
 
-from catalog.content import Text, unit_in
+from catalog.content import Text, amount_in, unit_in
 from catalog.offer import Offer
 from catalog.products import GroupContent, ParameterContent, ProductContent, TextContent
 from catalog.state import preset_decisions, text_limits
@@ -25,9 +25,21 @@ from configurator.sales.configurations import query_of
 from configurator.storefront.address import MOST_BESIDE, SHIP_TO, STEP_BACK, Address
 from configurator.storefront.drawings import draw
 from configurator.storefront.hints import Difference, Pair
-from configurator.storefront.service import Click, Hints, RepairOffer, countries, hints, preset_price, text_allowed
+from configurator.storefront.pictures import picture_address
+from configurator.storefront.service import (
+    Click,
+    Hints,
+    Refusal,
+    RepairOffer,
+    countries,
+    hints,
+    numbers_ever,
+    preset_price,
+    text_allowed,
+)
 from solver.configuration.check import answers, is_asked
 from solver.configuration.problem import Decision, Enter, GroupId, OptionId, ParameterId, Variant
+from solver.configuration.question import Interval
 from solver.configuration.rules import Expression
 from solver.configuration.session import OptionState
 
@@ -38,7 +50,7 @@ SHOWN_CHANGES = 2  # names of what else an option would change, before the other
 class Card:
     """An option as a card. `state`: chosen, implied, suggested, open, excluded, unwanted or unknown.
 
-    `date`: how much later or earlier it would arrive; `waiting`: that is not known yet.
+    `date`: how much later or earlier it would arrive; `waiting`: that is not known yet. `picture`: its address.
     """
 
     id: str
@@ -53,6 +65,7 @@ class Card:
     spoken: str
     date: str
     waiting: bool
+    picture: str
 
     @property
     def date_id(self) -> str:
@@ -195,6 +208,8 @@ class Page:
     countries: tuple[tuple[str, str], ...]
     hidden: tuple[tuple[str, str], ...]
     date: str
+    date_note: str
+    earlier: bool
     has_date: bool
     left: int
     left_words: str
@@ -233,7 +248,20 @@ def dates_of(answered: Click, *, dates_seconds: float) -> DatesView:
 
 
 def _iso(answered: Click) -> str:
-    return answered.date.arrives_on.isoformat() if answered.date else ""
+    return answered.date.first_date.isoformat() if answered.date else ""
+
+
+def date_of_page(answered: Click) -> tuple[str, str]:
+    """The day of delivery, and in words how it came about."""
+    if answered.date is None:
+        return _("No date can be given"), _("the factory is full")
+    day_words = day(answered.date.arrives_on)
+    return day_words, _("earlier: other orders make room") if answered.date.at_once else _("today's forecast")
+
+
+def spoken_of(total: str, arrives: str, left_words: str) -> str:
+    """What a screen reader says after a change."""
+    return ". ".join((_("Total %(price)s", price=total), _("Delivery %(date)s", date=arrives), left_words))
 
 
 def _date_words(arrives: date | None, answered: Click) -> str:
@@ -242,7 +270,8 @@ def _date_words(arrives: date | None, answered: Click) -> str:
         return _("no date can be given") if answered.date else ""
     if answered.date is None:
         return day(arrives)
-    return date_difference(arrives, answered.date.arrives_on) if arrives != answered.date.arrives_on else ""
+    first = answered.date.first_date  # theirs are first answers too
+    return date_difference(arrives, first) if arrives != first else ""
 
 
 def page_of(
@@ -271,7 +300,7 @@ def page_of(
     steps = tuple(words.steps())
     left = sum(step.left for step in steps)
     total = _money(price.gross, price.currency, price.exponent)
-    arrives = day(answered.date.arrives_on) if answered.date else _("No date can be given")
+    arrives, date_note = date_of_page(answered)
     left_words = (
         ngettext("%(num)s question left", "%(num)s questions left", left) if left else _("Everything is answered")
     )
@@ -297,6 +326,8 @@ def page_of(
         countries=tuple((code, country_name(code)) for code in countries(offer)),
         hidden=tuple((name, value) for name, value in _pairs(address) if name != SHIP_TO),
         date=arrives,
+        date_note=date_note,
+        earlier=answered.date is not None and not answered.date.at_once and not answered.refusal,
         has_date=answered.date is not None,
         left=left,
         left_words=left_words,
@@ -307,7 +338,7 @@ def page_of(
         gone=gone,
         left_out=tuple(": ".join(said(offer, d, lang)) for d in answered.left_out) if not answered.refusal else (),
         query=address.query(),
-        spoken=". ".join((_("Total %(price)s", price=total), _("Delivery %(date)s", date=arrives), left_words)),
+        spoken=spoken_of(total, arrives, left_words),
         arrives_on=_iso(answered),
         waiting=bool(hinted.waiting),
         start=href(f"{path}/start", address),
@@ -395,8 +426,7 @@ def said(offer: Offer, decision: Decision, lang: str) -> tuple[str, str]:
     product = offer.product
     if isinstance(decision, Enter):
         parameter = product.parameter(decision.parameter)
-        unit = unit_in(parameter.unit, lang, decision.value)
-        return getattr(parameter.name, lang), f"{number(decision.value)} {unit}"
+        return getattr(parameter.name, lang), amount_in(decision.value, parameter.unit, lang)
     group = product.group(decision.group)
     name = getattr(product.option(decision.group, decision.option).name, lang)
     return getattr(group.name, lang), name if decision.chosen else _("not %(option)s", option=name)
@@ -566,6 +596,7 @@ class _Words:
         return Card(
             f"o-{group.id}-{option.id}", link, shown, self.text(option.name), self.text(option.benefit),
             option.swatch or "", price, note, also, self.state_words.get(shown, ""), later, waiting,
+            picture_address(option.picture),
         )
 
     def changed(self, difference: Difference, group: str) -> str:
@@ -607,7 +638,7 @@ class _Words:
 
     def number_beside(self, parameter: ParameterContent, value: int, group: str) -> str:
         """A number in words: `5 shelves` speaks for itself, millimetres do not."""
-        said = f"{number(value)} {unit_in(parameter.unit, self.lang, value)}"
+        said = amount_in(value, parameter.unit, self.lang)
         place = self.places.get(parameter.id)
         own = place is not None and place is self.places.get(group)
         if isinstance(parameter.unit, Text) and (own or place is None):
@@ -622,22 +653,18 @@ class _Words:
         asked = self.offer.problem.parameter_by_id[parameter_id].asked
         # What it is where it is not asked for is no number to enter.
         spans = tuple(span for span in self.answered.domains.numbers[parameter_id] if span[0] in asked)
-        unit = unit_in(parameter.unit, self.lang)
         value = int(entered) if entered is not None else standing
-        answer = f"{number(value)} {unit_in(parameter.unit, self.lang, value)}"
-        said_spans = joined((_span(*span) for span in spans), self.lang)
+        answer = amount_in(value, parameter.unit, self.lang)
         steps = []
         for target in (_below(spans, value), _above(spans, value)):
             if target is not None:
                 link = href(self.path, self.address.choose(parameter.id, str(target)))
-                steps.append((f"{number(target)} {unit_in(parameter.unit, self.lang, target)}", link))
+                steps.append((amount_in(target, parameter.unit, self.lang), link))
         return NumberQuestion(
             "number", parameter.id, self.name_of(parameter), self.text(parameter.help),
             parameter_id in self.open_questions, answer, str(value),
             parameter.minimum, parameter.maximum,
-            parameter.step_size, unit,
-            _("%(spans)s %(unit)s, in steps of %(step)s", spans=said_spans, unit=unit,
-              step=number(parameter.step_size)),
+            parameter.step_size, unit_in(parameter.unit, self.lang), allowed_words(parameter, spans, self.lang),
             tuple(steps), href(self.path, self.address.clear(parameter.id)) if entered is not None else None,
             entered or "",
         )
@@ -652,6 +679,12 @@ class _Words:
             self.faults.get(content.id, ""),
             "" if allowed else _("Your present choices leave no room for it."),
         )
+
+
+def allowed_words(parameter: ParameterContent, spans: Iterable[Interval], lang: str) -> str:
+    """Which numbers may be entered: `800 to 2,400 mm, in steps of 1`."""
+    return _("%(spans)s %(unit)s, in steps of %(step)s", spans=joined((_span(*span) for span in spans), lang),
+             unit=unit_in(parameter.unit, lang), step=number(parameter.step_size))
 
 
 def _span(low: int, high: int, _step: int) -> str:
@@ -707,11 +740,24 @@ def _refusal(answered: Click, address: Address, path: str, lang: str) -> Refusal
     speaks = tuple(said(offer, d, lang) for d in refusal.conflict.decisions if d != refusal.asked)
     return RefusalView(
         asked=said(offer, refusal.asked, lang)[1],
-        sentences=sentences or (_("This does not go with your other choices."),),
+        sentences=sentences or (_never(offer, refusal, lang) or _("This does not go with your other choices."),),
         decisions=speaks,
         repairs=tuple(_repair(answered, repair, address, path, lang) for repair in refusal.repairs),
         keep=href(path, address),
     )
+
+
+def _never(offer: Offer, refusal: Refusal, lang: str) -> str:
+    """What may be entered at all, where no variant has the number that was; else nothing."""
+    asked = refusal.asked
+    if not isinstance(asked, Enter):
+        return ""
+    spans = numbers_ever(offer, asked.parameter)
+    if not spans or any(asked.value in range(low, high + 1, step) for low, high, step in spans):
+        return ""
+    parameter = offer.product.parameter(asked.parameter)
+    return _("%(question)s can be %(allowed)s.", question=getattr(parameter.name, lang),
+             allowed=allowed_words(parameter, spans, lang))
 
 
 def _repair(answered: Click, offered: RepairOffer, address: Address, path: str, lang: str) -> RepairView:

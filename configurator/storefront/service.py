@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from types import MappingProxyType
@@ -16,7 +16,8 @@ from catalog.products import Product, TextContent
 from catalog.state import preset_decisions, text_limits, text_usable, wished_in
 from configurator import db
 from configurator.errors import DomainError, InvalidInput, NoDate, NotFound
-from configurator.planning.promise import Forecast, forecast, forecast_each, redirected
+from configurator.planning.promise import Destination, Forecast, forecast, forecast_each, redirected, zone_of
+from configurator.planning.second_thought import think
 from configurator.sales.configurations import (
     Selection,
     configuration_by_token,
@@ -33,7 +34,7 @@ from configurator.storefront.hints import Difference, Pair, differences, index_o
 from solver.configuration.check import answers, is_asked
 from solver.configuration.complete import complete
 from solver.configuration.explain import Conflict, Conflicting, Repair
-from solver.configuration.problem import Choose, ConfigurationProblem, Decision, Enter, Variant
+from solver.configuration.problem import Choose, ConfigurationProblem, Decision, Enter, ParameterId, Variant
 from solver.configuration.question import Clock, Interval, OutOfTime
 from solver.configuration.rules import Expression
 from solver.configuration.session import OptionState, Session, ValidDomains, valid_domains
@@ -389,6 +390,27 @@ def date_of(
         return forecast(offer, variant, standard_to(offer.company_id, country), not_before=not_before, now=now)
     except NoDate:
         return None
+
+
+def second_thought(answered: Click, *, guest: bool, stop: Callable[[], bool], now: datetime | None = None) -> Click:
+    """The answer after some thinking: the same, or with an earlier date. `stop`: ends the search when it says so.
+
+    Where a deposit is waited for the date is the deposit's, and nothing is searched. Raises Busy.
+    """
+    first = answered.date
+    if first is None or answered.refusal is not None or asked_for(answered.price, guest=guest, since=now):
+        return answered
+    to = Destination(answered.country, zone_of(answered.country))
+    return replace(answered, date=think(answered.offer, answered.standing, to, stop=stop, now=now))
+
+
+def numbers_ever(offer: Offer, parameter: ParameterId) -> tuple[Interval, ...]:
+    """The numbers that some variant has, whatever else is chosen; () where time did not settle it."""
+    domains = valid_domains(offer.compiled, (), seconds=_MEASURING)
+    if domains is None or parameter in domains.undecided_numbers:
+        return ()
+    asked = offer.problem.parameter_by_id[parameter].asked
+    return tuple(span for span in domains.numbers[parameter] if span[0] in asked)
 
 
 def preset_price(offer: Offer, preset_id: str, country: str) -> Price | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ from flask_login import current_user
 
 from catalog.offer import Offer
 from configurator.app import settings
+from configurator.aside import Busy
 from configurator.auth import actor_id, company_id, public
 from configurator.errors import DateLost, DomainError, InvalidInput, NoDate, NotFound, PriceChanged, QuoteNotOpen
 from configurator.i18n import language, text_of
@@ -26,12 +28,20 @@ from configurator.sales.orders import earlier_order, order_by_token, place_order
 from configurator.sales.quotes import quote_by_token
 from configurator.sales.reasons import REASONS
 from configurator.sales.redelivery import other_ways
-from configurator.storefront import service
+from configurator.storefront import pictures, service
 from configurator.storefront.address import SHIP_TO, Reading, from_compact, read_address
 from configurator.storefront.columns import budget_of, currency_symbol, day_of, faults_of, needs_of, table_of
 from configurator.storefront.drawings import draw
 from configurator.storefront.forms import CheckoutForm, TestPaymentForm
-from configurator.storefront.present import country_name, dates_of, joined, page_of, said, text_fault_words
+from configurator.storefront.present import (
+    country_name,
+    date_of_page,
+    dates_of,
+    joined,
+    page_of,
+    said,
+    text_fault_words,
+)
 from configurator.storefront.service import Checkout, Click
 from configurator.storefront.start import Wanted, compared, suggest
 
@@ -51,6 +61,17 @@ def index() -> ResponseReturnValue:
     return render_template(
         "storefront/index.html", shelves=shelves, country=wanted, draw=draw, lang=language(), ship_to=SHIP_TO
     )
+
+
+@bp.get("/pictures/<string(length=64):digest>")
+@public
+def picture(digest: str) -> ResponseReturnValue:
+    """A picture of an option. Its address says what it is, so it can be kept for good; nothing in it may act."""
+    media_type, data = pictures.picture(company_id(), digest)
+    response = Response(data, mimetype=media_type)
+    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    return response
 
 
 # --- configuring ------------------------------------------------------------------------------------------------------
@@ -81,6 +102,46 @@ def dates(product: str) -> ResponseReturnValue:
     offer, reading = read(product)
     found = dates_of(answer_to(offer, reading), dates_seconds=DATES_LATER)
     return render_template("storefront/_dates.html", dates=found)
+
+
+@bp.post("/products/<product>/earlier")
+@public
+def earlier(product: str) -> ResponseReturnValue:
+    """A second thought: the factory is searched for an earlier date, until the buyer clicks on."""
+    offer, reading = read(product)
+    answered = answer_to(offer, reading)
+    part = bool(request.headers.get("HX-Request"))
+    guest = not current_user.is_authenticated
+    try:
+        thought = service.second_thought(answered, guest=guest, stop=hung_up)
+    except Busy:
+        if part:
+            return "", 204
+        flash(_("Somebody else's date is being looked for. Please try again in a moment."), "info")
+    else:
+        arrives, note = date_of_page(thought)
+        if part:
+            found = thought.date is not None and thought.date.at_once is not None
+            return render_template("storefront/_earlier.html", arrives=arrives, note=note, found=found)
+        if thought.date is not None:
+            flash(
+                _("Other orders make room: it can arrive on %(date)s.", date=arrives) if thought.date.at_once else
+                _("There is no earlier date than %(date)s.", date=arrives), "info",
+            )
+    return redirect(f"{url_for('.configure', product=product)}?{reading.address.query()}", 303)
+
+
+def hung_up() -> bool:
+    """Whether the browser has given up waiting for this answer."""
+    connection = request.environ.get("gunicorn.socket")
+    if connection is None:
+        return False
+    try:
+        return not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except (BlockingIOError, InterruptedError):
+        return False  # it waits silently
+    except (OSError, ValueError):
+        return True
 
 
 @bp.get("/products/<product>/start")

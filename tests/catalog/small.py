@@ -108,6 +108,8 @@ factory:
         - {code: parcel, name: {zh: 快递, en: Parcel}, cutoff: "16:00", working_days: [mon, tue, wed, thu, fri], transit_days: {DE: 2, CN: 12}}
 """
 
+DOT = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 30"><circle cx="20" cy="15" r="9" fill="#c8443a"/></svg>'
+
 
 def line_of(text: str, part: str) -> int:
     """The line on which `part` stands; it stands there once."""

@@ -20,7 +20,7 @@ from configurator import db
 from configurator.migrate import alembic_config, migrate, newest, present
 from configurator.planning.amend import release
 from configurator.planning.models import ManufacturingOperation, ManufacturingOrder
-from configurator.planning.promise import Destination, forecast, reserve
+from configurator.planning.promise import Destination, forecast_each, reserve
 from configurator.schema import tables
 from configurator.storefront.service import standing_completion
 from tests.conftest import FAMILIES
@@ -90,7 +90,9 @@ def test_an_order_of_the_second_step_is_kept_and_can_be_changed_and_cancelled(mi
     with db.reading() as session:
         offer = current_offer(session, company_id, "bicycle")
     variant = standing_completion(offer, (), {})
-    shown = forecast(offer, variant, Destination("CN", "Asia/Shanghai"), now=utc_now() + timedelta(hours=1))
+    to, later = Destination("CN", "Asia/Shanghai"), utc_now() + timedelta(hours=1)
+    (shown,) = forecast_each(offer, [variant], to, seconds=60.0, now=later)
+    assert shown is not None
     with db.writing() as session:
         made = reserve(session, offer, variant, shown, pegging_key="SO-1", number="MO-1").manufacturing_order_id
     assert migrate()

@@ -56,9 +56,37 @@
     }
   };
 
-  const settle = () => {
-    askForDates();
-    asked = null;
+  // A second thought: after a second of rest the factory is searched for an earlier date. The next click ends it.
+  const REST = 1000; // milliseconds
+  let thinking = null;
+  const askForEarlier = () => {
+    if (thinking) thinking.abort();
+    const mine = (thinking = new AbortController());
+    const root = document.getElementById("configure");
+    const place = root && root.dataset.earlier;
+    if (!place) return;
+    setTimeout(async () => {
+      const token = document.querySelector('meta[name="csrf-token"]');
+      if (mine.signal.aborted || !token || document.hidden) return;
+      try {
+        const headers = { "HX-Request": "true", "X-CSRFToken": token.content };
+        const answer = await fetch(place, { method: "POST", signal: mine.signal, headers });
+        if (!answer.ok || answer.status === 204) return;
+        const found = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-date]");
+        const now = document.getElementById("configure");
+        if (!found || !now || now.dataset.earlier !== place) return;
+        document.getElementById("arrives").textContent = found.dataset.date;
+        document.getElementById("arrives-note").textContent = found.dataset.note;
+        document.getElementById("announce").textContent = found.dataset.spoken;
+        highlight();
+      } catch {
+        // A newer click, or no connection: the date that stands there is good.
+      }
+    }, REST);
+  };
+  document.addEventListener("htmx:before:request", () => thinking && thinking.abort());
+
+  const highlight = () => {
     for (const element of document.querySelectorAll("[data-watch]")) {
       if (shown.has(element.id) && shown.get(element.id) !== element.textContent) {
         element.classList.remove("moved");
@@ -67,6 +95,13 @@
       }
     }
     remember();
+  };
+
+  const settle = () => {
+    askForDates();
+    askForEarlier();
+    asked = null;
+    highlight();
     openRefusal();
   };
 
@@ -115,6 +150,7 @@
   document.addEventListener("DOMContentLoaded", () => {
     remember();
     askForDates();
+    askForEarlier();
     openRefusal();
     // On a small screen one step is open at a time, to begin with.
     if (window.matchMedia("(max-width: 56rem)").matches && !location.hash) {

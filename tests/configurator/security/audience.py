@@ -24,9 +24,11 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "api.cancel_analysis": frozenset({Role.MODELLER}),
     # the shop: a configuration, a checkout and an order are behind unguessable tokens
     "storefront.index": PUBLIC,
+    "storefront.picture": PUBLIC,
     "storefront.configure": PUBLIC,
     "storefront.choose": PUBLIC,
     "storefront.dates": PUBLIC,
+    "storefront.earlier": PUBLIC,
     "storefront.start": PUBLIC,
     "storefront.compare": PUBLIC,
     "storefront.texts": PUBLIC,
@@ -45,6 +47,14 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "change.delivery": PUBLIC,
     "change.redeliver": PUBLIC,
     "change.cancel": PUBLIC,
+    # drafts: their owner's, or opened by an unguessable address
+    "draft.new": PUBLIC,
+    "draft.save": PUBLIC,
+    "draft.index": PUBLIC,
+    "draft.show": PUBLIC,
+    "draft.compare": PUBLIC,
+    "draft.rename": PUBLIC,
+    "draft.delete": PUBLIC,
     # the cart: its browser's alone, by an unguessable cookie
     "cart.show": PUBLIC,
     "cart.add": PUBLIC,
@@ -75,6 +85,8 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "delivery.resume": frozenset({Role.ADMINISTRATOR}),
     # catalogs
     "modelling.index": frozenset({Role.MODELLER}),
+    "modelling.picture_list": frozenset({Role.MODELLER}),
+    "modelling.keep_pictures": frozenset({Role.MODELLER}),
     "modelling.load": frozenset({Role.MODELLER}),
     "modelling.submit": frozenset({Role.MODELLER}),
     "modelling.submission": frozenset({Role.MODELLER}),

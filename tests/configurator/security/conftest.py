@@ -12,6 +12,7 @@ from sqlmodel import select
 
 from catalog.factory import Line, Plant
 from catalog.offer import current_offer
+from catalog.pictures import pictures_of, store_picture
 from catalog.rows import utc_now
 from configurator import db, outbox
 from configurator.auth import Role, add_user
@@ -22,7 +23,9 @@ from configurator.sales.carts import add_item
 from configurator.sales.configurations import Selection, save_configuration
 from configurator.sales.models import QuoteRevision, SalesOrder
 from configurator.sales.quotes import Customer, save_quote, send_quote
+from configurator.storefront.drafts import Owner, save_draft
 from configurator.storefront.service import standing_completion
+from tests.catalog.small import DOT
 from tests.configurator.security.house import NOBODY, VISITOR, Documents, buyer, order_for
 
 
@@ -42,6 +45,9 @@ def documents(factory: int) -> Documents:
     customer = Customer("Carol Gamma", "carol@gamma.example", "CN", "en")
     quotes = [save_quote(factory, offer, Selection("bicycle"), variant, customer, by=seller) for _ in range(2)]
     send_quote(factory, quotes[0], by=seller)
+    with db.writing() as session:
+        store_picture(session, factory, "dot.svg", DOT)
+    draft = save_draft(factory, Owner(), "For the hallway", offer, Selection("bicycle"), "CN")
     cart = add_item(factory, "", offer, Selection("bicycle"), variant, "CN", anonymous=True)
     with db.writing() as session:
         quote_token = session.exec(select(QuoteRevision.token).where(QuoteRevision.quote_id == quotes[0])).one()
@@ -77,7 +83,8 @@ def documents(factory: int) -> Documents:
             "sent_quote_id": quotes[0],
             "submission_id": submission.id, "analysis_token": submission.token,
             "user_id": seller, "job_id": job.id, "plant_id": plant, "proposal_id": proposal.id,
-            "provider": "transfer", "cart_token": cart.token, "item_id": cart.item_id,
+            "provider": "transfer", "cart_token": cart.token,
+            "draft_token": draft.token, "digest": pictures_of(session, factory)["dot.svg"], "item_id": cart.item_id,
             "search_id": helping.id, "position": 0, "number": 1,
             "order_id": session.exec(select(SalesOrder.id)).first(),
             "mail_id": session.exec(select(outbox.OutboxMail.id)).first(),

@@ -52,6 +52,8 @@ class Documents:
         if name == "token":
             if rule.rule.startswith("/quotes/"):
                 return self.quote_token
+            if rule.rule.startswith("/drafts/"):
+                return self.ids["draft_token"]
             if rule.endpoint in ("api.analysis", "api.cancel_analysis"):
                 return self.ids["analysis_token"]
             return self.ids["configuration_token"] if rule.rule.startswith("/checkout") else self.order.token

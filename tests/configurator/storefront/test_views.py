@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import html
 import re
+import socket
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from sqlmodel import SQLModel
 
 from catalog.load import load_catalog
 from catalog.offer import Offer
+from catalog.pictures import store_picture
 from catalog.rows import utc_now
 from configurator import db
+from configurator.aside import Busy
 from configurator.auth import Role
 from configurator.sales.models import SalesOrder
 from configurator.storefront import service, views
-from tests.catalog.small import LAMP
+from tests.catalog.small import DOT, LAMP
 
 BOTH = pytest.mark.parametrize("database_kind", ["sqlite", "postgresql"], indirect=True)
 BUYER = {
@@ -420,3 +425,114 @@ def test_an_option_whose_name_several_questions_share_is_told_with_its_question(
     assert not [words for words in also if re.search(r"(with|,) None", words)]
     assert any("Touring rack" in words and "Rack:" not in words for words in also)
     assert "with " not in also
+
+
+# --- a second thought -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def thought(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search that always finds a date three days earlier."""
+
+    def found(offer: Offer, variant: Any, to: Any, **_more: Any) -> Any:
+        first = service.forecast(offer, variant, to)
+        return replace(first, arrives_on=first.arrives_on - timedelta(days=3), at_once=first.arrives_on)
+
+    monkeypatch.setattr(service, "think", found)
+
+
+@pytest.mark.usefixtures("thought")
+def test_a_second_thought_is_told_in_words_with_and_without_scripts(client: FlaskClient, bicycle: Offer) -> None:
+    shown = page(client, "/products/bicycle?lang=en&ship-to=DE")
+    assert 'data-earlier="/products/bicycle/earlier?' in shown
+    where = html.unescape(re.search(r'<form method="post" action="([^"]*)" id="f-earlier"', shown)[1])  # type: ignore[index]
+    part = client.post(where, headers={"HX-Request": "true"}).text
+    assert re.search(r'data-date="[^"]+" data-note="earlier: other orders make room"', part)
+    plain = client.post(where)
+    assert (plain.status_code, plain.location.partition("?")[0]) == (303, "/products/bicycle")
+    assert "Other orders make room" in page(client, plain.location)
+
+
+def test_a_second_thought_that_finds_nothing_changes_nothing(
+    client: FlaskClient, bicycle: Offer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "think", lambda offer, variant, to, **_: service.forecast(offer, variant, to))
+    part = client.post("/products/bicycle/earlier", headers={"HX-Request": "true"}).text
+    assert "data-date" not in part
+    plain = client.post("/products/bicycle/earlier?lang=en")
+    assert "There is no earlier date than" in page(client, plain.location)
+
+
+def test_whoever_comes_while_another_one_is_thought_for_waits_politely(
+    client: FlaskClient, bicycle: Offer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_args: Any, **_more: Any) -> None:
+        raise Busy
+
+    monkeypatch.setattr(service, "think", busy)
+    assert client.post("/products/bicycle/earlier", headers={"HX-Request": "true"}).status_code == 204
+    plain = client.post("/products/bicycle/earlier?lang=en")
+    assert "Please try again in a moment" in page(client, plain.location)
+
+
+def test_a_search_ends_when_the_browser_hangs_up(app: APIFlask) -> None:
+    ours, theirs = socket.socketpair()
+    with app.test_request_context("/", environ_base={"gunicorn.socket": ours}):
+        assert not views.hung_up()
+        theirs.send(b"GET")  # a next request on the same connection
+        assert not views.hung_up()
+        ours.recv(3)
+        theirs.close()
+        assert views.hung_up()
+    ours.close()
+    with app.test_request_context("/"):
+        assert not views.hung_up()  # another server: it does not tell
+
+
+# --- pictures ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_picture_is_on_its_option_has_its_size_and_can_be_kept_for_good(client: FlaskClient, company_id: int) -> None:
+    named = LAMP.replace("{id: red, name: {zh: 红, en: Red}}", "{id: red, name: {zh: 红, en: Red}, picture: red.svg}")
+    with db.writing() as session:
+        load_catalog(session, company_id, named, loaded_at=utc_now())
+        store_picture(session, company_id, "red.svg", DOT)
+    text = page(client, "/products/lamp?colour=red")
+    image = re.search(r'<img class="option-picture" src="(/pictures/\w{64})" width="160" height="120" alt=""', text)
+    assert image, text
+    shown = re.search(r'<span class="drawing pictures of-1" role="img" aria-label="[^"]+"><img src="([^"]+)"', text)
+    assert shown  # the lamp has no drawing: it is shown by its pictures
+    assert shown[1] == image[1]
+    assert 'class="drawing pictures' not in page(client, "/products/lamp?colour=blue&shade=large")
+    answer = client.get(image[1])
+    assert (answer.data, answer.mimetype) == (DOT, "image/svg+xml")
+    assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    assert client.get("/pictures/" + "0" * 64).status_code == 404
+
+
+# --- numbers ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("query", "words"), [
+    ("height=5", "Height can be 10 to 50 cm, in steps of 5."),  # below the least of any variant
+    ("height=55", "Height can be 10 to 50 cm, in steps of 5."),
+    ("height=23", "Height can be 10 to 50 cm, in steps of 5."),
+    ("shade=large&height=45", "A high lamp needs a small shade."),  # some variant has it: the rule speaks
+])
+def test_a_number_that_no_variant_has_is_answered_with_those_that_can_be_had(
+    client: FlaskClient, lamp: Offer, query: str, words: str
+) -> None:
+    text = page(client, f"/products/lamp?lang=en&{query}")
+    assert words in re.search(r'<h2 id="refusal-title">(.*?)</h2>', text, re.DOTALL)[1]  # type: ignore[index]
+    assert "does not go with your other choices" not in text
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_number_is_written_one_way_everywhere(client: FlaskClient, wardrobe: Offer, language: str) -> None:
+    text = page(client, f"/products/wardrobe?lang={language}&niche_width=2410")
+    assert "2410 mm" not in text
+    label = re.search(r'class="drawing"[^>]*aria-label="([^"]*)"', text)
+    assert label
+    assert "2,410 mm" in label[1]
+    assert text.count("2,410 mm") > 1

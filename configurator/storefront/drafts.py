@@ -1,0 +1,217 @@
+"""Drafts: configurations that somebody keeps under a name, to go on with them or to compare them later."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from flask_babel import gettext as _
+from sqlalchemy import ColumnElement, and_, delete, or_
+from sqlmodel import Session, col, select
+
+from catalog.offer import NotOffered, Offer, current_offer
+from catalog.price import Price, quote_price
+from catalog.products import ProductContent
+from catalog.rows import utc_now
+from configurator import db
+from configurator.errors import DomainError, NotFound
+from configurator.sales.configurations import (
+    Configuration,
+    Selection,
+    decisions_from_json,
+    offer_of_configuration,
+    query_of,
+    selection_from_query,
+    write_configuration,
+)
+from configurator.sales.models import Draft, new_token
+from configurator.storefront.service import countries, standing_completion
+from solver.configuration.problem import Decision, Variant
+from solver.configuration.session import valid_domains
+
+MOST = 30  # of one owner
+KEPT_FOR = timedelta(days=180)  # what no account has, from its last change on
+_SECONDS = 0.5  # to see whether a draft still holds together
+
+
+class DraftsFull(DomainError):
+    """More drafts than one owner may keep."""
+
+    code, status, words = "drafts_full", 422, ""
+
+    def message(self) -> str:
+        return _("You keep %(number)s drafts already. Delete one that you no longer need.", number=MOST)
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose drafts: an account's, those of a browser's cookie, or both."""
+
+    user_id: int | None = None
+    holder: str = ""
+
+    def owns(self) -> ColumnElement[bool]:
+        """Of a query over drafts."""
+        mine = col(Draft.user_id) == self.user_id if self.user_id is not None else None
+        its = and_(col(Draft.holder) == self.holder, col(Draft.holder) != "")
+        return its if mine is None else or_(mine, its)
+
+
+class Trouble(StrEnum):
+    """What a new catalog has done to a draft."""
+
+    WITHDRAWN = "withdrawn"  # the product is not offered any more
+    CHANGED = "changed"  # an answer is gone, or the answers do not go together any more
+
+
+@dataclass(frozen=True, slots=True)
+class DraftView:
+    """A draft under today's catalog.
+
+    Attributes
+    ----------
+    offer: today's, or the draft's own where the product is withdrawn
+    texts_token: the row with the texts that were typed, "" if there are none
+    standing: what it would be today, with its price; None while there is trouble
+    """
+
+    token: str
+    name: str
+    offer: Offer
+    decisions: tuple[Decision, ...]
+    texts_token: str
+    country: str
+    changed_at: datetime
+    trouble: Trouble | None
+    standing: Variant | None
+    price: Price | None
+
+    @property
+    def product(self) -> ProductContent:
+        return self.offer.product
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """Where a draft is. `holder`: for the browser's cookie, "" for an account's; `replaced`: one of the same name."""
+
+    token: str
+    holder: str
+    replaced: bool
+
+
+def save_draft(
+    company_id: int, owner: Owner, name: str, offer: Offer, selection: Selection, country: str, *,
+    now: datetime | None = None,
+) -> Saved:
+    """Keep a selection under a name; the owner's draft of this name and product, if there is one, becomes it.
+
+    An owner without account and holder gets a holder. Raises DraftsFull.
+    """
+    holder = "" if owner.user_id is not None else owner.holder or new_token()
+    with db.writing() as session:
+        mine = session.exec(
+            select(Draft, Configuration.product_code)
+            .join(Configuration, col(Configuration.id) == Draft.configuration_id)
+            .where(Draft.company_id == company_id, owner.owns())
+        ).all()
+        same = next((row for row, code in mine if (row.name, code) == (name, selection.product)), None)
+        if same is None and len(mine) >= MOST:
+            raise DraftsFull(field="name")
+        row = same or Draft(
+            company_id=company_id, name=name, holder=holder, user_id=owner.user_id, configuration_id=0, country=country
+        )
+        row.configuration_id = db.id_of(write_configuration(session, company_id, offer, selection, None))
+        row.country, row.changed_at = country, now or utc_now()
+        session.add(row)
+        session.flush()
+        return Saved(row.token, holder, same is not None)
+
+
+def drafts_of(company_id: int, owner: Owner) -> tuple[DraftView, ...]:
+    """The owner's drafts, the newest first, each under today's catalog."""
+    with db.reading() as session:
+        rows = session.exec(
+            select(Draft, Configuration)
+            .join(Configuration, col(Configuration.id) == Draft.configuration_id)
+            .where(Draft.company_id == company_id, owner.owns())
+            .order_by(col(Draft.changed_at).desc(), col(Draft.id).desc())
+        ).all()
+        found = [(draft, configuration, *_offered(session, configuration)) for draft, configuration in rows]
+    return tuple(_view(*one) for one in found)
+
+
+def draft_by_token(company_id: int, token: str) -> DraftView:
+    """The draft of an unguessable token, whoever asks; raises NotFound."""
+    with db.reading() as session:
+        row = session.exec(
+            select(Draft, Configuration)
+            .join(Configuration, col(Configuration.id) == Draft.configuration_id)
+            .where(Draft.company_id == company_id, Draft.token == token)
+        ).one_or_none()
+        if row is None:
+            raise NotFound(field="draft")
+        draft, configuration = row
+        offer, withdrawn = _offered(session, configuration)
+    return _view(draft, configuration, offer, withdrawn)
+
+
+def rename_draft(company_id: int, owner: Owner, token: str, name: str) -> None:
+    """Give an own draft another name. Raises NotFound."""
+    with db.writing() as session:
+        _own(session, company_id, owner, token).name = name
+
+
+def delete_drafts(company_id: int, owner: Owner, tokens: Sequence[str]) -> None:
+    """Delete own drafts. Raises NotFound."""
+    with db.writing() as session:
+        for token in tokens:
+            session.delete(_own(session, company_id, owner, token))
+
+
+def forget_old_drafts(*, now: datetime | None = None) -> int:
+    """Delete the drafts of browsers that have not come back for so long; how many. An account's are its own."""
+    old = (now or utc_now()) - KEPT_FOR
+    with db.writing() as session:
+        gone = session.execute(delete(Draft).where(col(Draft.holder) != "", col(Draft.changed_at) <= old))
+    return int(gone.rowcount)  # type: ignore[attr-defined]
+
+
+def _own(session: Session, company_id: int, owner: Owner, token: str) -> Draft:
+    row = session.exec(
+        select(Draft).where(Draft.company_id == company_id, Draft.token == token, owner.owns())
+    ).one_or_none()
+    if row is None:
+        raise NotFound(field="draft")
+    return row
+
+
+def _offered(session: Session, configuration: Configuration) -> tuple[Offer, bool]:
+    """Today's offer of what was configured, or its own one and that it is withdrawn."""
+    try:
+        return current_offer(session, configuration.company_id, configuration.product_code), False
+    except NotOffered:
+        return offer_of_configuration(session, configuration), True
+
+
+def _view(draft: Draft, configuration: Configuration, offer: Offer, withdrawn: bool) -> DraftView:
+    decisions = decisions_from_json(configuration.decisions)
+    trouble = Trouble.WITHDRAWN if withdrawn else _trouble(offer, decisions)
+    country = draft.country if draft.country in offer.prices.tax else countries(offer)[0]
+    standing = price = None
+    if trouble is None:
+        standing = standing_completion(offer, decisions, configuration.texts)
+        price = quote_price(offer.prices, offer.problem, standing, country=country)
+    return DraftView(
+        draft.token, draft.name, offer, decisions, configuration.token if configuration.texts else "", country,
+        draft.changed_at, trouble, standing, price,
+    )
+
+
+def _trouble(offer: Offer, decisions: tuple[Decision, ...]) -> Trouble | None:
+    known, unknown = selection_from_query(offer, query_of(decisions), {})
+    if unknown or len(known.decisions) < len(decisions):
+        return Trouble.CHANGED
+    return None if valid_domains(offer.compiled, decisions, seconds=_SECONDS) is not None else Trouble.CHANGED
