@@ -31,6 +31,7 @@ from configurator.planning.books import (
     next_version,
     remember,
 )
+from configurator.planning.margins import margins_of
 from configurator.planning.models import (
     EventKind,
     HeldOrder,
@@ -236,6 +237,9 @@ def end_waiting(session: Session, company_id: int, key: str) -> None:
     row = _locked(session, company_id, key)
     if row is None:
         return
+    grace = margins_of(session, company_id).grace
+    for unit in _units(session, row):
+        _count_grace(session.get_one(ManufacturingOrder, unit.manufacturing_order_id), grace)
     session.execute(delete(HeldOrder).where(
         col(HeldOrder.company_id) == company_id, col(HeldOrder.hold_id) == db.id_of(row)
     ))
@@ -322,6 +326,7 @@ def _take(session: Session, unit: HeldUnit, taken: Taken, actor_id: int | None) 
     order = session.get_one(ManufacturingOrder, unit.manufacturing_order_id)
     plant = session.get_one(Plant, unit.plant_id)
     base = book_under_lock(session, plant)
+    _count_grace(order, base.margins.grace)
     before, order.number, order.pegging_key = order.number, taken.number, taken.pegging_key
     order.arrives_on = taken.arrives_on
     reservation = Reservation(
@@ -333,6 +338,12 @@ def _take(session: Session, unit: HeldUnit, taken: Taken, actor_id: int | None) 
         placements=placements_to_json(reservation.placements), moved={},
     )
     remember(session, base, reservation)
+
+
+def _count_grace(order: ManufacturingOrder, minutes: int) -> None:
+    """The grace of an order is counted from now on, when it is firm, and not from when it would have been at last."""
+    if order.grace_until is not None:
+        order.grace_until = min(order.grace_until, utc_now() + timedelta(minutes=minutes))
 
 
 def _placements(session: Session, order: ManufacturingOrder, plant: PlantBook) -> tuple[Placement, ...]:

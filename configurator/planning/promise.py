@@ -36,7 +36,6 @@ from configurator.planning.models import (
     ManufacturingOrder,
     OperationState,
 )
-from configurator.planning.options import options
 from configurator.planning.records import (
     instant,
     placements_to_json,
@@ -108,15 +107,18 @@ def forecast(
     offer: Offer, variant: Variant, to: Destination, *, not_before: datetime | None = None,
     now: datetime | None = None,
 ) -> Forecast:
-    """The best of all plants: by arrival, then by completion. Nothing starts before `not_before`. Raises NoDate."""
-    found = _best(current_books(offer.company_id), offer, variant, to, _start(now, not_before))
+    """The best of all plants: by arrival, then by completion. Raises NoDate.
+
+    `not_before`: when it is firm at the latest (None: now); nothing of it starts before that and the company's grace.
+    """
+    found = _best(current_books(offer.company_id), offer, variant, to, _firm(now, not_before))
     if found is None:
         raise NoDate
     return found
 
 
-def _start(now: datetime | None, not_before: datetime | None) -> Second:
-    """The first full minute at which something new can start."""
+def _firm(now: datetime | None, not_before: datetime | None) -> Second:
+    """The first full minute at which something new is firm: from then on its grace is counted."""
     return max(engine_now(now), Second(-(-second(not_before) // 60) * 60) if not_before else Second(0))
 
 
@@ -127,12 +129,12 @@ def forecast_each(
 
     In their order, as many as the time suffices for.
     """
-    books, start, end = current_books(offer.company_id), engine_now(now), monotonic() + seconds
+    books, firm, end = current_books(offer.company_id), engine_now(now), monotonic() + seconds
     found: list[Forecast | None] = []
     for variant in variants:
         if monotonic() >= end:
             break
-        found.append(_best(books, offer, variant, to, start))
+        found.append(_best(books, offer, variant, to, firm))
     return tuple(found)
 
 
@@ -142,15 +144,15 @@ def forecast_all(
 ) -> tuple[Forecast | None, ...]:
     """The best of all plants for each of several that are wanted together, each beside those before it.
 
-    All offers are of one company. None where there is no room. `not_before`: nothing of them starts earlier.
+    All offers are of one company. None where there is no room. `not_before`: as of `forecast`.
     """
     if not wanted:
         return ()
     books = list(current_books(wanted[0][0].company_id))
-    start = _start(now, not_before)
+    firm = _firm(now, not_before)
     found: list[Forecast | None] = []
     for count, (offer, variant) in enumerate(wanted):
-        one = _best(books, offer, variant, to, start)
+        one = _best(books, offer, variant, to, firm)
         found.append(one)
         if one is not None:
             place = next(i for i, plant in enumerate(books) if plant.plant_id == one.plant_id)
@@ -170,12 +172,12 @@ def _beside(plant: PlantBook, taken: Forecast, count: int) -> PlantBook:
 
 
 def _best(
-    books: Sequence[PlantBook], offer: Offer, variant: Variant, to: Destination, start: Second
+    books: Sequence[PlantBook], offer: Offer, variant: Variant, to: Destination, firm: Second
 ) -> Forecast | None:
     found = []
     for plant in books:
         order = exploded(offer, variant, plant)
-        promise = _quoted(plant, order, start) if order is not None else None
+        promise = _quoted(plant, order, plant.free_from(firm)) if order is not None else None
         if order is not None and promise is not None:
             found.append(dated(plant, order, promise, to))
     known = [f for f in found if f is not None]
@@ -196,15 +198,15 @@ def reserve(
 ) -> Reserved:
     """Give the order its slots, in the caller's writing transaction and under the plant's lock.
 
-    If the schedule has moved since `shown`, the order is inserted anew. `not_before`: nothing of it starts earlier.
-    Raises DateLost (with the new `arrives_on` in its data) if it would arrive later than `shown.arrives_on`, NoDate if
-    never.
+    If the schedule has moved since `shown`, the order is inserted anew. `not_before`: as of `forecast`. Raises DateLost
+    (with the new `arrives_on` in its data) if it would arrive later than `shown.arrives_on`, NoDate if never.
     """
     plant = db.lock_row(session, Plant, shown.plant_id)
     if plant is None or plant.company_id != offer.company_id:
         raise NoDate
     base = book_under_lock(session, plant)
-    start = _start(None, not_before)
+    firm = _firm(None, not_before)
+    start = base.free_from(firm)
     found = _still(offer, variant, shown, base, start)
     if found.arrives_on > shown.arrives_on:
         raise DateLost(arrives_on=found.arrives_on)
@@ -218,6 +220,7 @@ def reserve(
     )
     placements = renamed_placements(found.placements, ASKED, number)
     row = manufacturing_order(offer, order, found, pegging_key)
+    row.grace_until = instant(firm + 60 * base.margins.grace) if base.margins.grace else None
     session.add(row)
     session.flush()
     assert row.id is not None
@@ -234,7 +237,7 @@ def reserve(
 
 def _still(offer: Offer, variant: Variant, shown: Forecast, plant: PlantBook, start: Second) -> Forecast:
     """What was shown, if nothing has changed; else the order inserted anew."""
-    if plant.version == shown.version and all(p.start >= start for p in (*shown.placements, *shown.moved)):
+    if plant.version == shown.version and is_ahead(shown, start):
         return shown
     order = exploded(offer, variant, plant)
     promise = plant.book.quote(order, not_before=start) if order is not None else None
@@ -244,6 +247,12 @@ def _still(offer: Offer, variant: Variant, shown: Forecast, plant: PlantBook, st
     if found is None:
         raise NoDate
     return found
+
+
+def is_ahead(shown: Forecast, start: Second) -> bool:
+    """Whether time has not gone past what was shown: the order from `start` on, the others from now on."""
+    now = engine_now()
+    return all(p.start >= start for p in shown.placements) and all(p.start >= now for p in shown.moved)
 
 
 def leave(session: Session, plant: Plant, numbers: Sequence[str], actor_id: int | None) -> None:
@@ -318,7 +327,7 @@ def dated(
 ) -> Forecast | None:
     """Completion, buffer, carrier; None if no carrier goes there."""
     completes_at = instant(promise.completion)
-    promise_at = completes_at + timedelta(minutes=options().buffer_minutes)
+    promise_at = completes_at + timedelta(minutes=plant.margins.buffer)
     delivery: Delivery | None = deliver(plant.carriers, promise_at, plant.zone, to.country, to.zone)
     if delivery is None:
         return None
