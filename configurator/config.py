@@ -71,7 +71,16 @@ class Settings:
     offers_kept: Annotated[int, "published revisions that a process keeps ready for clicks"] = 64
     offers_megabytes: Annotated[int, "how large they may be together, before the least used are given up"] = 512
     horizon_days: Annotated[int, "how far ahead the calendars are opened for promises"] = 120
-    buffer_minutes: Annotated[int, "minutes between the planned completion and the promise"] = 60
+    buffer_minutes: Annotated[
+        int, "minutes between the planned completion and the promise, until a planner sets another number"
+    ] = 60
+    grace_minutes: Annotated[
+        int, "minutes after an order in which nothing of it is frozen or begun, until a planner sets another number"
+    ] = 0
+    near_minutes: Annotated[
+        int, "less than so many minutes before its promise would be broken an order is watched, until a planner sets "
+        "another number"
+    ] = 60
     room_seconds: Annotated[
         float, "how long the worker makes room for rush orders in a plant's schedule, each ten minutes; 0: never"
     ] = 5.0
@@ -193,6 +202,7 @@ _ALLOWED = {
 _BETWEEN = {
     "port": (1, 65535), "proxies": (0, 10), "web_processes": (1, 256), "web_threads": (1, 256),
     "session_hours": (1, 720), "login_attempts": (1, 1000), "horizon_days": (7, 730), "buffer_minutes": (0, 100_000),
+    "grace_minutes": (0, 100_000), "near_minutes": (0, 100_000),
     "click_seconds": (0.05, 60.0), "analysis_seconds": (1.0, 3600.0), "offers_kept": (1, 10_000),
     "offers_megabytes": (16, 100_000), "room_seconds": (0.0, 60.0),
     "thought_seconds": (0.0, 10.0),

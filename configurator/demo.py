@@ -33,6 +33,7 @@ from configurator.config import Settings
 from configurator.numbers import draw_number
 from configurator.planning.books import PlantBook, apply_placements, plant_book, read_rows
 from configurator.planning.clock import roll_locked
+from configurator.planning.margins import margins_of, write_margins
 from configurator.planning.models import ManufacturingOperation, ManufacturingOrder
 from configurator.planning.options import configure
 from configurator.planning.promise import (
@@ -68,6 +69,7 @@ HISTORY = timedelta(hours=30)  # how long the factory has been at work when the 
 SOON_DAYS = 2.2  # mean of the days that most buyers leave until their order is to be started
 MADE = 0.3  # orders that are made already when the demo opens, for each one that is open
 LATER = 0.14  # share of orders for one of the next three weeks
+GRACE_MINUTES = 120  # of the demo house
 STANDSTILL = timedelta(minutes=120)
 
 
@@ -160,6 +162,7 @@ def seed(
     with db.writing() as session:
         progress("Products and factory")
         company_id = _company(session, now)
+        write_margins(session, company_id, replace(margins_of(session, company_id), grace=GRACE_MINUTES))
         offers = _offers(session, company_id)
         progress("People")
         _people(session, company_id)

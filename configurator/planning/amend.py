@@ -31,6 +31,7 @@ from configurator.planning.promise import (
     Forecast,
     dated,
     exploded,
+    is_ahead,
     leave,
     manufacturing_order,
     move_others,
@@ -59,7 +60,9 @@ from solver.scheduling.problem import (
 from solver.scheduling.schedule import Schedule
 
 # What an order keeps when it is made differently.
-_KEPT = {"id", "company_id", "number", "pegging_key", "state", "priority", "created_at", "finished_at"}
+_KEPT = {
+    "id", "company_id", "number", "pegging_key", "state", "priority", "created_at", "finished_at", "grace_until",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +181,7 @@ def _in_plant(base: PlantBook, stands: Standing, offer: Offer, new: Variant) -> 
     whole = exploded(offer, new, base)
     if whole is None:
         return None
-    start, staying = engine_now(), stands.staying
+    start, staying = _start(base, stands), stands.staying
     number = WorkOrderId(stands.order.number)
     promise: Promise | NoRoom
     gone: dict[OperationId, Placement] = {}
@@ -198,6 +201,13 @@ def _in_plant(base: PlantBook, stands: Standing, offer: Offer, new: Variant) -> 
     promise = replace(promise, order=whole, moved=tuple(moved.values()))
     found = dated(base, whole, promise, same_way(stands.order, base))
     return Amended(found, staying) if found is not None else None
+
+
+def _start(base: PlantBook, stands: Standing) -> Second:
+    """When something of the order that is made anew may start: during its grace nothing of it is frozen."""
+    if stands.order.grace_until is None:
+        return engine_now()
+    return max(engine_now(), Second(second(stands.order.grace_until) + 60 * base.frozen_minutes))
 
 
 def _around(
@@ -277,10 +287,8 @@ def _still(
     base: PlantBook, stands: Standing, offer: Offer, new: Variant, shown: Amended
 ) -> Amended:
     """What was shown, if nothing has changed; else the order placed anew."""
-    found, start = shown.forecast, engine_now()
-    if (base.version, stands.staying) == (found.version, shown.staying) and all(
-        placement.start >= start for placement in (*found.placements, *found.moved)
-    ):
+    found, start = shown.forecast, _start(base, stands)
+    if (base.version, stands.staying) == (found.version, shown.staying) and is_ahead(found, start):
         return shown
     anew = _in_plant(base, stands, offer, new)
     if anew is None:
@@ -304,7 +312,7 @@ def _write(
     row, held = stands.order, found.forecast
     whole = replace(
         renamed(held.work_order, row.number),
-        release=min(engine_now(), *(second(one.starts_at) for one in stands.rows.values()),
+        release=min(_start(base, stands), *(second(one.starts_at) for one in stands.rows.values()),
                     *(placement.start for placement in held.placements)),
         due=second(held.promise_at), promise=second(held.dispatch_at), weight=row.priority,
     )  # fmt: skip

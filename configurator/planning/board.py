@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Row, and_, func, or_
+from sqlalchemy import ColumnElement, Row, and_, func
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
@@ -27,6 +28,7 @@ from catalog.factory import (
 from catalog.offer import NotOffered, current_offer
 from catalog.products import Product
 from catalog.rows import Company
+from configurator.planning.margins import margins_of
 from configurator.planning.models import (
     OPEN_ORDERS,
     ManufacturingOperation,
@@ -50,15 +52,23 @@ class Lateness(StrEnum):
     """How an order stands by the present schedule."""
 
     IN_TIME = "in_time"
-    AFTER_DUE = "after_due"  # later than wanted, but it still makes the promised date
+    NEAR_PROMISE = "near_promise"  # keeps its promise with little time to spare
     BREAKS_PROMISE = "breaks_promise"  # misses the cut-off of the promised date
 
 
-def lateness_of(completes_at: datetime, due_at: datetime, dispatch_at: datetime) -> Lateness:
-    """How an order that completes then stands."""
+def lateness_of(completes_at: datetime, dispatch_at: datetime, near: timedelta) -> Lateness:
+    """How an order that completes then stands; `near`: the time that it needs to spare.
+
+    That it may be later than due is no mark: an order gives way to others up to the cut-off of its promised date.
+    """
     if completes_at > dispatch_at:
         return Lateness.BREAKS_PROMISE
-    return Lateness.AFTER_DUE if completes_at > due_at else Lateness.IN_TIME
+    return Lateness.NEAR_PROMISE if completes_at > dispatch_at - near else Lateness.IN_TIME
+
+
+def near_of(session: Session, company_id: int) -> timedelta:
+    """The time that an order of the company needs to spare so that nobody has to watch it."""
+    return timedelta(minutes=margins_of(session, company_id).near)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +132,16 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A plant in figures. `load`: share of the coming week's working time that is taken, on its fullest line."""
+    """A plant in figures. `breaking`, `near`: open orders that break their promise, or keep it with little to spare.
+
+    `load`: share of the coming week's working time that is taken, on its fullest line."""
 
     plant_id: int
     plant: Words
     zone: str
     open_orders: int
     breaking: int
-    after_due: int
+    near: int
     load: float
     fullest: Words | None
     setup: timedelta
@@ -138,7 +150,7 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class LateOrder:
-    """An order that is not in time, with how late it is against its promise and against its due date."""
+    """An order that is not in time. `over`: past the cut-off of its promised date, or (negative) what is left to it."""
 
     id: int
     number: str
@@ -146,7 +158,7 @@ class LateOrder:
     plant: Words
     zone: str
     lateness: Lateness
-    over: timedelta  # past the cut-off of the promised date, or past due
+    over: timedelta
     completes_at: datetime
     promised_for: datetime
 
@@ -191,7 +203,7 @@ def _bars(session: Session, company_id: int, wanted: ColumnElement[bool]) -> Ite
     rows = session.execute(
         columns(
             ManufacturingOperation, col(ManufacturingOrder.number), col(ManufacturingOrder.completes_at),
-            col(ManufacturingOrder.due_at), col(ManufacturingOrder.dispatch_at),
+            col(ManufacturingOrder.dispatch_at),
         )
         .join(ManufacturingOrder, and_(
             col(ManufacturingOrder.id) == ManufacturingOperation.order_id,
@@ -200,13 +212,13 @@ def _bars(session: Session, company_id: int, wanted: ColumnElement[bool]) -> Ite
         .where(col(ManufacturingOperation.company_id) == company_id, wanted)
         .order_by(col(ManufacturingOperation.starts_at), col(ManufacturingOperation.id))
     ).all()
-    swatches = _swatches(session, company_id)
+    swatches, near = _swatches(session, company_id), near_of(session, company_id)
     families = _families(session, company_id, {row[0].order_id for row in rows})
-    for row, number, completes_at, due_at, dispatch_at in rows:
+    for row, number, completes_at, dispatch_at in rows:
         yield Bar(
             operation_id=row.id or 0, order_id=row.order_id, number=number, name=row.name, line_id=row.line_id,
             starts_at=row.starts_at, ends_at=row.ends_at, state=OperationState(row.state), pinned=row.pinned,
-            lateness=lateness_of(completes_at, due_at, dispatch_at),
+            lateness=lateness_of(completes_at, dispatch_at, near),
             swatch=swatches.get(families.get(row.order_id, "")),
         )
 
@@ -381,13 +393,12 @@ def measures(session: Session, company_id: int, *, now: datetime) -> tuple[Measu
 
 def _measure(session: Session, plant: Plant, now: datetime) -> Measure:
     mine = (col(ManufacturingOrder.company_id) == plant.company_id, col(ManufacturingOrder.plant_id) == plant.id)
-    open_orders, breaking, late = session.execute(
-        columns(
-            func.count(),
-            func.count().filter(col(ManufacturingOrder.completes_at) > col(ManufacturingOrder.dispatch_at)),
-            func.count().filter(col(ManufacturingOrder.completes_at) > col(ManufacturingOrder.due_at)),
-        ).where(*mine, col(ManufacturingOrder.state).in_(OPEN_ORDERS))
-    ).one()
+    dates = session.execute(
+        columns(col(ManufacturingOrder.completes_at), col(ManufacturingOrder.dispatch_at))
+        .where(*mine, col(ManufacturingOrder.state).in_(OPEN_ORDERS))
+    ).all()
+    near = near_of(session, plant.company_id)
+    standing = Counter(lateness_of(completes_at, dispatch_at, near) for completes_at, dispatch_at in dates)
     load, fullest, setup = _load(session, plant, now)
     proposal_id = session.exec(
         select(Proposal.id)
@@ -396,8 +407,9 @@ def _measure(session: Session, plant: Plant, now: datetime) -> Measure:
         .order_by(col(Proposal.id).desc())
     ).first()
     return Measure(
-        plant_id=plant.id or 0, plant=plant.name, zone=plant.zone, open_orders=open_orders, breaking=breaking,
-        after_due=late - breaking, load=load, fullest=fullest, setup=setup, proposal_id=proposal_id,
+        plant_id=plant.id or 0, plant=plant.name, zone=plant.zone, open_orders=len(dates),
+        breaking=standing[Lateness.BREAKS_PROMISE], near=standing[Lateness.NEAR_PROMISE], load=load, fullest=fullest,
+        setup=setup, proposal_id=proposal_id,
     )
 
 
@@ -444,26 +456,32 @@ def _plain_bars(
 
 
 def late_orders(session: Session, company_id: int, *, limit: int = 50) -> tuple[LateOrder, ...]:
-    """Open orders that are not in time, worst first: broken promises, then how much later than due."""
-    breaks = col(ManufacturingOrder.completes_at) > col(ManufacturingOrder.dispatch_at)
-    late = col(ManufacturingOrder.completes_at) > col(ManufacturingOrder.due_at)
+    """Open orders that are not in time, worst first: broken promises, then those with the least time to spare."""
+    near = near_of(session, company_id)
+    dates = session.exec(
+        select(ManufacturingOrder.id, ManufacturingOrder.completes_at, ManufacturingOrder.dispatch_at)
+        .where(ManufacturingOrder.company_id == company_id, col(ManufacturingOrder.state).in_(OPEN_ORDERS))
+    ).all()
+    over = {
+        order_id: completes_at - dispatch_at for order_id, completes_at, dispatch_at in dates
+        if lateness_of(completes_at, dispatch_at, near) != Lateness.IN_TIME
+    }
+    worst = sorted(over, key=lambda order_id: (-over[order_id], order_id))[:limit]
     rows = session.exec(
         select(ManufacturingOrder, Plant)
         .join(Plant, and_(col(Plant.id) == ManufacturingOrder.plant_id, col(Plant.company_id) == company_id))
-        .where(ManufacturingOrder.company_id == company_id, col(ManufacturingOrder.state).in_(OPEN_ORDERS))
-        .where(or_(breaks, late))
+        .where(ManufacturingOrder.company_id == company_id, col(ManufacturingOrder.id).in_(worst))
     ).all()
-    found = [
-        LateOrder(
+    found = {
+        order.id: LateOrder(
             id=order.id or 0, number=order.number, product_name=order.product_name, plant=plant.name, zone=plant.zone,
-            lateness=(standing := lateness_of(order.completes_at, order.due_at, order.dispatch_at)),
-            over=order.completes_at - (order.dispatch_at if standing == Lateness.BREAKS_PROMISE else order.due_at),
-            completes_at=order.completes_at, promised_for=order.dispatch_at,
+            lateness=lateness_of(order.completes_at, order.dispatch_at, near),
+            over=order.completes_at - order.dispatch_at, completes_at=order.completes_at,
+            promised_for=order.dispatch_at,
         )
         for order, plant in rows
-    ]
-    found.sort(key=lambda order: (order.lateness != Lateness.BREAKS_PROMISE, -order.over, order.number))
-    return tuple(found[:limit])
+    }
+    return tuple(found[order_id] for order_id in worst)
 
 
 def find_order(session: Session, company_id: int, number: str) -> int | None:

@@ -31,12 +31,14 @@ from catalog.factory import (
 from catalog.rows import utc_now
 from configurator import db
 from configurator.planning.carriers import CarrierTerms
+from configurator.planning.margins import Margins, margins_from, margins_of
 from configurator.planning.models import (
     OPEN_ORDERS,
     EventKind,
     ManufacturingOperation,
     ManufacturingOrder,
     OperationState,
+    PlanningMargins,
     ScheduleEvent,
 )
 from configurator.planning.options import options
@@ -72,7 +74,15 @@ class PlantBook:
     version: int
     day: date
     generation: int  # another number means other facts
+    frozen_minutes: int
+    margins: Margins
     book: Book
+
+    def free_from(self, firm: Second, *, at_once: bool = False) -> Second:
+        """When the first operation of an order that is firm at an instant may start: once its grace is over."""
+        if at_once or not self.margins.grace:
+            return firm
+        return Second(firm + 60 * (self.margins.grace + self.frozen_minutes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,17 +188,23 @@ def forget_books() -> None:
 def current_books(company_id: int) -> tuple[PlantBook, ...]:
     """The company's plants, each at the version that its row has now or a later one."""
     with db.reading() as session:
-        query = select(Plant.id, Plant.schedule_version).where(Plant.company_id == company_id).order_by(col(Plant.id))
+        query = (
+            select(Plant.id, Plant.schedule_version, PlanningMargins)
+            .outerjoin(PlanningMargins, col(PlanningMargins.company_id) == Plant.company_id)
+            .where(Plant.company_id == company_id)
+            .order_by(col(Plant.id))
+        )
         versions = session.exec(query).all()
+        margins = margins_from(versions[0][2] if versions else None)
     today = utc_now().date()
     shelf = _shelf()
     found = []
-    for plant_id, version in versions:
+    for plant_id, version, _row in versions:
         assert plant_id is not None
         kept = shelf.books.get(plant_id)
         if kept is None or kept.version < version or kept.day != today:
             kept = _caught_up(shelf, plant_id, version, today)
-        found.append(kept)
+        found.append(_with_margins(kept, margins))
     return tuple(found)
 
 
@@ -212,7 +228,12 @@ def book_under_lock(session: Session, plant: Plant) -> PlantBook:
     kept = shelf.books.get(plant.id)
     if kept is None or kept.version != plant.schedule_version or kept.day != utc_now().date():
         kept = _caught_up(shelf, plant.id, plant.schedule_version, utc_now().date(), session)
-    return kept
+    return _with_margins(kept, margins_of(session, plant.company_id))
+
+
+def _with_margins(kept: PlantBook, margins: Margins) -> PlantBook:
+    """The book with the margins of this moment: they change without a new version."""
+    return kept if kept.margins == margins else replace(kept, margins=margins)
 
 
 def lock_plants(session: Session, plant_ids: Iterable[int]) -> dict[int, Plant]:
@@ -318,7 +339,8 @@ def plant_book(session: Session, rows: Rows, today: date, kept: PlantBook | None
     return PlantBook(
         company_id=plant.company_id, plant_id=db.id_of(plant), code=plant.code, name=plant.name, zone=plant.zone,
         facts=facts, carriers=_carriers(session, plant), line_ids=rows.line_ids, version=plant.schedule_version,
-        day=today, generation=generation,
+        day=today, generation=generation, frozen_minutes=plant.frozen_minutes,
+        margins=margins_of(session, plant.company_id),
         book=Book(rows.problem, rows.placements, frozen_seconds=60 * plant.frozen_minutes),
     )
 

@@ -31,6 +31,7 @@ from configurator.planning.books import (
     next_version,
     remember,
 )
+from configurator.planning.margins import margins_of
 from configurator.planning.models import (
     OPEN_ORDERS,
     EventKind,
@@ -265,6 +266,9 @@ def end_waiting(session: Session, company_id: int, key: str) -> None:
     row = _locked(session, company_id, key)
     if row is None:
         return
+    grace = margins_of(session, company_id).grace
+    for unit in _units(session, row):
+        _count_grace(session.get_one(ManufacturingOrder, unit.manufacturing_order_id), grace)
     session.execute(delete(HeldOrder).where(
         col(HeldOrder.company_id) == company_id, col(HeldOrder.hold_id) == db.id_of(row)
     ))
@@ -381,6 +385,7 @@ def _take(session: Session, unit: HeldUnit, taken: Taken, actor_id: int | None) 
     order = session.get_one(ManufacturingOrder, unit.manufacturing_order_id)
     plant = session.get_one(Plant, unit.plant_id)
     base = book_under_lock(session, plant)
+    _count_grace(order, base.margins.grace)
     before, order.number, order.pegging_key = order.number, taken.number, taken.pegging_key
     if taken.to is not None:
         _redirect(order, plant.zone, taken.to, taken.arrives_on)
@@ -439,6 +444,12 @@ def _redirect(order: ManufacturingOrder, plant_zone: str, to: Destination, shown
         setattr(order, name, list(value) if name == "carrier_days" else value)
     order.carrier_name = dict(delivery.carrier.name)
     order.work_order = order.work_order | {"promise": second(delivery.dispatch_at)}
+
+
+def _count_grace(order: ManufacturingOrder, minutes: int) -> None:
+    """The grace of an order is counted from now on, when it is firm, and not from when it would have been at last."""
+    if order.grace_until is not None:
+        order.grace_until = min(order.grace_until, utc_now() + timedelta(minutes=minutes))
 
 
 def _placements(session: Session, order: ManufacturingOrder, plant: PlantBook) -> tuple[Placement, ...]:

@@ -78,7 +78,8 @@ class ManufacturingOrder(CompanyRow, table=True):
 
     `release_at`: nothing starts earlier. `due_at`: wanted by. `promise_at`: the completion told to the buyer; it is
     kept if the parcel leaves by `dispatch_at`, which brings it on `arrives_on`. `completes_at`: forecast by the present
-    schedule. `finished_at`: actual. `work_order`: the operations as they were at release (`records.work_order_from`).
+    schedule. `finished_at`: actual. `grace_until`: nothing of it is frozen or begun earlier (None: it may be at once).
+    `work_order`: the operations as they were at release (`records.work_order_from`).
     """
 
     __tablename__ = "manufacturing_order"
@@ -116,6 +117,7 @@ class ManufacturingOrder(CompanyRow, table=True):
     zone: str = Field(max_length=60)  # of the ship-to: the promised date is a date there
     completes_at: datetime = Field(sa_type=UtcDateTime)
     finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    grace_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     work_order: dict[str, Any] = Field(sa_type=JSON)
     created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
 
@@ -155,6 +157,22 @@ class ManufacturingOperation(CompanyRow, table=True):
     started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     needs: dict[str, int] = Field(default_factory=dict, sa_type=JSON)  # material code -> whole units
+
+
+class PlanningMargins(CompanyRow, table=True):
+    """Minutes that a company keeps around what it promises: `margins.Margins`. At most one row a company."""
+
+    __tablename__ = "planning_margins"
+    __table_args__ = company_keys(
+        unique_in_company(),
+        CheckConstraint(
+            "buffer_minutes >= 0 and grace_minutes >= 0 and near_minutes >= 0", name="planning_margins_not_negative"
+        ),
+    )
+
+    buffer_minutes: int
+    grace_minutes: int
+    near_minutes: int
 
 
 class Hold(CompanyRow, table=True):

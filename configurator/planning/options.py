@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`buffer_minutes` lie between completion and promise; `reports_itself`: the demo factory needs no people.
+    """`reports_itself`: the demo factory needs no people.
 
+    `buffer_minutes`, `grace_minutes`, `near_minutes`: of a company that has not set its own (`margins.Margins`).
     `hold_minutes`: how long a date is held; `hold_share`: percent of each line's week that holds of people who did not
     log in may take together.
     """
@@ -23,6 +24,8 @@ class Options:
     hold_minutes: int = 30
     hold_share: float = 5.0
     thought_seconds: float = 2.0
+    grace_minutes: int = 0
+    near_minutes: int = 60
 
 
 _options = Options()
@@ -34,6 +37,7 @@ def configure(settings: Settings) -> None:
     _options = Options(
         settings.horizon_days, settings.buffer_minutes, settings.demo, settings.hold_minutes, settings.hold_share,
         settings.thought_seconds,
+        settings.grace_minutes, settings.near_minutes,
     )
 
 

@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 from catalog.factory import Line, Plant
 from configurator.errors import NotFound
 from configurator.planning.carriers import arrives_on, dispatch_at
+from configurator.planning.grace import in_grace
 from configurator.planning.models import (
     HeldOrder,
     Hold,
@@ -46,6 +47,7 @@ class Progress:
 
     `lateness`: completion minus due, signed. `keeps_promise`: it arrives, or by the present schedule will arrive,
     on the promised date or before. `held_until`: it only keeps its slots until then, and nothing of it is started.
+    `grace_until`: its buyer is left time to change it until then, which is not over.
     """
 
     manufacturing_order_id: int
@@ -67,6 +69,7 @@ class Progress:
     zone: str
     carrier_name: Words
     held_until: datetime | None
+    grace_until: datetime | None
 
     @property
     def lateness(self) -> timedelta:
@@ -100,6 +103,7 @@ def progress(session: Session, company_id: int, manufacturing_order_id: int) -> 
             .join(HeldOrder, and_(col(HeldOrder.hold_id) == Hold.id, col(HeldOrder.company_id) == Hold.company_id))
             .where(HeldOrder.company_id == company_id, HeldOrder.manufacturing_order_id == manufacturing_order_id)
         ).one_or_none(),
+        grace_until=order.grace_until if in_grace(order) else None,
     )
 
 

@@ -35,7 +35,6 @@ from configurator.planning.models import (
     ManufacturingOrder,
     OperationState,
 )
-from configurator.planning.options import options
 from configurator.planning.records import (
     instant,
     placements_to_json,
@@ -117,18 +116,21 @@ def forecast(
     offer: Offer, variant: Variant, to: Destination, *, not_before: datetime | None = None,
     now: datetime | None = None,
 ) -> Forecast:
-    """The best of all plants: by arrival, then by completion. Nothing starts before `not_before`. Raises NoDate."""
-    books, start = current_books(offer.company_id), _start(now, not_before)
-    found = _best(books, offer, variant, to, start)
+    """The best of all plants: by arrival, then by completion. Raises NoDate.
+
+    `not_before`: when it is firm at the latest (None: now); nothing of it starts before that and the company's grace.
+    """
+    books, firm = current_books(offer.company_id), _firm(now, not_before)
+    found = _best(books, offer, variant, to, firm)
     thought = kept_thoughts(offer.company_id, [thought_key(offer, variant)])
-    found = _thought_over(books, offer, variant, to, start, found, thought)
+    found = _thought_over(books, offer, variant, to, firm, found, thought)
     if found is None:
         raise NoDate
     return found
 
 
-def _start(now: datetime | None, not_before: datetime | None) -> Second:
-    """The first full minute at which something new can start."""
+def _firm(now: datetime | None, not_before: datetime | None) -> Second:
+    """The first full minute at which something new is firm: from then on its grace is counted."""
     return max(engine_now(now), Second(-(-second(not_before) // 60) * 60) if not_before else Second(0))
 
 
@@ -139,12 +141,12 @@ def forecast_each(
 
     In their order, as many as the time suffices for.
     """
-    books, start, end = current_books(offer.company_id), engine_now(now), monotonic() + seconds
+    books, firm, end = current_books(offer.company_id), engine_now(now), monotonic() + seconds
     found: list[Forecast | None] = []
     for variant in variants:
         if monotonic() >= end:
             break
-        found.append(_best(books, offer, variant, to, start))
+        found.append(_best(books, offer, variant, to, firm))
     return tuple(found)
 
 
@@ -154,17 +156,17 @@ def forecast_all(
 ) -> tuple[Forecast | None, ...]:
     """The best of all plants for each of several that are wanted together, each beside those before it.
 
-    All offers are of one company. None where there is no room. `not_before`: nothing of them starts earlier.
+    All offers are of one company. None where there is no room. `not_before`: as of `forecast`.
     """
     if not wanted:
         return ()
     books = list(current_books(wanted[0][0].company_id))
-    start = _start(now, not_before)
+    firm = _firm(now, not_before)
     thoughts = kept_thoughts(wanted[0][0].company_id, [thought_key(offer, variant) for offer, variant in wanted])
     found: list[Forecast | None] = []
     for count, (offer, variant) in enumerate(wanted):
-        one = _best(books, offer, variant, to, start)
-        one = _thought_over(books, offer, variant, to, start, one, thoughts)
+        one = _best(books, offer, variant, to, firm)
+        one = _thought_over(books, offer, variant, to, firm, one, thoughts)
         found.append(one)
         if one is not None:
             place = next(i for i, plant in enumerate(books) if plant.plant_id == one.plant_id)
@@ -184,12 +186,12 @@ def _beside(plant: PlantBook, taken: Forecast, count: int) -> PlantBook:
 
 
 def _best(
-    books: Sequence[PlantBook], offer: Offer, variant: Variant, to: Destination, start: Second
+    books: Sequence[PlantBook], offer: Offer, variant: Variant, to: Destination, firm: Second
 ) -> Forecast | None:
     found = []
     for plant in books:
         order = exploded(offer, variant, plant)
-        promise = _quoted(plant, order, start) if order is not None else None
+        promise = _quoted(plant, order, plant.free_from(firm)) if order is not None else None
         if order is not None and promise is not None:
             found.append(dated(plant, order, promise, to))
     known = [f for f in found if f is not None]
@@ -197,13 +199,15 @@ def _best(
 
 
 def _thought_over(
-    books: Sequence[PlantBook], offer: Offer, variant: Variant, to: Destination, start: Second, found: Forecast | None,
+    books: Sequence[PlantBook], offer: Offer, variant: Variant, to: Destination, firm: Second, found: Forecast | None,
     thoughts: Sequence[Thought],
 ) -> Forecast | None:
     """What was found at once, or what a search has found that arrives earlier and is still possible."""
     for thought in thoughts:
         plant = next((p for p in books if p.plant_id == thought.plant_id and p.version != NOBODYS), None)
-        if plant is None or thought.key != thought_key(offer, variant) or not thought.is_ahead(start, plant.book.now):
+        if plant is None or thought.key != thought_key(offer, variant) or not thought.is_ahead(
+            plant.free_from(firm), plant.book.now
+        ):
             continue
         order = exploded(offer, variant, plant)
         if order is None or not _still_enters(plant, order, thought):
@@ -245,15 +249,15 @@ def reserve(
 ) -> Reserved:
     """Give the order its slots, in the caller's writing transaction and under the plant's lock.
 
-    If the schedule has moved since `shown`, the order is inserted anew. `not_before`: nothing of it starts earlier.
-    Raises DateLost (with the new `arrives_on` in its data) if it would arrive later than `shown.arrives_on`, NoDate if
-    never.
+    If the schedule has moved since `shown`, the order is inserted anew. `not_before`: as of `forecast`. Raises DateLost
+    (with the new `arrives_on` in its data) if it would arrive later than `shown.arrives_on`, NoDate if never.
     """
     plant = db.lock_row(session, Plant, shown.plant_id)
     if plant is None or plant.company_id != offer.company_id:
         raise NoDate
     base = book_under_lock(session, plant)
-    start = _start(None, not_before)
+    firm = _firm(None, not_before)
+    start = base.free_from(firm)
     found = _still(offer, variant, shown, base, start)
     if found.arrives_on > shown.arrives_on:
         raise DateLost(arrives_on=found.arrives_on)
@@ -267,6 +271,7 @@ def reserve(
     )
     placements = renamed_placements(found.placements, ASKED, number)
     row = manufacturing_order(offer, order, found, pegging_key)
+    row.grace_until = instant(firm + 60 * base.margins.grace) if base.margins.grace else None
     session.add(row)
     session.flush()
     assert row.id is not None
@@ -283,7 +288,7 @@ def reserve(
 
 def _still(offer: Offer, variant: Variant, shown: Forecast, plant: PlantBook, start: Second) -> Forecast:
     """What was shown, if nothing has changed; else the order inserted anew, or as shown where that is earlier."""
-    ahead = all(p.start >= start for p in shown.placements) and all(p.start >= plant.book.now for p in shown.moved)
+    ahead = is_ahead(shown, start)
     if plant.version == shown.version and ahead:
         return shown
     order = exploded(offer, variant, plant)
@@ -297,6 +302,12 @@ def _still(offer: Offer, variant: Variant, shown: Forecast, plant: PlantBook, st
     if found is None:
         raise NoDate
     return found
+
+
+def is_ahead(shown: Forecast, start: Second) -> bool:
+    """Whether time has not gone past what was shown: the order from `start` on, the others from now on."""
+    now = engine_now()
+    return all(p.start >= start for p in shown.placements) and all(p.start >= now for p in shown.moved)
 
 
 def leave(session: Session, plant: Plant, numbers: Sequence[str], actor_id: int | None) -> None:
@@ -371,7 +382,7 @@ def dated(
 ) -> Forecast | None:
     """Completion, buffer, carrier; None if no carrier goes there."""
     completes_at = instant(promise.completion)
-    promise_at = completes_at + timedelta(minutes=options().buffer_minutes)
+    promise_at = completes_at + timedelta(minutes=plant.margins.buffer)
     delivery = delivery_to(to, plant.carriers, promise_at, plant.zone)
     if delivery is None:
         return None

@@ -19,6 +19,7 @@ from catalog.rows import utc_now
 from configurator import db
 from configurator.errors import DomainError, NotFound
 from configurator.planning.books import apply_placements, next_version, read_rows
+from configurator.planning.grace import in_grace
 from configurator.planning.models import (
     EventKind,
     HeldOrder,
@@ -63,6 +64,12 @@ class OnlyHeld(FloorRefusal):
     words = _l("This is only held for somebody who has not ordered yet.")
 
 
+class InGrace(FloorRefusal):
+    """Its buyer can still change or cancel it."""
+
+    words = _l("This was ordered just now, and its buyer may still change it. The planner can let it start at once.")
+
+
 class OthersStuck(FloorRefusal):
     """What has to make room finds no working time or no material any more."""
 
@@ -94,7 +101,7 @@ def start_operation(
 ) -> None:
     """The operation begins now, where it stands or earlier or later; what it pushes aside moves.
 
-    Raises NotFound, AlreadyStarted, OnlyHeld, WaitsFor, LineBusy, MaterialMissing or OthersStuck.
+    Raises NotFound, AlreadyStarted, OnlyHeld, InGrace, WaitsFor, LineBusy, MaterialMissing or OthersStuck.
     """
     at = (now or utc_now()).replace(microsecond=0)
     with db.writing() as session:
@@ -103,6 +110,8 @@ def start_operation(
             raise AlreadyStarted
         if session.exec(select(HeldOrder.id).where(HeldOrder.manufacturing_order_id == row.order_id)).first():
             raise OnlyHeld
+        if in_grace(order, at):
+            raise InGrace
         _refuse_busy_line(session, row)
         mine = operations_of(session, company_id, [row.order_id])[row.order_id]
         if (blocker := open_predecessor(order, mine, row)) is not None:

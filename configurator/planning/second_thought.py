@@ -49,7 +49,7 @@ def think(
     asked = (plant.generation, plant.version, to, thought_key(offer, variant))
     if first.at_once or order is None or not options().thought_seconds or _in_vain.get(asked) or not _may_move(plant):
         return first
-    start = max(engine_now(now), Second(second(expiry(now) + READING)))
+    start = plant.free_from(max(engine_now(now), Second(second(expiry(now) + READING))))
     book = plant.book.copy()  # its own, so that no other thread has its lock when the process is forked
 
     def is_earlier(completion: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,11 +17,13 @@ from catalog.rows import utc_now
 from configurator import db
 from configurator.auth import Role, company_id, requires
 from configurator.errors import DomainError
-from configurator.i18n import clock, number, text_of
+from configurator.i18n import clock, moment, number, text_of
 from configurator.jobs import JobState, request_cancel
-from configurator.planning import board, optimise, searches
+from configurator.planning import board, grace, optimise, searches
 from configurator.planning import why as reasons
 from configurator.planning.board import Lateness, PauseKind
+from configurator.planning.forms import MarginsForm
+from configurator.planning.margins import margins_of, set_margins
 from configurator.planning.models import OperationState, OrderState
 from configurator.planning.options import options
 from configurator.planning.progress import progress
@@ -36,7 +39,7 @@ OPERATION_BADGES = {
 }
 LATENESS_BADGES = {
     Lateness.IN_TIME: ("success", "check"),
-    Lateness.AFTER_DUE: ("warning", "clock"),
+    Lateness.NEAR_PROMISE: ("warning", "clock"),
     Lateness.BREAKS_PROMISE: ("danger", "warning"),
 }
 SPANS = {"day": 1, "three": 3, "week": 7}  # days that the board shows at once
@@ -61,7 +64,7 @@ def order_word(state: OrderState) -> str:
 def lateness_word(lateness: Lateness) -> str:
     """How an order stands, in words."""
     return {
-        Lateness.IN_TIME: _("On time"), Lateness.AFTER_DUE: _("Later than due"),
+        Lateness.IN_TIME: _("On time"), Lateness.NEAR_PROMISE: _("Near its promise"),
         Lateness.BREAKS_PROMISE: _("Breaks its promise"),
     }[lateness]
 
@@ -113,7 +116,14 @@ def _planning_words() -> dict[str, Any]:
         "reports_itself": options().reports_itself, "board_url": _board_url, "day_of": _day_of,
         "last_day": lambda ends_at: ends_at - timedelta(seconds=1), "local_iso": _local_iso, "offset": _offset,
         "line_rows": _line_rows, "reason_word": reason_word, "remedy_word": remedy_word, "rates": reasons.RATES,
+        "grace_time": _grace_time,
     }
+
+
+def _grace_time() -> timedelta:
+    """How long a buyer can change an order before anything of it begins, at least."""
+    with db.reading() as session:
+        return timedelta(minutes=margins_of(session, company_id()).grace)
 
 
 def _board_url(**asked: Any) -> str:
@@ -163,7 +173,8 @@ def index() -> ResponseReturnValue:
         return render_template(
             "planning/board.html", zone=zone, now=now, span=span, starts_at=starts_at,
             ends_at=starts_at + timedelta(days=SPANS[span]), days=SPANS[span], measures=plants,
-            late=board.late_orders(session, company), lines=board.board_lines(session, company),
+            late=board.late_orders(session, company), near=board.near_of(session, company),
+            lines=board.board_lines(session, company),
             searches={m.plant_id: searches.running(session, company, m.plant_id) for m in plants},
             proposal=searches.proposal(session, company, proposal_id) if proposal_id else None,
         )
@@ -261,8 +272,10 @@ def order(order_id: int) -> ResponseReturnValue:
     """An order's whole path and its four dates: at the board's side, or as a page of its own."""
     with db.reading() as session:
         found = progress(session, company_id(), order_id)
+        near = board.near_of(session, company_id())
     partial = bool(request.headers.get("HX-Request"))
-    lateness = board.lateness_of(found.actual_at or found.forecast_at, found.due_at, found.dispatch_at)
+    near = timedelta() if found.actual_at else near  # what is made is watched no longer
+    lateness = board.lateness_of(found.forecast_at, found.dispatch_at, near)
     template = "planning/_order.html" if partial else "planning/order.html"
     return render_template(template, order=found, lateness=lateness)
 
@@ -336,6 +349,45 @@ def find() -> ResponseReturnValue:
         flash(_("There is no single order with the number “%(number)s”.", number=number), "warning")
         return redirect(url_for(".index"))
     return redirect(url_for(".index", order=order_id))
+
+
+@bp.post("/orders/<int:order_id>/start")
+@requires(Role.PLANNER)
+def start_at_once(order_id: int) -> ResponseReturnValue:
+    """End an order's grace: it is made as early as possible."""
+    try:
+        begins_at = grace.start_at_once(company_id(), order_id, actor_id=current_user.id)
+    except grace.NoGrace as error:
+        flash(error.message(), "error")
+    else:
+        with db.reading() as session:
+            zone = progress(session, company_id(), order_id).plant_zone
+        flash(_("It is made as early as possible and begins %(when)s.", when=moment(begins_at, zone)), "success")
+    return redirect(url_for(".order", order_id=order_id))
+
+
+# --- margins ----------------------------------------------------------------------------------------------------------
+
+
+@bp.get("/margins")
+@requires(Role.PLANNER)
+def margins() -> ResponseReturnValue:
+    """How much time is kept around a promise."""
+    with db.reading() as session:
+        form = MarginsForm(data=asdict(margins_of(session, company_id())))
+    return render_template("planning/margins.html", form=form)
+
+
+@bp.post("/margins")
+@requires(Role.PLANNER)
+def save_margins() -> ResponseReturnValue:
+    """Keep them from now on."""
+    form = MarginsForm()
+    if not form.validate_on_submit():
+        return render_template("planning/margins.html", form=form), 422
+    set_margins(company_id(), form.margins(), actor_id=current_user.id)
+    flash(_("Saved. What is promised from now on keeps to it."), "success")
+    return redirect(url_for(".index"))
 
 
 # --- a better schedule ------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from catalog.rows import Company
 from configurator import audit, db
 from configurator.errors import DomainError, NotFound
 from configurator.jobs import Job, JobContext, JobState, enqueue, handler, job_of
-from configurator.planning.board import Lateness, lateness_of
+from configurator.planning.board import Lateness, lateness_of, near_of
 from configurator.planning.models import OPEN_ORDERS, ManufacturingOrder
 from configurator.planning.optimise import Snapshot, broken_anew, snapshot, store_proposal
 from configurator.planning.records import instant, placements_from, placements_to_json, second
@@ -125,7 +125,7 @@ def why(session: Session, company_id: int, order_id: int, *, now: datetime | Non
     return Why(
         order_id=order_id, number=row.number, zone=base.rows.plant.zone, starts_at=instant(whole.start),
         ends_at=instant(whole.completion), due_at=row.due_at, dispatch_at=row.dispatch_at,
-        lateness=lateness_of(row.completes_at, row.due_at, row.dispatch_at), wanted_at=wanted_at,
+        lateness=lateness_of(row.completes_at, row.dispatch_at, near_of(session, company_id)), wanted_at=wanted_at,
         late=instant(whole.completion) - wanted_at if wanted_at is not None else timedelta(),
         segments=tuple(_segments(whole, span)), shares=_shares(session, base, whole, wanted_at),
         due_x=x(row.due_at), dispatch_x=x(row.dispatch_at),

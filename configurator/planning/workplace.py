@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import and_
 from sqlmodel import Session, col, select
 
 from catalog.factory import Line, Material, Plant, lines_of, materials_of, plants_of
 from configurator.errors import NotFound
-from configurator.planning.board import Lateness, lateness_of
+from configurator.planning.board import Lateness, lateness_of, near_of
+from configurator.planning.grace import in_grace
 from configurator.planning.models import ManufacturingOperation, ManufacturingOrder, OperationState, is_held
 from configurator.planning.reports import open_predecessor, operations_of
 
@@ -45,6 +46,7 @@ class Task:
     parts: tuple[tuple[Words, int, str], ...]  # material, quantity, unit
     waits_for: tuple[Words, Words] | None
     lateness: Lateness
+    grace_until: datetime | None  # its buyer may still change it until then
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +113,11 @@ def line_tasks(session: Session, company_id: int, line_id: int) -> LineTasks:
     siblings = operations_of(session, company_id, sorted({row.order_id for row, _ in rows}))
     materials = {material.code: material for material in materials_of(session, plant)}
     names = {found.id: found.name for found in lines_of(session, plant)}
+    near = near_of(session, company_id)
     running: list[Task] = []
     upcoming: list[Task] = []
     for row, order in rows:
-        task = _task(row, order, siblings[row.order_id], materials, names)
+        task = _task(row, order, siblings[row.order_id], materials, names, near)
         (running if row.state == OperationState.STARTED else upcoming).append(task)
     return LineTasks(line_id, plant.name, line.name, plant.zone, tuple(running), tuple(upcoming[:NEXT]))
 
@@ -125,6 +128,7 @@ def _task(
     siblings: Mapping[str, ManufacturingOperation],
     materials: Mapping[str, Material],
     lines: Mapping[int | None, Words],
+    near: timedelta,
 ) -> Task:
     blocker = open_predecessor(order, siblings, row) if row.state == OperationState.PLANNED else None
     return Task(
@@ -135,5 +139,6 @@ def _task(
             for code, quantity in row.needs.items() if code in materials
         ),
         waits_for=(blocker.name, lines[blocker.line_id]) if blocker is not None else None,
-        lateness=lateness_of(order.completes_at, order.due_at, order.dispatch_at),
+        lateness=lateness_of(order.completes_at, order.dispatch_at, near),
+        grace_until=order.grace_until if in_grace(order) else None,
     )

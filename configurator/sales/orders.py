@@ -24,6 +24,7 @@ from configurator import audit, db, outbox
 from configurator.errors import DateLost, InvalidInput, NoDate, NotFound, NotValid, PriceChanged
 from configurator.idempotency import Keyed, request_hash
 from configurator.numbers import draw_number
+from configurator.planning import grace
 from configurator.planning.holds import HeldUnit, HoldOver, Taken, hold_of, lock_hold, sent, take
 from configurator.planning.progress import Progress, progress
 from configurator.planning.promise import Destination, Forecast, forecast, reserve, zone_of
@@ -501,6 +502,16 @@ def _write_items(
             gross_minor=unit.price.gross, arrives_on=unit.arrives_on,
             pegging_key=_pegging_key(number, units, count), manufacturing_order_id=manufacturing_order_id,
         ))
+
+
+def start_at_once(company_id: int, order_id: int, *, actor_id: int | None = None) -> bool:
+    """End the grace of every unit of an order; whether there was one that waited. Raises NotFound."""
+    view, waited = order_by_id(company_id, order_id), False
+    for unit in view.units:
+        if unit.progress is not None and unit.progress.grace_until is not None and unit.progress.held_until is None:
+            grace.start_at_once(company_id, unit.progress.manufacturing_order_id, actor_id=actor_id)
+            waited = True
+    return waited
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------

@@ -153,6 +153,17 @@ def refund_ask(refund_id: int) -> ResponseReturnValue:
     return redirect(url_for(".refund_list"), 303)
 
 
+@bp.post("/sales/orders/<int:order_id>/start")
+@requires(Role.SALES)
+def start_at_once(order_id: int) -> ResponseReturnValue:
+    """Nothing will be changed any more: what waits out its grace is made as early as possible."""
+    if orders.start_at_once(company_id(), order_id, actor_id=current_user.id):
+        flash(_("It is made as early as possible. The customer's promise stays."), "success")
+    else:
+        flash(_("Nothing of this order waits any more."), "info")
+    return redirect(url_for(".order", order_id=order_id))
+
+
 @bp.route("/sales/quotes/new/<product>", methods=["GET", "POST"])
 @requires(Role.SALES)
 def new_quote(product: str) -> ResponseReturnValue:
