@@ -113,7 +113,9 @@ STEPS = 24  # so far back from the end of a late order at most
 COOLING = 800.0  # the first temperature over the last
 HOTTEST, WARMEST = 4.5, 1.5  # of what an order costs: the first temperature with much time and with little
 MUCH, PACE = 300, 100_000  # so many moves an operation are much; about so many are made in a second
-ORDERS_IN = 6
+ORDERS_IN = 6  # one in so many moves is that of an order
+GOLDEN = 648_056  # of 2^20: so the looks at parts of a large schedule are spread evenly over all that is late
+CHUNK_SECONDS = 0.06  # so long one part is looked at
 
 
 @kernel("int64(int64[::1], int64[::1], uint64[::1], int64)")
@@ -351,37 +353,52 @@ def _move_one(s: Any, w: Any, g: Any, r: Any, op: int, limit: int) -> int:
 # --- annealing --------------------------------------------------------------------------------------------------------
 
 
-@kernel("void(int64[::1], int64[::1], int64[::1], uint64[::1], int64[::1])")
-def _near(s: Any, w: Any, g: Any, r: Any, bounds: Any) -> None:
-    """The places by start between which moves are made for a while: all of them, or those around a late order."""
-    n = s[OPERATIONS]
-    bounds[0], bounds[1] = 0, n
-    look(s, w, g, 0, n)
-    if n <= 2 * NEAR:
-        return
-    order = _costly_near(s, w, g, r, 0, n)
-    begin, low, high = BY_START * n, 0, n
+@kernel("int64(int64[::1], int64[::1], int64)")
+def _late_order(s: Any, w: Any, share: int) -> int:
+    """The late order before which `share` / 2^20 of the late ones stand; -1 if none is late."""
+    late = 0
+    for order in range(s[ORDERS]):
+        late += w[w[DONE] + order] > s[s[ORDER_DUE] + order]
+    left = late * share >> 20
+    for order in range(s[ORDERS]):
+        if w[w[DONE] + order] > s[s[ORDER_DUE] + order]:
+            if left == 0:
+                return order
+            left -= 1
+    return -1
+
+
+@kernel("int64(int64[::1], int64[::1], int64[::1], int64, int64)")
+def _near(s: Any, w: Any, g: Any, order: int, size: int) -> int:
+    """The first of so many places by start around the end of an order."""
+    n, low, high = s[OPERATIONS], 0, s[OPERATIONS]
     while low < high:
         middle = (low + high) >> 1
-        if w[w[START] + g[begin + middle]] < w[w[DONE] + order]:
+        if w[w[START] + g[BY_START * n + middle]] < w[w[DONE] + order]:
             low = middle + 1
         else:
             high = middle
-    bounds[0] = max(0, min(low - NEAR // 2, n - NEAR))
-    bounds[1] = bounds[0] + NEAR
+    return int(max(0, min(low - size // 2, n - size)))
 
 
-@kernel("int64(int64[::1], int64[::1], int64[::1], uint64[::1], int64[::1], int64, float64)", allocates=True)
-def anneal_guided(s: Any, w: Any, g: Any, r: Any, cost: Any, moves: int, temperature: float) -> int:
-    """As `anneal`, with a guide and both kinds of moves: where the makespan counts for nothing."""
-    accepted, stale = 0, 0
-    out, bounds = np.zeros(SIZE, np.int64), np.zeros(2, np.int64)
-    _near(s, w, g, r, bounds)
+@kernel("int64(int64[::1], int64[::1], int64[::1], uint64[::1], int64[::1], int64, int64, float64)", allocates=True)
+def anneal_guided(s: Any, w: Any, g: Any, r: Any, cost: Any, moves: int, share: int, temperature: float) -> int:
+    """As `anneal`, with a guide and both kinds of moves: where the makespan counts for nothing.
+
+    Of many operations those near one late order are looked at (see `_late_order`; -1: at all).
+    """
+    accepted, stale, n = 0, 0, s[OPERATIONS]
+    out, low, high = np.zeros(SIZE, np.int64), 0, n
+    order = -1 if n <= 2 * NEAR or share < 0 else _late_order(s, w, share)
+    if order >= 0:
+        low = _near(s, w, g, order, NEAR)
+        high = low + NEAR
+    look(s, w, g, low, high)
     for _ in range(moves):
         if stale >= STALE:
-            look(s, w, g, bounds[0], bounds[1])
+            look(s, w, g, low, high)
             stale = 0
-        op = _chosen_near(s, w, g, r, bounds[0], bounds[1])
+        op = _chosen_near(s, w, g, r, low, high)
         if s[s[OP_FIXED] + op] or (s[BESIDE] and not may_move(s, w, op)):
             continue
         limit = int(-temperature * np.log((below(r, 1 << 30) + 1) / (1 << 30)))
@@ -522,7 +539,7 @@ def annealed(
     first = _heat(arrays, state, PACE * (seconds or 0.0) if moves is None else moves)
     guided = not state.w[W_MAKESPAN]
     began, made, accepted = monotonic(), 0, 0
-    chunk, least = 200, 0.02 + 4e-6 * len(arrays.operations)  # each chunk begins with a look at everything
+    chunk, round_ = 200, 0
     while not stop():
         report(made, best_cost)
         share = (monotonic() - began) / seconds if seconds is not None else made / (moves or 1)
@@ -532,13 +549,15 @@ def annealed(
         size = chunk if moves is None else min(2000, moves - made)
         heat = first * exp(-share * log(COOLING))
         if guided:
-            accepted += anneal_guided(arrays.words, state.w, state.g, state.r, state.cost, size, heat)
+            at = round_ * GOLDEN % (1 << 20) if round_ else -1
+            accepted += anneal_guided(arrays.words, state.w, state.g, state.r, state.cost, size, at, heat)
+            round_ += 1
         else:
             accepted += anneal(arrays.words, state.w, state.r, state.cost, size, heat)
         made += size
         if s[RESOURCES] or s[LONGEST]:  # what could start sooner does so now, with other units
             state.tightened(s)
-        if moves is None and monotonic() - now < least:
+        if moves is None and monotonic() - now < CHUNK_SECONDS:
             chunk = min(200_000, chunk * 2)
         if state.cost[0] < best_cost:
             best, best_cost = state.columns(), int(state.cost[0])
