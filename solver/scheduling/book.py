@@ -345,6 +345,11 @@ class Book:
             fixed={key: entry for key, entry in self._fixed.items() if key in placed},
         )  # fmt: skip
 
+    def levels(self, material: MaterialId) -> list[tuple[int, int]]:
+        """Instants, and how much of a material is there from each of them on."""
+        with self._lock:
+            return self._stocks[material].levels()
+
     def holds(self, order_id: WorkOrderId) -> bool:
         """Whether the order is in the book."""
         return order_id in self._entries
