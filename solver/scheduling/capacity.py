@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby, pairwise
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -45,7 +45,7 @@ from solver.scheduling.problem import (
     WorkOrderId,
 )
 
-FORMAT = "free-capacity/1"
+FORMAT: Final = "free-capacity/1"
 HIDDEN = "\0"  # what stands for somebody's work begins with it
 Instant = Annotated[int, Field(ge=0, le=NEVER)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
@@ -66,7 +66,7 @@ class FreeInterval(_Part):
 
 
 class OpenBatch(_Part):
-    """What an oven takes together in [start, end) and has room for more: `taken` of its batch, the longest `seconds`."""
+    """What an oven makes together in [start, end), with room for more: `taken` of a batch, for so many `seconds`."""
 
     start: Instant
     end: Instant

@@ -1,4 +1,4 @@
-"""Free capacity shown without orders: the same promise, nothing of the owner in it, and broken forms refused by name."""
+"""Free capacity shown without orders: the same promise, nothing of the owner in it; broken forms refused by name."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 from solver.scheduling.book import Book, NoRoom, Promise
 from solver.scheduling.capacity import book_of, free_capacity, read_capacity
 from solver.scheduling.check import violations
-from solver.scheduling.problem import NEVER, InvalidProblem, Placement, SchedulingProblem, Second
+from solver.scheduling.problem import NEVER, InvalidProblem, SchedulingProblem, Second
 from solver.scheduling.promise import earliest_of
-from solver.scheduling.schedule import Schedule
-from tests.solver.scheduling.shops import DAY, MONDAY, bicycle_orders, bicycle_problem, full_shops, random_problem
+from tests.solver.scheduling.shops import MONDAY, bicycle_orders, bicycle_problem, full_shops, random_problem
 
 
 def filled(problem: SchedulingProblem, keep: int) -> Book:
@@ -71,8 +70,8 @@ def test_nothing_of_an_order_is_in_it() -> None:
 def test_several_plants_and_one_shows_only_what_is_free() -> None:
     """The partner's plant is the better one while ours is full; what is promised there fits into the partner's book."""
     ours, theirs = (
-        filled(replace(bicycle_problem(1, plant=plant), orders=bicycle_orders(count, 1, plant=plant, days=2)), count)
-        for plant, count in (("wuxi", 40), ("chengdu", 8))
+        filled(replace(bicycle_problem(1, plant=plant), orders=tuple(bicycle_orders(40, 1, plant=plant, days=2))), many)
+        for plant, many in (("wuxi", 40), ("chengdu", 8))
     )
     a, b = (replace(bicycle_orders(1, 3, plant=plant, first=900, days=1)[0], release=Second(MONDAY))
             for plant in ("wuxi", "chengdu"))  # fmt: skip
@@ -127,7 +126,7 @@ def test_a_broken_form_is_refused_by_name(path: str, value: Any, said: str) -> N
         read_capacity(json.dumps(form))
 
 
-@pytest.mark.parametrize("text", ["", "[]", "null", "{}", '{"format": "free-capacity/1"}', "\ud800".encode("utf-8", "surrogatepass")])
+@pytest.mark.parametrize("text", ["", "[]", "null", "{}", '{"format": "free-capacity/1"}', b"\xff"])
 def test_what_is_no_form_is_refused(text: str | bytes) -> None:
     with pytest.raises(InvalidProblem):
         read_capacity(text)
