@@ -3,7 +3,7 @@
 An order's operations may move as long as it ends by its *limit*: its promise, or, where it has none or it is broken
 already, the end that it has now. What is fixed, what starts in the frozen horizon, batches in ovens and what needs
 resources stay where they are. A query changes the words and gives everything back (`room.undo`), so a book has a lock;
-a copy is independent.
+a copy is independent. A *hold* is in the book until an instant: whoever asks later finds its room free.
 """
 
 from __future__ import annotations
@@ -210,6 +210,7 @@ class Book:
         self._factory = factory_of(problem)
         self._frozen_seconds = frozen_seconds
         self._fixed: dict[OperationId, tuple[Fixing, Placement]] = dict(problem.fixed)
+        self._holds: dict[WorkOrderId, int] = {}  # when they end
         placed = placements or {}
         standing: list[tuple[WorkOrder, dict[OperationId, Placement]]] = []
         for order in problem.orders:
@@ -345,6 +346,11 @@ class Book:
             fixed={key: entry for key, entry in self._fixed.items() if key in placed},
         )  # fmt: skip
 
+    def levels(self, material: MaterialId) -> list[tuple[int, int]]:
+        """Instants, and how much of a material is there from each of them on."""
+        with self._lock:
+            return self._stocks[material].levels()
+
     def holds(self, order_id: WorkOrderId) -> bool:
         """Whether the order is in the book."""
         return order_id in self._entries
@@ -367,7 +373,7 @@ class Book:
         with self._lock:
             other = Book.__new__(Book)
             other._lock, other._factory, other._frozen_seconds = RLock(), self._factory, self._frozen_seconds
-            other._fixed, other._entries = dict(self._fixed), dict(self._entries)
+            other._fixed, other._entries, other._holds = dict(self._fixed), dict(self._entries), dict(self._holds)
             other._by_address, other._addresses = dict(self._by_address), self._addresses
             other._handle, other._laid, other._names = dict(self._handle), self._laid, self._names
             other._later_names = dict(self._later_names)
@@ -389,15 +395,19 @@ class Book:
             in zip(entry.operations, self._rows(entry.address, len(entry.operations)), strict=True)
         )  # fmt: skip
 
-    def quote(self, order: WorkOrder, *, not_before: Second = ANY_TIME) -> Promise | NoRoom:
-        """Where `order` would be made if it came now, and what would move for it. Changes nothing."""
-        return self.quote_each((order,), not_before=not_before)[0]
+    def quote(self, order: WorkOrder, *, not_before: Second = ANY_TIME, at: Second = ANY_TIME) -> Promise | NoRoom:
+        """Where `order` would be made if it came now, and what would move for it. Changes nothing.
+
+        `at`: when it is asked; holds that have ended by then are let go first (`let_go`).
+        """
+        return self.quote_each((order,), not_before=not_before, at=at)[0]
 
     def quote_each(
-        self, orders: Sequence[WorkOrder], *, not_before: Second = ANY_TIME
+        self, orders: Sequence[WorkOrder], *, not_before: Second = ANY_TIME, at: Second = ANY_TIME
     ) -> tuple[Promise | NoRoom, ...]:
         """`quote` of each order by itself, by one state of the book. What is made alike is looked for once."""
         with self._lock:
+            self.let_go(at)
             alike: dict[_Words, _Room | int] = {}
             found = []
             for order in orders:
@@ -567,9 +577,13 @@ class Book:
     # --- writing ----------------------------------------------------------------------------------------------------
 
     def commit(
-        self, order: WorkOrder, placements: Iterable[Placement], moved: Iterable[Placement] = ()
-    ) -> None:
-        """Hold `order` at `placements`, others at `moved`; raises Occupied, changing nothing, when they do not fit."""
+        self, order: WorkOrder, placements: Iterable[Placement], moved: Iterable[Placement] = (), *,
+        until: Second | None = None,
+    ) -> None:  # fmt: skip
+        """Hold `order` at `placements`, others at `moved`; raises Occupied, changing nothing, when they do not fit.
+
+        `until`: when the hold ends; None: never.
+        """
         with self._lock:
             if order.id in self._entries:
                 raise InvalidProblem(f"{order.id}: is held already.")
@@ -589,6 +603,24 @@ class Book:
             if found:
                 raise Occupied(order.id, tuple(found))
             self._write(order, made, given, moved if isinstance(moved, Moved) else tuple(moved))
+            self.hold_until(order.id, until)
+
+    def hold_until(self, order_id: WorkOrderId, until: Second | None) -> None:
+        """Let a hold end at another instant, or (None) be an order for good; KeyError when the book lacks it."""
+        with self._lock:
+            key = self._entries[order_id].order.id
+            if until is None:
+                self._holds.pop(key, None)
+            else:
+                self._holds[key] = until
+
+    def let_go(self, at: Second) -> Mapping[OperationId, Placement]:
+        """Give back the room of all holds that have ended by an instant; what had to move for it (see `remove`)."""
+        with self._lock:
+            moved: dict[OperationId, Placement] = {}
+            for order_id in [key for key, end in self._holds.items() if end <= at]:
+                moved |= self.remove(order_id)
+            return {key: placement for key, placement in moved.items() if key in self._handle}
 
     def _write(
         self, order: WorkOrder, made: tuple[Operation, ...], given: Mapping[OperationId, Placement],
@@ -681,6 +713,7 @@ class Book:
                 self._stocks[material].take(instant, -quantity)
             self._addresses = np.delete(self._addresses, np.searchsorted(self._addresses, entry.address))
             del self._by_address[entry.address], self._entries[order_id]
+            self._holds.pop(order_id, None)
             for operation in entry.operations:
                 self._later_names.pop(self._handle.pop(operation.id), None)
                 self._fixed.pop(operation.id, None)
@@ -699,8 +732,12 @@ class Book:
             b[HARD] = 0
 
     def set_now(self, now: Second) -> None:
-        """Nothing free is placed before `now` from here on, and what starts in the frozen horizon from it stays."""
+        """Nothing free is placed before `now` from here on, and what starts in the frozen horizon from it stays.
+
+        Holds that have ended by then are let go.
+        """
         with self._lock:
+            self.let_go(now)
             self._set_now(now)
 
     def _set_now(self, now: int) -> None:

@@ -148,7 +148,7 @@ def _floor(b: Any, order: int, first: int) -> int:
 
 @kernel("int64(int64[::1], int64[::1], int64, int64, int64)")
 def _put_instead(s: Any, b: Any, order: int, k: int, mode: int) -> int:
-    """Put operation number `k` where another one is, and that one elsewhere; 0, with nothing changed, if it cannot be."""
+    """Put operation number `k` where another one is, and that one elsewhere; 0, nothing changed, if it cannot be."""
     out, mark, pushed, floor = b[mode + M_OUT], b[TRAIL_SIZE], b[PUSHED], b[FROM]
     b[TRIES] -= 1
     op = order + ORDER_HEAD + k * OPERATION_SIZE

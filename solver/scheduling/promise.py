@@ -20,25 +20,29 @@ STYLES = (*3 * ((0.3, 5),), (0.0, 1))
 ROUND_SECONDS = 0.2
 
 
-def earliest(book: Book, orders: Sequence[WorkOrder], *, not_before: Second = ANY_TIME) -> Promise | NoRoom:
+def earliest(
+    book: Book, orders: Sequence[WorkOrder], *, not_before: Second = ANY_TIME, at: Second = ANY_TIME
+) -> Promise | NoRoom:
     """The alternative (one order, exploded for each plant) that completes first; the first NoRoom if none fits."""
-    return earliest_of([(book, order) for order in orders], not_before=not_before)
+    return earliest_of([(book, order) for order in orders], not_before=not_before, at=at)
 
 
 def earliest_of(
     alternatives: Iterable[tuple[Book, WorkOrder]],
     *,
     not_before: Second = ANY_TIME,
+    at: Second = ANY_TIME,
     arrival: Callable[[WorkOrder, Second], int] | None = None,
 ) -> Promise | NoRoom:
     """The same when each plant has a book of its own; what counts is completion, or `arrival(order, completion)`.
 
+    `at`: when it is asked, see `Book.quote`. A book may be one that shows only what is free (`capacity.book_of`).
     Ties go to the alternative that is named first. Raises ValueError without alternatives.
     """
     best: tuple[int, Promise] | None = None
     refusal: NoRoom | None = None
     for book, order in alternatives:
-        match book.quote(order, not_before=not_before):
+        match book.quote(order, not_before=not_before, at=at):
             case NoRoom() as nothing:
                 refusal = refusal or nothing
             case promise:
@@ -53,20 +57,21 @@ def earliest_of(
 
 
 def earliest_each(
-    book: Book, variants: Sequence[WorkOrder], *, not_before: Second = ANY_TIME
+    book: Book, variants: Sequence[WorkOrder], *, not_before: Second = ANY_TIME, at: Second = ANY_TIME
 ) -> tuple[Promise | NoRoom, ...]:
     """The earliest end of each variant of one order by itself, by one state of the book."""
-    return book.quote_each(variants, not_before=not_before)
+    return book.quote_each(variants, not_before=not_before, at=at)
 
 
 def earliest_together(
-    book: Book, orders: Sequence[WorkOrder], *, not_before: Second = ANY_TIME
+    book: Book, orders: Sequence[WorkOrder], *, not_before: Second = ANY_TIME, at: Second = ANY_TIME
 ) -> tuple[Promise | NoRoom, ...]:
     """Promises for several orders that are wanted together: each one sees the room that those before it take.
 
     A later order may move an earlier one within the end that it was given; what moved last counts.
     """
     aside = book.copy()
+    aside.let_go(at)
     found: list[Promise | NoRoom] = []
     for order in orders:
         promise = aside.quote(order, not_before=not_before)

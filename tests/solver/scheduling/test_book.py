@@ -14,8 +14,10 @@ from solver.scheduling.calendar import Calendar
 from solver.scheduling.check import violations
 from solver.scheduling.problem import (
     NEVER,
+    FamilyId,
     Line,
     LineId,
+    MatrixId,
     Mode,
     Operation,
     OperationId,
@@ -23,6 +25,7 @@ from solver.scheduling.problem import (
     PlantId,
     SchedulingProblem,
     Second,
+    SetupMatrix,
     Window,
     WorkOrder,
     WorkOrderId,
@@ -249,4 +252,58 @@ def test_an_answer_to_an_older_book_is_refused_when_its_room_is_taken() -> None:
     again = book.quote(second)
     assert isinstance(again, Promise)
     book.commit(second, again.placements, again.moved)
+    assert violations(book.problem, book.schedule) == ()
+
+
+def test_a_hold_ends_by_itself() -> None:
+    """Whoever asks after its end finds its room free, though nobody took it out; before, and once it is taken, not."""
+    line = Line(LineId("l"), PlantId("p"), (Window(Second(0), Second(NEVER)),))
+
+    def order(name: str) -> WorkOrder:
+        made = Operation(OperationId(name), (Mode(line.id, 100),))
+        return WorkOrder(WorkOrderId(name), (made,), Second(200), Second(0))
+
+    def end(book: Book, at: int) -> int:
+        found = book.quote(order("asked"), at=Second(at))
+        assert isinstance(found, Promise)
+        return found.completion
+
+    held, stays = (
+        [Placement(OperationId(name), line.id, Second(start), Second(start + 100))]
+        for name, start in (("held", 200), ("stays", 300))
+    )
+    book = Book(SchedulingProblem((line,), ()))
+    book.commit(order("held"), held, until=Second(60))
+    book.commit(order("stays"), stays)
+    taken, longer, rolled = book.copy(), book.copy(), book.copy()
+    assert end(book, 59) == 500 and book.holds(WorkOrderId("held"))
+    assert end(book, 60) == 300 and not book.holds(WorkOrderId("held"))
+    taken.hold_until(WorkOrderId("held"), None)
+    assert end(taken, 10_000) == 500  # it has become an order
+    longer.hold_until(WorkOrderId("held"), Second(90))
+    assert (end(longer, 89), end(longer, 90)) == (500, 300)
+    rolled.set_now(Second(60))  # the book's own time counts too
+    assert end(rolled, 0) == 300
+    with pytest.raises(KeyError):
+        rolled.hold_until(WorkOrderId("held"), Second(90))
+    found = book.quote(order("asked"), at=Second(60))
+    assert isinstance(found, Promise)
+    book.commit(order("asked"), found.placements, until=Second(70))
+    assert end(book, 70) == 300 and set(book.orders) == {"stays"}
+
+
+def test_what_moves_when_a_hold_ends_is_told() -> None:
+    """The hold stood between two families whose direct setup is longer than all that it took."""
+    matrix = SetupMatrix(MatrixId("m"), {(FamilyId("a"), FamilyId("z")): 500})
+    line = Line(LineId("l"), PlantId("p"), (Window(Second(0), Second(NEVER)),), matrix.id)
+    book = Book(SchedulingProblem((line,), (), (matrix,)))
+    for name, start in (("a", 0), ("b", 100), ("z", 200)):
+        operation = Operation(OperationId(name), (Mode(line.id, 100),), family=FamilyId(name))
+        book.commit(
+            WorkOrder(WorkOrderId(name), (operation,), Second(0), Second(NEVER), Second(NEVER)),
+            [Placement(operation.id, line.id, Second(start), Second(start + 100))],
+            until=Second(60) if name == "b" else None,
+        )  # fmt: skip
+    assert book.let_go(Second(59)) == {}
+    assert book.let_go(Second(60)) == {"z": Placement(OperationId("z"), line.id, Second(600), Second(700))}
     assert violations(book.problem, book.schedule) == ()
