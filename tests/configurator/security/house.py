@@ -50,6 +50,8 @@ class Documents:
         if name == "token":
             if rule.rule.startswith("/quotes/"):
                 return self.quote_token
+            if rule.rule.startswith("/api/v1/holds/"):
+                return self.ids["cart_token"]
             if rule.endpoint == "api.analysis":
                 return self.ids["analysis_token"]
             return self.ids["configuration_token"] if rule.rule.startswith("/checkout") else self.order.token
