@@ -47,6 +47,10 @@ ORDER_EXAMPLES = _examples(order={
     "product": "bicycle", "variant": _VARIANT, "buyer": _BUYER,
     "shown": {"gross_minor": 626020, "currency": "CNY", "arrives_on": "2026-12-08"},
 })
+HOLD_EXAMPLES = _examples(hold={"product": "bicycle", "variant": _VARIANT, "quantity": 2, "country": "CN"})
+HELD_ORDER_EXAMPLES = _examples(order={
+    "buyer": _BUYER, "shown": {"gross_minor": 1252040, "currency": "CNY", "arrives_on": "2026-12-08"},
+})
 # What a promise says can be ordered as it is.
 PROMISE_LINKS = {
     "order": {
@@ -59,6 +63,20 @@ PROMISE_LINKS = {
             },
         },
     },
+}
+HOLD_LINKS = {
+    "show": {"operationId": "showHold", "parameters": {"token": "$response.body#/token"}},
+    "order": {
+        "operationId": "orderHold", "parameters": {"token": "$response.body#/token"},
+        "requestBody": {
+            "delivery": "$response.body#/delivery", "buyer": _BUYER,
+            "shown": {
+                "gross_minor": "$response.body#/price/gross_minor", "currency": "$response.body#/price/currency",
+                "arrives_on": "$response.body#/arrives_on",
+            },
+        },
+    },
+    "giveUp": {"operationId": "giveUpHold", "parameters": {"token": "$response.body#/token"}},
 }
 ORDER_LINKS = {"track": {"operationId": "trackOrder", "parameters": {"token": "$response.body#/token"}}}
 _BY_TOKEN = {"parameters": {"token": "$response.body#/token"}}
@@ -144,7 +162,8 @@ def _finish_operation(path: str, operation: dict[str, Any]) -> None:
     if sent:
         operation["requestBody"]["required"] = True
     guarded = _GUARDED if operation.get("security") else {}
-    refusals = _ALWAYS | guarded | (_NAMED if named or sent else {}) | (_SENT if sent else {})
+    asked = {status: _SENT[status] for status in ("409", "422")} if any(one["in"] == "query" for one in others) else {}
+    refusals = _ALWAYS | guarded | (_NAMED if named or sent else {}) | (_SENT if sent else {}) | asked
     for status, description in sorted(refusals.items()):
         operation["responses"][status] = {
             "description": description,

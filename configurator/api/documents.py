@@ -22,6 +22,8 @@ from configurator.api.outputs import (
     DomainsAnswer,
     EntryAnswer,
     GroupAnswer,
+    HeldItemAnswer,
+    HoldAnswer,
     InstanceAnswer,
     MakingAnswer,
     OperationAnswer,
@@ -38,6 +40,7 @@ from configurator.api.outputs import (
     PromiseAnswer,
     RangeAnswer,
     ReadableAnswer,
+    RefundAnswer,
     RefusedText,
     RepairAnswer,
     Revisions,
@@ -47,13 +50,17 @@ from configurator.api.outputs import (
     TrackedDates,
     TrackedOrderAnswer,
     UndecidedAnswer,
+    UnitAnswer,
     VariantAnswer,
+    WayAnswer,
     Words,
 )
 from configurator.api.service import Decided, Promised
 from configurator.modelling.report import sentence_from, translated
 from configurator.modelling.submissions import SubmissionView
 from configurator.planning.progress import Progress
+from configurator.sales.carts import CartView
+from configurator.sales.delivery import WayOffer
 from configurator.sales.orders import Buyer, OrderView, PlacedOrder, Shown
 from configurator.storefront.service import as_asked
 from solver.configuration.explain import Conflict
@@ -221,12 +228,46 @@ def promise_answer(offer: Offer, promised: Promised) -> PromiseAnswer:
     return PromiseAnswer(
         variant=variant_answer(promised.variant),
         price=price_answer(promised.price),
+        delivery=promised.way.code if promised.way is not None else None,
+        ways=ways_answer(promised.ways),
         date=DateAnswer(
             arrives_on=forecast.arrives_on, zone=forecast.zone, completes_at=forecast.completes_at,
             promise_at=forecast.promise_at, dispatch_at=forecast.dispatch_at, plant=_words(forecast.plant_name),
             carrier=_words(forecast.carrier_name),
         ),
         revisions=revisions_answer(offer),
+    )
+
+
+def ways_answer(ways: Iterable[WayOffer]) -> list[WayAnswer]:
+    """Ways of delivery that lead there."""
+    return [
+        WayAnswer(
+            code=one.code, kind=one.kind.value, name=_words(one.name), gross_minor=one.price.gross,
+            arrives_on=one.arrives_on,
+        )
+        for one in ways
+    ]
+
+
+def hold_answer(view: CartView) -> HoldAnswer:
+    """What is held, or was."""
+    return HoldAnswer(
+        token=view.token,
+        expires_at=view.held_until,
+        items=[
+            HeldItemAnswer(
+                product=line.product.code, quantity=line.quantity, held=line.held,
+                gross_minor=line.price.gross * line.quantity if line.price is not None else None,
+                arrives_on=None if None in line.dates else max(day for day in line.dates if day),
+            )
+            for line in view.lines
+        ],
+        price=price_answer(view.total) if view.total is not None else None,
+        arrives_on=view.last,
+        delivery=view.way.code if view.way is not None else None,
+        ways=ways_answer(view.ways),
+        deposit_minor=view.deposit.amount_minor if view.deposit is not None else 0,
     )
 
 
@@ -261,6 +302,22 @@ def order_answer(view: OrderView) -> TrackedOrderAnswer:
             promise_at=view.promise_at, dispatch_at=view.dispatch_at, arrives_on=view.arrives_on, zone=view.zone
         ),
         making=_making(view.progress) if view.progress is not None else None,
+        units=[
+            UnitAnswer(
+                number=unit.number, product=unit.product.code, variant=variant_answer(unit.variant),
+                gross_minor=unit.price.gross, arrives_on=unit.arrives_on,
+                making=_making(unit.progress) if unit.progress is not None else None,
+            )
+            for unit in view.units
+        ],
+        delivery=WayAnswer(
+            code=view.delivery.code, kind=view.delivery.kind.value, name=_words(view.delivery.name),
+            gross_minor=view.delivery.price.gross, arrives_on=view.arrives_on,
+        ) if view.delivery is not None else None,
+        refunds=[
+            RefundAnswer(reference=one.reference, amount_minor=one.amount_minor, state=one.state.value)
+            for one in view.refunds
+        ],
     )
 
 

@@ -127,14 +127,26 @@ class VariantBody(Body):
     texts: Texts = {}
 
 
+PostalCode = _line(20)
+Way = Annotated[str, Field(
+    pattern=r"^(way-[0-9]{1,9})?$", description="The code of a way of delivery; empty: the usual one",
+)]
+Quantity = Annotated[int, Field(ge=1, le=20, description="Units of it"), BeforeValidator(_whole)]
+
+
 class PromiseBody(Body):
-    """What to price and date, and where it goes: a complete variant, or decisions (and texts) to be completed."""
+    """What to price and date, and where it goes: a complete variant, or decisions (and texts) to be completed.
+
+    Price and date are those of one unit, delivered by `delivery`.
+    """
 
     model_config = ConfigDict(json_schema_extra={
         "not": {"required": ["variant"], "anyOf": [{"required": ["decisions"]}, {"required": ["texts"]}]},
     })
 
     country: CountryCode
+    postal_code: PostalCode = ""  # type: ignore[valid-type]
+    delivery: Way = ""
     decisions: Decisions = ()
     texts: Texts = {}
     variant: VariantBody | None = None
@@ -178,11 +190,47 @@ class ShownBody(Body):
     arrives_on: Day
 
 
-class OrderBody(Body):
-    """One order of one variant. Sent again with the same Idempotency-Key it stays one order."""
+class ItemBody(Body):
+    """A variant, so many units of it."""
 
     product: Name
     variant: VariantBody
+    quantity: Quantity = 1
+
+
+class OrderBody(ItemBody):
+    """One order of one or several variants, at most 20 units. Sent again with the same Idempotency-Key it stays one.
+
+    `shown`: the price of it all with its delivery, and the day on which the last unit is there: all are promised for it
+    together.
+    """
+
+    more: Annotated[tuple[ItemBody, ...], Field(max_length=19, strict=False, description="Further items")] = ()
+    delivery: Way = ""
+    buyer: BuyerBody
+    shown: ShownBody
+
+
+class HoldBody(ItemBody):
+    """What to keep capacity and material for, at most 20 units, and where it goes."""
+
+    more: Annotated[tuple[ItemBody, ...], Field(max_length=19, strict=False, description="Further items")] = ()
+    country: CountryCode
+
+
+class HoldQuery(BaseModel):
+    """Where in its country a hold would go, and by which way."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    postal_code: PostalCode = ""  # type: ignore[valid-type]
+    delivery: Way = ""
+
+
+class HeldOrderBody(Body):
+    """The order of what is held, at the price and for the day that were shown."""
+
+    delivery: Way = ""
     buyer: BuyerBody
     shown: ShownBody
 

@@ -331,13 +331,58 @@ class DateAnswer(Answer):
     carrier: Words
 
 
+class WayAnswer(Answer):
+    """A way of delivery: what it costs with tax beside these goods, and when the last unit is there by it.
+
+    `kind` says who brings it; with `pickup` the buyer can have it at the plant from that day on.
+    """
+
+    code: str
+    kind: Literal["carrier", "own", "pickup"]
+    name: Words
+    gross_minor: int
+    arrives_on: date | None
+
+
 class PromiseAnswer(Answer):
-    """Price and date of one variant."""
+    """Price and date of one unit of a variant, delivered by `delivery`, one of `ways`; the price includes it.
+
+    `ways` is empty where there is nothing to choose: then a carrier of the plant brings it at no extra charge.
+    """
 
     variant: VariantAnswer
     price: PriceAnswer
     date: DateAnswer
+    delivery: str | None
+    ways: list[WayAnswer]
     revisions: Revisions
+
+
+class HeldItemAnswer(Answer):
+    """An item of a hold. `held`: how many of its units have their capacity and material."""
+
+    product: str
+    quantity: int
+    held: int
+    gross_minor: int | None
+    arrives_on: date | None
+
+
+class HoldAnswer(Answer):
+    """Capacity and material that are kept until `expires_at`; null: it is over, and these are today's price and date.
+
+    `token` opens it, and whoever has it can order it. `price` is that of all units with their delivery, and
+    `arrives_on` the day of the last one.
+    """
+
+    token: str
+    expires_at: datetime | None
+    items: list[HeldItemAnswer]
+    price: PriceAnswer | None
+    arrives_on: date | None
+    delivery: str | None
+    ways: list[WayAnswer]
+    deposit_minor: int
 
 
 class OrderAnswer(Answer):
@@ -404,10 +449,29 @@ class MakingAnswer(Answer):
     keeps_promise: bool
 
 
+class UnitAnswer(Answer):
+    """A unit of an order: what it is, what it costs with tax and when it was promised. `making`: null if cancelled."""
+
+    number: int
+    product: str
+    variant: VariantAnswer
+    gross_minor: int
+    arrives_on: date
+    making: MakingAnswer | None
+
+
+class RefundAnswer(Answer):
+    """Money that is owed back, or was paid back."""
+
+    reference: str
+    amount_minor: int
+    state: Literal["due", "paid"]
+
+
 class TrackedOrderAnswer(Answer):
     """An order as its buyer may read it. Of several units the first is described, and the making of the last to come.
 
-    `making` is null once the order was cancelled.
+    `making` is null once the order was cancelled, `delivery` where a carrier of the plant brings it at no extra charge.
     """
 
     number: str
@@ -420,6 +484,9 @@ class TrackedOrderAnswer(Answer):
     buyer: AddressAnswer
     promise: TrackedDates
     making: MakingAnswer | None
+    units: list[UnitAnswer]
+    delivery: WayAnswer | None
+    refunds: list[RefundAnswer]
 
 
 class AnalysisAnswer(Answer):

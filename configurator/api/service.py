@@ -13,9 +13,11 @@ from catalog.offer import Offer
 from catalog.price import CountryNotServed, Price, quote_price
 from catalog.state import text_limits
 from configurator.errors import DomainError
-from configurator.planning.promise import Destination, Forecast, forecast, zone_of
+from configurator.planning.promise import Forecast, forecast, redirected
 from configurator.sales.configurations import judged
+from configurator.sales.delivery import ShipTo, WayOffer, chosen_of, kilograms_of, must_lead_there, ways_of
 from configurator.sales.payments import asked_for
+from configurator.sales.terms import sum_of
 from configurator.storefront.service import standing_completion, text_allowed
 from solver.configuration.check import is_valid
 from solver.configuration.explain import Conflict
@@ -74,11 +76,13 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Promised:
-    """Price and date of one variant."""
+    """Price and date of one variant, with its delivery. `way`: the chosen one of `ways`."""
 
     variant: Variant
     price: Price
     forecast: Forecast
+    way: WayOffer | None
+    ways: tuple[WayOffer, ...]
 
 
 def decide(
@@ -98,25 +102,43 @@ def decide(
 
 
 def promise(
-    offer: Offer, decisions: tuple[Decision, ...], texts: Mapping[str, str], country: str, *, seconds: float
+    offer: Offer, decisions: tuple[Decision, ...], texts: Mapping[str, str], to: ShipTo, *, seconds: float
 ) -> Promised | Conflict:
-    """Price and date of the decisions' standing completion. Raises UnknownName, TextRefused, NotServed, NoDate."""
+    """Price and date of the decisions' standing completion.
+
+    Raises UnknownName, TextRefused, NotServed, NotDelivered, NoDate.
+    """
     match decide(offer, decisions, texts, None, seconds=seconds):
         case Conflict() as conflict:
             return conflict
         case decided if decided.refused_texts:
             raise TextRefused((f"texts.{name}", message) for name, message in decided.refused_texts)
         case decided:
-            return promise_of(offer, decided.variant, country)
+            return promise_of(offer, decided.variant, to)
 
 
-def promise_of(offer: Offer, variant: Variant, country: str) -> Promised:
-    """Price and date of a complete variant. Raises UnknownName, TextRefused, NotServed, NotValid, NoDate."""
+def promise_of(offer: Offer, variant: Variant, to: ShipTo) -> Promised:
+    """Price and date of a complete variant.
+
+    Raises UnknownName, TextRefused, NotServed, NotDelivered, NotValid, NoDate.
+    """
     require_variant(offer, variant)
-    price = _priced(offer, variant, country)
+    goods, stated = _priced(offer, variant, to.country), ways_of(offer.company_id)
+    found = stated.leading_to(to.country, to.postal_code, goods, kilograms_of([(offer, variant)]))
+    way = chosen_of(found, to.way)
+    must_lead_there(stated, way, to.way)
+    price = sum_of([goods, way.price]) if way is not None else goods
     deposit = asked_for(price, guest=True)  # nothing is made before it is here
-    to, begins = Destination(country, zone_of(country)), deposit.due_at if deposit else None
-    return Promised(variant, price, forecast(offer, variant, to, not_before=begins))
+    date = forecast(
+        offer, variant, way.way.to() if way is not None else stated.standard(to.country),
+        not_before=deposit.due_at if deposit else None,
+    )
+    dated = [redirected(date, one.way.to()) for one in found]
+    ways = tuple(
+        replace(one, dates=(day.arrives_on if day is not None else None,))
+        for one, day in zip(found, dated, strict=True)
+    )
+    return Promised(variant, price, date, way, ways)
 
 
 def require_variant(offer: Offer, variant: Variant) -> Variant:

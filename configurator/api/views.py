@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -23,6 +24,7 @@ from configurator.api.documents import (
     conflict_answer,
     decided_answer,
     decisions_of,
+    hold_answer,
     order_answer,
     placed_answer,
     product_answer,
@@ -31,10 +33,23 @@ from configurator.api.documents import (
     shown_of,
     variant_of,
 )
-from configurator.api.inputs import AnalysisBody, DecideBody, NothingBody, OrderBody, OrderHeaders, PromiseBody
+from configurator.api.inputs import (
+    AnalysisBody,
+    Body,
+    DecideBody,
+    HeldOrderBody,
+    HoldBody,
+    HoldQuery,
+    ItemBody,
+    NothingBody,
+    OrderBody,
+    OrderHeaders,
+    PromiseBody,
+)
 from configurator.api.outputs import (
     AnalysisAnswer,
     DecideAnswer,
+    HoldAnswer,
     OrderAnswer,
     ProductAnswer,
     ProductsAnswer,
@@ -43,16 +58,29 @@ from configurator.api.outputs import (
 )
 from configurator.app import problem, settings
 from configurator.auth import Role, actor_id, company_id, public, requires
-from configurator.errors import DomainError, InvalidInput, NotValid
+from configurator.errors import DomainError, InvalidInput, NotFound, NotValid
 from configurator.modelling import submissions
+from configurator.sales.carts import (
+    CartFull,
+    CartView,
+    ShownCart,
+    cart_of,
+    give_up,
+    hold_cart,
+    place_cart,
+    put_together,
+    release_cart,
+)
 from configurator.sales.configurations import Selection
-from configurator.sales.orders import order_by_token, place_order
+from configurator.sales.delivery import NotDelivered, ShipTo
+from configurator.sales.orders import Wanted, earlier_order, order_by_token, place_units
 from configurator.sales.payments import called_back
 from configurator.storefront.service import offer_for, offers
 from solver.configuration.explain import Conflict
 
 bp = APIBlueprint("api", __name__, url_prefix="/api/v1", tag="Configurator")
-SCOPE = "api"  # of idempotency keys
+SCOPE, HOLDS = "api", "api holds"  # of idempotency keys
+KEYED = ("api.order", "api.hold", "api.order_hold")
 
 
 # --- products ---------------------------------------------------------------------------------------------------------
@@ -102,13 +130,17 @@ def decide(code: str, json_data: DecideBody) -> DecideAnswer:
 @bp.doc(operation_id="promise")
 @public
 def promise(code: str, json_data: PromiseBody) -> Any:
-    """The itemised price, and the date out of the live schedule. Nothing is held until it is ordered."""
+    """The itemised price with its delivery, and the date out of the live schedule. Nothing is held until it is ordered.
+
+    `ways` are those that lead to the address; each can be asked for by its code.
+    """
     offer = offer_for(company_id(), _name(code))
+    to = ShipTo(json_data.country, json_data.postal_code, json_data.delivery)
     if json_data.variant is not None:
-        return promise_answer(offer, service.promise_of(offer, variant_of(json_data.variant), json_data.country))
+        return promise_answer(offer, service.promise_of(offer, variant_of(json_data.variant), to))
     decisions = decisions_of(json_data.decisions)
     seconds = settings().click_seconds
-    match service.promise(offer, decisions, json_data.texts, json_data.country, seconds=seconds):
+    match service.promise(offer, decisions, json_data.texts, to, seconds=seconds):
         case Conflict() as conflict:
             found = conflict_answer(offer, conflict).model_dump(mode="json")
             return problem(409, "configuration_conflict", _("These decisions cannot hold together."), "decisions",
@@ -132,18 +164,127 @@ def order(headers_data: OrderHeaders, json_data: OrderBody) -> tuple[OrderAnswer
     Sent again with the same Idempotency-Key and body it is answered the same and stays one order; with another body
     it is refused. If price or date are no longer true, the answer names the new one and nothing is ordered.
     """
-    offer = offer_for(company_id(), json_data.product)
-    variant = variant_of(json_data.variant)
+    wanted = [_wanted(json_data), *map(_wanted, json_data.more)]
     try:
-        placed = place_order(
-            company_id(), offer, Selection(json_data.product, choices_of(variant), variant.texts), variant,
-            buyer_of(json_data.buyer), shown_of(json_data.shown), scope=SCOPE, key=headers_data.idempotency_key,
-            request=json_data.model_dump(mode="json"),
+        placed = place_units(
+            company_id(), wanted, buyer_of(json_data.buyer), shown_of(json_data.shown), scope=SCOPE,
+            key=headers_data.idempotency_key, request=_sent(json_data), way=json_data.delivery,
         )
     except NotValid:
-        service.require_variant(offer, variant)  # names every field, not only the first
+        _name_faults(wanted)  # every field, not only the first
         raise
     return placed_answer(placed), 201, {"Location": url_for(".track", token=placed.token)}
+
+
+def _wanted(item: ItemBody) -> Wanted:
+    variant = variant_of(item.variant)
+    selection = Selection(item.product, choices_of(variant), variant.texts)
+    return Wanted(offer_for(company_id(), item.product), selection, variant, item.quantity)
+
+
+def _name_faults(wanted: Sequence[Wanted]) -> None:
+    for one in wanted:
+        service.require_variant(one.offer, one.variant)
+
+
+def _sent(body: Body) -> dict[str, Any]:
+    """What a key is for. Fields that came later are in it only where they say something: old keys stay good."""
+    later = {"quantity": 1, "more": [], "delivery": ""}
+    return {name: value for name, value in body.model_dump(mode="json").items() if later.get(name, ...) != value}
+
+
+# --- holds ------------------------------------------------------------------------------------------------------------
+
+
+@bp.post("/holds")
+@bp.input(HoldBody, examples=document.HOLD_EXAMPLES)
+@bp.input(OrderHeaders, location="headers")
+@bp.output(HoldAnswer, status_code=201, links=document.HOLD_LINKS)
+@bp.doc(operation_id="hold")
+@public
+def hold(headers_data: OrderHeaders, json_data: HoldBody) -> tuple[HoldAnswer, int, dict[str, str]]:
+    """Keep capacity and material for a while, at today's price and date.
+
+    Sent again with the same Idempotency-Key and body it stays one hold. If not everything can be held the answer says
+    why, and nothing is; the same key may try again.
+    """
+    wanted = [_wanted(json_data), *map(_wanted, json_data.more)]
+    _name_faults(wanted)
+    token = put_together(
+        company_id(), wanted, json_data.country, scope=HOLDS, key=headers_data.idempotency_key, request=_sent(json_data)
+    )
+    refused = hold_cart(company_id(), token, anonymous=True)
+    view = _held(token)
+    if any(line.trouble is not None for line in view.lines):
+        raise service.NotServed
+    if refused is not None:
+        release_cart(company_id(), token)
+        raise refused
+    return hold_answer(view), 201, {"Location": url_for(".show_hold", token=token)}
+
+
+@bp.get("/holds/<token>")
+@bp.input(HoldQuery, location="query")
+@bp.output(HoldAnswer)
+@bp.doc(operation_id="showHold")
+@public
+def show_hold(token: str, query_data: HoldQuery) -> HoldAnswer:
+    """A hold with its price and date, delivered by the way that is asked for. The token is all that is needed."""
+    return hold_answer(_held(token, query_data))
+
+
+@bp.delete("/holds/<token>")
+@bp.output({}, status_code=204)
+@bp.doc(operation_id="giveUpHold")
+@public
+def give_up_hold(token: str) -> tuple[str, int]:
+    """Give capacity and material back."""
+    give_up(company_id(), _token(token))
+    return "", 204
+
+
+@bp.post("/holds/<token>/order")
+@bp.input(HeldOrderBody, examples=document.HELD_ORDER_EXAMPLES)
+@bp.input(OrderHeaders, location="headers")
+@bp.output(OrderAnswer, status_code=201, links=document.ORDER_LINKS)
+@bp.doc(operation_id="orderHold")
+@public
+def order_hold(
+    token: str, headers_data: OrderHeaders, json_data: HeldOrderBody
+) -> tuple[OrderAnswer, int, dict[str, str]]:
+    """Order what is held: the capacity that is kept is taken, nothing is looked for anew. Once for one key."""
+    sent, key = _sent(json_data) | {"hold": _token(token)}, headers_data.idempotency_key
+    placed = earlier_order(company_id(), SCOPE, key, sent)
+    if placed is None:
+        units = _held(token).units
+        shown = json_data.shown
+        placed = place_cart(
+            company_id(), token, buyer_of(json_data.buyer),
+            ShownCart(shown.gross_minor, shown.currency, (shown.arrives_on,) * units), scope=SCOPE, key=key,
+            request=sent, way=json_data.delivery,
+        )
+    return placed_answer(placed), 201, {"Location": url_for(".track", token=placed.token)}
+
+
+def _held(token: str, query: HoldQuery | None = None) -> CartView:
+    view = cart_of(company_id(), _token(token))
+    if view is not None and query is not None and (query.postal_code or query.delivery):
+        view = cart_of(company_id(), token, to=ShipTo(view.country, query.postal_code, query.delivery))
+    if view is None:
+        raise NotFound(field="token")
+    if query is not None and query.delivery and (view.way is None or view.way.code != query.delivery):
+        raise NotDelivered(field="delivery")
+    return view
+
+
+def _token(token: str) -> str:
+    """A token; what cannot be one is not found."""
+    if not document.TOKEN.fullmatch(token):
+        abort(404)
+    return token
+
+
+# --- following --------------------------------------------------------------------------------------------------------
 
 
 @bp.get("/orders/<token>")
@@ -152,9 +293,7 @@ def order(headers_data: OrderHeaders, json_data: OrderBody) -> tuple[OrderAnswer
 @public
 def track(token: str) -> TrackedOrderAnswer:
     """An order with its promise and how far it is. The token is all that is needed, so keep it."""
-    if not document.TOKEN.fullmatch(token):
-        abort(404)
-    return order_answer(order_by_token(company_id(), token))
+    return order_answer(order_by_token(company_id(), _token(token)))
 
 
 @bp.post("/payments/<provider>")
@@ -204,9 +343,7 @@ def cancel_analysis(token: str, json_data: NothingBody) -> AnalysisAnswer:
 
 
 def _submission(token: str) -> submissions.SubmissionView:
-    if not document.TOKEN.fullmatch(token):
-        abort(404)
-    return submissions.submission_by_token(company_id(), token)
+    return submissions.submission_by_token(company_id(), _token(token))
 
 
 def _name(code: str) -> str:
@@ -279,7 +416,7 @@ def _refused_input(error: HTTPError) -> Response:
         for path, messages in paths.items()
         for message in messages
     ]
-    if request.endpoint == "api.order" and "headers" not in error.detail:  # the body was looked at first
+    if request.endpoint in KEYED and "headers" not in error.detail:  # the body was looked at first
         fields += document.header_faults(request.headers.get("Idempotency-Key"))
     return problem(error.status_code, "invalid_input", _("Some input is missing or wrong."), fields[0]["field"],
                    fields=fields)
@@ -288,7 +425,7 @@ def _refused_input(error: HTTPError) -> Response:
 @bp.errorhandler(DomainError)
 def _refused(error: DomainError) -> Response:
     """A body that is well formed and cannot be done now is a conflict with what is true now."""
-    status = 409 if isinstance(error, (NotValid, InvalidInput)) else error.status
+    status = 409 if isinstance(error, (NotValid, InvalidInput, CartFull)) else error.status
     fields = [{"field": field, "message": message} for field, message in getattr(error, "faults", ())]
     if not fields and error.field is not None:
         fields = [{"field": error.field, "message": error.message()}]

@@ -19,7 +19,7 @@ from catalog.products import ProductContent
 from catalog.rows import Company, utc_now
 from configurator import db
 from configurator.errors import DateLost, DomainError, InvalidInput, NoDate, NotFound, NotValid, Outdated, PriceChanged
-from configurator.idempotency import request_hash
+from configurator.idempotency import Keyed, request_hash
 from configurator.planning.holds import HeldUnit, HoldOver, HoldView, Wish, expiry, hold, hold_of, let_go, renew
 from configurator.planning.promise import Forecast, forecast_all
 from configurator.sales.choices import ReadableChoice, readable_choices
@@ -43,7 +43,7 @@ from configurator.sales.delivery import (
     ways_in,
 )
 from configurator.sales.models import Cart, CartItem, Deliveries
-from configurator.sales.orders import Buyer, PlacedOrder, Unit, asked_with, check_buyer, write_order
+from configurator.sales.orders import Buyer, PlacedOrder, Unit, Wanted, asked_with, check_buyer, write_order
 from configurator.sales.payments import Asked, asked_for
 from configurator.sales.terms import NotTogether, price_for, sum_of
 from solver.configuration.problem import Decision, Variant
@@ -458,6 +458,70 @@ def add_item(
     return Added(token, item_id, max(days, default=None), refused, waits)
 
 
+@dataclass(frozen=True, slots=True)
+class PutTogether:
+    """The answer to a cart that a program put together; asked again with the same key it is the same."""
+
+    token: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {"token": self.token}
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> PutTogether:
+        return PutTogether(data["token"])
+
+
+def put_together(
+    company_id: int, wanted: Sequence[Wanted], country: str, *, scope: str, key: str, request: Mapping[str, Any]
+) -> str:
+    """A cart of several variants, the same for the same key; its token. Raises NotValid, CartFull, KeyReused."""
+    if sum(one.quantity for one in wanted) > MOST_UNITS:
+        raise CartFull(field="quantity")
+
+    def prepare() -> Callable[[Session], PutTogether]:
+        for one in wanted:
+            judged(one.offer, one.variant)
+        return lambda session: _write_cart(session, company_id, wanted, country)
+
+    keyed = Keyed(company_id, scope, key, request_hash(request), PutTogether.from_json)
+    return keyed.once(prepare, ())[0].token
+
+
+def _write_cart(session: Session, company_id: int, wanted: Sequence[Wanted], country: str) -> PutTogether:
+    cart = Cart(company_id=company_id, country=country)
+    session.add(cart)
+    session.flush()
+    session.add_all(
+        CartItem(
+            company_id=company_id, cart_id=db.id_of(cart), quantity=one.quantity,
+            configuration_id=db.id_of(write_configuration(session, company_id, one.offer, one.selection, one.variant)),
+        )
+        for one in wanted
+    )
+    return PutTogether(cart.token)
+
+
+def give_up(company_id: int, token: str) -> None:
+    """Delete a cart, and what it holds. Raises NotFound."""
+    with db.writing() as session:
+        _delete(session, _locked_cart(session, company_id, token))
+
+
+def release_cart(company_id: int, token: str) -> None:
+    """Give back what a cart holds; the cart stays. Raises NotFound."""
+    with db.writing() as session:
+        let_go(session, company_id, _hold_key(_locked_cart(session, company_id, token)))
+
+
+def _delete(session: Session, cart: Cart) -> None:
+    let_go(session, cart.company_id, _hold_key(cart))
+    session.execute(
+        delete(CartItem).where(col(CartItem.company_id) == cart.company_id, col(CartItem.cart_id) == cart.id)
+    )
+    session.delete(cart)
+
+
 def set_quantity(
     company_id: int, token: str, item_id: int, quantity: int, *, anonymous: bool, now: datetime | None = None
 ) -> DomainError | None:
@@ -606,6 +670,9 @@ def _hold_units(
         cart = _locked_cart(session, company_id, read.cart.token)
         _must_be_unchanged(session, cart, read)
         key = _hold_key(cart)
+        held = hold_of(session, company_id, key, now=now)
+        if set(item.held) != (set(item.unit_keys) & held.units.keys() if held is not None else set()):
+            raise Outdated(field="cart")  # a twin of this click was faster: it is not held twice
         let_go(session, company_id, key, pegging_keys=wanted.keys() & set(item.held))
         if _is_stale(item):
             _own_item(session, cart, db.id_of(item.row)).configuration_id = db.id_of(
@@ -744,7 +811,5 @@ def _place_in(
         session, company_id, units, buyer, house=session.get_one(Company, company_id), hold_key=key,
         deposit=terms.deposit, way=terms.way, terms_version=terms_version, actor_id=actor_id,
     )
-    let_go(session, company_id, key)
-    session.execute(delete(CartItem).where(col(CartItem.company_id) == company_id, col(CartItem.cart_id) == cart.id))
-    session.delete(cart)
+    _delete(session, cart)
     return placed

@@ -102,8 +102,7 @@ class DeliveryWayForm(FlaskForm):
     price_by = RadioField(
         _l("The price goes"), choices=[(by.value, word) for by, word in PRICE_BY_WORDS.items()],
         default=PriceBy.VALUE.value,
-        description=_l("A product says its weight by a quantity called weight, in kg or g. Without one it is not "
-                       "offered this way."),
+        description=_l("By weight it is offered for products whose catalog file states their weight."),
     )
     steps = TextAreaField(
         _l("Prices"), [InputRequired(NEEDED), Length(max=1000)],

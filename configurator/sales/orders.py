@@ -27,7 +27,7 @@ from configurator.numbers import draw_number
 from configurator.planning import grace
 from configurator.planning.holds import HeldUnit, HoldOver, Taken, hold_of, lock_hold, sent, take
 from configurator.planning.progress import Progress, progress
-from configurator.planning.promise import Destination, Forecast, forecast, reserve, zone_of
+from configurator.planning.promise import Destination, Forecast, forecast_all, reserve, zone_of
 from configurator.sales.choices import ReadableChoice, readable_choices
 from configurator.sales.configurations import (
     Configuration,
@@ -212,7 +212,7 @@ class OrderView:
 class _Terms:
     """What an order is judged, priced and dated by: today's revisions, or those of a quote."""
 
-    offer: Offer
+    offers: tuple[Offer, ...]
     quote: AcceptableQuote | None
     house: Company
     ways: Ways
@@ -241,6 +241,16 @@ class Unit:
     line: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A variant that is to be ordered, so many units of it."""
+
+    offer: Offer
+    selection: Selection
+    variant: Variant
+    quantity: int = 1
+
+
 def place_order(
     company_id: int,
     offer: Offer,
@@ -257,36 +267,73 @@ def place_order(
     actor_id: int | None = None,
     request: Mapping[str, Any] | None = None,
 ) -> PlacedOrder:
-    """Place one order of one variant; sent again with the same key it is the same order.
+    """Place one order of one variant; as `place_units` does, but that a quote can be accepted with it.
 
-    Without a quote it is judged, priced and dated under today's revisions, and refused if the price is not the one
-    that was shown or if it would arrive later; with a quote under the revisions of the quote. An earlier date than
-    the shown one changes nothing: what was shown is promised.
+    With a quote it is judged, priced and dated under the revisions of the quote.
 
     Parameters
     ----------
-    scope, key: whose idempotency key it is, and the key
     quote_token: the customer's link to the quote that is accepted with this order, in the same transaction
-    way: the code of the way of delivery, "" for the usual one
-    terms_version: which terms the buyer has accepted
     request: what the client sent, if that is something else than selection, variant, buyer and shown
 
-    Raises PriceChanged, DateLost (`data["arrives_on"]`: the new date), NoDate, NotValid, NotDelivered, KeyReused,
-    QuoteNotOpen, and InvalidInput for a country that is not served.
+    Raises what `place_units` does, and QuoteNotOpen.
     """
-    body_hash = _body_hash(selection, variant, buyer, shown, quote_token, way, request)
+    sent = request if request is not None else {
+        "product": selection.product,
+        "decisions": decisions_to_json(selection.decisions),
+        "variant": variant_to_json(variant),
+        "buyer": asdict(buyer),
+        "shown": asdict(shown),
+        "quote": quote_token,
+        "way": way,
+    }
+    return place_units(
+        company_id, [Wanted(offer, selection, variant)], buyer, shown, scope=scope, key=key, request=sent,
+        quote_token=quote_token, way=way, terms_version=terms_version, actor_id=actor_id,
+    )
+
+
+def place_units(
+    company_id: int,
+    wanted: Sequence[Wanted],
+    buyer: Buyer,
+    shown: Shown,
+    *,
+    scope: str,
+    key: str,
+    request: Mapping[str, Any],
+    quote_token: str | None = None,
+    way: str = "",
+    terms_version: str | None = None,
+    actor_id: int | None = None,
+) -> PlacedOrder:
+    """Place one order of several units, all promised for one day; sent again with the same key it is the same order.
+
+    It is judged, priced and dated under today's revisions, and refused if the price is not the one that was shown or if
+    the last unit would arrive later. An earlier date than the shown one changes nothing: what was shown is promised.
+
+    Parameters
+    ----------
+    scope, key, request: whose idempotency key it is, the key, and what came with it
+    quote_token: of a quote for the one variant that is wanted
+    way: the code of the way of delivery, "" for the usual one
+    terms_version: which terms the buyer has accepted
+
+    Raises PriceChanged, DateLost (`data["arrives_on"]`: the new date), NoDate, NotValid, NotDelivered, NotTogether,
+    KeyReused, and InvalidInput for a country that is not served.
+    """
 
     def prepare() -> Callable[[Session], PlacedOrder]:
         with db.reading() as session:
-            terms = _terms(session, company_id, offer, quote_token)
-        unit, chosen, deposit = _prepare(terms, selection, variant, buyer, shown, way, guest=actor_id is None)
+            terms = _terms(session, company_id, wanted, quote_token)
+        units, chosen, deposit = _prepare(terms, wanted, buyer, shown, way, guest=actor_id is None)
         return lambda session: write_order(
-            session, company_id, [unit], buyer, house=terms.house, quote=terms.quote, deposit=deposit, way=chosen,
+            session, company_id, units, buyer, house=terms.house, quote=terms.quote, deposit=deposit, way=chosen,
             terms_version=terms_version, actor_id=actor_id,
         )
 
     # Somebody was faster in that plant: another one may still keep the date, and knows the honest new one.
-    placed, is_new = asked_with(company_id, scope, key, body_hash).once(prepare, (DateLost, NoDate))
+    placed, is_new = asked_with(company_id, scope, key, request_hash(request)).once(prepare, (DateLost, NoDate))
     if is_new:
         log.info("order.placed", number=placed.number)
     return placed
@@ -300,76 +347,60 @@ def earlier_order(company_id: int, scope: str, key: str, request: Mapping[str, A
     return asked_with(company_id, scope, key, request_hash(request)).earlier()
 
 
-def _body_hash(
-    selection: Selection,
-    variant: Variant,
-    buyer: Buyer,
-    shown: Shown,
-    quote_token: str | None,
-    way: str,
-    request: Mapping[str, Any] | None,
-) -> str:
-    if request is not None:
-        return request_hash(request)
-    return request_hash(
-        {
-            "product": selection.product,
-            "decisions": decisions_to_json(selection.decisions),
-            "variant": variant_to_json(variant),
-            "buyer": asdict(buyer),
-            "shown": asdict(shown),
-            "quote": quote_token,
-            "way": way,
-        }
-    )
-
-
 def asked_with(company_id: int, scope: str, key: str, body_hash: str) -> Keyed[PlacedOrder]:
     """An order that is asked for with this key."""
     return Keyed(company_id, scope, key, body_hash, PlacedOrder.from_json)
 
 
-def _terms(session: Session, company_id: int, offer: Offer, quote_token: str | None) -> _Terms:
+def _terms(session: Session, company_id: int, wanted: Sequence[Wanted], quote_token: str | None) -> _Terms:
     house, ways = session.get_one(Company, company_id), ways_in(session, company_id)
     if quote_token:
         quote = acceptable_quote(session, company_id, quote_token)
-        return _Terms(quote.offer, quote, house, ways)
+        return _Terms((quote.offer,), quote, house, ways)
     try:
-        return _Terms(current_offer(session, company_id, offer.product.code), None, house, ways)
+        offers = tuple(current_offer(session, company_id, one.offer.product.code) for one in wanted)
     except NotOffered as error:
         raise NotFound(field="product") from error
+    return _Terms(offers, None, house, ways)
 
 
 def _prepare(
-    terms: _Terms, selection: Selection, variant: Variant, buyer: Buyer, shown: Shown, way: str, *, guest: bool
-) -> tuple[Unit, WayOffer | None, Asked | None]:
+    terms: _Terms, wanted: Sequence[Wanted], buyer: Buyer, shown: Shown, way: str, *, guest: bool
+) -> tuple[list[Unit], WayOffer | None, Asked | None]:
     """Judge, price and date it, outside of any transaction; its way of delivery, and the deposit that is asked for."""
     check_buyer(buyer)
-    if terms.quote is not None and variant_to_json(variant) != terms.quote.variant:
-        raise NotValid(field="quote")
-    judged(terms.offer, variant)
-    price = price_for(terms.offer, variant, buyer.country)
-    weight = kilograms_of([(terms.offer, variant)])
-    chosen = chosen_of(terms.ways.leading_to(buyer.country, buyer.postal_code, price, weight), way)
+    priced = []
+    for line, (offer, one) in enumerate(zip(terms.offers, wanted, strict=True)):
+        if terms.quote is not None and variant_to_json(one.variant) != terms.quote.variant:
+            raise NotValid(field="quote")
+        judged(offer, one.variant)
+        priced += [(line, offer, one, price_for(offer, one.variant, buyer.country))] * one.quantity
+    goods = sum_of([price for *_, price in priced])
+    makes = [(offer, one.variant) for _line, offer, one, _price in priced]
+    chosen = chosen_of(terms.ways.leading_to(buyer.country, buyer.postal_code, goods, kilograms_of(makes)), way)
     must_lead_there(terms.ways, chosen, way)
-    total = sum_of([price, chosen.price]) if chosen is not None else price
+    total = sum_of([goods, chosen.price]) if chosen is not None else goods
     if (total.gross, total.currency) != (shown.gross_minor, shown.currency):
         raise PriceChanged(
             field="price", gross_minor=total.gross, currency=total.currency, exponent=total.exponent
         )
     deposit = asked_for(total, guest=guest)
-    found = forecast(
-        terms.offer, variant, chosen.way.to() if chosen is not None else terms.ways.standard(buyer.country),
-        not_before=deposit.due_at if deposit else None,
-    )
-    if found.arrives_on > shown.arrives_on:
-        raise DateLost(field="date", arrives_on=found.arrives_on)
+    to = chosen.way.to() if chosen is not None else terms.ways.standard(buyer.country)
+    found = forecast_all(makes, to, not_before=deposit.due_at if deposit else None)
+    dated = [one for one in found if one is not None]
+    if len(dated) < len(found):
+        raise NoDate
+    last = max(one.arrives_on for one in dated)
+    if last > shown.arrives_on:
+        raise DateLost(field="date", arrives_on=last)
     # What was shown is what will be held, even where today's forecast is earlier.
-    unit = Unit(
-        terms.offer, selection, variant, price, replace(found, arrives_on=shown.arrives_on), shown.arrives_on,
-        configuration_id=terms.quote.configuration_id if terms.quote else None,
-    )
-    return unit, chosen, deposit
+    return [
+        Unit(
+            offer, one.selection, one.variant, price, replace(forecast, arrives_on=shown.arrives_on), shown.arrives_on,
+            configuration_id=terms.quote.configuration_id if terms.quote else None, line=line,
+        )
+        for (line, offer, one, price), forecast in zip(priced, dated, strict=True)
+    ], chosen, deposit
 
 
 def check_buyer(buyer: Buyer) -> None:

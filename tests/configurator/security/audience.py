@@ -19,6 +19,10 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "api.promise": PUBLIC,
     "api.order": PUBLIC,
     "api.track": PUBLIC,
+    "api.hold": PUBLIC,  # a hold is behind an unguessable token
+    "api.show_hold": PUBLIC,
+    "api.give_up_hold": PUBLIC,
+    "api.order_hold": PUBLIC,
     "api.analysis": PUBLIC,  # behind an unguessable token
     "api.analyse": frozenset({Role.MODELLER}),  # by login and password: no cookie is read there
     "api.cancel_analysis": frozenset({Role.MODELLER}),

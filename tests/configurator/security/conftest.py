@@ -21,7 +21,7 @@ from configurator.modelling.models import Submission
 from configurator.planning.models import ManufacturingOperation, Proposal
 from configurator.sales.carts import add_item
 from configurator.sales.configurations import Selection, save_configuration
-from configurator.sales.models import QuoteRevision, SalesOrder
+from configurator.sales.models import DeliveryWay, QuoteRevision, Refund, SalesOrder
 from configurator.sales.quotes import Customer, save_quote, send_quote
 from configurator.storefront.drafts import Owner, save_draft
 from configurator.storefront.service import standing_completion
@@ -78,7 +78,19 @@ def documents(factory: int) -> Documents:
         )
         session.add(proposal)
         session.flush()
+        way = DeliveryWay(  # a retired one: whoever orders here has nothing to choose
+            company_id=factory, kind="carrier", name={"zh": "快递", "en": "Parcel"}, country="CN", postal_prefixes=[],
+            transit_days=3, cutoff="16:00", working_days=["mon"], currency="CNY", steps=[["0", "0"]],
+            retired_at=utc_now(),
+        )
+        refund = Refund(
+            company_id=factory, sales_order_id=session.exec(select(SalesOrder.id)).first(), number=1,
+            provider="transfer", reference="SO-R1", amount_minor=100, cause="overpaid",
+        )
+        session.add_all([way, refund])
+        session.flush()
         ids = {
+            "way_id": way.id, "refund_id": refund.id,
             "code": "bicycle", "product": "bicycle", "configuration_token": configuration_token, "quote_id": quotes[1],
             "sent_quote_id": quotes[0],
             "submission_id": submission.id, "analysis_token": submission.token,

@@ -54,6 +54,8 @@ class Documents:
                 return self.quote_token
             if rule.rule.startswith("/drafts/"):
                 return self.ids["draft_token"]
+            if rule.rule.startswith("/api/v1/holds/"):
+                return self.ids["cart_token"]
             if rule.endpoint in ("api.analysis", "api.cancel_analysis"):
                 return self.ids["analysis_token"]
             return self.ids["configuration_token"] if rule.rule.startswith("/checkout") else self.order.token

@@ -113,7 +113,8 @@ def test_whoever_is_meant_gets_every_page_and_may_send_every_form(
             expected = (200, 302, 303, 404, 409, 422)
             assert answer.status_code in expected, f"{name} POST {address}: {answer.status_code}"
             tried.add(rule.endpoint)
-    assert set(AUDIENCE) - tried == {"static", "admin.logout"}
+    # What is given back is there for nobody after it: tests/configurator/api/test_several.py.
+    assert set(AUDIENCE) - tried == {"static", "admin.logout", "api.give_up_hold"}
 
 
 def test_a_withdrawn_role_is_refused_at_the_next_request(app: APIFlask, who: Who, documents: Documents) -> None:

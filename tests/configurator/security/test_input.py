@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable
 from datetime import date
@@ -35,6 +36,12 @@ ADDRESS = {
     "postal_code": "200040", "city": "Shanghai", "country": "CN",
 }
 
+WAY = {
+    "kind": "carrier", "name_en": "Parcel", "name_zh": "快递", "country": "CN", "postal_prefixes": "",
+    "transit_days": "3", "cutoff": "16:00", "working_days": "mon", "currency": "CNY", "price_by": "value",
+    "steps": "0 0",
+}
+
 
 def _hostile_columns() -> dict[str, str]:
     """Every column of every table, with a value of its kind that nobody else would write."""
@@ -65,6 +72,9 @@ def _forms(documents: Documents) -> list[tuple[str, str, dict[str, Any]]]:
         (VISITOR, f"/quotes/{documents.quote_token}/decline", {"comment": "too late"}),
         (VISITOR, f"/orders/{documents.order.token}/items/1/change?colour=navy", {}),  # completed from the page
         (VISITOR, f"/orders/{documents.order.token}/items/1/change/texts", {"engraving": "DORA"}),
+        ("administrator", "/admin/delivery/new", WAY),
+        ("administrator", f"/admin/delivery/{ids['way_id']}", WAY),
+        (VISITOR, f"/orders/{documents.order.token}/delivery", {"way": f"way-{ids['way_id'] + 1}"}),  # from the page
         (VISITOR, f"/orders/{documents.order.token}/cancel", {}),
         ("sales", "/sales/quotes/new/bicycle?colour=sky", {
             "validity_days": "14", "name": "Dora Delta", "mail": "dora@delta.example", "country": "CN",
@@ -83,10 +93,12 @@ def _forms(documents: Documents) -> list[tuple[str, str, dict[str, Any]]]:
 def _filled(client: FlaskClient, address: str, shown: dict[str, Any]) -> dict[str, Any]:
     """The hidden fields of a checkout and of a change, as their pages show them."""
     changes = "/change?" in address
+    if address.endswith("/delivery"):
+        found = re.search(r'name="shown" value="([^"]*)"', client.get(address).text)
+        assert found is not None
+        return shown | {"shown": found[1]}
     if not address.startswith(("/checkout/", "/cart/checkout")) and not changes:
         return dict(shown)
-    import re
-
     page = client.get(address).text
     hidden = {
         name: re.search(rf'<input[^>]*name="{name}"[^>]*value="([^"]*)"', page)
@@ -138,6 +150,7 @@ def test_every_form_of_the_house_is_tried_or_takes_no_input(app: APIFlask, docum
         "admin.do_login", "admin.logout", "admin.retry_job", "admin.retry_mail",  # nothing of the body is stored
         "modelling.load", "modelling.submit",  # a file, judged field by field: tests/catalog
         "modelling.cancel", "modelling.publish", "modelling.discard",  # nothing of the body is stored
+        "delivery.retire", "delivery.resume", "sales.refund_paid", "sales.refund_ask",  # nothing of the body is stored
         "cart.hold", "cart.renew", "sales.deposit", "storefront.pay",  # nothing of the body is stored
     }
     for rule in rules(app):
