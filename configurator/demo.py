@@ -69,6 +69,8 @@ SOON_DAYS = 2.2  # mean of the days that most buyers leave until their order is 
 MADE = 0.3  # orders that are made already when the demo opens, for each one that is open
 LATER = 0.14  # share of orders for one of the next three weeks
 STANDSTILL = timedelta(minutes=120)
+VARIANTS = 400  # of a product are drawn at most
+PATIENT = 10.0  # seconds for one answer of the configuration engine: on a busy machine too, the seed alone decides
 
 
 class SeedRefused(RuntimeError):
@@ -144,7 +146,8 @@ def seed(
             for plant in plants_of(session, company_id)
         ]
         shares = [1 / _hours_a_line(offer, books) for offer in offers]
-        wanted = [_wanted(random, offers, shares, began) for _ in range(round(orders * (1 + MADE)))]
+        variants: dict[str, list[Variant]] = {}
+        wanted = [_wanted(random, offers, shares, began, variants) for _ in range(round(orders * (1 + MADE)))]
         drawn: list[Drawn] = []
         for order in sorted(wanted, key=lambda order: order.placed_at):
             drawn.append(_inserted(session, order, books))
@@ -216,7 +219,7 @@ def _hours_a_line(offer: Offer, books: Sequence[PlantBook]) -> float:
 
     Products are ordered in inverse proportion to it, so that none of them fills the factory.
     """
-    usual = complete(offer.compiled, (), prefer=default_decisions(offer.product), seconds=5.0)
+    usual = complete(offer.compiled, (), prefer=default_decisions(offer.product), seconds=PATIENT)
     lines: Counter[str] = Counter()
     seconds: dict[str, int] = {}
     for plant in books:
@@ -230,13 +233,19 @@ def _hours_a_line(offer: Offer, books: Sequence[PlantBook]) -> float:
     return max(seconds[stage] / lines[stage] for stage in seconds) / 3600
 
 
-def _wanted(random: Random, offers: Sequence[Offer], shares: Sequence[float], began: datetime) -> Wanted:
+def _wanted(
+    random: Random, offers: Sequence[Offer], shares: Sequence[float], began: datetime, drawn: dict[str, list[Variant]]
+) -> Wanted:
+    """`drawn`: the variants of each product so far; once there are very many, they are ordered again."""
     (offer,) = random.choices(offers, shares)
+    known = drawn.setdefault(offer.product.code, [])
     days = random.uniform(6, 19) if random.random() < LATER else min(18.0, random.expovariate(1 / SOON_DAYS))
     release = began + timedelta(minutes=round(days * 24 * 60))
     placed_at = min(release, began) - timedelta(minutes=random.randint(5, 9 * 24 * 60))
     priority = 3 if random.random() < 0.1 else 1
-    return Wanted(offer, _variant(random, offer), _customer(random), placed_at, release, priority)
+    variant = random.choice(known) if len(known) >= VARIANTS else _variant(random, offer)
+    known.append(variant)
+    return Wanted(offer, variant, _customer(random), placed_at, release, priority)
 
 
 def _variant(random: Random, offer: Offer) -> Variant:
@@ -259,13 +268,14 @@ def _variant(random: Random, offer: Offer) -> Variant:
     conditions |= {str(parameter.id): parameter.when for parameter in offer.problem.parameters}
     given: tuple[Decision, ...] = ()
     for name in offer.compiled.names.number:  # a measure of many values is not given up for an option
-        if conditions[name] is None and offer.compiled.possible((*given, wishes[name]), Clock.of(1.0)):
+        if conditions[name] is None and offer.compiled.possible((*given, wishes[name]), Clock.of(PATIENT)):
             given = (*given, wishes.pop(name))
-    variant = complete(offer.compiled, given, prefer=[w for name, w in wishes.items() if conditions[name] is None])
+    usual = [wish for name, wish in wishes.items() if conditions[name] is None]
+    variant = complete(offer.compiled, given, prefer=usual, seconds=PATIENT)
     found = answers(offer.problem, variant)
     asked = [wish for name, wish in wishes.items() if is_asked(conditions[name], found)]
     if len(asked) < len(wishes):
-        variant = complete(offer.compiled, given, prefer=asked)
+        variant = complete(offer.compiled, given, prefer=asked, seconds=PATIENT)
     return judged(offer, replace(variant, texts=_texts(random, content)))
 
 
