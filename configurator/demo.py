@@ -7,6 +7,7 @@ clock is rolled to the present. What is stored has passed the judges, or nothing
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -17,10 +18,10 @@ from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import insert
-from sqlmodel import Session, select
+from sqlalchemy import insert, update
+from sqlmodel import Session, col, select
 
-from catalog.factory import Downtime, Plant, plants_of
+from catalog.factory import Downtime, Material, Plant, plants_of
 from catalog.load import load_catalog
 from catalog.offer import Offer, current_offer
 from catalog.pictures import beside, store_picture
@@ -69,6 +70,7 @@ SOON_DAYS = 2.2  # mean of the days that most buyers leave until their order is 
 MADE = 0.3  # orders that are made already when the demo opens, for each one that is open
 LATER = 0.14  # share of orders for one of the next three weeks
 STANDSTILL = timedelta(minutes=120)
+ENOUGH = 300  # open orders for which the factory's stock is enough; for more it has more
 VARIANTS = 400  # of a product are drawn at most
 PATIENT = 10.0  # seconds for one answer of the configuration engine: on a busy machine too, the seed alone decides
 
@@ -138,6 +140,9 @@ def seed(
         progress("Products and factory")
         company_id = _company(session, now)
         offers = _offers(session, company_id)
+        if orders > ENOUGH:
+            more = Material.stock * math.ceil(orders / ENOUGH)
+            session.execute(update(Material).where(col(Material.company_id) == company_id).values(stock=more))
         progress("People")
         _people(session, company_id)
         began = now - HISTORY
