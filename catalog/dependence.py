@@ -9,8 +9,9 @@ from typing import Any
 
 from catalog.explode import Component, PlantFacts, explode
 from catalog.manufacturing import ManufacturingContent, OperationContent
+from catalog.reckon import changed_questions
 from catalog.state import formula_of, names_asked
-from solver.configuration.problem import ConfigurationProblem, GroupId, ParameterId, Variant
+from solver.configuration.problem import ConfigurationProblem, Variant
 from solver.scheduling.problem import Second
 
 KEPT = 64  # routings whose questions are remembered
@@ -56,14 +57,6 @@ def affected_operations(
         if name in old.texts or name in new.texts or not operations & traced:
             found |= operations or everything
     return frozenset(found)
-
-
-def changed_questions(old: Variant, new: Variant) -> tuple[str, ...]:
-    """Groups, parameters and texts that the two variants answer differently."""
-    groups = (g for g in old.chosen if old.chosen[g] != new.chosen.get(GroupId(g)))
-    numbers = (p for p in old.numbers if old.numbers[p] != new.numbers.get(ParameterId(p)))
-    texts = (t for t in old.texts.keys() | new.texts.keys() if old.texts.get(t, "") != new.texts.get(t, ""))
-    return (*groups, *numbers, *sorted(texts))
 
 
 def with_followers(content: ManufacturingContent, operation: str) -> frozenset[str]:

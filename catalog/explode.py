@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
 from typing import TYPE_CHECKING
 
 from catalog.content import Text
-from catalog.state import formula_of
-from solver.configuration.check import answers
+from catalog.reckon import Reckoning
 from solver.configuration.problem import ConfigurationProblem, GroupId, Variant
-from solver.configuration.rules import Answers, holds, value
 from solver.scheduling.problem import (
     FamilyId,
     LineId,
@@ -96,35 +94,68 @@ def explode(
     order_id: str,
     release: Second,
     due: Second,
+    asked: Reckoning | None = None,
 ) -> Exploded:
     """Components and work order of a complete, valid variant in `plant`.
 
     Operation ids are `{order_id}/{operation}`. An operation that this variant does not need is bridged: what comes
-    after it waits for what came before it, with the longer of both waits. Raises NotMakeable or BadFormula.
+    after it waits for what came before it, with the longer of both waits. `asked`: what is worked out already of the
+    variant. Raises NotMakeable or BadFormula.
     """
-    asked = answers(problem, variant)
-    components = components_of(content, problem, asked)
+    asked = asked or Reckoning(problem, variant)
+    components = components_of(content, asked)
+    operations = _operations(content, asked, plant, components, order_id)
+    return Exploded(components, WorkOrder(WorkOrderId(order_id), operations, release, due))
+
+
+def order_beside(
+    content: ManufacturingContent, asked: Reckoning, plant: PlantFacts, near: WorkOrder, touched: frozenset[str]
+) -> WorkOrder:
+    """The work order of a variant beside another one's in the same plant: only `touched` operations may differ.
+
+    Its id, release and due date are those of `near`. Raises NotMakeable or BadFormula.
+    """
+    taken = {component for row in content.routing if row.operation in touched for component in row.takes}
+    components = components_of(content, asked, taken)
+    return replace(near, operations=_operations(content, asked, plant, components, near.id, near, touched))
+
+
+def _operations(
+    content: ManufacturingContent, asked: Reckoning, plant: PlantFacts, components: tuple[Component, ...],
+    order_id: str, near: WorkOrder | None = None, touched: frozenset[str] = frozenset(),
+) -> tuple[Operation, ...]:
+    """The operations that the variant needs; those that are not `touched` as they are in the order `near`."""
     parts: dict[str, list[Component]] = {}
     for component in components:
         parts.setdefault(component.code, []).append(component)
+    same = {operation.id: operation for operation in near.operations} if near is not None else {}
     operations: list[Operation] = []
     before: dict[str, dict[str, int]] = {}  # operation -> what really precedes it -> seconds of wait
     needed: set[str] = set()
     for row in content.routing:
         before[row.operation] = _bridged(row, before, needed)
-        if row.when is None or holds(formula_of(problem, row.when), asked):
+        if near is not None and row.operation not in touched:
+            made = same.get(operation_id(order_id, row.operation))
+            if made is not None:
+                needed.add(row.operation)
+                operations.append(replace(made, predecessors=_predecessors(before[row.operation], order_id)))
+        elif row.when is None or asked.holds(row.when):
             needed.add(row.operation)
-            modes = _modes(row, problem, asked, plant)
-            operations.append(_operation(row, before[row.operation], modes, variant, plant, parts, order_id))
-    return Exploded(components, WorkOrder(WorkOrderId(order_id), tuple(operations), release, due))
+            modes = _modes(row, asked, plant)
+            operations.append(_operation(row, before[row.operation], modes, asked.variant, plant, parts, order_id))
+    return tuple(operations)
 
 
 def components_of(
-    content: ManufacturingContent, problem: ConfigurationProblem, asked: Answers
+    content: ManufacturingContent, asked: Reckoning, codes: Collection[str] | None = None
 ) -> tuple[Component, ...]:
-    """The bill of materials of one variant: rows that hold, quantities rounded up to whole units, zeros left out."""
-    rows = (row for row in content.bom if row.when is None or holds(formula_of(problem, row.when), asked))
-    found = (_component(row, value(formula_of(problem, row.quantity), asked)) for row in rows)
+    """The bill of materials of one variant: rows that hold, quantities rounded up to whole units, zeros left out.
+
+    `codes`: of these components only.
+    """
+    bom = content.bom if codes is None else [row for row in content.bom if row.component in codes]
+    rows = (row for row in bom if row.when is None or asked.holds(row.when))
+    found = (_component(row, asked.value(row.quantity)) for row in rows)
     return tuple(component for component in found if component.quantity)
 
 
@@ -161,24 +192,27 @@ def _operation(
     return Operation(
         id=operation_id(order_id, row.operation),
         modes=modes,
-        predecessors=tuple(Precedence(operation_id(order_id, name), wait) for name, wait in before.items()),
+        predecessors=_predecessors(before, order_id),
         family=_family(row, variant),
         running=Running.PAUSES if row.interruptible else Running.WHOLE,
         materials=_materials(row, parts, plant),
     )
 
 
-def _modes(
-    row: OperationContent, problem: ConfigurationProblem, asked: Answers, plant: PlantFacts
-) -> tuple[Mode, ...]:
+def _predecessors(before: Mapping[str, int], order_id: str) -> tuple[Precedence, ...]:
+    return tuple(Precedence(operation_id(order_id, name), wait) for name, wait in before.items())
+
+
+def _modes(row: OperationContent, asked: Reckoning, plant: PlantFacts) -> tuple[Mode, ...]:
     """One mode a line of each way's stage; seconds = minutes * 60 * 100 / speed, rounded up."""
     found: list[Mode] = []
     for way in row.ways:
         lines = plant.stages.get(way.stage, ())
-        minutes = value(formula_of(problem, way.minutes), asked) if lines else Fraction(1)
+        minutes = asked.value(way.minutes) if lines else Fraction(1)
         if minutes <= 0:
             raise BadFormula(row.operation, minutes)
-        found += (Mode(fact.line, ceil(minutes * 60 * 100 / fact.speed_percent)) for fact in lines)
+        above, below = 6000 * minutes.numerator, minutes.denominator
+        found += (Mode(fact.line, -(-above // (below * fact.speed_percent))) for fact in lines)
     if not found:
         raise NotMakeable(row.operation, plant.plant, " or ".join(way.stage for way in row.ways))
     return tuple(found)

@@ -14,11 +14,11 @@ from sqlmodel import Field
 
 from catalog.content import Code, Content, Formula, Text, as_fraction, parsed
 from catalog.products import RevisionStatus
+from catalog.reckon import Reckoning
 from catalog.rows import CompanyRow, UtcDateTime, company_keys, revision_checks, unique_in_company
 from catalog.state import formula_of, names_asked
-from solver.configuration.check import answers
 from solver.configuration.problem import ConfigurationProblem, GroupId, OptionId, ParameterId, Variant
-from solver.configuration.rules import Answers, DividedByZero, Each, Expression, holds, names_in, value, walk
+from solver.configuration.rules import DividedByZero, Each, Expression, names_in, value, walk
 
 Percent = Annotated[str, Bound(pattern=r"^\d{1,2}(\.\d{1,4})?$")]
 Country = Annotated[str, Bound(pattern=r"^[A-Z]{2}$")]  # ISO 3166-1 alpha-2
@@ -141,10 +141,11 @@ class _Prepared:
     constant: int | None  # minor units, if the amount names nothing
 
 
-def round_half_up(amount: Fraction) -> int:
-    """The nearest integer; a half goes away from zero, so that a refund is the exact opposite of its charge."""
-    size = (2 * abs(amount) + 1) // 2
-    return int(size if amount >= 0 else -size)
+def round_half_up(amount: Fraction, exponent: int = 0) -> int:
+    """The nearest integer to the amount times 10^exponent; a half goes away from zero, so that refunds are exact."""
+    above, below = abs(amount.numerator) * int(10**exponent), amount.denominator
+    size = (2 * above + below) // (2 * below)
+    return size if amount >= 0 else -size
 
 
 def quote_price(content: PriceListContent, problem: ConfigurationProblem, variant: Variant, *, country: str) -> Price:
@@ -156,7 +157,7 @@ def quote_price(content: PriceListContent, problem: ConfigurationProblem, varian
     rate_text = content.tax.get(country)
     if rate_text is None:
         raise CountryNotServed(country)
-    items = tuple(_charged(_prepared(content, problem), answers(problem, variant), variant, content.exponent))
+    items = tuple(_charged(content, Reckoning(problem, variant)))
     net, tax, gross = _with_tax(sum(item.amount_minor for item in items), as_fraction(rate_text), content.basis)
     reason = TaxReason.STANDARD if as_fraction(rate_text) else TaxReason.ZERO_RATED
     return Price(items, net, tax, gross, rate_text, reason, content.basis, content.currency, content.exponent)
@@ -181,20 +182,19 @@ def groups_priced(content: PriceListContent, problem: ConfigurationProblem) -> t
     return tuple(_subjects(prepared, problem) for prepared in _prepared(content, problem))
 
 
-def amount_of_item(content: PriceListContent, problem: ConfigurationProblem, position: int, variant: Variant) -> int:
+def amount_of_item(content: PriceListContent, position: int, asked: Reckoning) -> int:
     """What the item at this position charges for a variant, in minor units; 0 if it does not apply.
 
     Only what `groups_priced` names for the item has to be in the variant.
     """
-    prepared = _prepared_item(content.prepared[position], problem)
-    return _amount(prepared, answers(problem, variant), variant, content.exponent) or 0
+    return _amount(content.prepared[position], asked, content.exponent) or 0
 
 
 def quote_cost(content: PriceListContent, problem: ConfigurationProblem, variant: Variant) -> int:
     """What the variant costs the company, in minor units, each item rounded once; items without a cost count 0."""
-    asked = answers(problem, variant)
-    charged = (p.item for p in _prepared(content, problem) if _applies(p, asked, variant) and p.item.cost is not None)
-    return sum(round_half_up(_minor(formula_of(problem, str(i.cost)), asked, content.exponent)) for i in charged)
+    asked = Reckoning(problem, variant)
+    charged = (p.item for p in content.prepared if p.item.cost is not None and _applies(p, asked))
+    return sum(round_half_up(asked.value(str(item.cost)), content.exponent) for item in charged)
 
 
 def additive_costs(
@@ -238,9 +238,9 @@ def _alone(
 
 def _charge(prepared: "_Prepared", problem: ConfigurationProblem, variant: Variant, exponent: int) -> Fraction:
     """What the item charges, not rounded; 0 if it does not apply, or cannot be said."""
-    asked = answers(problem, variant)
+    asked = Reckoning(problem, variant)
     try:
-        return _minor(prepared.amount, asked, exponent) if _applies(prepared, asked, variant) else Fraction(0)
+        return asked.value(prepared.item.amount) * 10**exponent if _applies(prepared, asked) else Fraction(0)
     except DividedByZero:
         return Fraction(0)
 
@@ -267,7 +267,7 @@ class _Nothing:
 
 def _prepare(item: PriceItemContent, exponent: int) -> _Prepared:
     amount = parsed(item.amount)
-    constant = None if not _asks_nothing(amount) else round_half_up(_minor(amount, _Nothing(), exponent))
+    constant = None if not _asks_nothing(amount) else round_half_up(value(amount, _Nothing()), exponent)
     return _Prepared(item, item.chosen, parsed(item.when) if item.when else None, amount, constant)
 
 
@@ -289,34 +289,28 @@ def _prepared_item(prepared: _Prepared, problem: ConfigurationProblem) -> _Prepa
     return replace(prepared, amount=amount, when=when)
 
 
-def _minor(amount: Expression, asked: Answers, exponent: int) -> Fraction:
-    return value(amount, asked) * Fraction(10**exponent)
-
-
-def _applies(prepared: _Prepared, asked: Answers, variant: Variant) -> bool:
+def _applies(prepared: _Prepared, asked: Reckoning) -> bool:
     if prepared.chosen is not None:
         group, option = prepared.chosen
-        if option not in variant.chosen[group]:
+        if option not in asked.variant.chosen[group]:
             return False
-    return prepared.when is None or holds(prepared.when, asked)
+    return not prepared.item.when or asked.holds(prepared.item.when)
 
 
-def _charged(
-    items: Iterable[_Prepared], asked: Answers, variant: Variant, exponent: int
-) -> Iterable[PriceItem]:
-    for prepared in items:
-        amount = _amount(prepared, asked, variant, exponent)
+def _charged(content: PriceListContent, asked: Reckoning) -> Iterable[PriceItem]:
+    for prepared in content.prepared:
+        amount = _amount(prepared, asked, content.exponent)
         if amount is not None:
             yield PriceItem(prepared.item.id, prepared.item.name, amount)
 
 
-def _amount(prepared: _Prepared, asked: Answers, variant: Variant, exponent: int) -> int | None:
+def _amount(prepared: _Prepared, asked: Reckoning, exponent: int) -> int | None:
     """What the item charges, in minor units; None if it does not apply."""
-    if not _applies(prepared, asked, variant):
+    if not _applies(prepared, asked):
         return None
     if prepared.constant is not None:
         return prepared.constant
-    return round_half_up(_minor(prepared.amount, asked, exponent))
+    return round_half_up(asked.value(prepared.item.amount), exponent)
 
 
 def _with_tax(total: int, percent: Fraction, basis: Basis) -> tuple[int, int, int]:

@@ -66,9 +66,15 @@ _ZERO = Number(Fraction(0))
 
 @dataclass(frozen=True, slots=True)
 class ProductProblem(ConfigurationProblem):
-    """The configuration problem of a product, which knows what its formulas mean by a component."""
+    """The configuration problem of a product, which knows what its formulas mean by a component.
+
+    `asked`: what `catalog.reckon` has found that expressions ask, by their ids.
+    """
 
     instances: Instances = field(default_factory=dict, repr=False, compare=False)
+    asked: dict[int, tuple[Expression, frozenset[str]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
     _formulas: dict[str, Expression] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def formula(self, text: str) -> Expression:

@@ -35,9 +35,9 @@ from catalog.products import (
     RuleContent,
     TextContent,
 )
+from catalog.reckon import Reckoning
 from catalog.shape import Finding
 from catalog.state import default_decisions, formula_of, names_asked, preset_decisions, state, text_limits
-from solver.configuration.check import answers
 from solver.configuration.compile import CompiledProblem, VoidProblem, compile_problem
 from solver.configuration.complete import complete
 from solver.configuration.explain import Conflicting
@@ -1036,7 +1036,7 @@ def faults_of(
     factory: FactoryContent | None,
 ) -> Iterator[tuple[str, Finding]]:
     """(section, finding): what price and work order of one valid variant give that cannot be."""
-    asked = answers(problem, variant)
+    asked = Reckoning(problem, variant)
     if prices is not None:
         found = (*_tried_prices(prices, problem, asked, variant),)
         yield from (("prices", finding) for finding in found)
@@ -1103,7 +1103,7 @@ def _tried_formulas(
 def _tried_plants(
     content: ManufacturingContent,
     problem: ConfigurationProblem,
-    asked: Answers,
+    asked: Reckoning,
     variant: Variant,
     factory: FactoryContent,
 ) -> Iterator[Finding]:
@@ -1126,12 +1126,12 @@ def _tried_plants(
     yield Finding(("routing",), message, wanted, values)
 
 
-def _taken(content: ManufacturingContent, problem: ConfigurationProblem, asked: Answers) -> Iterator[Finding]:
+def _taken(content: ManufacturingContent, problem: ConfigurationProblem, asked: Reckoning) -> Iterator[Finding]:
     """Every counted part of a variant is taken by exactly one of the operations that it needs."""
     needed = (row for row in content.routing if row.when is None or holds(formula_of(problem, row.when), asked))
     times = Counter(component for row in needed for component in row.takes)
     rows = {part.component: index for index, part in reversed((*enumerate(content.bom),))}
-    for part in components_of(content, problem, asked):
+    for part in components_of(content, asked):
         if part.material is not None and times[part.code] != 1:
             message = N_("%(count)s operations take it from stock in some variant")
             wanted = N_("exactly one")

@@ -7,6 +7,7 @@ clock is rolled to the present. What is stored has passed the judges, or nothing
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -17,10 +18,10 @@ from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import insert
-from sqlmodel import Session, select
+from sqlalchemy import insert, update
+from sqlmodel import Session, col, select
 
-from catalog.factory import Downtime, Plant, plants_of
+from catalog.factory import Downtime, Material, Plant, plants_of
 from catalog.load import load_catalog
 from catalog.offer import Offer, current_offer
 from catalog.pictures import beside, store_picture
@@ -71,6 +72,9 @@ MADE = 0.3  # orders that are made already when the demo opens, for each one tha
 LATER = 0.14  # share of orders for one of the next three weeks
 GRACE_MINUTES = 120  # of the demo house
 STANDSTILL = timedelta(minutes=120)
+ENOUGH = 300  # open orders for which the factory's stock is enough; for more it has more
+VARIANTS = 400  # of a product are drawn at most
+PATIENT = 10.0  # seconds for one answer of the configuration engine: on a busy machine too, the seed alone decides
 
 
 class SeedRefused(RuntimeError):
@@ -164,6 +168,9 @@ def seed(
         company_id = _company(session, now)
         write_margins(session, company_id, replace(margins_of(session, company_id), grace=GRACE_MINUTES))
         offers = _offers(session, company_id)
+        if orders > ENOUGH:
+            more = Material.stock * math.ceil(orders / ENOUGH)
+            session.execute(update(Material).where(col(Material.company_id) == company_id).values(stock=more))
         progress("People")
         _people(session, company_id)
         began = now - HISTORY
@@ -172,7 +179,8 @@ def seed(
             for plant in plants_of(session, company_id)
         ]
         shares = [1 / _hours_a_line(offer, books) for offer in offers]
-        wanted = [_wanted(random, offers, shares, began) for _ in range(round(orders * (1 + MADE)))]
+        variants: dict[str, list[Variant]] = {}
+        wanted = [_wanted(random, offers, shares, began, variants) for _ in range(round(orders * (1 + MADE)))]
         drawn: list[Drawn] = []
         for order in sorted(wanted, key=lambda order: order.placed_at):
             drawn.append(_inserted(session, order, books))
@@ -245,7 +253,7 @@ def _hours_a_line(offer: Offer, books: Sequence[PlantBook]) -> float:
 
     Products are ordered in inverse proportion to it, so that none of them fills the factory.
     """
-    usual = complete(offer.compiled, (), prefer=default_decisions(offer.product), seconds=5.0)
+    usual = complete(offer.compiled, (), prefer=default_decisions(offer.product), seconds=PATIENT)
     lines: Counter[str] = Counter()
     seconds: dict[str, int] = {}
     for plant in books:
@@ -259,13 +267,19 @@ def _hours_a_line(offer: Offer, books: Sequence[PlantBook]) -> float:
     return max(seconds[stage] / lines[stage] for stage in seconds) / 3600
 
 
-def _wanted(random: Random, offers: Sequence[Offer], shares: Sequence[float], began: datetime) -> Wanted:
+def _wanted(
+    random: Random, offers: Sequence[Offer], shares: Sequence[float], began: datetime, drawn: dict[str, list[Variant]]
+) -> Wanted:
+    """`drawn`: the variants of each product so far; once there are very many, they are ordered again."""
     (offer,) = random.choices(offers, shares)
+    known = drawn.setdefault(offer.product.code, [])
     days = random.uniform(6, 19) if random.random() < LATER else min(18.0, random.expovariate(1 / SOON_DAYS))
     release = began + timedelta(minutes=round(days * 24 * 60))
     placed_at = min(release, began) - timedelta(minutes=random.randint(5, 9 * 24 * 60))
     priority = 3 if random.random() < 0.1 else 1
-    return Wanted(offer, _variant(random, offer), _customer(random), placed_at, release, priority)
+    variant = random.choice(known) if len(known) >= VARIANTS else _variant(random, offer)
+    known.append(variant)
+    return Wanted(offer, variant, _customer(random), placed_at, release, priority)
 
 
 def _variant(random: Random, offer: Offer) -> Variant:
@@ -288,13 +302,14 @@ def _variant(random: Random, offer: Offer) -> Variant:
     conditions |= {str(parameter.id): parameter.when for parameter in offer.problem.parameters}
     given: tuple[Decision, ...] = ()
     for name in offer.compiled.names.number:  # a measure of many values is not given up for an option
-        if conditions[name] is None and offer.compiled.possible((*given, wishes[name]), Clock.of(1.0)):
+        if conditions[name] is None and offer.compiled.possible((*given, wishes[name]), Clock.of(PATIENT)):
             given = (*given, wishes.pop(name))
-    variant = complete(offer.compiled, given, prefer=[w for name, w in wishes.items() if conditions[name] is None])
+    usual = [wish for name, wish in wishes.items() if conditions[name] is None]
+    variant = complete(offer.compiled, given, prefer=usual, seconds=PATIENT)
     found = answers(offer.problem, variant)
     asked = [wish for name, wish in wishes.items() if is_asked(conditions[name], found)]
     if len(asked) < len(wishes):
-        variant = complete(offer.compiled, given, prefer=asked)
+        variant = complete(offer.compiled, given, prefer=asked, seconds=PATIENT)
     return judged(offer, replace(variant, texts=_texts(random, content)))
 
 

@@ -60,15 +60,25 @@ def dispatch_at(ready_at: datetime, cutoff: str, working_days: Sequence[str], pl
     at = time.fromisoformat(cutoff)
     for _ in range(15):
         if DAYS[day.weekday()] in working_days:
-            leaves = local_instant(day, at, zone)
+            leaves = _instant(day, at, zone)
             if leaves >= ready_at:
                 return leaves
         day += timedelta(days=1)
     raise ValueError("A carrier works on at least one day of the week.")
 
 
+@lru_cache(maxsize=4096)
+def _instant(day: date, at: time, zone: ZoneInfo) -> datetime:
+    return local_instant(day, at, zone)
+
+
 def arrives_on(leaves_at: datetime, transit_days: int, working_days: Sequence[str], zone: str) -> date:
     """The date in `zone` after `transit_days` working days of the carrier, counted from the day after dispatch."""
+    return _arrives(leaves_at, transit_days, tuple(working_days), zone)
+
+
+@lru_cache(maxsize=4096)  # many options of a page leave with the same parcel
+def _arrives(leaves_at: datetime, transit_days: int, working_days: tuple[str, ...], zone: str) -> date:
     day = leaves_at.astimezone(ZoneInfo(zone)).date()
     while transit_days > 0:
         day += timedelta(days=1)

@@ -11,9 +11,11 @@ from typing import Any
 from sqlalchemy import and_, insert
 from sqlmodel import Session, col, select
 
-from catalog.explode import NotMakeable, explode
+from catalog.dependence import operations_asking
+from catalog.explode import NotMakeable, explode, order_beside
 from catalog.factory import Plant
 from catalog.offer import Offer
+from catalog.reckon import Reckoning
 from configurator import db
 from configurator.errors import DateLost, NoDate
 from configurator.memo import Memo
@@ -51,6 +53,7 @@ from solver.scheduling.problem import OperationId, Placement, Second, WorkOrder
 __all__ = ["Destination", "Forecast", "Reserved", "forecast", "forecast_all", "forecast_each", "reserve", "zone_of"]
 
 ASKED = "?"  # the id of a work order that nobody has ordered yet
+AT_ONCE = 16  # variants whose dates are asked for in one call
 NOBODYS = -1  # the version of a book that is no plant's
 
 
@@ -135,19 +138,37 @@ def _firm(now: datetime | None, not_before: datetime | None) -> Second:
 
 
 def forecast_each(
-    offer: Offer, variants: Sequence[Variant], to: Destination, *, seconds: float, now: datetime | None = None
+    offer: Offer, variants: Sequence[Variant], to: Destination, *, seconds: float, now: datetime | None = None,
+    nearby: Variant | None = None,
 ) -> tuple[Forecast | None, ...]:
     """The best of all plants for each variant by itself, None where there is no room; by one state of the books.
 
-    In their order, as many as the time suffices for.
+    In their order, as many as the time suffices for. `nearby`: one from which they all differ little.
     """
     books, firm, end = current_books(offer.company_id), engine_now(now), monotonic() + seconds
+    base = Reckoning(offer.problem, nearby) if nearby is not None else None
     found: list[Forecast | None] = []
-    for variant in variants:
+    for first in range(0, len(variants), AT_ONCE):
         if monotonic() >= end:
             break
-        found.append(_best(books, offer, variant, to, firm))
+        some = variants[first : first + AT_ONCE]
+        asked = [base.beside(one) if base is not None else Reckoning(offer.problem, one) for one in some]
+        each = [_dated_each(plant, [exploded(offer, one, plant) for one in asked], to, firm) for plant in books]
+        found += (_first(list(forecasts)) for forecasts in zip(*each, strict=True))
     return tuple(found)
+
+
+def _dated_each(
+    plant: PlantBook, orders: Sequence[WorkOrder | None], to: Destination, firm: Second
+) -> list[Forecast | None]:
+    """The forecast of one plant for each work order (None: it cannot make that), all of them asked for at once."""
+    promises = _quoted(plant, [order for order in orders if order is not None], plant.free_from(firm))
+    found: dict[int, Forecast | None] = {}  # orders that are the same object have the same forecast
+    for order in orders:
+        if order is not None and id(order) not in found:
+            promise = promises[id(order)]
+            found[id(order)] = dated(plant, order, promise, to) if promise is not None else None
+    return [None if order is None else found[id(order)] for order in orders]
 
 
 def forecast_all(
@@ -188,13 +209,12 @@ def _beside(plant: PlantBook, taken: Forecast, count: int) -> PlantBook:
 def _best(
     books: Sequence[PlantBook], offer: Offer, variant: Variant, to: Destination, firm: Second
 ) -> Forecast | None:
-    found = []
-    for plant in books:
-        order = exploded(offer, variant, plant)
-        promise = _quoted(plant, order, plant.free_from(firm)) if order is not None else None
-        if order is not None and promise is not None:
-            found.append(dated(plant, order, promise, to))
-    known = [f for f in found if f is not None]
+    asked = Reckoning(offer.problem, variant)
+    return _first([_dated_each(plant, [exploded(offer, asked, plant)], to, firm)[0] for plant in books])
+
+
+def _first(found: Sequence[Forecast | None]) -> Forecast | None:
+    known = [forecast for forecast in found if forecast is not None]
     return min(known, key=lambda f: (f.arrives_on, f.completes_at, f.plant_id), default=None)
 
 
@@ -430,39 +450,53 @@ def same_way(promised: Forecast | ManufacturingOrder, plant: PlantBook) -> Desti
 # --- memos ------------------------------------------------------------------------------------------------------------
 
 _NOT_MAKEABLE = "not makeable"
-_work_orders: Memo[WorkOrder | str] = Memo(4096)
-_quotes: Memo[Promise | NoRoom] = Memo(8192)
+_work_orders: Memo[WorkOrder | str] = Memo(8192)
+_same_orders: Memo[WorkOrder] = Memo(4096)
+_quotes: Memo[tuple[WorkOrder, Promise | NoRoom]] = Memo(8192)
 _entered: Memo[bool] = Memo(1024)
 
 
-def exploded(offer: Offer, variant: Variant, plant: PlantBook) -> WorkOrder | None:
-    """The variant's work order in this plant; None if the plant cannot make it."""
+def exploded(offer: Offer, asked: Variant | Reckoning, plant: PlantBook) -> WorkOrder | None:
+    """The variant's work order in this plant, the same object for the same work; None if the plant cannot make it."""
+    variant = asked.variant if isinstance(asked, Reckoning) else asked
     key = (
         offer.company_id, offer.product_revision_id, offer.manufacturing_revision_id, plant.generation,
-        *(tuple(sorted(part.items())) for part in (variant.chosen, variant.numbers, variant.texts)),
+        *(tuple(part.items()) for part in (variant.chosen, variant.numbers, variant.texts)),
     )
     kept = _work_orders.get(key)
     if kept is None:
-        kept = _work_orders.put(key, _explode(offer, variant, plant))
+        kept = _work_orders.put(key, _explode(offer, asked, variant, plant))
     return None if isinstance(kept, str) else kept
 
 
-def _explode(offer: Offer, variant: Variant, plant: PlantBook) -> WorkOrder | str:
+def _explode(offer: Offer, asked: Variant | Reckoning, variant: Variant, plant: PlantBook) -> WorkOrder | str:
+    reckoned = asked if isinstance(asked, Reckoning) else Reckoning(offer.problem, variant)
+    near = exploded(offer, reckoned.nearby, plant) if reckoned.nearby is not None else None
     try:
-        return explode(
-            offer.manufacturing, offer.problem, variant, plant.facts, order_id=ASKED, release=Second(0), due=Second(0)
-        ).work_order
+        if near is None:
+            order = explode(
+                offer.manufacturing, offer.problem, variant, plant.facts, order_id=ASKED, release=Second(0),
+                due=Second(0), asked=reckoned,
+            ).work_order
+        else:
+            asking = operations_asking(offer.manufacturing, offer.problem)
+            touched = frozenset(one for name in reckoned.changed for one in asking.get(name, ()))
+            if not touched:
+                return near
+            order = order_beside(offer.manufacturing, reckoned, plant.facts, near, touched)
     except NotMakeable:
         return _NOT_MAKEABLE
+    return _same_orders.get(order) or _same_orders.put(order, order)
 
 
-def _quoted(plant: PlantBook, order: WorkOrder, start: Second) -> Promise | None:
-    """The earliest end by this book; the same work order in the same minute is looked for once."""
-    if plant.version == NOBODYS:
-        promise = plant.book.quote(order, not_before=start)
-        return None if isinstance(promise, NoRoom) else promise
-    key = (plant.generation, plant.version, plant.day, order, start)
-    kept = _quotes.get(key)
-    if kept is None:
-        kept = _quotes.put(key, plant.book.quote(order, not_before=start))
-    return None if isinstance(kept, NoRoom) else kept
+def _quoted(plant: PlantBook, orders: Sequence[WorkOrder], start: Second) -> dict[int, Promise | None]:
+    """The earliest end of each by this book, by its id; the same work order in the same minute is looked for once."""
+    about = (plant.generation, plant.version, plant.day, start)
+    kept = {id(order): _quotes.get((id(order), *about)) for order in orders} if plant.version != NOBODYS else {}
+    new = {id(order): order for order in orders if (one := kept.get(id(order))) is None or one[0] is not order}
+    for order, answer in zip(new.values(), plant.book.quote_each(tuple(new.values()), not_before=start), strict=True):
+        kept[id(order)] = one = order, answer  # with the order, whose id is then nobody else's
+        if plant.version != NOBODYS:
+            _quotes.put((id(order), *about), one)
+    answers = {key: one[1] for key, one in kept.items() if one is not None}
+    return {key: None if isinstance(answer, NoRoom) else answer for key, answer in answers.items()}

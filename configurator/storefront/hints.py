@@ -14,9 +14,10 @@ from threading import Lock
 
 from catalog.offer import Offer
 from catalog.price import Price, additive_costs, amount_of_item, gross_of, groups_priced
+from catalog.reckon import Reckoning
 from catalog.state import Wish, names_asked, wishes
 from solver.configuration.check import answers, rule_holds
-from solver.configuration.nearest import Changes, nearest_completions
+from solver.configuration.nearest import nearest_completions
 from solver.configuration.problem import (
     Choose,
     Decision,
@@ -51,12 +52,10 @@ class RuleIndex:
     measures: tuple[Enter, ...]  # defaults of the numbers of many values that are always asked for
     single: Mapping[Pair, frozenset[OptionId]]
     tables: Mapping[int, tuple[tuple[OptionId, ...], ...]]
-    simple: Mapping[Pair, int]
-    formulas_of: Mapping[GroupId, tuple[int, ...]]
-    priced_by: tuple[frozenset[str], ...]
+    items_of: Mapping[str, tuple[int, ...]]  # a group, parameter or text -> the price items that ask it
     _held: list[dict[tuple[object, ...], bool]]
     _closures: dict[frozenset[Pair], Domains] = field(default_factory=dict)
-    _amounts: dict[tuple[object, ...], int] = field(default_factory=dict)
+    presets: dict[tuple[str, str], Price | None] = field(default_factory=dict)  # (preset, country) -> what it costs
 
     def holds(
         self, rule: int, chosen: Mapping[GroupId, frozenset[OptionId]], numbers: Mapping[ParameterId, int]
@@ -78,34 +77,6 @@ class RuleIndex:
             {g: chosen[g] for g in self.groups_of[rule]}, {p: numbers[p] for p in self.parameters_of[rule]}
         )
         return rule_holds(self.rules[rule], answers(self.offer.problem, part), part)
-
-    def charged_more(self, standing: Variant, changes: tuple[Pair, ...]) -> int:
-        """What the price items come to beyond those of a variant, once these options are in it, in minor units."""
-        more = 0
-        formulas: set[int] = set()
-        for group, option in changes:
-            (old,) = standing.chosen[group]
-            more += self.simple.get((group, option), 0) - self.simple.get((group, old), 0)
-            formulas.update(self.formulas_of.get(group, ()))
-        if formulas:
-            chosen = {**standing.chosen, **{group: self.single[group, option] for group, option in changes}}
-            for position in formulas:
-                more += self._amount(position, standing, chosen) - self._amount(position, standing, standing.chosen)
-        return more
-
-    def _amount(self, position: int, standing: Variant, chosen: Mapping[GroupId, frozenset[OptionId]]) -> int:
-        names = self.priced_by[position]
-        part = {group: options for group, options in chosen.items() if group in names}
-        numbers = {name: number for name, number in standing.numbers.items() if name in names}
-        texts = {name: typed for name, typed in standing.texts.items() if name in names}
-        key = (position, *part.items(), *numbers.items(), *texts.items())
-        known = self._amounts.get(key)
-        if known is None:
-            offer = self.offer
-            known = amount_of_item(offer.prices, offer.problem, position, Variant(part, numbers, texts))
-            if len(self._amounts) < KEPT:
-                self._amounts[key] = known
-        return known
 
     def closure(self, pairs: frozenset[Pair]) -> Domains:
         """The options that remain beside these, rule by rule until nothing more falls out (or a group is empty)."""
@@ -154,7 +125,6 @@ def _build(offer: Offer) -> RuleIndex:
         names = names_asked(problem, rule.expression)
         groups_of.append(tuple(sorted((GroupId(n) for n in names if n in order), key=order.__getitem__)))
         parameters_of.append(tuple(sorted(ParameterId(name) for name in names if name not in order)))
-    simple, formulas_of = _price_index(offer)
     wished = wishes(offer.product, problem)
     rules_of: dict[GroupId, list[int]] = {g.id: [] for g in problem.groups}
     for number, groups in enumerate(groups_of):
@@ -179,9 +149,7 @@ def _build(offer: Offer) -> RuleIndex:
         ),
         single={(group, option): frozenset((option,)) for group, members in options.items() for option in members},
         tables={},
-        simple=simple,
-        formulas_of=formulas_of,
-        priced_by=groups_priced(offer.prices, offer.problem),
+        items_of=_price_index(offer),
         _held=[{} for _rule in problem.constraints],
     )
     rules = range(len(problem.constraints))
@@ -189,18 +157,13 @@ def _build(offer: Offer) -> RuleIndex:
     return index
 
 
-def _price_index(offer: Offer) -> tuple[dict[Pair, int], dict[GroupId, tuple[int, ...]]]:
-    """Price items with a constant amount for one option, summed by option; the positions of all others, by group."""
-    simple: dict[Pair, int] = {}
-    formulas: dict[GroupId, list[int]] = {}
-    named = groups_priced(offer.prices, offer.problem)
-    for position, (prepared, names) in enumerate(zip(offer.prices.prepared, named, strict=True)):
-        if prepared.chosen is not None and prepared.constant is not None and prepared.when is None:
-            simple[prepared.chosen] = simple.get(prepared.chosen, 0) + prepared.constant
-            continue
+def _price_index(offer: Offer) -> dict[str, tuple[int, ...]]:
+    """The positions of the price items by what they ask."""
+    found: dict[str, list[int]] = {}
+    for position, names in enumerate(groups_priced(offer.prices, offer.problem)):
         for name in names:
-            formulas.setdefault(GroupId(name), []).append(position)
-    return simple, {group: tuple(positions) for group, positions in formulas.items()}
+            found.setdefault(name, []).append(position)
+    return {name: tuple(positions) for name, positions in found.items()}
 
 
 def _rows(index: RuleIndex, rule: int) -> tuple[tuple[OptionId, ...], ...] | None:
@@ -301,27 +264,27 @@ def differences(
         offer.compiled, decisions, standing, wanted=wanted, prefer=prefer, costs=index.costs, seconds=seconds
     )
     gross, total = price.gross, sum(item.amount_minor for item in price.items)
+    reckoned = Reckoning(offer.problem, standing)
     found: dict[Pair, Difference] = {}
     priced: dict[int, int] = {}
     for pair, changes in nearest.items():
-        more = _more(index, standing, changes, total)
+        variant = changes.of(standing)
+        more = _more(index, reckoned.beside(variant))
         if more not in priced:
             priced[more] = gross_of(offer.prices, total + more, country=country) - gross
         also = ((group, option) for group, chosen in changes.chosen.items() for option in sorted(chosen))
         others = tuple(one for one in also if one != pair and one[1] not in standing.chosen[one[0]])
         numbers = tuple((name, number) for name, number in changes.numbers.items() if number != standing.numbers[name])
-        found[pair] = Difference(priced[more], others, numbers, changes.of(standing))
+        found[pair] = Difference(priced[more], others, numbers, variant)
     return found
 
 
-def _more(index: RuleIndex, standing: Variant, changes: Changes, total: int) -> int:
-    """What the items come to beyond `total`, those of the standing completion, in minor units."""
-    if not changes.numbers and index.exactly_one.issuperset(changes.chosen):
-        pairs = tuple((group, option) for group, chosen in changes.chosen.items() for option in chosen)
-        return index.charged_more(standing, pairs)
-    offer = index.offer
-    variant = changes.of(standing)
-    return sum(amount_of_item(offer.prices, offer.problem, k, variant) for k in range(len(offer.prices.items))) - total
+def _more(index: RuleIndex, asked: Reckoning) -> int:
+    """What the items of a variant come to beyond those of the one nearby, in minor units."""
+    prices, before = index.offer.prices, asked.nearby
+    assert before is not None
+    touched = {position for name in asked.changed for position in index.items_of.get(name, ())}
+    return sum(amount_of_item(prices, k, asked) - amount_of_item(prices, k, before) for k in touched)
 
 
 # --- kept in the process ----------------------------------------------------------------------------------------------

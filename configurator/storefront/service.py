@@ -415,6 +415,13 @@ def numbers_ever(offer: Offer, parameter: ParameterId) -> tuple[Interval, ...]:
 
 def preset_price(offer: Offer, preset_id: str, country: str) -> Price | None:
     """What a preset costs, completed as the standing completion is; None where its choices do not hold together."""
+    kept, key = index_of(offer).presets, (preset_id, country)
+    if key not in kept:
+        kept[key] = _preset_price(offer, preset_id, country)
+    return kept[key]
+
+
+def _preset_price(offer: Offer, preset_id: str, country: str) -> Price | None:
     try:
         variant = standing_completion(offer, preset_decisions(offer.product, preset_id), {})
     except Conflicting:
@@ -455,7 +462,10 @@ def hints(
     )
     variants = [_carrying(offer, difference.variant) for difference in found.values()]
     to = standard_to(offer.company_id, answered.country)
-    forecasts = forecast_each(offer, variants, to, seconds=dates_seconds, now=now) if dates_seconds else ()
+    forecasts: tuple[Forecast | None, ...] = ()
+    if dates_seconds:
+        nearby = _carrying(offer, answered.standing)
+        forecasts = forecast_each(offer, variants, to, seconds=dates_seconds, now=now, nearby=nearby)
     arrivals = (None if one is None else one.arrives_on for one in forecasts)
     return Hints(found, excluded, implied, dict(zip(found, arrivals, strict=False)))
 

@@ -1,6 +1,11 @@
-"""Suite `click`: one more choice on the configuring page, over HTTP - domains, price, date and the rendered part."""
+"""Suite `click`: one more choice on the configuring page, over HTTP - domains, price, date and the rendered part.
 
+`wardrobe`: everything included, in a book of 10,000 open orders: a click ends when the dates of all options are there.
+"""
+
+import html
 import json
+import re
 import threading
 import time
 import uuid
@@ -8,12 +13,13 @@ from collections.abc import Iterator
 from urllib.parse import urlencode
 
 from tests.benchmarks.checkout import Buyer
-from tests.benchmarks.house import seeded_folder, serving
+from tests.benchmarks.house import HORIZON_DAYS, seeded_folder, serving
 from tests.benchmarks.load import Client, Load, Step, run_load, timed
 from tests.benchmarks.report import Row
 
 PRODUCT = "bicycle"
 HEAVY = "wardrobe"  # with sums, millimetres and three modules
+BOOK = 10_000  # open orders
 CLIENTS = 8
 CHECKOUTS_PER_SECOND = 10
 PARTIAL = {"HX-Request": "true", "Accept-Language": "en"}
@@ -22,8 +28,10 @@ PARTIAL = {"HX-Request": "true", "Accept-Language": "en"}
 class Shopper:
     """Somebody who chooses at random, one option after the other, and now and then starts over."""
 
-    def __init__(self, groups: dict[str, list[str]], product: str = PRODUCT) -> None:
+    def __init__(self, groups: dict[str, list[str]], product: str = PRODUCT, *, complete: bool = False) -> None:
+        """`complete`: a click has ended when the dates that it did not wait for are there too."""
         self._groups = groups
+        self._complete = complete
         self._product = product
         self._chosen: dict[str, str] = {}
 
@@ -38,18 +46,24 @@ class Shopper:
         milliseconds, (status, headers, body) = timed(client, "GET", path, headers=PARTIAL)
         if status != 200 or b"<" not in body:
             return milliseconds, f"{status} {path}"
+        if self._complete and (later := re.search(rb'data-dates="([^"]*)"', body)):
+            place = html.unescape(later[1].decode())
+            more, (status, _, body) = timed(client, "GET", place, headers=PARTIAL)
+            milliseconds += more
+            if status != 200 or b"data-place" not in body:
+                return milliseconds, f"{status} {place}"
         if headers.get("hx-push-url") != "false":
             self._chosen = wanted
         return milliseconds, None
 
 
-def shoppers(groups: dict[str, list[str]], product: str = PRODUCT) -> Step:
+def shoppers(groups: dict[str, list[str]], product: str = PRODUCT, *, complete: bool = False) -> Step:
     """A step that gives every client a shopper of its own."""
     mine = threading.local()
 
     def step(client: Client) -> tuple[float, str | None]:
         if not hasattr(mine, "shopper"):
-            mine.shopper = Shopper(groups, product)
+            mine.shopper = Shopper(groups, product, complete=complete)
         return mine.shopper.click(client)  # type: ignore[no-any-return]
 
     return step
@@ -86,10 +100,6 @@ def run(*, full: bool) -> Iterator[Row]:
         run_load(port, shoppers(groups), clients=2, seconds=2, seed=99)  # both processes have read book and catalog
         alone = run_load(port, shoppers(groups), clients=CLIENTS, seconds=seconds)
         yield from figures("click", PRODUCT, "ours", alone)
-        heavy = groups_of(port, HEAVY)
-        run_load(port, shoppers(heavy, HEAVY), clients=2, seconds=2, seed=98)
-        load = run_load(port, shoppers(heavy, HEAVY), clients=CLIENTS, seconds=seconds)
-        yield from figures("click", HEAVY, "ours", load)
         beside, placed = _beside_checkouts(port, groups, seconds)
         instance = f"{PRODUCT} with checkouts"
         yield from figures("click", instance, "ours", beside)
@@ -97,6 +107,18 @@ def run(*, full: bool) -> Iterator[Row]:
         note = f"{placed / seconds:.1f} checkouts a second beside it"
         yield Row("click", instance, "ours", "p99_ratio", ratio, "", note)
         yield from figures("click", PRODUCT, "bound: /healthz", run_load(port, healthy, clients=CLIENTS, seconds=5))
+    yield from _everything(seconds)
+
+
+def _everything(seconds: float) -> Iterator[Row]:
+    """The wardrobe with the dates of all options in a large book: 8 clients, then one alone for the server's time."""
+    with seeded_folder(orders=BOOK) as folder, serving(folder, horizon_days=str(HORIZON_DAYS)) as port:
+        groups = groups_of(port, HEAVY)
+        run_load(port, shoppers(groups, HEAVY, complete=True), clients=4, seconds=5, seed=98)
+        load = run_load(port, shoppers(groups, HEAVY, complete=True), clients=CLIENTS, seconds=seconds)
+        yield from figures("click", HEAVY, "ours", load)
+        alone = run_load(port, shoppers(groups, HEAVY, complete=True), clients=1, seconds=seconds / 2, seed=3)
+        yield Row("click", HEAVY, "ours", "alone_p50_ms", alone.percentile(50), "ms", "one client: the server's time")
 
 
 def _beside_checkouts(port: int, groups: dict[str, list[str]], seconds: float) -> tuple[Load, int]:

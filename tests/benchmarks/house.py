@@ -15,6 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 READY_SECONDS = 120
+HORIZON_DAYS = 300  # room for 10,000 orders
 
 
 def free_port() -> int:
@@ -66,19 +67,21 @@ _seeded: dict[str, Path] = {}
 
 
 @contextmanager
-def seeded_folder(url: str = "") -> Iterator[Path]:
+def seeded_folder(url: str = "", orders: int = 300) -> Iterator[Path]:
     """A data folder with the demo factory and its book of orders; a SQLite one is made once and copied."""
+    kind = f"sqlite-{orders}"
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         if url:
             command("migrate", env=environment(folder, database_url=url))
-            command("seed", env=environment(folder, database_url=url))
+            command("seed", "--orders", str(orders), env=environment(folder, database_url=url))
         else:
-            if "sqlite" not in _seeded:
-                _seeded["sqlite"] = Path(tempfile.mkdtemp(prefix="bench-seed-"))
-                command("migrate", env=environment(_seeded["sqlite"]))
-                command("seed", env=environment(_seeded["sqlite"]))
-            shutil.copytree(_seeded["sqlite"], folder, dirs_exist_ok=True)
+            if kind not in _seeded:
+                _seeded[kind] = Path(tempfile.mkdtemp(prefix="bench-seed-"))
+                command("migrate", env=environment(_seeded[kind]))
+                env = environment(_seeded[kind], horizon_days=str(HORIZON_DAYS))
+                command("seed", "--orders", str(orders), env=env)
+            shutil.copytree(_seeded[kind], folder, dirs_exist_ok=True)
         yield folder
 
 

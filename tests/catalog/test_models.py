@@ -13,6 +13,7 @@ from catalog.explode import components_of, explode
 from catalog.file import CatalogFile
 from catalog.load import read_file
 from catalog.price import quote_price
+from catalog.reckon import Reckoning
 from catalog.state import state, text_limits, text_usable
 from catalog.verify import facts_of
 from solver.configuration.check import answers, violations
@@ -141,7 +142,7 @@ def test_few_sheets_are_sawn_and_many_are_nested(wardrobe: CatalogFile) -> None:
         one = variant(problem, chosen, numbers)
         order = explode(wardrobe.manufacturing, problem, one, facts, order_id="o", release=Second(0), due=Second(9))
         made[name] = {op.id.removeprefix("o/"): op.modes[0].duration / 60 for op in order.work_order.operations}
-        assert {part.code for part in components_of(wardrobe.manufacturing, problem, answers(problem, one))} >= {"sheets"}
+        assert {part.code for part in components_of(wardrobe.manufacturing, Reckoning(problem, one))} >= {"sheets"}
     assert made["two"] == {"cut": 42, "bore": 15, "assemble": 70, "pack": 20.35}
     assert made["three"]["assemble"] == 3 * 35 + 6 * 4
 

@@ -24,6 +24,7 @@ from catalog.price import (
     quote_price,
     round_half_up,
 )
+from catalog.reckon import Reckoning
 from catalog.state import state
 from solver.configuration.compile import compile_problem
 from solver.configuration.problem import ConfigurationProblem, GroupId, OptionId, ParameterId, Variant
@@ -145,7 +146,7 @@ def test_items_reckoned_one_by_one_from_what_they_depend_on_are_the_price(text: 
                 {name: number for name, number in drawn.numbers.items() if name in names},
                 {name: word for name, word in texts.items() if name in names},
             )
-            total += amount_of_item(prices, problem, position, only)
+            total += amount_of_item(prices, position, Reckoning(problem, only))
         for country in ("DE", "CN"):
             price = quote_price(prices, problem, variant, country=country)
             assert total == sum(item.amount_minor for item in price.items)

@@ -30,9 +30,10 @@ DAYS = 6
 def hasty(shop, monkeypatch):
     """A factory whose answers at once are six days later than need be: there is something to find."""
 
-    def late(plant, order, start):
-        found = plant.book.quote(order, not_before=Second(start + DAYS * 86400))
-        return None if isinstance(found, NoRoom) else found
+    def late(plant, orders, start):
+        answers = plant.book.quote_each(orders, not_before=Second(start + DAYS * 86400))
+        found = zip(orders, answers, strict=True)
+        return {id(order): None if isinstance(answer, NoRoom) else answer for order, answer in found}
 
     monkeypatch.setattr(promise_module, "_quoted", late)
     return shop

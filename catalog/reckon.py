@@ -1,0 +1,73 @@
+"""What a product's formulas come to for a variant; for one beside it, only what asks something else is worked out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from catalog.state import ProductProblem, formula_of, names_asked
+from solver.configuration.check import VariantAnswers
+from solver.configuration.problem import ConfigurationProblem, GroupId, ParameterId, Variant
+from solver.configuration.rules import Exact, Expression, Sum
+
+
+@dataclass(frozen=True, slots=True)
+class Reckoning(VariantAnswers):
+    """The answers of one variant, and what formulas come to under them; each is worked out once, when it is asked for.
+
+    `nearby`: another variant's, which has the values of everything that asks nothing of what is `changed`.
+    """
+
+    nearby: Reckoning | None = None
+    changed: frozenset[str] = frozenset()
+    _worths: dict[int, Exact] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def beside(self, variant: Variant) -> Reckoning:
+        """The reckoning of another variant of the same problem."""
+        return Reckoning(self.problem, variant, self, frozenset(changed_questions(self.variant, variant)))
+
+    def value(self, formula: str) -> Fraction:
+        """The exact value of a formula. Raises DividedByZero."""
+        return Fraction(self._worth(formula_of(self.problem, formula)))
+
+    def holds(self, formula: str) -> bool:
+        """Whether the value of a formula is not 0. Raises DividedByZero."""
+        return bool(self._worth(formula_of(self.problem, formula)))
+
+    def parameter(self, name: str) -> Exact:
+        """The number that was entered, or the value of the derived quantity; raises DividedByZero."""
+        if name not in self.known and (derived := self.problem.derived_by_id.get(name)) is not None:
+            self.known[name] = self._worth(derived.expression)
+        return VariantAnswers.parameter(self, name)
+
+    def _worth(self, expression: Expression) -> Exact:
+        """The value of an expression of the problem's own; of a sum that changes, only what changes in it."""
+        known = self._worths.get(id(expression))
+        if known is None:
+            if self.nearby is not None and self.changed.isdisjoint(_asked_by(self.problem, expression)):
+                known = self.nearby._worth(expression)
+            elif isinstance(expression, Sum):
+                known = 0
+                for operand in expression.operands:
+                    known += self._worth(operand)
+            else:
+                known = expression.evaluate(self)
+            self._worths[id(expression)] = known
+        return known
+
+
+def changed_questions(old: Variant, new: Variant) -> tuple[str, ...]:
+    """Groups, parameters and texts that the two variants answer differently."""
+    groups = (g for g in old.chosen if old.chosen[g] != new.chosen.get(GroupId(g)))
+    numbers = (p for p in old.numbers if old.numbers[p] != new.numbers.get(ParameterId(p)))
+    texts = (t for t in old.texts.keys() | new.texts.keys() if old.texts.get(t, "") != new.texts.get(t, ""))
+    return (*groups, *numbers, *sorted(texts))
+
+
+def _asked_by(problem: ConfigurationProblem, expression: Expression) -> frozenset[str]:
+    """The groups, parameters and texts that an expression asks, also through derived quantities; kept."""
+    kept = problem.asked if isinstance(problem, ProductProblem) else {}
+    found = kept.get(id(expression))
+    if found is None or found[0] is not expression:  # it is kept too, so that its id is nobody else's
+        found = kept[id(expression)] = expression, names_asked(problem, expression)
+    return found[1]
