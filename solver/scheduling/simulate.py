@@ -7,7 +7,7 @@ right by the next search.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from random import Random
@@ -15,6 +15,7 @@ from statistics import quantiles
 
 from solver.scheduling.book import Book, NoRoom
 from solver.scheduling.calendar import Calendar
+from solver.scheduling.check import FACTS
 from solver.scheduling.problem import (
     NEVER,
     Fixing,
@@ -40,10 +41,14 @@ KEPT = 2 * DAY  # finished orders stay in the problem for so long
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """An order, and when it becomes known: it is promised then, to be made from its release on."""
+    """An order, and when it becomes known: it is promised then, to be made from its release on.
+
+    `due_as_told`: it is wanted by its planned completion and the buffer, whatever its own due date is.
+    """
 
     known: Second
     order: WorkOrder
+    due_as_told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +81,17 @@ class Mishaps:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An order's dates: when it was known, what was promised (None: refused), when it was done (None: still open)."""
+    """An order's dates: when it was known, what was promised (None: refused), when it was done (None: still open).
+
+    `standing`: it was in the factory's book from the beginning.
+    """
 
     order: WorkOrderId
     known: Second
     due: Second
     promise: Second | None
     completion: Second | None
+    standing: bool = False
 
     @property
     def kept(self) -> bool | None:
@@ -115,7 +124,16 @@ class Played:
     @property
     def refused(self) -> int:
         """Orders for which there was no room."""
-        return sum(one.promise is None for one in self.told)
+        return sum(one.promise is None for one in self.told if not one.standing)
+
+    @property
+    def broken(self) -> int:
+        """Promises that were not kept: of what is finished, and of what is open past its promise at the end."""
+        end = self.days[-1].start + DAY if self.days else 0
+        return sum(
+            one.promise is not None and (one.completion if one.completion is not None else end) > one.promise
+            for one in self.told
+        )
 
     @property
     def kept_share(self) -> float:
@@ -125,11 +143,15 @@ class Played:
 
     def lead(self, percent: int) -> float:
         """Seconds from being known to the promised instant: what the buyers are told."""
-        return _percentile([one.promise - one.known for one in self.told if one.promise is not None], percent)
+        return _percentile([
+            one.promise - one.known for one in self.told if one.promise is not None and not one.standing
+        ], percent)  # fmt: skip
 
     def flow(self, percent: int) -> float:
         """Seconds from being known to being done."""
-        return _percentile([one.completion - one.known for one in self.told if one.completion is not None], percent)
+        return _percentile([
+            one.completion - one.known for one in self.told if one.completion is not None and not one.standing
+        ], percent)  # fmt: skip
 
     @property
     def load(self) -> float:
@@ -149,15 +171,23 @@ def play(
     *,
     until: Second,
     mishaps: Mishaps | None = None,
+    standing: Mapping[OperationId, Placement] | None = None,
+    leaves: Callable[[Second], Second] = lambda ready: ready,
     stop: Callable[[], bool] = lambda: False,
     report: Callable[[float], None] = lambda share: None,
 ) -> Played:
-    """Play a policy from the factory's `now` on (its orders are not looked at) until an instant.
+    """Play a policy from the factory's `now` on until an instant.
 
-    The lines' windows must reach far enough beyond it for what arrives last. Deterministic. `report` gets the share of
-    the time that has been played; `stop` ends it early with what has been played.
+    The lines' windows must reach far enough beyond it for what arrives last. Deterministic.
+
+    Parameters
+    ----------
+    standing: where the factory's own orders stand; those that have no place, and all without it, are not looked at
+    leaves: when a carrier takes what is ready then; an order that is done by that instant keeps its promise
+    report: gets the share of the time that has been played
+    stop: ends it early with what has been played
     """
-    game = _Game(factory, policy, mishaps or Mishaps(), until)
+    game = _Game(factory, policy, mishaps or Mishaps(), until, standing or {}, leaves)
     begin = factory.now
     for instant, arrival in _moments(factory.now, until, arrivals, policy):
         if stop():
@@ -191,12 +221,18 @@ def _moments(
 
 
 class _Game:
-    def __init__(self, factory: SchedulingProblem, policy: Policy, mishaps: Mishaps, until: int) -> None:
-        self.policy, self.mishaps = policy, mishaps
-        self.problem = replace(factory, orders=(), fixed={})
-        self.placements: dict[OperationId, Placement] = {}
-        self.fixed: dict[OperationId, tuple[Fixing, Placement]] = {}
-        self.told: dict[WorkOrderId, Told] = {}
+    def __init__(
+        self, factory: SchedulingProblem, policy: Policy, mishaps: Mishaps, until: int,
+        standing: Mapping[OperationId, Placement], leaves: Callable[[Second], Second],
+    ) -> None:
+        self.policy, self.mishaps, self.leaves = policy, mishaps, leaves
+        orders = tuple(order for order in factory.orders if all(o.id in standing for o in order.operations))
+        self.placements = {o.id: standing[o.id] for order in orders for o in order.operations}
+        self.fixed = {
+            key: entry for key, entry in factory.fixed.items() if entry[0] in FACTS and key in self.placements
+        }
+        self.problem = replace(factory, orders=orders, fixed=self.fixed)
+        self.told = {order.id: self._standing(order) for order in orders}
         self.begin, self.until = int(factory.now), until
         days = -(-(until - self.begin) // DAY)
         self.work, self.setup = [0] * days, [0] * days
@@ -205,6 +241,13 @@ class _Game:
         self.family = {line.id: line.initial_family for line in factory.lines}
         self.breakdowns = _breakdowns(factory, mishaps, until)
         self.matrix = {matrix.id: matrix for matrix in factory.setups}
+
+    def _standing(self, order: WorkOrder) -> Told:
+        """What is known of an order that is in the book already; one that is made is judged no more."""
+        done = max(self.placements[o.id].end for o in order.operations)
+        made = all(self.fixed.get(o.id, (None,))[0] is Fixing.FINISHED for o in order.operations)
+        promise, completion = (None, Second(done)) if made else (order.promise, None)
+        return Told(order.id, order.release, order.due, promise, completion, standing=True)
 
     # --- what happens -------------------------------------------------------------------------------------------------
 
@@ -228,10 +271,11 @@ class _Game:
         if isinstance(found, NoRoom):
             self.told[order.id] = Told(order.id, arrival.known, order.due, None, None)
             return
-        promise = Second(found.completion + self.policy.buffer)
-        self.problem = replace(self.problem, orders=(*self.problem.orders, replace(order, promise=promise)))
+        ready = Second(found.completion + self.policy.buffer)
+        promise, due = self.leaves(ready), ready if arrival.due_as_told else order.due
+        self.problem = replace(self.problem, orders=(*self.problem.orders, replace(order, promise=promise, due=due)))
         self.placements |= {placement.operation: placement for placement in (*found.moved, *found.placements)}
-        self.told[order.id] = Told(order.id, arrival.known, order.due, promise, None)
+        self.told[order.id] = Told(order.id, arrival.known, due, promise, None)
         self.new[self._day(arrival.known)] += 1
 
     def improve(self) -> None:
