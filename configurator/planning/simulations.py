@@ -23,7 +23,7 @@ from configurator.planning.carriers import dispatch_at
 from configurator.planning.margins import margins_of, set_margins
 from configurator.planning.models import ManufacturingOrder, OrderState
 from configurator.planning.records import instant, renamed, second, work_order_from
-from solver.scheduling.problem import Second
+from solver.scheduling.problem import SchedulingProblem, Second
 from solver.scheduling.simulate import Arrival, Mishaps, Played, Policy, play
 
 Words = Mapping[str, str]
@@ -32,6 +32,7 @@ DAY = 86_400
 MOST_POLICIES = 4
 WEEKS = (1, 2, 4)  # how far ahead may be played
 IMPROVE_EVERY = 4 * 3600  # seconds
+AFTER = 45 * DAY  # what is ordered last still finds working time in so many seconds
 SHOWN = 10  # of the plants' last simulations
 
 
@@ -110,6 +111,8 @@ def simulate(context: JobContext) -> dict[str, Any]:
         rows = read_rows(session, setting.plant_id, now=now)
         plant = plant_book(session, rows, now.date())
         arrivals = _arrivals(_ordered(session, rows.plant, now, setting.weeks), plant, now, setting.weeks)
+    until = Second(second(now) + setting.weeks * 7 * DAY)
+    factory = _until(rows.problem, max([until, *(place.end for place in rows.placements.values())]) + AFTER)
     mishaps = Mishaps(setting.spread / 100, setting.breakdowns / 100, seed=1)
     played: list[dict[str, Any]] = []
     for number, tried in enumerate(policies):
@@ -120,13 +123,20 @@ def simulate(context: JobContext) -> dict[str, Any]:
             context.report(share=round((number + share) / len(policies), 3), policy=number)
 
         found = play(
-            rows.problem, arrivals, _policy(tried, plant), until=Second(second(now) + setting.weeks * 7 * DAY),
-            mishaps=mishaps, standing=rows.placements, leaves=lambda ready: _leaves(plant, ready),
-            stop=context.stop.is_set, report=report,
+            factory, arrivals, _policy(tried, plant), until=until, mishaps=mishaps, standing=rows.placements,
+            leaves=lambda ready: _leaves(plant, ready), stop=context.stop.is_set, report=report,
         )
         if not context.stop.is_set():
             played.append(_figures(found))
     return {"began": second(now), "arrivals": len(arrivals), "standing": len(rows.orders), "played": played}
+
+
+def _until(problem: SchedulingProblem, end: int) -> SchedulingProblem:
+    """The same with calendars that end then: what is played needs no later ones."""
+    return replace(problem, lines=tuple(
+        replace(line, windows=tuple(window for window in line.windows if window.start < end) or line.windows)
+        for line in problem.lines
+    ))  # fmt: skip
 
 
 def _policy(tried: Tried, plant: PlantBook) -> Policy:
