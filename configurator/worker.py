@@ -46,7 +46,7 @@ def run_worker(settings: Settings, stop: threading.Event) -> NoReturn:
     """Work until `stop`. The application gives chores and jobs their words, templates and addresses."""
     app = create_app(settings)
     from configurator.modelling import submissions  # noqa: F401 - its job announces itself
-    from configurator.planning import optimise, why  # noqa: F401 - their jobs announce themselves
+    from configurator.planning import optimise, simulations, why  # noqa: F401 - their jobs announce themselves
 
     with app.app_context():
         work(settings, chores(settings), stop)

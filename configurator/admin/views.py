@@ -48,6 +48,7 @@ WORKPLACES = {
 WORK_WORDS = {
     "optimise": _l("Finding a better schedule"),
     "remedies": _l("Finding what helps a late order"),
+    "simulate": _l("Simulating policies"),
     "order_confirmation": _l("Order confirmation"),
     "quote": _l("Quote"),
 }

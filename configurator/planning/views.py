@@ -19,10 +19,11 @@ from configurator.auth import Role, company_id, requires
 from configurator.errors import DomainError
 from configurator.i18n import clock, moment, number, text_of
 from configurator.jobs import JobState, request_cancel
-from configurator.planning import board, grace, optimise, searches
+from configurator.planning import board, grace, optimise, searches, simulations
 from configurator.planning import why as reasons
 from configurator.planning.board import Lateness, PauseKind
-from configurator.planning.forms import MarginsForm
+from configurator.planning.charts import trade_off
+from configurator.planning.forms import MarginsForm, SimulationForm, first_simulation
 from configurator.planning.margins import margins_of, set_margins
 from configurator.planning.models import OperationState, OrderState
 from configurator.planning.options import options
@@ -116,7 +117,7 @@ def _planning_words() -> dict[str, Any]:
         "reports_itself": options().reports_itself, "board_url": _board_url, "day_of": _day_of,
         "last_day": lambda ends_at: ends_at - timedelta(seconds=1), "local_iso": _local_iso, "offset": _offset,
         "line_rows": _line_rows, "reason_word": reason_word, "remedy_word": remedy_word, "rates": reasons.RATES,
-        "grace_time": _grace_time,
+        "grace_time": _grace_time, "duration_of": lambda minutes: duration(timedelta(minutes=minutes)),
     }
 
 
@@ -458,3 +459,75 @@ def discard(proposal_id: int) -> ResponseReturnValue:
     optimise.discard(company_id(), proposal_id, actor_id=current_user.id)
     flash(_("The proposal was discarded. The schedule stays as it is."), "success")
     return redirect(url_for(".index"))
+
+
+# --- simulations ------------------------------------------------------------------------------------------------------
+
+
+@bp.get("/simulations")
+@requires(Role.PLANNER)
+def simulation_list() -> ResponseReturnValue:
+    """Start one, and those of before."""
+    with db.reading() as session:
+        form = first_simulation(simulations.suggested(session, company_id()))
+    return _simulations_page(form)
+
+
+def _simulations_page(form: SimulationForm) -> str:
+    with db.reading() as session:
+        found = simulations.latest(session, company_id())
+        zone = board.house_zone(session, company_id())
+    return render_template("planning/simulations.html", form=form, simulations=found, zone=zone)
+
+
+@bp.post("/simulations")
+@requires(Role.PLANNER)
+def simulate() -> ResponseReturnValue:
+    """Play these policies."""
+    with db.reading() as session:
+        form = SimulationForm().offer(simulations.suggested(session, company_id()))
+    if not form.validate_on_submit():
+        return _simulations_page(form), 422
+    try:
+        job_id = simulations.request_simulation(
+            company_id(), form.setting(), form.tried(), actor_id=current_user.id
+        )
+    except simulations.NoDemand as error:
+        form.plant.errors = [error.message()]
+        return _simulations_page(form), error.status
+    return redirect(url_for(".simulation", job_id=job_id), 303)
+
+
+@bp.get("/simulations/<int:job_id>")
+@requires(Role.PLANNER)
+def simulation(job_id: int) -> ResponseReturnValue:
+    """How far it is, or what came of it."""
+    with db.reading() as session:
+        found = simulations.simulation(session, company_id(), job_id)
+        zone = board.house_zone(session, company_id())
+        buffer = margins_of(session, company_id()).buffer
+    template = "planning/_simulation.html" if request.headers.get("HX-Request") else "planning/simulation.html"
+    return render_template(template, simulation=found, zone=zone, buffer=buffer, chart=trade_off(found.outcomes))
+
+
+@bp.post("/simulations/<int:job_id>/cancel")
+@requires(Role.PLANNER)
+def end_simulation(job_id: int) -> ResponseReturnValue:
+    """End it; the policies that were played to the end are kept."""
+    with db.writing() as session:
+        simulations.simulation(session, company_id(), job_id)
+        request_cancel(session, company_id(), job_id)
+    return redirect(url_for(".simulation", job_id=job_id), 303)
+
+
+@bp.post("/simulations/<int:job_id>/<int:position>/adopt")
+@requires(Role.PLANNER)
+def adopt(job_id: int, position: int) -> ResponseReturnValue:
+    """Keep the buffer of a policy from now on."""
+    minutes = simulations.adopt(company_id(), job_id, position, actor_id=current_user.id)
+    flash(
+        _("The buffer is %(span)s from now on. What was promised before stays as it is.",
+          span=duration(timedelta(minutes=minutes))),
+        "success",
+    )
+    return redirect(url_for(".simulation", job_id=job_id), 303)

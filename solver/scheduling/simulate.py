@@ -7,14 +7,15 @@ right by the next search.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from random import Random
 from statistics import quantiles
 
 from solver.scheduling.book import Book, NoRoom
 from solver.scheduling.calendar import Calendar
+from solver.scheduling.check import FACTS
 from solver.scheduling.problem import (
     NEVER,
     Fixing,
@@ -40,10 +41,14 @@ KEPT = 2 * DAY  # finished orders stay in the problem for so long
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """An order, and when it becomes known: it is promised then, to be made from its release on."""
+    """An order, and when it becomes known: it is promised then, to be made from its release on.
+
+    `due_as_told`: it is wanted by its planned completion and the buffer, whatever its own due date is.
+    """
 
     known: Second
     order: WorkOrder
+    due_as_told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +81,17 @@ class Mishaps:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An order's dates: when it was known, what was promised (None: refused), when it was done (None: still open)."""
+    """An order's dates: when it was known, what was promised (None: refused), when it was done (None: still open).
+
+    `standing`: it was in the factory's book from the beginning.
+    """
 
     order: WorkOrderId
     known: Second
     due: Second
     promise: Second | None
     completion: Second | None
+    standing: bool = False
 
     @property
     def kept(self) -> bool | None:
@@ -115,7 +124,16 @@ class Played:
     @property
     def refused(self) -> int:
         """Orders for which there was no room."""
-        return sum(one.promise is None for one in self.told)
+        return sum(one.promise is None for one in self.told if not one.standing)
+
+    @property
+    def broken(self) -> int:
+        """Promises that were not kept: of what is finished, and of what is open past its promise at the end."""
+        end = self.days[-1].start + DAY if self.days else 0
+        return sum(
+            one.promise is not None and (one.completion if one.completion is not None else end) > one.promise
+            for one in self.told
+        )
 
     @property
     def kept_share(self) -> float:
@@ -125,11 +143,15 @@ class Played:
 
     def lead(self, percent: int) -> float:
         """Seconds from being known to the promised instant: what the buyers are told."""
-        return _percentile([one.promise - one.known for one in self.told if one.promise is not None], percent)
+        return _percentile([
+            one.promise - one.known for one in self.told if one.promise is not None and not one.standing
+        ], percent)  # fmt: skip
 
     def flow(self, percent: int) -> float:
         """Seconds from being known to being done."""
-        return _percentile([one.completion - one.known for one in self.told if one.completion is not None], percent)
+        return _percentile([
+            one.completion - one.known for one in self.told if one.completion is not None and not one.standing
+        ], percent)  # fmt: skip
 
     @property
     def load(self) -> float:
@@ -149,15 +171,23 @@ def play(
     *,
     until: Second,
     mishaps: Mishaps | None = None,
+    standing: Mapping[OperationId, Placement] | None = None,
+    leaves: Callable[[Second], Second] = lambda ready: ready,
     stop: Callable[[], bool] = lambda: False,
     report: Callable[[float], None] = lambda share: None,
 ) -> Played:
-    """Play a policy from the factory's `now` on (its orders are not looked at) until an instant.
+    """Play a policy from the factory's `now` on until an instant.
 
-    The lines' windows must reach far enough beyond it for what arrives last. Deterministic. `report` gets the share of
-    the time that has been played; `stop` ends it early with what has been played.
+    The lines' windows must reach far enough beyond it for what arrives last. Deterministic.
+
+    Parameters
+    ----------
+    standing: where the factory's own orders stand; those that have no place, and all without it, are not looked at
+    leaves: when a carrier takes what is ready then; an order that is done by that instant keeps its promise
+    report: gets the share of the time that has been played
+    stop: ends it early with what has been played
     """
-    game = _Game(factory, policy, mishaps or Mishaps(), until)
+    game = _Game(factory, policy, mishaps or Mishaps(), until, standing or {}, leaves)
     begin = factory.now
     for instant, arrival in _moments(factory.now, until, arrivals, policy):
         if stop():
@@ -191,12 +221,18 @@ def _moments(
 
 
 class _Game:
-    def __init__(self, factory: SchedulingProblem, policy: Policy, mishaps: Mishaps, until: int) -> None:
-        self.policy, self.mishaps = policy, mishaps
-        self.problem = replace(factory, orders=(), fixed={})
-        self.placements: dict[OperationId, Placement] = {}
-        self.fixed: dict[OperationId, tuple[Fixing, Placement]] = {}
-        self.told: dict[WorkOrderId, Told] = {}
+    def __init__(
+        self, factory: SchedulingProblem, policy: Policy, mishaps: Mishaps, until: int,
+        standing: Mapping[OperationId, Placement], leaves: Callable[[Second], Second],
+    ) -> None:
+        self.policy, self.mishaps, self.leaves = policy, mishaps, leaves
+        orders = tuple(order for order in factory.orders if all(o.id in standing for o in order.operations))
+        self.placements = {o.id: standing[o.id] for order in orders for o in order.operations}
+        self.fixed = {
+            key: entry for key, entry in factory.fixed.items() if entry[0] in FACTS and key in self.placements
+        }
+        self.problem = replace(factory, orders=orders, fixed=self.fixed)
+        self.told = {order.id: self._standing(order) for order in orders}
         self.begin, self.until = int(factory.now), until
         days = -(-(until - self.begin) // DAY)
         self.work, self.setup = [0] * days, [0] * days
@@ -205,6 +241,23 @@ class _Game:
         self.family = {line.id: line.initial_family for line in factory.lines}
         self.breakdowns = _breakdowns(factory, mishaps, until)
         self.matrix = {matrix.id: matrix for matrix in factory.setups}
+        self.free: dict[LineId, int] = {}  # when a line is done with what it has begun
+        self.plain, self.tidy = _is_plain(factory), True
+        self.clocks: tuple[tuple[Line, ...], dict[LineId, Calendar]] = ((), {})
+        self._look_at_facts()
+
+    def _standing(self, order: WorkOrder) -> Told:
+        """What is known of an order that is in the book already; one that is made is judged no more."""
+        done = max(self.placements[o.id].end for o in order.operations)
+        made = all(self.fixed.get(o.id, (None,))[0] is Fixing.FINISHED for o in order.operations)
+        promise, completion = (None, Second(done)) if made else (order.promise, None)
+        return Told(order.id, order.release, order.due, promise, completion, standing=True)
+
+    def _look_at_facts(self) -> None:
+        """What each line has begun last, and until when."""
+        family = {o.id: o.family for order in self.problem.orders for o in order.operations}
+        for key, (_, placement) in sorted(self.fixed.items(), key=lambda item: item[1][1].end):
+            self.free[placement.line], self.family[placement.line] = placement.end, family[key]
 
     # --- what happens -------------------------------------------------------------------------------------------------
 
@@ -222,20 +275,23 @@ class _Game:
 
     def promise(self, arrival: Arrival) -> None:
         """An order becomes known and gets a date."""
+        self._tidy_up()
         order = arrival.order
         standing = self.fixed if self.policy.moving else self._frozen(NEVER)
         found = Book(replace(self.problem, fixed=standing), self.placements).quote(order)
         if isinstance(found, NoRoom):
             self.told[order.id] = Told(order.id, arrival.known, order.due, None, None)
             return
-        promise = Second(found.completion + self.policy.buffer)
-        self.problem = replace(self.problem, orders=(*self.problem.orders, replace(order, promise=promise)))
+        ready = Second(found.completion + self.policy.buffer)
+        promise, due = self.leaves(ready), ready if arrival.due_as_told else order.due
+        self.problem = replace(self.problem, orders=(*self.problem.orders, replace(order, promise=promise, due=due)))
         self.placements |= {placement.operation: placement for placement in (*found.moved, *found.placements)}
-        self.told[order.id] = Told(order.id, arrival.known, order.due, promise, None)
+        self.told[order.id] = Told(order.id, arrival.known, due, promise, None)
         self.new[self._day(arrival.known)] += 1
 
     def improve(self) -> None:
         """A search for a better schedule, if anything is late."""
+        self._tidy_up()
         present = evaluate(self.problem, Schedule(self.placements))
         if not present.tardiness and not present.broken_promises:
             return
@@ -252,26 +308,35 @@ class _Game:
 
     def _run(self, instant: int) -> None:
         """What starts before an instant becomes a fact, in the order of the starts, with its true end."""
-        clocks = {line.id: Calendar(line) for line in self.problem.lines}
-        lines = {line.id: line for line in self.problem.lines}
+        clocks, lines = self._clocks(), {line.id: line for line in self.problem.lines}
         home = {o.id: o for order in self.problem.orders for o in order.operations}
         soon = self._starting(instant)
         crowded = 0  # until then something may stand where it cannot
         while soon:
-            if crowded > soon[-1].start:
+            if crowded > soon[0][0]:
                 self._push()
                 crowded, soon = 0, self._starting(instant)
                 continue
-            placement = soon.pop()
+            placement = self.placements[heappop(soon)[1]]
             key, line, clock = placement.operation, lines[placement.line], clocks[placement.line]
             operation = home[key]
             duration = next(mode.duration for mode in operation.modes if mode.line == line.id)
+            if self.plain and (ready := self._ready(operation, line, clock)) > placement.start:
+                start, end = clock.earliest(ready, operation.running, duration)
+                if start < NEVER:
+                    self.placements[key], self.tidy = replace(placement, start=Second(start), end=Second(end)), False
+                    if start < instant:
+                        heappush(soon, (start, key))
+                continue
             end = clock.finish(placement.start, operation.running, self._true(key, duration))
-            if end > placement.end:
+            if end > placement.end and self.plain:
+                self.tidy = False
+            elif end > placement.end:
                 crowded = max(crowded, end)
             made = replace(placement, end=Second(min(end, clock.closes[-1])))
             self.placements[key], self.fixed[key] = made, (Fixing.STARTED, made)
             self._count(line, operation, placement, duration)
+            self.free[line.id] = made.end
         if crowded:
             self._push()
         for key, (fixing, placement) in self.fixed.items():
@@ -279,10 +344,34 @@ class _Game:
                 self.fixed[key] = (Fixing.FINISHED, placement)
         self._finish(instant)
 
-    def _starting(self, instant: int) -> list[Placement]:
-        """What is no fact yet and starts before an instant, the first last."""
-        soon = [p for p in self.placements.values() if p.operation not in self.fixed and p.start < instant]
-        return sorted(soon, key=lambda p: (p.start, p.operation), reverse=True)
+    def _ready(self, operation: Operation, line: Line, clock: Calendar) -> int:
+        """When an operation may start, by what its line has made and what it follows: what is late holds it up."""
+        ready = 0
+        for before in operation.predecessors:
+            if (place := self.placements.get(before.operation)) is not None:
+                ready = max(ready, place.end + before.minimum_wait)
+        if line.unlimited:
+            return ready
+        free, setup = self.free.get(line.id, 0), 0
+        if line.setups is not None:
+            setup = self.matrix[line.setups].between(self.family[line.id], operation.family)
+        if setup and not line.setup_any_time:
+            return max(ready, clock.end(min(clock.total, clock.work(free) + setup)))
+        return max(ready, free + setup)
+
+    def _clocks(self) -> dict[LineId, Calendar]:
+        """The lines' calendars, found anew where windows have changed."""
+        if self.clocks[0] is not self.problem.lines:
+            self.clocks = (self.problem.lines, {line.id: Calendar(line) for line in self.problem.lines})
+        return self.clocks[1]
+
+    def _starting(self, instant: int) -> list[tuple[int, OperationId]]:
+        """What is no fact yet and starts before an instant: a heap by start."""
+        soon = [
+            (int(p.start), key) for key, p in self.placements.items() if p.start < instant and key not in self.fixed
+        ]
+        heapify(soon)
+        return soon
 
     def _true(self, key: OperationId, duration: int) -> int:
         spread = self.mishaps.spread
@@ -312,8 +401,14 @@ class _Game:
                 self.placements[key], self.fixed[key] = later, (Fixing.STARTED, later)
         self._push()
 
+    def _tidy_up(self) -> None:
+        """What is late on the floor moves what is still to come."""
+        if not self.tidy:
+            self._push()
+
     def _push(self) -> None:
         """What stands where it cannot goes later, in the same sequence."""
+        self.tidy = True
         problem = replace(self.problem, fixed=self.fixed)
         later = pushed(problem, self.placements)
         if later is None:
@@ -394,6 +489,13 @@ class _Game:
             self.policy, tuple(self.told.values()),
             tuple(Day(Second(self.begin + i * DAY), *figures) for i, figures in enumerate(days)),
         )  # fmt: skip
+
+
+def _is_plain(factory: SchedulingProblem) -> bool:
+    """Whether what holds an operation up is its line and what it follows, and nothing else."""
+    return not (
+        factory.resources or factory.transports or factory.same_sequence or any(line.batch for line in factory.lines)
+    )
 
 
 def _breakdowns(factory: SchedulingProblem, mishaps: Mishaps, until: int) -> list[tuple[int, LineId]]:

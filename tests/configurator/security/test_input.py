@@ -82,6 +82,10 @@ def _forms(documents: Documents) -> list[tuple[str, str, dict[str, Any]]]:
         }),
         ("sales", f"/sales/quotes/{ids['quote_id']}/send", {}),
         ("sales", f"/sales/quotes/{ids['quote_id']}/revise", {}),
+        ("planner", "/planning/margins", {"buffer": "45", "grace": "30", "near": "20"}),
+        ("planner", "/planning/simulations", {
+            "plant": str(ids["plant_id"]), "weeks": "1", "spread": "5", "breakdowns": "0.5", "policies-0-buffer": "45",
+        }),
         ("administrator", "/admin/users/new", {
             "login": "dora", "name": "Dora Delta", "password": "a long password", "roles": "sales", "locale": "en",
         }),
@@ -152,6 +156,7 @@ def test_every_form_of_the_house_is_tried_or_takes_no_input(app: APIFlask, docum
         "modelling.cancel", "modelling.publish", "modelling.discard",  # nothing of the body is stored
         "delivery.retire", "delivery.resume", "sales.refund_paid", "sales.refund_ask",  # nothing of the body is stored
         "cart.hold", "cart.renew", "sales.deposit", "storefront.pay",  # nothing of the body is stored
+        "sales.start_at_once",
     }
     for rule in rules(app):
         if "POST" in (rule.methods or ()) and not rule.rule.startswith("/api/"):

@@ -7,7 +7,9 @@ from random import Random
 
 import pytest
 
-from solver.scheduling.problem import SchedulingProblem, Second
+from solver.scheduling.dispatch import dispatch
+from solver.scheduling.problem import OperationId, SchedulingProblem, Second, WorkOrder, WorkOrderId
+from solver.scheduling.schedule import evaluate
 from solver.scheduling.simulate import Arrival, Mishaps, Played, Policy, play
 from tests.solver.scheduling.shops import DAY, MONDAY, bicycle_orders, bicycle_problem
 
@@ -82,3 +84,35 @@ def test_it_tells_how_far_it_is_and_ends_when_it_is_told_to() -> None:
 def test_a_policy_that_never_searches_plays_too(seed: int) -> None:
     game = played(Policy("a", improve_every=None), 30, Mishaps(spread=0.2, breakdowns=2.0, seed=seed))
     assert len(game.told) == 30
+
+
+def test_what_stands_in_the_book_is_made_as_it_was_promised_beside_what_arrives() -> None:
+    problem = bicycle_problem(30, horizon=DAYS + 40)
+    book = dispatch(problem)
+    done = evaluate(problem, book).completion
+    promised = replace(problem, now=Second(MONDAY), orders=tuple(
+        replace(order, promise=Second(done[order.id])) for order in problem.orders
+    ))
+    fresh = [replace(one, order=renamed(one.order)) for one in arrivals(20)]
+    until = Second(MONDAY + 30 * DAY)
+    game = play(
+        promised, fresh, Policy("", buffer=0, improve_every=None), until=until, standing=book.placements,
+        leaves=lambda ready: Second(-(-ready // DAY) * DAY),
+    )
+    standing = [one for one in game.told if one.standing]
+    assert len(standing) == 30 and len(game.told) == 50 and game.refused == game.broken == 0
+    assert all(one.completion is not None and one.completion <= done[one.order] for one in standing)
+    assert all(one.promise % DAY == 0 for one in game.told if one.promise is not None and not one.standing)
+    alone = play(promised, fresh, Policy("", buffer=0, improve_every=None), until=until)
+    assert len(alone.told) == 20 and alone.flow(90) < game.flow(90)  # the book was in their way
+
+
+def renamed(order: WorkOrder) -> WorkOrder:
+    """The same order as another one."""
+    names = {o.id: OperationId(f"new {o.id}") for o in order.operations}
+    return replace(order, id=WorkOrderId(f"new {order.id}"), operations=tuple(
+        replace(o, id=names[o.id], predecessors=tuple(
+            replace(before, operation=names[before.operation]) for before in o.predecessors
+        ))
+        for o in order.operations
+    ))
