@@ -16,7 +16,7 @@ from catalog.products import Product, TextContent
 from catalog.state import preset_decisions, text_limits, text_usable, wished_in
 from configurator import db
 from configurator.errors import DomainError, InvalidInput, NoDate, NotFound
-from configurator.planning.promise import Destination, Forecast, forecast, forecast_each, redirected, zone_of
+from configurator.planning.promise import Forecast, forecast, forecast_each, redirected
 from configurator.planning.second_thought import think
 from configurator.sales.configurations import (
     Selection,
@@ -400,7 +400,7 @@ def second_thought(answered: Click, *, guest: bool, stop: Callable[[], bool], no
     first = answered.date
     if first is None or answered.refusal is not None or asked_for(answered.price, guest=guest, since=now):
         return answered
-    to = Destination(answered.country, zone_of(answered.country))
+    to = standard_to(answered.offer.company_id, answered.country)
     return replace(answered, date=think(answered.offer, answered.standing, to, stop=stop, now=now))
 
 
