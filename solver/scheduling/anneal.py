@@ -112,12 +112,13 @@ PARTS = (Part.BROKEN, Part.OVER, Part.TARDINESS, Part.MAKESPAN, Part.SETUP, Part
 NEAR = 6_000  # so many operations are looked at together: what a core keeps at hand
 STALE = 60  # so many accepted moves, then the guide looks again
 STEPS = 24  # so far back from the end of a late order at most
-COOLING = 800.0  # the first temperature over the last
-HOTTEST, WARMEST = 4.5, 1.5  # of what an order costs: the first temperature with much time and with little
+HOTTEST, WARMEST = 4.5, 3.0  # of what an order costs: the first temperature with much time and with little
+COOLING, LITTLE_COOLING = 800.0, 100.0  # the first temperature over the last, with much time and with little
 MUCH, PACE = 300, 100_000  # so many moves an operation are much; about so many are made in a second
 ORDERS_IN = 6  # one in so many moves is that of an order
 GOLDEN = 648_056  # of 2^20: so the looks at parts of a large schedule are spread evenly over all that is late
 CHUNK_SECONDS = 0.06  # so long one part is looked at
+TIGHTENED = 9  # times as long as it takes to time everything anew it is not done again
 
 
 @kernel("int64(int64[::1], int64[::1], uint64[::1], int64)")
@@ -511,15 +512,20 @@ def state_of(
     return State(w, g, r, np.array([total_cost(s, w)], dtype=np.int64))
 
 
-def _heat(arrays: Arrays, state: State, moves: float) -> float:
-    """The first temperature: by what an order costs, broken promises (a step, not a slope) left out."""
+def _heat(arrays: Arrays, state: State, moves: float) -> tuple[float, float]:
+    """The first temperature and how many times as high as the last one it is, by what an order costs.
+
+    Broken promises, a step and not a slope, are left out.
+    """
     broken = state.w[W_BROKEN]
     state.w[W_BROKEN] = 0
     cost = total_cost(arrays.words, state.w)
     state.w[W_BROKEN] = broken
     share = min(1.0, moves / MUCH / max(1, len(arrays.operations)))
-    heat = 0.5 if state.w[W_MAKESPAN] else WARMEST + share * (HOTTEST - WARMEST)
-    return float(max(1.0, heat * cost / max(1, len(arrays.problem.orders))))
+    heat, cooling = WARMEST + share * (HOTTEST - WARMEST), LITTLE_COOLING * (COOLING / LITTLE_COOLING) ** share
+    if state.w[W_MAKESPAN]:
+        heat, cooling = 0.5, COOLING
+    return float(max(1.0, heat * cost / max(1, len(arrays.problem.orders)))), cooling
 
 
 def annealed(
@@ -546,10 +552,10 @@ def annealed(
     s, state = arrays.words, state_of(arrays, columns, weights, seed, reference, keeping=keeping)
     state.w[W_FOCUS] = focus
     best, best_cost = state.columns(), int(state.cost[0])
-    first = _heat(arrays, state, PACE * (seconds or 0.0) if moves is None else moves)
+    first, cooling = _heat(arrays, state, PACE * (seconds or 0.0) if moves is None else moves)
     guided = not state.w[W_MAKESPAN]
     began, made, accepted = monotonic(), 0, 0
-    chunk, part = 200, 0
+    chunk, part, due = 200, 0, 0.0
     while not stop():
         report(made, best_cost)
         share = (monotonic() - began) / seconds if seconds is not None else made / (moves or 1)
@@ -557,15 +563,17 @@ def annealed(
             break
         now = monotonic()
         size = chunk if moves is None else min(2000, moves - made)
-        heat = first * exp(-share * log(COOLING))
+        heat = first * exp(-share * log(cooling))
         if guided:
             at, part = part, (part + GOLDEN) % (1 << 20)
             accepted += anneal_guided(arrays.words, state.w, state.g, state.r, state.cost, size, NEAR, at, heat)
         else:
             accepted += anneal(arrays.words, state.w, state.r, state.cost, size, heat)
         made += size
-        if s[RESOURCES] or s[LONGEST]:  # what could start sooner does so now, with other units
+        if (s[RESOURCES] or s[LONGEST]) and (moves is not None or monotonic() >= due):
+            since = monotonic()  # what could start sooner does so now, with other units
             state.tightened(s)
+            due = monotonic() + TIGHTENED * (monotonic() - since)
         if moves is None and monotonic() - now < CHUNK_SECONDS:
             chunk = min(200_000, chunk * 2)
         if state.cost[0] < best_cost:
