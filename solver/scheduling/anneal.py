@@ -32,7 +32,6 @@ from solver.scheduling.arrays import (
     MODE_AT,
     MODE_FAMILY,
     MODE_LINE,
-    OP_FIXED,
     OP_ORDER,
     OPERATIONS,
     ORDER_AT,
@@ -80,9 +79,12 @@ from solver.scheduling.moves import (
 from solver.scheduling.problem import NEVER
 from solver.scheduling.rows import (
     NOWHERE,
+    lengthen,
     place_of,
     place_on_line,
+    places_on,
     share_units,
+    shorten,
 )
 from solver.scheduling.schedule import Part, Schedule
 from solver.scheduling.sequences import (
@@ -96,10 +98,10 @@ from solver.scheduling.state import (
     END,
     FAMILY,
     HEAD,
-    LENGTH,
     MODE,
     RING,
     ROW,
+    SHORT,
     START,
     TRAIL_SIZE,
     WEIGHTS,
@@ -110,12 +112,13 @@ PARTS = (Part.BROKEN, Part.OVER, Part.TARDINESS, Part.MAKESPAN, Part.SETUP, Part
 NEAR = 6_000  # so many operations are looked at together: what a core keeps at hand
 STALE = 60  # so many accepted moves, then the guide looks again
 STEPS = 24  # so far back from the end of a late order at most
-COOLING = 800.0  # the first temperature over the last
-HOTTEST, WARMEST = 4.5, 1.5  # of what an order costs: the first temperature with much time and with little
+HOTTEST, WARMEST = 4.5, 3.0  # of what an order costs: the first temperature with much time and with little
+COOLING, LITTLE_COOLING = 800.0, 100.0  # the first temperature over the last, with much time and with little
 MUCH, PACE = 300, 100_000  # so many moves an operation are much; about so many are made in a second
 ORDERS_IN = 6  # one in so many moves is that of an order
 GOLDEN = 648_056  # of 2^20: so the looks at parts of a large schedule are spread evenly over all that is late
 CHUNK_SECONDS = 0.06  # so long one part is looked at
+TIGHTENED = 9  # times as long as it takes to time everything anew it is not done again
 
 
 @kernel("int64(int64[::1], int64[::1], uint64[::1], int64)")
@@ -203,7 +206,7 @@ def _place(s: Any, w: Any, r: Any, op: int, line: int) -> int:
         if w[w[MODE] + s[s[SUCC_OP] + i]] >= 0:
             roof = min(roof, w[w[END] + s[s[SUCC_OP] + i]])
     low, high = place_of(s, w, line, floor), place_of(s, w, line, roof)
-    length, row = w[w[LENGTH] + line], w[ROW] + s[s[LINE_AT] + line]
+    length, row = places_on(s, w, line), w[ROW] + s[s[LINE_AT] + line]
     near = below(r, 4)
     if near == 0:  # as soon as it may
         place = place_of(s, w, line, ready) + below(r, 4) - 1
@@ -224,7 +227,7 @@ def _place(s: Any, w: Any, r: Any, op: int, line: int) -> int:
         for i in (place, place - 1):
             if 0 <= i < length and may_join(s, w, op, w[row + i]):
                 return int(-2 - 2 * w[row + i])
-    return int(place) if place <= high else NOWHERE
+    return int(place) if place <= min(high, length) else NOWHERE
 
 
 @kernel("int64(int64[::1], int64[::1], uint64[::1], int64[::1], int64, float64)")
@@ -233,7 +236,7 @@ def anneal(s: Any, w: Any, r: Any, cost: Any, moves: int, temperature: float) ->
     n, accepted, latest = s[OPERATIONS], 0, latest_end(s, w)
     for _ in range(moves):
         op = _chosen(s, w, r, latest)
-        if s[s[OP_FIXED] + op] or (s[BESIDE] and not may_move(s, w, op)):
+        if not may_move(s, w, op):
             continue
         limit = int(-temperature * np.log((below(r, 1 << 30) + 1) / (1 << 30)))
         # With a weight on the makespan what costs more may be paid for by an earlier end of all.
@@ -381,25 +384,30 @@ def _near(s: Any, w: Any, g: Any, order: int, size: int) -> int:
     return int(max(0, min(low - size // 2, n - size)))
 
 
-@kernel("int64(int64[::1], int64[::1], int64[::1], uint64[::1], int64[::1], int64, int64, float64)", allocates=True)
-def anneal_guided(s: Any, w: Any, g: Any, r: Any, cost: Any, moves: int, share: int, temperature: float) -> int:
+@kernel(
+    "int64(int64[::1], int64[::1], int64[::1], uint64[::1], int64[::1], int64, int64, int64, float64)", allocates=True
+)
+def anneal_guided(
+    s: Any, w: Any, g: Any, r: Any, cost: Any, moves: int, near: int, share: int, temperature: float
+) -> int:
     """As `anneal`, with a guide and both kinds of moves: where the makespan counts for nothing.
 
-    Of many operations those near one late order are looked at (see `_late_order`; -1: at all).
+    If there are more than twice `near` operations, so many around a late order are looked at (see `_late_order`).
     """
     accepted, stale, n = 0, 0, s[OPERATIONS]
     out, low, high = np.zeros(SIZE, np.int64), 0, n
-    order = -1 if n <= 2 * NEAR or share < 0 else _late_order(s, w, share)
+    order = -1 if n <= 2 * near else _late_order(s, w, share)
     if order >= 0:
-        low = _near(s, w, g, order, NEAR)
-        high = low + NEAR
+        low = _near(s, w, g, order, near)
+        high = low + near
+        shorten(s, w, w[w[START] + g[BY_START * n + high - 1]], 1 + near // 256)
     look(s, w, g, low, high)
     for _ in range(moves):
         if stale >= STALE:
             look(s, w, g, low, high)
             stale = 0
         op = _chosen_near(s, w, g, r, low, high)
-        if s[s[OP_FIXED] + op] or (s[BESIDE] and not may_move(s, w, op)):
+        if not may_move(s, w, op):
             continue
         limit = int(-temperature * np.log((below(r, 1 << 30) + 1) / (1 << 30)))
         w[TRAIL_SIZE] = 0
@@ -411,6 +419,8 @@ def anneal_guided(s: Any, w: Any, g: Any, r: Any, cost: Any, moves: int, share: 
             accepted += 1
             stale += 1
             cost[0] += delta
+    if w[SHORT]:
+        lengthen(s, w)
     return accepted
 
 
@@ -497,19 +507,25 @@ def state_of(
         keep_promises(s, w)
     g = np.zeros(SECTIONS * n, dtype=np.int64)
     g[BY_START * n : (BY_START + 1) * n] = np.argsort(w[w[START] : w[START] + n], kind="stable")
+    look(s, w, g, 0, n)
     r = seeded(seed)
     return State(w, g, r, np.array([total_cost(s, w)], dtype=np.int64))
 
 
-def _heat(arrays: Arrays, state: State, moves: float) -> float:
-    """The first temperature: by what an order costs, broken promises (a step, not a slope) left out."""
+def _heat(arrays: Arrays, state: State, moves: float) -> tuple[float, float]:
+    """The first temperature and how many times as high as the last one it is, by what an order costs.
+
+    Broken promises, a step and not a slope, are left out.
+    """
     broken = state.w[W_BROKEN]
     state.w[W_BROKEN] = 0
     cost = total_cost(arrays.words, state.w)
     state.w[W_BROKEN] = broken
     share = min(1.0, moves / MUCH / max(1, len(arrays.operations)))
-    heat = 0.5 if state.w[W_MAKESPAN] else WARMEST + share * (HOTTEST - WARMEST)
-    return float(max(1.0, heat * cost / max(1, len(arrays.problem.orders))))
+    heat, cooling = WARMEST + share * (HOTTEST - WARMEST), LITTLE_COOLING * (COOLING / LITTLE_COOLING) ** share
+    if state.w[W_MAKESPAN]:
+        heat, cooling = 0.5, COOLING
+    return float(max(1.0, heat * cost / max(1, len(arrays.problem.orders)))), cooling
 
 
 def annealed(
@@ -536,10 +552,10 @@ def annealed(
     s, state = arrays.words, state_of(arrays, columns, weights, seed, reference, keeping=keeping)
     state.w[W_FOCUS] = focus
     best, best_cost = state.columns(), int(state.cost[0])
-    first = _heat(arrays, state, PACE * (seconds or 0.0) if moves is None else moves)
+    first, cooling = _heat(arrays, state, PACE * (seconds or 0.0) if moves is None else moves)
     guided = not state.w[W_MAKESPAN]
     began, made, accepted = monotonic(), 0, 0
-    chunk, round_ = 200, 0
+    chunk, part, due = 200, 0, 0.0
     while not stop():
         report(made, best_cost)
         share = (monotonic() - began) / seconds if seconds is not None else made / (moves or 1)
@@ -547,16 +563,17 @@ def annealed(
             break
         now = monotonic()
         size = chunk if moves is None else min(2000, moves - made)
-        heat = first * exp(-share * log(COOLING))
+        heat = first * exp(-share * log(cooling))
         if guided:
-            at = round_ * GOLDEN % (1 << 20) if round_ else -1
-            accepted += anneal_guided(arrays.words, state.w, state.g, state.r, state.cost, size, at, heat)
-            round_ += 1
+            at, part = part, (part + GOLDEN) % (1 << 20)
+            accepted += anneal_guided(arrays.words, state.w, state.g, state.r, state.cost, size, NEAR, at, heat)
         else:
             accepted += anneal(arrays.words, state.w, state.r, state.cost, size, heat)
         made += size
-        if s[RESOURCES] or s[LONGEST]:  # what could start sooner does so now, with other units
+        if (s[RESOURCES] or s[LONGEST]) and (moves is not None or monotonic() >= due):
+            since = monotonic()  # what could start sooner does so now, with other units
             state.tightened(s)
+            due = monotonic() + TIGHTENED * (monotonic() - since)
         if moves is None and monotonic() - now < CHUNK_SECONDS:
             chunk = min(200_000, chunk * 2)
         if state.cost[0] < best_cost:

@@ -24,7 +24,6 @@ from solver.scheduling.arrays import (
     MODE_TIME,
     NEED_AT,
     NEED_RESOURCE,
-    OP_FIXED,
     OP_ORDER,
     OP_RUNNING,
     OPERATIONS,
@@ -55,7 +54,7 @@ from solver.scheduling.moves import (
     timed_there,
 )
 from solver.scheduling.problem import NEVER
-from solver.scheduling.rows import NOWHERE, into_row, out_of_row, place_of, place_of_unit
+from solver.scheduling.rows import NOWHERE, into_row, out_of_row, place_of, place_of_unit, places_on
 from solver.scheduling.sequences import enqueue, ready_at, undo
 from solver.scheduling.state import (
     AFTER,
@@ -148,7 +147,7 @@ def _least(s: Any, w: Any, g: Any, r: Any, op: int, roof: int, heat: int) -> tup
         if limited:
             at = place_of(s, w, line, ready)
             place = max(place_of(s, w, line, floor), at - 2)
-            last = min(at + PLACES, place_of(s, w, line, roof), w[w[LENGTH] + line])
+            last = min(at + PLACES, place_of(s, w, line, roof), places_on(s, w, line))
         while place <= last:
             begin, setup = ready, 0
             if limited:
@@ -186,7 +185,7 @@ def _lift(s: Any, w: Any, out: Any, first: int, last: int) -> int:
     """Take what may move of these operations off their lines, into `out`: how many. What that moves waits."""
     count, setups = 0, 0
     for op in range(first, last):
-        if s[s[OP_FIXED] + op] or (s[BESIDE] and not may_move(s, w, op)):
+        if not may_move(s, w, op):
             continue
         place, at = place_now(s, w, op), LIFTED * count
         out[at], out[at + 1], out[at + 2] = op, w[w[MODE] + op], place
@@ -224,7 +223,7 @@ def _roof(s: Any, w: Any, out: Any, count: int, first: int, last: int) -> int:
             after = s[s[SUCC_OP] + k]
             if w[w[MODE] + after] < 0:
                 continue
-            if after < first or after >= last or s[s[OP_FIXED] + after] or (s[BESIDE] and not may_move(s, w, after)):
+            if after < first or after >= last or not may_move(s, w, after):
                 roof = min(roof, w[w[END] + after])
     return int(roof)
 

@@ -29,7 +29,7 @@ from solver.scheduling.arrays import (
 )
 from solver.scheduling.guide import EXTRA, W_FLOW, W_MAKESPAN, W_MOVED, W_SETUP, order_cost
 from solver.scheduling.problem import NEVER
-from solver.scheduling.rows import NOWHERE, fits_into, into_row, out_of_row, place_on_line
+from solver.scheduling.rows import NOWHERE, fits_into, in_reach, into_row, out_of_row, place_on_line
 from solver.scheduling.sequences import (
     done_of,
     enqueue,
@@ -54,6 +54,7 @@ from solver.scheduling.state import (
     RIGID,
     RING,
     ROW,
+    SHORT,
     START,
     TRAIL,
     TRAIL_SIZE,
@@ -250,9 +251,9 @@ def make_room(s: Any, w: Any, op: int, delta: int, limit: int, ceiling: int) -> 
 
 
 @kernel("int64(int64[::1], int64[::1], int64)")
-def may_move(s: Any, w: Any, op: int) -> int:
-    """Whether an operation is made, and nothing in its batch is fixed."""
-    if w[w[MODE] + op] < 0:
+def _may_move_beside(s: Any, w: Any, op: int) -> int:
+    """As `may_move`, where there are units, batches or routes."""
+    if w[w[MODE] + op] < 0 or (w[SHORT] and not in_reach(s, w, op)):
         return 0
     member = op
     while True:
@@ -261,6 +262,16 @@ def may_move(s: Any, w: Any, op: int) -> int:
         member = w[w[RING] + member]
         if member == op:
             return 1
+
+
+@kernel("int64(int64[::1], int64[::1], int64)", into_callers=True)
+def may_move(s: Any, w: Any, op: int) -> int:
+    """Whether an operation is made, in reach (see `rows.shorten`), and nothing in its batch is fixed."""
+    if s[s[OP_FIXED] + op]:
+        return 0
+    if not s[BESIDE]:
+        return in_reach(s, w, op) if w[SHORT] else 1
+    return _may_move_beside(s, w, op)
 
 
 @kernel("void(int64[::1], int64[::1], int64, int64)", into_callers=True)

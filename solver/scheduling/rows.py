@@ -15,6 +15,7 @@ from solver.scheduling.arrays import (
     LINE_AT,
     LINE_BATCH,
     LINE_UNLIMITED,
+    LINES,
     MODE_FAMILY,
     MODE_LINE,
     NEED_AT,
@@ -42,6 +43,7 @@ from solver.scheduling.state import (
     MODE,
     RING,
     ROW,
+    SHORT,
     START,
     TRAIL,
     TRAIL_SIZE,
@@ -108,6 +110,51 @@ def place_between(w: Any, row: int, low: int, high: int, instant: int) -> int:
 def place_of(s: Any, w: Any, line: int, instant: int) -> int:
     """How many of the line's row start before `instant`."""
     return int(place_between(w, w[ROW] + s[s[LINE_AT] + line], 0, w[w[LENGTH] + line], instant))
+
+
+@kernel("void(int64[::1], int64[::1], int64, int64)")
+def shorten(s: Any, w: Any, instant: int, more: int) -> None:
+    """Let each line's row end so many operations behind `instant`: then less is shifted by what comes and goes.
+
+    The last one of a row that is shorter stays where it is, and nothing comes behind it, until the row is whole again.
+    """
+    w[SHORT] = 1
+    for line in range(s[LINES]):
+        length = w[w[LENGTH] + line]
+        w[w[LENGTH] + line] = min(length, place_of(s, w, line, instant) + more)
+
+
+@kernel("void(int64[::1], int64[::1])")
+def lengthen(s: Any, w: Any) -> None:
+    """Make the rows whole again, by the links."""
+    w[SHORT] = 0
+    for line in range(s[LINES]):
+        row, length = w[ROW] + s[s[LINE_AT] + line], w[w[LENGTH] + line]
+        after = w[w[AFTER] + w[row + length - 1]] if length else -1
+        while after >= 0:
+            w[row + length] = after
+            length += 1
+            after = w[w[AFTER] + after]
+        w[w[LENGTH] + line] = length
+
+
+@kernel("int64(int64[::1], int64[::1], int64)", into_callers=True)
+def places_on(s: Any, w: Any, line: int) -> int:
+    """The last place at which something may be put on a line."""
+    length = w[w[LENGTH] + line]
+    if w[SHORT] and length and w[w[AFTER] + w[w[ROW] + s[s[LINE_AT] + line] + length - 1]] >= 0:
+        length -= 1
+    return int(length)
+
+
+@kernel("int64(int64[::1], int64[::1], int64)")
+def in_reach(s: Any, w: Any, op: int) -> int:
+    """Whether an operation stands in its line's row, and not as the last one of a row that is short."""
+    line, head = s[s[MODE_LINE] + w[w[MODE] + op]], w[w[HEAD] + op]
+    if s[s[LINE_UNLIMITED] + line]:
+        return 1
+    last = w[w[ROW] + s[s[LINE_AT] + line] + w[w[LENGTH] + line] - 1]
+    return 1 if w[w[AFTER] + last] < 0 or w[w[START] + head] < w[w[START] + last] else 0
 
 
 @kernel("int64(int64[::1], int64[::1], int64)")

@@ -37,7 +37,7 @@ from solver.scheduling.tabu import knows, tabu
 BROKEN = 10_000_000  # for the local search one broken promise weighs so many seconds of the dearest weighted part
 OVER = 20  # and every second over it so many
 WHOLE = 60  # up to so many free operations CP-SAT gets the whole problem
-MANY = 2_000  # from so many operations on CP-SAT's windows get little time
+MANY = 2_000  # of more operations CP-SAT's windows are too small a share to gain what local search gains meanwhile
 WHOLE_PLAIN = 400  # if nothing but the makespan counts
 SECONDS_AN_OPERATION = 0.01  # of local search before that
 WINDOW = 24  # operations that CP-SAT moves at once
@@ -251,12 +251,12 @@ class _Run:
             self.anew()
         small = cp_sat and len(self.free) <= (WHOLE_PLAIN if self.plain else WHOLE)
         early = self.clock.early(0.3, SECONDS_AN_OPERATION * len(self.free))
-        windows = 0.85 if len(self.free) <= MANY else 0.95  # of many a window is a small share
-        self.sequences(early if small else windows if cp_sat else 0.98)
+        windows = cp_sat and len(self.free) <= MANY
+        self.sequences(early if small else 0.85 if windows else 0.98)
         if small:
             self.whole(0.7)
             self.sequences(0.85)
-        if cp_sat:
+        if windows or (cp_sat and not self.clock.over(0.5)):  # or local search came to no schedule
             self.windows(0.98)
         self.movement()
 

@@ -29,4 +29,5 @@ UNIT_PLACE = 28  # in the unit's row, when it was put there
 UNIT_ROWS = 29  # each unit's slots by start, from UNIT_ROW on
 UNIT_LENGTH = 30
 RIGID = 31  # 1: what is timed keeps its units
-WORK_HEADER = 32
+SHORT = 32  # 1: some rows end early; what stands behind the last one there is linked to it, but out of reach
+WORK_HEADER = 33

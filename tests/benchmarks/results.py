@@ -25,7 +25,7 @@ COLUMNS = {
     ),
     "shop": ("objective", "ratio", "first_s", "seconds", "memory_mb"),
     "planted": ("objective", "gap_percent", "seconds", "memory_mb"),
-    "growth": ("dispatch_s", "per_nlogn", "memory_mb"),
+    "growth": ("dispatch_s", "per_nlogn", "ratio_to_dispatch", "moves_per_s", "seconds", "memory_mb", "bytes_per_op"),
     "shop_full": ("objective", "ratio_to_dispatch", "plain_ratio", "factor", "seconds"),
     **dict.fromkeys(
         ("promise", "promise_full"),

@@ -20,11 +20,12 @@ from tests.benchmarks.scheduling.shops import best_of_25, judged, made_shop
 
 SHORT, LONG = 10.0, 60.0
 GROWTH = (1_000, 3_000, 10_000, 30_000, 100_000)  # operations
+PLANTS = 20
 BEYOND = 1.5  # how often the growth's time may exceed n log n before it is said to be faster
 COLUMNS = {
     "shop": ("objective", "ratio", "first_s", "seconds", "memory_mb"),
     "planted": ("objective", "gap_percent", "seconds", "memory_mb"),
-    "growth": ("dispatch_s", "per_nlogn", "memory_mb"),
+    "growth": ("dispatch_s", "per_nlogn", "ratio_to_dispatch", "moves_per_s", "seconds", "memory_mb", "bytes_per_op"),
     "shop_full": ("objective", "ratio_to_dispatch", "plain_ratio", "factor", "seconds"),
 }
 
@@ -54,7 +55,7 @@ FULL = (Size("full", 1000, 1, 0.84), Size("full", 10_000, 1, 0.72))
 def run(*, suite: str, full: bool, only: Sequence[str], seconds: float | None) -> Iterator[Row]:
     """The suite's rows; the short setting leaves out second seeds of what is large."""
     if suite == "growth":
-        yield from _growth()
+        yield from _growth(only, seconds or SHORT)
         return
     sizes: tuple[Size, ...] = {"shop": SHOPS, "planted": PLANTED, "shop_full": FULL}[suite]
     if not full and not only:
@@ -144,17 +145,26 @@ def _full(name: str, size: Size, seconds: float) -> Iterator[Row]:
     yield Row("shop_full", name, "ours", "factor", ratios["full"] / max(1e-9, ratios["shop"]), "", "at most 1.5")
 
 
-def _growth() -> Iterator[Row]:
+def _growth(only: Sequence[str], seconds: float) -> Iterator[Row]:
     least = math.inf
-    for operations in GROWTH:
-        said = _asked("shop", Size("shop", operations // 5, 1, 0.72), "dispatch", LONG)
-        name = f"{operations}_operations"
-        if "error" in said:
-            yield Row("growth", name, "ours", "dispatch_s", math.nan, "s", said["error"])
+    sizes = {f"{operations}_operations": ("shop", Size("shop", operations // 5, 1, 0.72)) for operations in GROWTH}
+    sizes["20_plants"] = "plants", Size("plants", GROWTH[-1] // 5, PLANTS, 0.72)
+    for name, (kind, size) in sizes.items():
+        if only and not any(fnmatch(name, pattern) for pattern in only):
             continue
+        said, best = _asked(kind, size, "dispatch", LONG), _asked(kind, size, "schedule", seconds)
+        if wrong := said.get("error") or best.get("error"):
+            yield Row("growth", name, "ours", "dispatch_s", math.nan, "s", wrong)
+            continue
+        operations = 5 * said["orders"]
         share = said["seconds"] / (operations * math.log2(operations)) * 1e9
         least = min(least, share)
         note = f"{share / least:.1f} times the best size" if share > BEYOND * least else ""
         yield Row("growth", name, "ours", "dispatch_s", said["seconds"], "s")
         yield Row("growth", name, "ours", "per_nlogn", share, "ns", note)
-        yield Row("growth", name, "ours", "memory_mb", said["memory_mb"], "MB")
+        ratio = best["objective"] / max(1, said["objective"])
+        yield Row("growth", name, "ours", "ratio_to_dispatch", ratio, "", f"a search of {seconds:g} s")
+        yield Row("growth", name, "ours", "moves_per_s", best["moves"] / best["seconds"], "")
+        yield Row("growth", name, "ours", "seconds", best["seconds"], "s")
+        yield Row("growth", name, "ours", "memory_mb", best["memory_mb"], "MB")
+        yield Row("growth", name, "ours", "bytes_per_op", best["search_mb"] * 1e6 / operations, "B", "of the search")

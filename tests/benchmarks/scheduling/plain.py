@@ -1,7 +1,7 @@
 """How instances made by others become a `SchedulingProblem`: lines that never close, one second a unit of time."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,7 +89,7 @@ class Shop:
     sequences: Sequence[Sequence[int]] = ()
     no_wait: bool = False
     plants: Sequence[int] = ()
-    transport: Sequence[Sequence[int]] = ()
+    transport: Sequence[Sequence[int | None]] = ()
     initial: Sequence[int] = ()
 
 
@@ -139,12 +139,36 @@ def setup_matrices(tables: Sequence[NDArray[np.int64]]) -> tuple[SetupMatrix, ..
     )
 
 
-def transports(table: Sequence[Sequence[int]]) -> tuple[Transport, ...]:
-    """The ways between plants: row the origin, column the destination."""
+def transports(table: Sequence[Sequence[int | None]]) -> tuple[Transport, ...]:
+    """The ways between plants: row the origin, column the destination; None where there is none."""
     return tuple(
         Transport(PlantId(f"P{p}"), PlantId(f"P{q}"), seconds)
-        for p, row in enumerate(table) for q, seconds in enumerate(row) if p != q
+        for p, row in enumerate(table) for q, seconds in enumerate(row) if p != q and seconds is not None
     )
+
+
+def side_by_side(shops: Sequence[Shop]) -> Shop:
+    """Shops that share nothing as one, orders by release; every shop has its plants, setups and initial families."""
+    jobs: list[Job] = []
+    tables: list[NDArray[np.int64]] = []
+    table_of: list[int] = []
+    plants: list[int] = []
+    initial: list[int] = []
+    transport: list[list[int | None]] = []
+    count = sum(len(shop.transport) for shop in shops)
+    for shop in shops:
+        first, first_table, first_plant = len(plants), len(tables), len(transport)
+        for job in shop.jobs:
+            steps = [replace(step, modes=[(first + line, time) for line, time in step.modes]) for step in job.steps]
+            jobs.append(replace(job, steps=steps))
+        plants += [first_plant + plant for plant in shop.plants]
+        table_of += [first_table + table for table in shop.table_of or range(len(shop.tables))]
+        tables += shop.tables
+        initial += shop.initial
+        beyond = count - first_plant - len(shop.transport)
+        transport += [[*[None] * first_plant, *row, *[None] * beyond] for row in shop.transport]
+    jobs.sort(key=lambda job: job.release)
+    return Shop(len(plants), jobs, tables, table_of, plants=plants, transport=transport, initial=initial)
 
 
 def _order(number: int, job: Job, no_wait: bool) -> WorkOrder:

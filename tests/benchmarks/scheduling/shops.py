@@ -38,6 +38,7 @@ from tests.benchmarks.scheduling.plain import (
     operation_id,
     problem_of,
     setup_matrices,
+    side_by_side,
     transports,
 )
 
@@ -83,6 +84,12 @@ def plain_shop(shop: Mapping[str, Any]) -> Shop:
 def shop_problem(shop: Mapping[str, Any]) -> SchedulingProblem:
     """A `shop/1` as the engine gets it."""
     return problem_of(plain_shop(shop))
+
+
+def plants_problem(plants: int, orders: int, load: float) -> SchedulingProblem:
+    """So many plants, two to a shop, with so many orders in all."""
+    count = plants // 2
+    return problem_of(side_by_side([plain_shop(made_shop("shop", orders // count, 1 + k, load)) for k in range(count)]))
 
 
 def order_count(problem: SchedulingProblem) -> int:

@@ -103,13 +103,16 @@ def state(problem: SchedulingProblem, seed: int) -> tuple[Arrays, Words]:
 
 
 def moved(arrays: Arrays, w: Words, seed: int, cost: Words, moves: int, hot: float, guided: bool) -> Callable[[], int]:
-    """So many moves by the one search or the other, each time it is called; how many were accepted."""
+    """So many moves by the one search or the other, each time it is called; how many were accepted.
+
+    The guided one looks at all operations, or at a few near a late order.
+    """
     n, random = len(arrays.operations), np.array([seed + 1], dtype=np.uint64)
     if not guided:
         return lambda: anneal(arrays.words, w, random, cost, moves, hot)
     g = np.zeros(SECTIONS * n, dtype=np.int64)
     g[BY_START * n :] = np.argsort(w[w[START] : w[START] + n], kind="stable")
-    return lambda: anneal_guided(arrays.words, w, g, random, cost, moves, hot)
+    return lambda: anneal_guided(arrays.words, w, g, random, cost, moves, 2 if seed % 2 else n, seed % 7 << 17, hot)
 
 
 def columns(arrays: Arrays, w: Words) -> tuple[Words, ...]:
