@@ -67,6 +67,10 @@ _PATH_PARAMETERS = {
         "name": "code", "in": "path", "required": True, "schema": {"type": "string", "pattern": NAME_PATTERN},
         "example": "bicycle",
     },
+    "plant": {
+        "name": "plant", "in": "path", "required": True, "schema": {"type": "string", "pattern": NAME_PATTERN},
+        "example": "wuxi",
+    },
     "token": {
         "name": "token", "in": "path", "required": True,
         "schema": {"type": "string", "pattern": f"^{TOKEN.pattern}$"},
@@ -94,6 +98,7 @@ def finish(spec: Any) -> Any:
     error = ErrorAnswer.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
     schemas.update(error.pop("$defs"))
     schemas["ErrorAnswer"] = error
+    spec["components"]["securitySchemes"] = {"partner": {"type": "http", "scheme": "bearer"}}
     for path, item in spec["paths"].items():
         for operation in item.values():
             if isinstance(operation, dict):

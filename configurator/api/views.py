@@ -42,14 +42,16 @@ from configurator.api.outputs import (
     TrackedOrderAnswer,
 )
 from configurator.app import problem, settings
-from configurator.auth import company_id, public
+from configurator.auth import bears, company_id, public
 from configurator.errors import DomainError, InvalidInput, NotValid
 from configurator.modelling.submissions import submission_by_token
+from configurator.planning.books import capacity_shown
 from configurator.sales.configurations import Selection
 from configurator.sales.orders import order_by_token, place_order
 from configurator.sales.payments import called_back
 from configurator.storefront.service import offer_for, offers
 from solver.configuration.explain import Conflict
+from solver.scheduling.capacity import FreeCapacity
 
 bp = APIBlueprint("api", __name__, url_prefix="/api/v1", tag="Configurator")
 SCOPE = "api"  # of idempotency keys
@@ -181,6 +183,23 @@ def analysis(token: str) -> AnalysisAnswer:
     if not document.TOKEN.fullmatch(token):
         abort(404)
     return analysis_answer(submission_by_token(company_id(), token))
+
+
+# --- partners ---------------------------------------------------------------------------------------------------------
+
+
+@bp.get("/plants/<plant>/free-capacity")
+@bp.output(FreeCapacity)
+@bp.doc(operation_id="freeCapacity", security="partner")
+@public
+def free_capacity(plant: str) -> FreeCapacity:
+    """What is free in a plant from now on, for a partner who has the token: nothing of its orders is in it.
+
+    A promise by it is the one that we would give ourselves if no other order moved.
+    """
+    if not (bears(settings().partner_token) and document.NAME.fullmatch(plant)):
+        abort(404)
+    return capacity_shown(company_id(), plant) or abort(404)
 
 
 def _name(code: str) -> str:

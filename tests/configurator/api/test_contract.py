@@ -20,10 +20,10 @@ from configurator.auth import public
 OPERATIONS = {
     "GET /api/v1/products", "GET /api/v1/products/{code}", "POST /api/v1/products/{code}/decide",
     "POST /api/v1/products/{code}/promise", "POST /api/v1/orders", "GET /api/v1/orders/{token}",
-    "GET /api/v1/analyses/{token}",
+    "GET /api/v1/analyses/{token}", "GET /api/v1/plants/{plant}/free-capacity",
 }
-# What nobody can guess: its token stands on a page for modellers only.
-HIDDEN = {"GET /api/v1/analyses/{token}"}
+# What nobody can guess: its token stands on a page for modellers only, or partners have it.
+HIDDEN = {"GET /api/v1/analyses/{token}", "GET /api/v1/plants/{plant}/free-capacity"}
 
 
 @dataclass

@@ -20,6 +20,7 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "api.order": PUBLIC,
     "api.track": PUBLIC,
     "api.analysis": PUBLIC,  # behind an unguessable token
+    "api.free_capacity": PUBLIC,  # for partners, with a token: its own test
     # the shop: a configuration, a checkout and an order are behind unguessable tokens
     "storefront.index": PUBLIC,
     "storefront.configure": PUBLIC,
