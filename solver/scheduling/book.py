@@ -761,7 +761,8 @@ class Book:
         """The orders whose operations start after their LATE, and nothing that follows does."""
         b, handles = self._words, self._handles(latest_first=True)
         handles = handles[(b[handles + START] > b[handles + LATE]) & (b[handles + START] >= 0)]
-        late, found = set(handles.tolist()), {}
+        late: set[int] = set(handles.tolist())
+        found: dict[int, None] = {}
         for op in late:
             succs = int(b[op + SUCCS])
             following = {int(b[op + AFTER]), *b[succs + 1 : succs + 1 + 2 * int(b[succs]) : 2].tolist()}
