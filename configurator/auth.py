@@ -122,6 +122,12 @@ def requires(*roles: Role) -> Callable[[View], View]:
     return mark
 
 
+def bears(token: str) -> bool:
+    """Whether this request has the bearer token; nobody has the empty one."""
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    return bool(token) and hmac.compare_digest(given.encode(), token.encode())
+
+
 def allowed_roles(app: Flask, endpoint: str) -> frozenset[Role] | None:
     """The roles of an endpoint: empty = public, None = nobody has said (so nobody may)."""
     if endpoint == "static" or endpoint.endswith(".static"):

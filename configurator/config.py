@@ -62,6 +62,9 @@ class Settings:
         int, "failed logins of one account from one address within 15 minutes before a pause"
     ] = 10
     metrics_token: Annotated[str, "bearer token for /metrics; empty: only from this machine"] = ""
+    partner_token: Annotated[
+        str, "bearer token with which partners read a plant's free capacity from the API; empty: nobody can"
+    ] = ""
     click_seconds: Annotated[
         float, "time limit of one answer while configuring; what it did not settle is shown as unknown"
     ] = 1.0

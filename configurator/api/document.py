@@ -91,6 +91,10 @@ _PATH_PARAMETERS = {
         "name": "code", "in": "path", "required": True, "schema": {"type": "string", "pattern": NAME_PATTERN},
         "example": "bicycle",
     },
+    "plant": {
+        "name": "plant", "in": "path", "required": True, "schema": {"type": "string", "pattern": NAME_PATTERN},
+        "example": "wuxi",
+    },
     "token": {
         "name": "token", "in": "path", "required": True,
         "schema": {"type": "string", "pattern": f"^{TOKEN.pattern}$"},
@@ -125,6 +129,7 @@ def finish(spec: Any) -> Any:
     schemas["ErrorAnswer"] = error
     spec["components"]["securitySchemes"] = {
         "modeller": {"type": "http", "scheme": "basic", "description": "Login and password of a modeller"},
+        "partner": {"type": "http", "scheme": "bearer", "description": "The token that partners were given"},
     }
     for path, item in spec["paths"].items():
         for operation in item.values():

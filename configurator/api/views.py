@@ -57,9 +57,10 @@ from configurator.api.outputs import (
     TrackedOrderAnswer,
 )
 from configurator.app import problem, settings
-from configurator.auth import Role, actor_id, company_id, public, requires
+from configurator.auth import Role, actor_id, bears, company_id, public, requires
 from configurator.errors import DomainError, InvalidInput, NotFound, NotValid
 from configurator.modelling import submissions
+from configurator.planning.books import capacity_shown
 from configurator.sales.carts import (
     CartFull,
     CartView,
@@ -77,6 +78,7 @@ from configurator.sales.orders import Wanted, earlier_order, order_by_token, pla
 from configurator.sales.payments import called_back
 from configurator.storefront.service import offer_for, offers
 from solver.configuration.explain import Conflict
+from solver.scheduling.capacity import FreeCapacity
 
 bp = APIBlueprint("api", __name__, url_prefix="/api/v1", tag="Configurator")
 SCOPE, HOLDS = "api", "api holds"  # of idempotency keys
@@ -344,6 +346,23 @@ def cancel_analysis(token: str, json_data: NothingBody) -> AnalysisAnswer:
 
 def _submission(token: str) -> submissions.SubmissionView:
     return submissions.submission_by_token(company_id(), _token(token))
+
+
+# --- partners ---------------------------------------------------------------------------------------------------------
+
+
+@bp.get("/plants/<plant>/free-capacity")
+@bp.output(FreeCapacity)
+@bp.doc(operation_id="freeCapacity", security="partner")
+@public
+def free_capacity(plant: str) -> FreeCapacity:
+    """What is free in a plant from now on, for a partner who has the token: nothing of its orders is in it.
+
+    A promise by it is the one that we would give ourselves if no other order moved.
+    """
+    if not (bears(settings().partner_token) and document.NAME.fullmatch(plant)):
+        abort(404)
+    return capacity_shown(company_id(), plant) or abort(404)
 
 
 def _name(code: str) -> str:

@@ -44,6 +44,7 @@ from configurator.planning.models import (
 from configurator.planning.options import options
 from configurator.planning.records import instant, placements_from, second, work_order_from
 from solver.scheduling.book import Book, Occupied
+from solver.scheduling.capacity import FreeCapacity, free_capacity
 from solver.scheduling.problem import (
     Fixing,
     LineId,
@@ -206,6 +207,12 @@ def current_books(company_id: int) -> tuple[PlantBook, ...]:
             kept = _caught_up(shelf, plant_id, version, today)
         found.append(_with_margins(kept, margins))
     return tuple(found)
+
+
+def capacity_shown(company_id: int, code: str) -> FreeCapacity | None:
+    """What a plant shows to partners, from the next full minute on; None if the company has no such plant."""
+    shown = next((plant for plant in current_books(company_id) if plant.code == code), None)
+    return None if shown is None else free_capacity(shown.book, at=engine_now())
 
 
 def book_under_lock(session: Session, plant: Plant) -> PlantBook:

@@ -19,14 +19,20 @@ from numpy.typing import NDArray
 
 from solver.scheduling.arrays import Words
 from solver.scheduling.book_words import (
+    AFTER,
+    COUNT,
     EARLIEST,
     END,
+    FIRM,
+    FLOOR,
     FREEZE,
     FRESH,
     HARD,
+    LATE,
     LENGTH,
     LIMIT,
     LINE,
+    LOOKS,
     MOST,
     NAME,
     NO_ROOM,
@@ -35,10 +41,13 @@ from solver.scheduling.book_words import (
     ORDER,
     ORDER_HEAD,
     PUSHED,
+    QUESTION,
     ROW_CAPACITY,
     START,
+    SUCCS,
     TOP,
     TRAIL_SIZE,
+    TRIES,
     USERS,
     WALL,
     Record,
@@ -75,6 +84,7 @@ from solver.scheduling.settle import (
     TOO_SOON,
     UNRELEASED,
     follow,
+    lift_order,
     line_up,
     relate_all,
     rewrite,
@@ -88,6 +98,7 @@ ANY_TIME = Second(0)
 MOST_MOVED = 300  # operations, so that an answer can be looked over
 MOST_OUT, MOST_LOOKS = 12, 200  # of them may be tried in other places, and looked at before
 AGAIN = 200  # times, for what may not wait long
+MOST_AGAIN, MOST_TURNS = 30, 6  # orders that are put in anew when many others were put elsewhere, and tries of it
 SPARE_WORDS = 1 << 16  # of records, at least, beyond what a book begins with
 Fixed = Mapping[OperationId, tuple[Fixing, Placement]]
 Names = NDArray[np.object_]  # operations' ids
@@ -678,18 +689,86 @@ class Book:
         return self._by_address[int(self._words[op + ORDER])]
 
     def _rewrite(self, rows: Words) -> bool:
-        """Let operations (handle, line, start, end) stand elsewhere, others giving way; False if they may not."""
+        """Let operations (handle, line, start, end) stand elsewhere, others giving way; False if they may not.
+
+        Orders that would pass their limits are put in anew, if they are few.
+        """
         s, b = self._factory.words, self._words
         b[TRAIL_SIZE] = 0
-        ops = rows[:, 0].copy()
-        if (
-            rewrite(s, b, ops, rows[:, 1:].copy()) == 0 and settled(s, b, ops, 0) == 0
-            and follow(s, b, ops) and settled(s, b, ops, 1) == 0
-        ):  # fmt: skip
+        ops, places = rows[:, 0].copy(), rows[:, 1:].copy()
+        done = rewrite(s, b, ops, places) == 0
+        if done and settled(s, b, ops, 0) == 0 and follow(s, b, ops) and settled(s, b, ops, 1) == 0:
             b[TRAIL_SIZE] = 0
             return True
         undo(b, 0)
+        done = done and rewrite(s, b, ops, places) == 0 and self._brought_in(ops)
+        if not done:
+            undo(b, 0)
+        b[TRAIL_SIZE] = 0
+        self._relate()
+        return done
+
+    def _brought_in(self, ops: Words) -> bool:
+        """Put in anew the orders that pass their limits where `ops` were put, if that keeps all limits."""
+        s, b = self._factory.words, self._words
+        again: list[int] = []  # addresses
+        while True:
+            self._relate()
+            late = self._passing()
+            if not late:
+                break
+            again += late
+            if len(again) > MOST_AGAIN or any(self._all_stay(address) for address in late):
+                return False
+            for address in late:
+                lift_order(s, b, address)
+        if not follow(s, b, ops[b[ops + START] >= 0]):
+            return False
+        again.sort(key=lambda address: int(b[address + LIMIT]))
+        mark = int(b[TRAIL_SIZE])
+        for _ in range(MOST_TURNS):
+            failed = next((address for address in again if not self._put_in_anew(address)), None)
+            if failed is None:
+                self._relate()
+                return settled(s, b, ops, 1) == 0
+            undo(b, mark)
+            again.remove(failed)
+            again.insert(0, failed)  # what found no room comes first next time
         return False
+
+    def _relate(self) -> None:
+        """LATE of all operations anew."""
+        self._words[FLOOR] = 0
+        relate_all(self._factory.words, self._words, self._handles(latest_first=True))
+
+    def _put_in_anew(self, address: int) -> bool:
+        """Put in what was taken out of an order, within its limit and behind what is frozen."""
+        s, b = self._factory.words, self._words
+        self._relate()
+        now, limit = int(b[NOW]), int(b[address + LIMIT])
+        b[QUESTION] += 1
+        b[NOW], b[TRIES], b[LOOKS], b[FIRM] = max(now, int(b[FREEZE])), MOST_OUT, MOST_LOOKS, 1
+        done = place_order(s, b, address, limit + 1)
+        b[NOW], b[TRIES], b[FIRM] = now, 0, 0
+        return int(done) <= limit
+
+    def _all_stay(self, address: int) -> bool:
+        """Whether nothing of an order's end can be taken out."""
+        b, last = self._words, address + ORDER_HEAD + OPERATION_SIZE * (int(self._words[address + COUNT]) - 1)
+        return bool(b[last + WALL]) or 0 <= b[last + START] < b[FREEZE] or b[last + START] < 0
+
+    def _passing(self) -> list[int]:
+        """The orders whose operations start after their LATE, and nothing that follows does."""
+        b, handles = self._words, self._handles(latest_first=True)
+        handles = handles[(b[handles + START] > b[handles + LATE]) & (b[handles + START] >= 0)]
+        late: set[int] = set(handles.tolist())
+        found: dict[int, None] = {}
+        for op in late:
+            succs = int(b[op + SUCCS])
+            following = {int(b[op + AFTER]), *b[succs + 1 : succs + 1 + 2 * int(b[succs]) : 2].tolist()}
+            if late.isdisjoint(following):
+                found[int(b[op + ORDER])] = None
+        return list(found)
 
     def remove(self, order_id: WorkOrderId) -> Mapping[OperationId, Placement]:
         """Give an order's room back; KeyError when the book does not hold it.

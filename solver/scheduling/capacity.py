@@ -15,7 +15,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from solver.scheduling.book import Book
+from solver.scheduling.book import ANY_TIME, Book
 from solver.scheduling.calendar import Calendar
 from solver.scheduling.problem import (
     NEVER,
@@ -155,21 +155,21 @@ def read_capacity(text: str | bytes) -> FreeCapacity:
 # --- out of a book ----------------------------------------------------------------------------------------------------
 
 
-def free_capacity(book: Book) -> FreeCapacity:
-    """What is free in a book now; changes nothing."""
-    problem, placements = book.problem, book.placements
+def free_capacity(book: Book, *, at: Second = ANY_TIME) -> FreeCapacity:
+    """What is free in a book from now (or from a later instant) on; changes nothing."""
+    problem, placements, now = book.problem, book.placements, max(book.now, at)
     made = {o.id: o for order in problem.orders for o in order.operations}
     standing: dict[LineId, list[tuple[Placement, Operation]]] = {line.id: [] for line in problem.lines}
     for placement in placements.values():
         standing[placement.line].append((placement, made[placement.operation]))
     return FreeCapacity(
-        epoch=problem.epoch, now=book.now,
-        lines=tuple(_free_line(line, standing[line.id], book.now) for line in problem.lines),
+        epoch=problem.epoch, now=now,
+        lines=tuple(_free_line(line, standing[line.id], now) for line in problem.lines),
         setups=tuple(
             FreeSetups(id=m.id, seconds=tuple((a, z, took) for (a, z), took in sorted(m.seconds.items())))
             for m in problem.setups
         ),
-        resources=tuple(_free_units(resource, standing, book.now) for resource in problem.resources),
+        resources=tuple(_free_units(resource, standing, now) for resource in problem.resources),
         materials=tuple(_free_quantity(key, book.levels(key)) for key in (m.id for m in problem.materials)),
         transports=tuple(
             FreeTransport(origin=t.origin, destination=t.destination, seconds=t.seconds, departures=t.departures)

@@ -256,9 +256,12 @@ def place_order(s: Any, b: Any, order: int, within: int) -> int:
     """Place an order, each operation on the best way that is known when it comes: its completion, or NEVER.
 
     NO_ROOM of the order is then the number of the operation without room. It is given up where it would not end before
-    `within`.
+    `within`. First operations that stand somewhere stay there.
     """
-    for k in range(b[order + COUNT]):
+    first = 0
+    while first < b[order + COUNT] and b[order + ORDER_HEAD + first * OPERATION_SIZE + START] >= 0:
+        first += 1
+    for k in range(first, b[order + COUNT]):
         mark, freeze, pushed, tries = b[TRAIL_SIZE], b[FREEZE], b[PUSHED], b[TRIES]
         b[FROM] = _floor(b, order, k)
         found = _place(s, b, order, k, freeze, within)

@@ -10,7 +10,7 @@ from time import monotonic
 
 from solver.scheduling.book import ANY_TIME, Book, NoRoom, Promise
 from solver.scheduling.problem import Second, WorkOrder
-from solver.scheduling.window import Wish, anneal_window, least_completion
+from solver.scheduling.window import Keeping, Wish, anneal_window, least_completion
 
 LEAST_WINDOW = 3  # times the bound
 WIDER = (1.0, 1.7, 1.0)  # the window's length from round to round
@@ -101,7 +101,7 @@ def thought_over(
     order = first.order
     bound = least_completion(book, order, not_before=not_before)
     aside = _with(book.copy(), first, book, not_before)
-    best, turn = first, 0
+    best, turn, keeping = first, 0, Keeping()
     length = max(1, bound - max(book.now, not_before))
     while not stop() and best.completion > bound:
         left = seconds - (monotonic() - began)
@@ -111,10 +111,11 @@ def thought_over(
         window = max(LEAST_WINDOW * length, best.completion - aside.now + 1)
         until = aside.now + int(window * WIDER[turn % len(WIDER)])
         spare, weight = STYLES[turn % len(STYLES)]
-        anneal_window(
+        written = anneal_window(
             aside, until, {order.id: Wish(bound, weight)}, seconds=min(ROUND_SECONDS, left), seed=seed + turn,
-            margin=int(spare * length), stop=stop,
+            margin=int(spare * length), keeping=bool(keeping), stop=stop,
         )  # fmt: skip
+        keeping.note(written)
         aside, completion = _asked_anew(aside, order, book, not_before)
         if completion < best.completion:
             placements = tuple(aside.held(order.id).placements.values())

@@ -15,7 +15,7 @@ from time import monotonic
 
 from solver.scheduling.book import Book, Promise
 from solver.scheduling.problem import OperationId, Second, WorkOrder, WorkOrderId
-from solver.scheduling.window import Wish, anneal_window, least_completion
+from solver.scheduling.window import Keeping, Wish, anneal_window, least_completion
 
 ASKED = 24  # orders that are asked about after each round
 TOGETHER = 3  # at most so many of them are brought forward in a round, one in the first
@@ -44,6 +44,7 @@ def make_room(
     began, random = monotonic(), Random(seed)  # noqa: S311 - not for secrets
     panel = _Panel(book, random)
     best, late, turn = book.copy(), panel.lateness(book), 0
+    keeping = Keeping()
     while sum(late) > 0 and not stop():
         share = (monotonic() - began) / seconds
         if share >= 1:
@@ -52,7 +53,8 @@ def make_room(
         latest = sorted(range(len(late)), key=lambda i: -late[i])[:WORST]
         picked = random.sample(latest, min(1 + turn % TOGETHER, len(latest)))
         length = min(ROUND_SECONDS * len(picked), (1 - share) * seconds)
-        found = panel.brought_forward(best, picked, length, random.randrange(1 << 30), stop)
+        found, written = panel.brought_forward(best, picked, length, random.randrange(1 << 30), bool(keeping), stop)
+        keeping.note(written)
         then = panel.lateness(found)
         if sum(then) < sum(late):
             best, late = found, then
@@ -83,9 +85,9 @@ class _Panel:
         return exp(sum(late) / max(1, len(late)))
 
     def brought_forward(
-        self, book: Book, picked: list[int], seconds: float, seed: int, stop: Callable[[], bool]
-    ) -> Book:
-        """A copy of the book after some of the orders were brought forward in it."""
+        self, book: Book, picked: list[int], seconds: float, seed: int, keeping: bool, stop: Callable[[], bool]
+    ) -> tuple[Book, bool]:
+        """A copy of the book after some of the orders were brought forward in it, and whether the search did it."""
         aside = book.copy()
         wishes: dict[WorkOrderId, Wish] = {}
         for order, bound in (self.bounds[i] for i in picked):
@@ -94,16 +96,18 @@ class _Panel:
                 aside.commit(order, found.placements, found.moved)
                 aside.unlimit(order.id)
                 wishes[order.id] = Wish(bound, WEIGHT)
-        now = book.now
+        now, written = book.now, False
         if wishes:
             done = max(p.end for key in wishes for p in aside.held(key).placements.values())
             least = max(wish.due for wish in wishes.values())
             until = now + max(LEAST_WINDOW * (least - now), int(WIDER * (done - now)) + 1)
             margin = int(SPARE * sum(wish.due - now for wish in wishes.values()) / len(wishes))
-            anneal_window(aside, until, wishes, seconds=seconds, seed=seed, margin=margin, stop=stop)
+            written = anneal_window(
+                aside, until, wishes, seconds=seconds, seed=seed, margin=margin, keeping=keeping, stop=stop
+            )  # fmt: skip
         for key in wishes:
             aside.remove(key)
-        return aside
+        return aside, written
 
 
 def _rush(order: WorkOrder, number: int, now: Second) -> WorkOrder:

@@ -10,6 +10,7 @@ from solver.scheduling.book_words import (
     AFTER,
     BATCH,
     BEFORE,
+    COUNT,
     EARLIEST,
     END,
     FAMILY,
@@ -114,6 +115,18 @@ def lift(s: Any, b: Any, op: int) -> None:
     if not s[s[LINE_UNLIMITED] + b[op + LINE]] or b[op + NEEDS]:
         row_out(b, op, place_of(b, op))
     put(b, op + START, -1)
+
+
+@kernel("int64(int64[::1], int64[::1], int64)")
+def lift_order(s: Any, b: Any, order: int) -> int:
+    """Take an order's last operations off their lines, as many as may move; how many stay."""
+    k = b[order + COUNT]
+    while k and not stays(b, order + ORDER_HEAD + (k - 1) * OPERATION_SIZE):
+        k -= 1
+        op = order + ORDER_HEAD + k * OPERATION_SIZE
+        put(b, op + END, b[op + END])
+        lift(s, b, op)
+    return int(k)
 
 
 OVERLAPS, LACKS_SETUP, TOO_SOON, UNRELEASED, PAST, CLOSED, SHORT_OF, CROWDED, PAST_LIMIT = 1, 2, 3, 4, 5, 6, 7, 8, 9

@@ -64,6 +64,30 @@ class Wish:
     weight: int
 
 
+@dataclass
+class Keeping:
+    """Whether a search keeps limits on its way: for some rounds, after each one that found nothing that can be written.
+
+    A search that may pass limits finds more where they are wide, and nothing where they are tight.
+    """
+
+    failed: int = 0
+    rounds: int = 0  # to come
+
+    def __bool__(self) -> bool:
+        return self.rounds > 0
+
+    def note(self, written: bool) -> None:
+        """What became of a round."""
+        if self.rounds:
+            self.rounds -= 1
+        elif written:
+            self.failed = 0
+        else:
+            self.failed += 1
+            self.rounds = 2 * self.failed
+
+
 @dataclass(frozen=True)
 class Cut:
     """The window's problem; handles in the book of its first operations, which are free."""
@@ -243,27 +267,30 @@ def anneal_window(
     seconds: float,
     seed: int = 0,
     margin: int = 0,
+    keeping: bool = False,
     stop: Callable[[], bool] = lambda: False,
-) -> int:
-    """Anneal the window of a book that nobody else uses and write what was found into it; the moves made.
+) -> bool:
+    """Anneal the window of a book that nobody else uses and write what was found into it; whether it was written.
 
-    Nothing is written that would pass a limit.
+    Nothing is written that would pass a limit. On its way the search may pass limits, and so finds more, but maybe
+    nothing that can be written; or, `keeping`, it passes none at any time.
     """
     part = cut(book, until, wishes, margin)
-    columns, moves = part.columns, 0
-    for overrun, share in ((OVERRUN, 0.7), (20 * OVERRUN, 0.3)):  # what is still over a limit is then brought in
+    columns = part.columns
+    brought_in = ((OVERRUN, 0.7), (20 * OVERRUN, 0.3))  # what is still over a limit after the first one
+    for overrun, share in ((OVERRUN, 1.0),) if keeping else brought_in:
         weights = weights_of({Part.OVER: overrun, Part.TARDINESS: 1})
         try:
             found = annealed(
-                part.arrays, columns, weights, seconds=share * seconds, seed=seed, stop=stop, keeping=False,
+                part.arrays, columns, weights, seconds=share * seconds, seed=seed, stop=stop, keeping=keeping,
                 focus=len(wishes),
             )  # fmt: skip
         except Untimed:
-            return moves
-        columns, moves = (found.mode, found.start, found.end), moves + found.moves
+            return False
+        columns = (found.mode, found.start, found.end)
         if book._rewrite(part.rows(columns, book._factory.line)):
-            break
-    return moves
+            return True
+    return False
 
 
 def least_completion(book: Book, order: WorkOrder, *, not_before: Second = ANY_TIME) -> int:

@@ -22,10 +22,13 @@ OPERATIONS = {
     "POST /api/v1/products/{code}/promise", "POST /api/v1/orders", "GET /api/v1/orders/{token}",
     "GET /api/v1/analyses/{token}", "POST /api/v1/analyses", "POST /api/v1/analyses/{token}/cancel",
     "POST /api/v1/holds", "GET /api/v1/holds/{token}", "DELETE /api/v1/holds/{token}",
-    "POST /api/v1/holds/{token}/order",
+    "POST /api/v1/holds/{token}/order", "GET /api/v1/plants/{plant}/free-capacity",
 }
-# What nobody can guess: the token stands on a page for modellers only, and so do their passwords nowhere.
-HIDDEN = {"GET /api/v1/analyses/{token}", "POST /api/v1/analyses", "POST /api/v1/analyses/{token}/cancel"}
+# What nobody can guess: the token stands on a page for modellers only or partners have it; passwords stand nowhere.
+HIDDEN = {
+    "GET /api/v1/analyses/{token}", "POST /api/v1/analyses", "POST /api/v1/analyses/{token}/cancel",
+    "GET /api/v1/plants/{plant}/free-capacity",
+}
 
 
 @dataclass

@@ -26,6 +26,7 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "api.analysis": PUBLIC,  # behind an unguessable token
     "api.analyse": frozenset({Role.MODELLER}),  # by login and password: no cookie is read there
     "api.cancel_analysis": frozenset({Role.MODELLER}),
+    "api.free_capacity": PUBLIC,  # for partners, with a token: its own test
     # the shop: a configuration, a checkout and an order are behind unguessable tokens
     "storefront.index": PUBLIC,
     "storefront.picture": PUBLIC,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -307,3 +308,56 @@ def test_what_moves_when_a_hold_ends_is_told() -> None:
     assert book.let_go(Second(59)) == {}
     assert book.let_go(Second(60)) == {"z": Placement(OperationId("z"), line.id, Second(600), Second(700))}
     assert violations(book.problem, book.schedule) == ()
+
+
+def written(book: Book, **places: tuple[str, int, int]) -> bool:
+    """Whether operations may stand there: what the search for room writes back."""
+    lines = [line.id for line in book.lines]
+    rows = [(book._handle[OperationId(key)], lines.index(LineId(line)), start, end)
+            for key, (line, start, end) in places.items()]  # fmt: skip
+    return book._rewrite(np.array(rows, dtype=np.int64))
+
+
+@pytest.mark.parametrize("most", [30, 0])
+def test_an_order_that_others_would_make_late_is_put_in_anew(most: int) -> None:
+    """Another one takes its place and neither may end later: each gets a line. If none may be put in, nothing moves."""
+    always = (Window(Second(0), Second(NEVER)),)
+    lines = tuple(Line(LineId(name), PlantId("p"), always) for name in ("a", "b"))
+    book = Book(SchedulingProblem(lines, ()))
+    for name, line in (("one", "a"), ("other", "b")):
+        made = Operation(OperationId(name), tuple(Mode(line.id, 100) for line in lines))
+        book.commit(
+            WorkOrder(WorkOrderId(name), (made,), Second(0), Second(0), Second(100)),
+            [Placement(made.id, LineId(line), Second(0), Second(100))],
+        )  # fmt: skip
+    before = book.placements
+    with patch("solver.scheduling.book.MOST_AGAIN", most):
+        assert written(book, other=("a", 0, 100), one=("a", 100, 200)) is (most > 0)
+    assert {(p.line, p.end) for p in book.placements.values()} == {("a", 100), ("b", 100)}
+    assert most or book.placements == before
+
+
+@settings(max_examples=20, deadline=None)
+@given(shops(orders=6), st.data())
+def test_whatever_is_written_keeps_every_rule_and_limit(problem: SchedulingProblem, data: st.DataObject) -> None:
+    """Operations stand where others stood on their line: it is put right within all limits, or not written."""
+    book = filled(problem)
+    promised, before = limits(problem, book), book.placements
+    pairs = [(one, other) for one in before.values() for other in before.values()
+             if one.line == other.line and one.start < other.start]  # fmt: skip
+    assume(pairs)
+    one, other = data.draw(st.sampled_from(pairs))
+    took = other.end - other.start
+    swapped = {one.operation: (one.line, other.start, other.start + one.end - one.start),
+               other.operation: (one.line, one.start, one.start + took)}  # fmt: skip
+    done = written(book, **swapped)
+    assert done or book.placements == before
+    assert violations(book.problem, book.schedule) == ()
+    completed = evaluate(book.problem, book.schedule).completion
+    assert all(completed[key] <= limit for key, limit in promised.items())
+    for order in problem.orders:  # and it goes on as a book that is read anew
+        if not book.holds(order.id):
+            found, again = (b.quote(order) for b in (book, Book(book.problem, book.placements)))
+            assert isinstance(found, Promise) == isinstance(again, Promise)
+            if isinstance(found, Promise) and isinstance(again, Promise):
+                assert found.completion == again.completion
