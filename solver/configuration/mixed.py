@@ -42,7 +42,7 @@ _SPREAD: Final = 1_024  # of them that are looked at for the values of numbers
 _FRESH: Final = 256  # room for new ones in one pass
 _EACH: Final = 400  # nodes of one search at first
 _PASS: Final = 4_000  # nodes between two looks at the clock
-_FEW: Final = 16  # nodes of each search for what is nearest, whatever the time is
+_FEW: Final = 48  # nodes of each search for what is nearest, whatever the time is
 _LOOK: Final = 64  # nodes between two looks at the clock in such searches
 _ENOUGH: Final = 30_000  # nodes of one search, before another solver is asked
 _BEGUN: Final = 64  # questions that time did not settle, remembered
@@ -564,20 +564,18 @@ class Mixed:
         spans: Words,
         clock: Clock,
     ) -> None:
-        """A little for each literal, whatever the time is, so that it has one; then more until the clock ends."""
+        """A little for each literal, whatever the time is, so that nearly all have one; then until the clock ends."""
         ended = np.full(len(wanted), passes.PAUSED, dtype=np.int64)
         least = np.zeros(self.network.literals, dtype=np.int64)
         nodes = _FEW
-        while (ended == passes.PAUSED).any():
+        while (ended == passes.PAUSED).any() and (nodes == _FEW or clock.left > 0):
             row = 0
-            while row < len(wanted):
-                if nodes > _FEW and clock.left <= 0:
-                    return
+            while row < len(wanted) and (nodes == _FEW or clock.left > 0):
                 row = passes.nearest(
                     self._m, words, self._copied, allowed, entered, goal, stands, stands_numbers, wanted, row, nodes,
-                    _LOOK if nodes > _FEW else passes.FREE, least, spans, ended, values, numbers,
+                    _LOOK, least, spans, ended, values, numbers,
                 )  # fmt: skip
-            nodes *= 4
+            nodes = max(4 * nodes, _EACH)
 
     # --- the pool ---
 

@@ -3215,7 +3215,7 @@ def _improve_near(
 def _share(
     m: Words, w: Words, least: Words, spans: Any, values: Any, numbers: Words, literals: Words, row: int
 ) -> None:
-    """What is known of other literals: none is nearer than they are where one of them is needed, and what has it too."""
+    """What is known of other literals: nothing is nearer than one that is needed with it, and what has it too."""
     for variable in range(m[VARIABLES]):
         bound = _BIG
         for literal in range(m[m[FIRST] + variable], m[m[FIRST] + variable + 1]):
