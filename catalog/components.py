@@ -145,7 +145,7 @@ def _in_use(component: ComponentContent, number: int, outer: Made | None) -> Exp
     """Where an instance is there; None: in every variant. In what is not there a parameter that counts is 0."""
     if component.number is not None:
         return None if outer is None else outer.own.when
-    count = component.count if outer is None else outer.own.names[component.count]
+    count = component.count if outer is None else outer.own.names.get(component.count, component.count)
     return Comparison(Parameter(count), Comparator.GREATER_OR_EQUAL, Number(Fraction(number)))
 
 

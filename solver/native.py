@@ -19,7 +19,7 @@ _CONSTANTS: Final = (bool, int, float, str, bytes, tuple)
 
 
 def kernel(
-    *signatures: str, into_callers: bool = False, allocates: bool = False
+    *signatures: str, into_callers: bool = False, allocates: bool = False, inner: bool = False
 ) -> Callable[[Function], Function]:
     """Compile at import for these signatures (or load from the cache): no call ever waits for the compiler.
 
@@ -28,12 +28,13 @@ def kernel(
     the hottest loops call, where the call itself, which hands on each array in seven words, would cost as much.
     `allocates`: for a kernel that makes arrays of its own; then each call counts references to its arguments too, with
     two atomic additions an array, which in small kernels is most of their time. Without it the caller owns all arrays.
+    `inner`: for one that only kernels call: nothing is compiled for calls from Python, which are a TypeError then.
 
     A kernel is compiled again where its module, a constant or a kernel that it uses has changed, in whatever module.
     """
     how: dict[str, Any] = {
         "error_model": "numpy", "boundscheck": False, "forceinline": into_callers, "_nrt": allocates,
-        "no_cfunc_wrapper": True,
+        "no_cfunc_wrapper": True, "no_cpython_wrapper": inner,
     }  # fmt: skip
 
     def compiled(function: Function) -> Function:
@@ -42,6 +43,8 @@ def kernel(
         for signature in signatures:
             made.compile(signature)
         made.disable_compile()
+        if inner:
+            made._clear()  # its entries lead nowhere: a call from Python is refused, not followed
         if not into_callers:
             _call_where_it_is(made)
         return made  # type: ignore[no-any-return]
@@ -142,8 +145,12 @@ KERNELS = (
 
 
 def fill_cache() -> None:
-    """Compile what the cache lacks, a process a room: the first time takes half a minute."""
-    running = [subprocess.Popen([sys.executable, "-c", f"import {', '.join(room)}"]) for room in KERNELS]
+    """Compile what the cache lacks, a process a room: the first time takes half a minute.
+
+    Without the garbage collector, which would look through all that the compiler knows again and again.
+    """
+    commands = [f"import gc; gc.disable(); import {', '.join(room)}" for room in KERNELS]
+    running = [subprocess.Popen([sys.executable, "-c", command]) for command in commands]
     ended = [process.wait() for process in running]
     if any(ended):
         raise SystemExit("Compiling the solver's kernels failed; see above.")

@@ -8,7 +8,7 @@ left to `fallback`, if there is one, and else stays open.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from threading import Lock
@@ -42,6 +42,8 @@ _SPREAD: Final = 1_024  # of them that are looked at for the values of numbers
 _FRESH: Final = 256  # room for new ones in one pass
 _EACH: Final = 400  # nodes of one search at first
 _PASS: Final = 4_000  # nodes between two looks at the clock
+_FEW: Final = 48  # nodes of each search for what is nearest, whatever the time is
+_LOOK: Final = 64  # nodes between two looks at the clock in such searches
 _ENOUGH: Final = 30_000  # nodes of one search, before another solver is asked
 _BEGUN: Final = 64  # questions that time did not settle, remembered
 _ROOM: Final = 8_192  # intervals of one number
@@ -505,7 +507,7 @@ class Mixed:
                     unsettled += ended == passes.PAUSED
             if not unsettled:
                 return
-            nodes *= 4
+            nodes = max(4 * nodes, _EACH)
 
     def nearest(
         self, question: Question, standing: Assignment, weights: Costs, literals: Sequence[int], clock: Clock
@@ -520,36 +522,60 @@ class Mixed:
         goal[self.network.literals + 1 :: 2] = standing.numbers
         stands, stands_numbers = (standing.values + self._first).astype(np.int32), np.array(standing.numbers, np.int64)
         goal[stands] = 0
-        many = len(literals)
-        values, numbers = np.tile(stands, (many, 1)), np.tile(stands_numbers, (many, 1))
-        spans = np.empty((many, 2), dtype=np.int64)
-        spans[:] = 0, passes.FREE
-        ended = np.empty(many, dtype=np.int64)
-        allowed, asked = np.ascontiguousarray(question.allowed), np.ascontiguousarray(question.asked)
-        entered, free = self._entered(question), np.empty(len(allowed), dtype=np.uint8)
         wanted = np.asarray(literals, dtype=np.int64)
-        waiting = np.arange(many)
-        nodes = _EACH
+        values, numbers = np.tile(stands, (len(wanted), 1)), np.tile(stands_numbers, (len(wanted), 1))
+        spans = np.tile(np.array([0, passes.FREE], dtype=np.int64), (len(wanted), 1))
+        entered = self._entered(question)
         words = self._take_desk()
         try:
-            while len(waiting):
-                some, some_spans, some_ended = wanted[waiting], spans[waiting], ended[waiting]
-                some_values, some_numbers = values[waiting], numbers[waiting]
-                passes.nearest(
-                    self._m, words, self._copied, allowed, asked, entered, goal, stands, stands_numbers, some, nodes,
-                    some_spans, some_ended, free, some_values, some_numbers,
-                )  # fmt: skip
-                spans[waiting], ended[waiting] = some_spans, some_ended
-                values[waiting], numbers[waiting] = some_values, some_numbers
-                waiting = waiting[some_ended == passes.PAUSED]
-                nodes *= 4
-                if clock.left <= 0:
-                    break
+            for allowed, rows in self._released(question, wanted):
+                some = values[rows], numbers[rows], spans[rows]
+                self._settle_nearest(words, allowed, entered, goal, stands, stands_numbers, wanted[rows], *some, clock)
+                values[rows], numbers[rows], spans[rows] = some
         finally:
             self._give_back(words)
-        return [
-            self._assignment(values[row], numbers[row]) if spans[row, 1] < passes.FREE else None for row in range(many)
-        ]
+        found = spans[:, 1] < passes.FREE
+        return [self._assignment(values[row], numbers[row]) if found[row] else None for row in range(len(wanted))]
+
+    def _released(self, question: Question, wanted: Words) -> Iterator[tuple[Flags, NDArray[np.intp]]]:
+        """What is allowed, and which of the literals that is for: each variable's own decision released."""
+        allowed, asked = np.ascontiguousarray(question.allowed), question.asked
+        within = allowed[wanted] != 0
+        if within.any():
+            yield allowed, np.flatnonzero(within)
+        of = self._m[int(self._m[passes.OF]) :][wanted]
+        for variable in np.unique(of[~within]).tolist():
+            free = allowed.copy()
+            own = slice(self.network.first[variable], self.network.first[variable + 1])
+            free[own] = asked[own]
+            yield free, np.flatnonzero(~within & (of == variable))
+
+    def _settle_nearest(
+        self,
+        words: Words,
+        allowed: Flags,
+        entered: Words,
+        goal: Words,
+        stands: NDArray[np.int32],
+        stands_numbers: Words,
+        wanted: Words,
+        values: NDArray[np.int32],
+        numbers: Words,
+        spans: Words,
+        clock: Clock,
+    ) -> None:
+        """A little for each literal, whatever the time is, so that nearly all have one; then until the clock ends."""
+        ended = np.full(len(wanted), passes.PAUSED, dtype=np.int64)
+        least = np.zeros(self.network.literals, dtype=np.int64)
+        nodes = _FEW
+        while (ended == passes.PAUSED).any() and (nodes == _FEW or clock.left > 0):
+            row = 0
+            while row < len(wanted) and (nodes == _FEW or clock.left > 0):
+                row = passes.nearest(
+                    self._m, words, self._copied, allowed, entered, goal, stands, stands_numbers, wanted, row, nodes,
+                    _LOOK, least, spans, ended, values, numbers,
+                )  # fmt: skip
+            nodes = max(4 * nodes, _EACH)
 
     # --- the pool ---
 

@@ -13,6 +13,7 @@ forward and backward through the graph); Luby, Sinclair, Zuckerman (restarts).
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -152,9 +153,10 @@ _FOUND, _NONE, _GAVE_UP = 1, 0, -1
 _HOLDS, _HOPELESS, _ANY = -1, -2, -3  # in the place of an item to decide on
 _words, _flags, _literals = "int64[::1]", "uint8[::1]", "int32[::1]"
 _mm = f"{_words}, {_words}"  # m, w
+_inner = partial(kernel, inner=True)
 
 
-@kernel(f"void({_mm}, int64)")
+@_inner(f"void({_mm}, int64)")
 def _schedule(m: Words, w: Words, constraint: int) -> None:
     queued = m[QUEUED] + constraint
     if w[queued] == 0 and w[m[ACTIVE] + constraint] != 0:
@@ -167,14 +169,14 @@ def _schedule(m: Words, w: Words, constraint: int) -> None:
         w[COUNTED] += 1
 
 
-@kernel(f"void({_mm}, int64, int64)")
+@_inner(f"void({_mm}, int64, int64)")
 def _schedule_all(m: Words, w: Words, section: int, entry: int) -> None:
     at = m[section] + entry
     for place in range(m[at], m[at + 1]):
         _schedule(m, w, m[place])
 
 
-@kernel(f"boolean({_mm}, int64, int64, int64)")
+@_inner(f"boolean({_mm}, int64, int64, int64)")
 def _save(m: Words, w: Words, what: int, one: int, other: int) -> bool:
     top = w[TOP]
     if top >= m[TRAIL_SIZE]:
@@ -187,7 +189,7 @@ def _save(m: Words, w: Words, what: int, one: int, other: int) -> bool:
     return True
 
 
-@kernel(f"void({_mm}, int64)")
+@_inner(f"void({_mm}, int64)")
 def _remove(m: Words, w: Words, literal: int) -> None:
     """The variable does not have this value."""
     place = m[DOMAIN] + literal
@@ -210,7 +212,7 @@ def _remove(m: Words, w: Words, literal: int) -> None:
         _schedule_all(m, w, ON_FIXED, left)
 
 
-@kernel(f"void({_mm}, int64)")
+@_inner(f"void({_mm}, int64)")
 def _take(m: Words, w: Words, literal: int) -> None:
     """The variable has this value."""
     if w[m[DOMAIN] + literal] == 0:
@@ -222,7 +224,7 @@ def _take(m: Words, w: Words, literal: int) -> None:
             _remove(m, w, other)
 
 
-@kernel("int64(int64[::1], int64, int64)")
+@_inner("int64(int64[::1], int64, int64)")
 def _up(m: Words, number: int, least: int) -> int:
     """The least value of the number that is not below; _BIG if there is none."""
     at = m[GRID] + 5 * number
@@ -236,7 +238,7 @@ def _up(m: Words, number: int, least: int) -> int:
     return int(found)
 
 
-@kernel("int64(int64[::1], int64, int64)")
+@_inner("int64(int64[::1], int64, int64)")
 def _down(m: Words, number: int, most: int) -> int:
     """The greatest value of the number that is not above; -_BIG if there is none."""
     at = m[GRID] + 5 * number
@@ -249,7 +251,7 @@ def _down(m: Words, number: int, most: int) -> int:
     return found
 
 
-@kernel(f"boolean({_mm}, int64)")
+@_inner(f"boolean({_mm}, int64)")
 def _save_node(m: Words, w: Words, node: int) -> bool:
     """Once a level is enough."""
     if w[m[STAMP] + node] == w[LEVEL]:
@@ -260,7 +262,7 @@ def _save_node(m: Words, w: Words, node: int) -> bool:
     return True
 
 
-@kernel(f"void({_mm}, int64, int64)")
+@_inner(f"void({_mm}, int64, int64)")
 def _at_least(m: Words, w: Words, node: int, bound: int) -> None:
     if bound <= w[m[LOW] + node]:
         return
@@ -275,7 +277,7 @@ def _at_least(m: Words, w: Words, node: int, bound: int) -> None:
         _schedule_all(m, w, ON_NODE, node)
 
 
-@kernel(f"void({_mm}, int64, int64)")
+@_inner(f"void({_mm}, int64, int64)")
 def _at_most(m: Words, w: Words, node: int, bound: int) -> None:
     if bound >= w[m[HIGH] + node]:
         return
@@ -290,7 +292,7 @@ def _at_most(m: Words, w: Words, node: int, bound: int) -> None:
         _schedule_all(m, w, ON_NODE, node)
 
 
-@kernel(f"void({_mm})")
+@_inner(f"void({_mm})")
 def _forget_queue(m: Words, w: Words) -> None:
     size = m[CONSTRAINTS]
     while w[COUNTED] > 0:
@@ -302,7 +304,7 @@ def _forget_queue(m: Words, w: Words) -> None:
     w[DIRTY] = 0
 
 
-@kernel(f"void({_mm}, int64)")
+@_inner(f"void({_mm}, int64)")
 def _undo(m: Words, w: Words, mark: int) -> None:
     """Back to where the trail had this length."""
     literals, nodes = m[LITERALS], m[NODES]
@@ -326,12 +328,12 @@ def _undo(m: Words, w: Words, mark: int) -> None:
 # --- one constraint each ---
 
 
-@kernel("int64(int64, int64)")
+@_inner("int64(int64, int64)")
 def _ceil_divide(over: int, under: int) -> int:
     return -((-over) // under)
 
 
-@kernel(f"void({_mm}, int64, int64)")
+@_inner(f"void({_mm}, int64, int64)")
 def _clause(m: Words, w: Words, start: int, end: int) -> None:
     domain = m[DOMAIN]
     only = -1
@@ -360,7 +362,7 @@ def _clause(m: Words, w: Words, start: int, end: int) -> None:
         _take(m, w, only >> 1)
 
 
-@kernel(f"void({_mm}, int64, int64)")
+@_inner(f"void({_mm}, int64, int64)")
 def _count(m: Words, w: Words, start: int, end: int) -> None:
     low, high = m[start], m[start + 1]
     domain, size, of = m[DOMAIN], m[SIZE], m[OF]
@@ -384,7 +386,7 @@ def _count(m: Words, w: Words, start: int, end: int) -> None:
                     _take(m, w, literal)
 
 
-@kernel(f"void({_mm}, int64)")
+@_inner(f"void({_mm}, int64)")
 def _table(m: Words, w: Words, start: int) -> None:
     """Keep the rows that are still possible, then the values that one of them has (STR)."""
     number, columns = m[start], m[start + 1]
@@ -439,7 +441,7 @@ def _table(m: Words, w: Words, start: int) -> None:
                     _remove(m, w, literal)
 
 
-@kernel(f"void({_mm}, int64)")
+@_inner(f"void({_mm}, int64)")
 def _residue(m: Words, w: Words, start: int) -> None:
     """An equation: what the variables come to is known modulo what all their values differ by, and so is a number.
 
@@ -489,7 +491,7 @@ def _residue(m: Words, w: Words, start: int) -> None:
         _at_most(m, w, number, high - (high - rest) % by)
 
 
-@kernel(f"void({_mm}, int64)")
+@_inner(f"void({_mm}, int64)")
 def _linear(m: Words, w: Words, start: int) -> None:
     """Bounds consistency of low <= sum <= high; a variable's values are looked at one by one."""
     low, high, variables, nodes = m[start], m[start + 1], m[start + 2], m[start + 3]
@@ -562,7 +564,7 @@ def _linear(m: Words, w: Words, start: int) -> None:
             return
 
 
-@kernel(f"void({_mm}, int64, int64, int64)")
+@_inner(f"void({_mm}, int64, int64, int64)")
 def _factor(m: Words, w: Words, node: int, x: int, y: int) -> None:
     """What x can be if node = x * y."""
     low, high = w[m[LOW] + node], w[m[HIGH] + node]
@@ -586,7 +588,7 @@ def _factor(m: Words, w: Words, node: int, x: int, y: int) -> None:
         _at_most(m, w, x, most)
 
 
-@kernel(f"void({_mm}, int64)")
+@_inner(f"void({_mm}, int64)")
 def _product(m: Words, w: Words, start: int) -> None:
     node, x, y = m[start], m[start + 1], m[start + 2]
     a, b, c, d = w[m[LOW] + x], w[m[HIGH] + x], w[m[LOW] + y], w[m[HIGH] + y]
@@ -603,7 +605,7 @@ def _product(m: Words, w: Words, start: int) -> None:
         _factor(m, w, node, y, x)
 
 
-@kernel(f"void({_mm}, int64, int64)")
+@_inner(f"void({_mm}, int64, int64)")
 def _minimum(m: Words, w: Words, start: int, end: int) -> None:
     node = m[start]
     low, high = _BIG, _BIG
@@ -631,7 +633,7 @@ def _minimum(m: Words, w: Words, start: int, end: int) -> None:
         _at_most(m, w, which, high)
 
 
-@kernel(f"void({_mm}, int64, int64)")
+@_inner(f"void({_mm}, int64, int64)")
 def _maximum(m: Words, w: Words, start: int, end: int) -> None:
     node = m[start]
     low, high = -_BIG, -_BIG
@@ -659,7 +661,7 @@ def _maximum(m: Words, w: Words, start: int, end: int) -> None:
         _at_least(m, w, which, low)
 
 
-@kernel(f"void({_mm}, int64)")
+@_inner(f"void({_mm}, int64)")
 def _floor(m: Words, w: Words, start: int) -> None:
     node, x, by = m[start], m[start + 1], m[start + 2]
     _at_least(m, w, node, w[m[LOW] + x] // by)
@@ -671,7 +673,7 @@ def _floor(m: Words, w: Words, start: int) -> None:
         _at_most(m, w, x, w[m[HIGH] + node] * by + by - 1)
 
 
-@kernel(f"void({_mm}, int64)")
+@_inner(f"void({_mm}, int64)")
 def _divide(m: Words, w: Words, start: int) -> None:
     node, x, y = m[start], m[start + 1], m[start + 2]
     a, b, c, d = w[m[LOW] + x], w[m[HIGH] + x], w[m[LOW] + y], w[m[HIGH] + y]
@@ -693,7 +695,7 @@ def _divide(m: Words, w: Words, start: int) -> None:
             _at_most(m, w, x, max(high * c, high * d) - 1)
 
 
-@kernel(f"void({_mm}, int64, int64)")
+@_inner(f"void({_mm}, int64, int64)")
 def _is(m: Words, w: Words, start: int, kind: int) -> None:
     """Whether x <= 0 (IS_LOW), or x = 0."""
     node, x = m[start], m[start + 1]
@@ -713,7 +715,7 @@ def _is(m: Words, w: Words, start: int, kind: int) -> None:
             _at_most(m, w, x, -1)
 
 
-@kernel(f"int64({_mm}, int64)")
+@_inner(f"int64({_mm}, int64)")
 def _known(m: Words, w: Words, truth: int) -> int:
     """1 true, 0 false, -1 neither."""
     low, high = w[m[LOW] + (truth >> 1)], w[m[HIGH] + (truth >> 1)]
@@ -722,7 +724,7 @@ def _known(m: Words, w: Words, truth: int) -> int:
     return int(low ^ (truth & 1))
 
 
-@kernel(f"void({_mm}, int64, int64)")
+@_inner(f"void({_mm}, int64, int64)")
 def _set(m: Words, w: Words, truth: int, value: int) -> None:
     if value ^ (truth & 1):
         _at_least(m, w, truth >> 1, 1)
@@ -730,7 +732,7 @@ def _set(m: Words, w: Words, truth: int, value: int) -> None:
         _at_most(m, w, truth >> 1, 0)
 
 
-@kernel(f"void({_mm}, int64, int64)")
+@_inner(f"void({_mm}, int64, int64)")
 def _all_of(m: Words, w: Words, start: int, end: int) -> None:
     node = m[start]
     undecided, which = 0, -1
@@ -753,7 +755,7 @@ def _all_of(m: Words, w: Words, start: int, end: int) -> None:
         _set(m, w, which, 0)
 
 
-@kernel(f"void({_mm}, int64, int64)")
+@_inner(f"void({_mm}, int64, int64)")
 def _same(m: Words, w: Words, x: int, y: int) -> None:
     _at_least(m, w, x, w[m[LOW] + y])
     if w[FAILED] == 0:
@@ -764,7 +766,7 @@ def _same(m: Words, w: Words, x: int, y: int) -> None:
         _at_most(m, w, y, w[m[HIGH] + x])
 
 
-@kernel(f"void({_mm}, int64)")
+@_inner(f"void({_mm}, int64)")
 def _choose(m: Words, w: Words, start: int) -> None:
     node, truth, x, y = m[start], m[start + 1], m[start + 2], m[start + 3]
     known = _known(m, w, truth)
@@ -787,7 +789,7 @@ def _choose(m: Words, w: Words, start: int) -> None:
     _same(m, w, node, x if known == 1 else y)
 
 
-@kernel(f"void({_mm})")
+@_inner(f"void({_mm})")
 def _objectives(m: Words, w: Words) -> None:
     """Each additive cost is at most its limit.
 
@@ -844,7 +846,7 @@ def _objectives(m: Words, w: Words) -> None:
                 return
 
 
-@kernel(f"boolean({_mm})")
+@_inner(f"boolean({_mm})")
 def _propagate(m: Words, w: Words) -> bool:
     """To a fixpoint; False on a contradiction. Intervals that creep are left after so many steps (LOOSE)."""
     left = 64 * m[CONSTRAINTS] + 4096
@@ -907,7 +909,7 @@ def _propagate(m: Words, w: Words) -> bool:
 # --- what a point does to the constraints ---
 
 
-@kernel(f"int64({_mm}, int64)")
+@_inner(f"int64({_mm}, int64)")
 def _truth_at(m: Words, w: Words, truth: int) -> int:
     low, high = w[m[POINT_LOW] + (truth >> 1)], w[m[POINT_HIGH] + (truth >> 1)]
     if low < high:
@@ -915,7 +917,7 @@ def _truth_at(m: Words, w: Words, truth: int) -> int:
     return int(low ^ (truth & 1))
 
 
-@kernel(f"int64({_mm}, int64, int64)")
+@_inner(f"int64({_mm}, int64, int64)")
 def _row_at(m: Words, w: Words, start: int, rows: int) -> int:
     """Whether the point is among the sorted rows of a table."""
     columns = m[start + 1]
@@ -939,7 +941,7 @@ def _row_at(m: Words, w: Words, start: int, rows: int) -> int:
     return 0
 
 
-@kernel(f"void({_mm}, int64)", into_callers=True)
+@_inner(f"void({_mm}, int64)", into_callers=True)
 def _define(m: Words, w: Words, constraint: int) -> None:
     """Compute the node that a constraint defines from the intervals of POINT_LOW and POINT_HIGH."""
     start, end = m[m[START] + constraint], m[m[START] + constraint + 1]
@@ -1011,14 +1013,14 @@ def _define(m: Words, w: Words, constraint: int) -> None:
     w[high_of + node] = high
 
 
-@kernel(f"void({_mm}, int64, int64)")
+@_inner(f"void({_mm}, int64, int64)")
 def _define_all(m: Words, w: Words, first: int, last: int) -> None:
     """Compute the nodes that listed constraints define; they come before what reads them."""
     for index in range(first, last):
         _define(m, w, m[index])
 
 
-@kernel(f"int64({_mm}, int64)", into_callers=True)
+@_inner(f"int64({_mm}, int64)", into_callers=True)
 def _clause_at(m: Words, w: Words, constraint: int) -> int:
     """Whether a clause holds at the point."""
     for place in range(m[m[START] + constraint], m[m[START] + constraint + 1]):
@@ -1028,7 +1030,7 @@ def _clause_at(m: Words, w: Words, constraint: int) -> int:
     return 0
 
 
-@kernel(f"int64({_mm}, int64)")
+@_inner(f"int64({_mm}, int64)")
 def _at_point(m: Words, w: Words, constraint: int) -> int:
     """Whether a constraint that defines no node holds at the point: 1, 0, or -1 if the nodes' intervals do not tell.
 
@@ -1068,7 +1070,7 @@ def _at_point(m: Words, w: Words, constraint: int) -> int:
     return 0 if high < m[start] or low > m[start + 1] else -1
 
 
-@kernel(f"int64({_mm}, int64, int64)")
+@_inner(f"int64({_mm}, int64, int64)")
 def _all_at_point(m: Words, w: Words, first: int, last: int) -> int:
     """Whether all of listed constraints hold at the point: 1, 0, or -1 if the nodes' intervals do not tell."""
     result = 1
@@ -1084,7 +1086,7 @@ def _all_at_point(m: Words, w: Words, first: int, last: int) -> int:
     return result
 
 
-@kernel(f"int64({_mm})")
+@_inner(f"int64({_mm})")
 def _judge(m: Words, w: Words) -> int:
     """Whether all constraints hold at the point; the nodes are then computed."""
     plain, defining, reading, end = m[m[JUDGED]], m[m[JUDGED] + 1], m[m[JUDGED] + 2], m[m[JUDGED] + 3]
@@ -1094,7 +1096,7 @@ def _judge(m: Words, w: Words) -> int:
     return _all_at_point(m, w, reading, end)
 
 
-@kernel(f"void({_mm})")
+@_inner(f"void({_mm})")
 def _guess(m: Words, w: Words) -> None:
     """The point becomes where searches stay, with what cannot be so changed: to what is liked, or the first possible.
 
@@ -1145,7 +1147,7 @@ def _guess(m: Words, w: Words) -> None:
                     break
 
 
-@kernel(f"boolean({_mm})")
+@_inner(f"boolean({_mm})")
 def _guesses(m: Words, w: Words) -> bool:
     """Whether a guess from the present domains holds; it is the point then."""
     if w[GUESSING] == 0:
@@ -1157,7 +1159,7 @@ def _guesses(m: Words, w: Words) -> bool:
     return _judge(m, w) == 1
 
 
-@kernel(f"void({_mm})")
+@_inner(f"void({_mm})")
 def _settled(m: Words, w: Words) -> None:
     """Everything is fixed: make it the point."""
     for variable in range(m[VARIABLES]):
@@ -1172,7 +1174,7 @@ def _settled(m: Words, w: Words) -> None:
 # --- search ---
 
 
-@kernel(f"int64({_mm}, int64)")
+@_inner(f"int64({_mm}, int64)")
 def _random(m: Words, w: Words, below: int) -> int:
     """A number from 0 on, below `below` (a linear congruential generator)."""
     seed = (w[SEED] * 1103515245 + 12345) & 0x7FFFFFFF
@@ -1180,7 +1182,7 @@ def _random(m: Words, w: Words, below: int) -> int:
     return int((seed >> 8) % below)
 
 
-@kernel(f"void({_mm})")
+@_inner(f"void({_mm})")
 def _blame(m: Words, w: Words) -> None:
     """What the failed constraint is about is decided earlier from now on."""
     constraint = w[RUNNING]
@@ -1197,7 +1199,7 @@ def _blame(m: Words, w: Words) -> None:
             w[m[ACTIVITY] + item] = 1 + (w[m[ACTIVITY] + item] >> 30)
 
 
-@kernel(f"int64({_mm}, int64)")
+@_inner(f"int64({_mm}, int64)")
 def _literal_for(m: Words, w: Words, variable: int) -> int:
     """The value to try first: liked, else the cheapest, else as in the assignment to stay near to, else any."""
     begin, end = m[m[FIRST] + variable], m[m[FIRST] + variable + 1]
@@ -1227,7 +1229,7 @@ def _literal_for(m: Words, w: Words, variable: int) -> int:
     return -1
 
 
-@kernel(f"boolean({_mm})")
+@_inner(f"boolean({_mm})")
 def _check_loose(m: Words, w: Words) -> bool:
     """Everything is fixed: ask every constraint once more if some propagation was cut short."""
     if w[LOOSE] == 0:
@@ -1238,7 +1240,7 @@ def _check_loose(m: Words, w: Words) -> bool:
     return _propagate(m, w)
 
 
-@kernel(f"int64({_mm})")
+@_inner(f"int64({_mm})")
 def _stays(m: Words, w: Words) -> int:
     """The point becomes where searches stay, with what cannot be so as it costs least; what that costs.
 
@@ -1273,22 +1275,53 @@ def _stays(m: Words, w: Words) -> int:
     return total
 
 
-@kernel(f"int64({_mm})")
+@_inner(f"int64({_mm}, int64)")
+def _changes_needed(m: Words, w: Words, constraint: int) -> int:
+    """How many items at least must change for a sum that the point breaks: each adds its most to what is missing."""
+    start = m[m[START] + constraint]
+    if m[m[PURE_IS] + constraint] == 0:
+        return 1
+    amount, up, down = 0, 0, 0
+    at = start + 4
+    for _ in range(m[start + 2]):
+        begin, end = m[m[FIRST] + m[at]], m[m[FIRST] + m[at] + 1]
+        own = m[at + 1 + w[m[POINT] + m[at]] - begin]
+        amount += own
+        for literal in range(begin, end):
+            if w[m[DOMAIN] + literal] != 0:
+                up = max(up, m[at + 1 + literal - begin] - own)
+                down = max(down, own - m[at + 1 + literal - begin])
+        at += 1 + end - begin
+    for _ in range(m[start + 3]):
+        number, factor = m[at], m[at + 1]
+        own = factor * w[m[POINT_LOW] + number]
+        amount += own
+        one, other = factor * w[m[LOW] + number], factor * w[m[HIGH] + number]
+        up = max(up, max(one, other) - own)
+        down = max(down, own - min(one, other))
+        at += 2
+    missing, most = (m[start] - amount, up) if amount < m[start] else (amount - m[start + 1], down)
+    return int(_ceil_divide(missing, most)) if missing > 0 and most > 0 else 1
+
+
+@_inner(f"int64({_mm})")
 def _to_mend(m: Words, w: Words) -> int:
     """What to decide on next in a search for what is nearest: an open item of a constraint that the point breaks.
 
     The point is where searches stay. _HOLDS: it breaks none. _HOPELESS: to mend what it breaks costs more than the
-    limit: of constraints that share nothing open each costs the cheapest of its changes. _ANY: anything.
+    limit: of constraints that share nothing open each costs the cheapest of its changes, as often as it needs one.
+    _ANY: anything.
     """
     variables = m[VARIABLES]
     limit = w[m[OBJECTIVE_LIMIT]]
     total = _stays(m, w)
-    _define_all(m, w, m[m[JUDGED] + 1], m[m[JUDGED] + 2])
     items = variables + m[NUMBERS]
     for item in range(items):
         w[m[ITEM_HIGH] + item] = 0  # whether a constraint that is counted asks for it
     fewest, chosen = _BIG, -1
     for part in range(0, 3, 2):
+        if part == 2:
+            _define_all(m, w, m[m[JUDGED] + 1], m[m[JUDGED] + 2])
         for index in range(m[m[JUDGED] + part], m[m[JUDGED] + part + 1]):
             constraint = m[index]
             if w[m[ACTIVE] + constraint] == 0 or _at_point(m, w, constraint) == 1:
@@ -1305,17 +1338,19 @@ def _to_mend(m: Words, w: Words) -> int:
                 w[RUNNING] = constraint
                 return _HOPELESS
             if apart:
-                total += least
+                total += least * _changes_needed(m, w, constraint)
                 for place in range(m[at], m[at + 1]):
                     w[m[ITEM_HIGH] + m[place]] = 1
             if many < fewest:
                 fewest, chosen = many, constraint
-    if total > limit:
-        w[RUNNING] = -1
-        return _HOPELESS
+        if total > limit:
+            w[RUNNING] = -1
+            return _HOPELESS
     if chosen < 0:
         return _HOLDS
     best, found = -1, _ANY
+    if m[m[PURE_IS] + chosen] != 0:  # nothing but a sum: what it is about is no hint
+        return _ANY
     at = m[SCOPE] + chosen
     for place in range(m[at], m[at + 1]):
         item = m[place]
@@ -1326,7 +1361,7 @@ def _to_mend(m: Words, w: Words) -> int:
     return int(found)
 
 
-@kernel(f"int64({_mm}, int64, int64)")
+@_inner(f"int64({_mm}, int64, int64)")
 def _dive(m: Words, w: Words, nodes: int, conflicts: int) -> int:
     """Depth first from a propagated state. _FOUND: the point is an assignment. _NONE, _GAVE_UP: the state is as it was.
 
@@ -1415,11 +1450,12 @@ def _dive(m: Words, w: Words, nodes: int, conflicts: int) -> int:
             good = _propagate(m, w)
 
 
-@kernel(f"void({_mm}, int64, int64, float64[:, ::1], float64[:, ::1])")
+@_inner(f"void({_mm}, int64, int64, float64[:, ::1], float64[:, ::1])")
 def _dense(m: Words, w: Words, constraint: int, row: int, amounts: Any, limits: Any) -> None:
     """A sum as an amount for each literal and number; an own number of the limits: low, high, range."""
     literals = m[LITERALS]
-    amounts[row, :] = 0.0
+    for place in range(literals + m[NUMBERS]):
+        amounts[row, place] = 0.0
     if constraint < 0:  # the goal
         for literal in range(literals):
             amounts[row, literal] = w[m[OBJECTIVE] + literal]
@@ -1442,7 +1478,7 @@ def _dense(m: Words, w: Words, constraint: int, row: int, amounts: Any, limits: 
         at += 2
 
 
-@kernel(f"float64({_mm}, float64[:, ::1], float64[:, ::1], int64, float64, int64, float64)")
+@_inner(f"float64({_mm}, float64[:, ::1], float64[:, ::1], int64, float64, int64, float64)")
 def _gap(m: Words, w: Words, amounts: Any, limits: Any, one: int, by: float, other: int, by_other: float) -> float:
     """By how much the least of by * one + by_other * other is beyond what the two limits leave; above 0: impossible."""
     literals, domain, first = m[LITERALS], m[DOMAIN], m[FIRST]
@@ -1463,7 +1499,7 @@ def _gap(m: Words, w: Words, amounts: Any, limits: Any, one: int, by: float, oth
     return float(total)
 
 
-@kernel(f"boolean({_mm}, int64)", allocates=True)
+@_inner(f"boolean({_mm}, int64)", allocates=True)
 def _combine(m: Words, w: Words, goal: int) -> bool:
     """The tightest weighted combinations of two sums (a Lagrangian bound) join the goal; False on a contradiction.
 
@@ -1544,7 +1580,7 @@ def _combine(m: Words, w: Words, goal: int) -> bool:
     return _propagate(m, w)
 
 
-@kernel("int64(int64)")
+@_inner("int64(int64)")
 def _luby(step: int) -> int:
     """1 1 2 1 1 2 4 ..., from step 1 on."""
     while True:
@@ -1556,7 +1592,7 @@ def _luby(step: int) -> int:
         step -= power // 2 - 1
 
 
-@kernel(f"int64({_mm}, int64)")
+@_inner(f"int64({_mm}, int64)")
 def _find(m: Words, w: Words, nodes: int) -> int:
     """`_dive` with restarts, then without. Only the first dive goes for what is liked."""
     end = w[SEARCHED] + nodes
@@ -1582,7 +1618,7 @@ def _find(m: Words, w: Words, nodes: int) -> int:
     return found
 
 
-@kernel(f"boolean({_mm}, int64, int64)")
+@_inner(f"boolean({_mm}, int64, int64)")
 def _around(m: Words, w: Words, variable: int, widest: int) -> bool:
     """A short search in which only what must change, and what shares a constraint with that, differs from where
     searches stay. Constraints about more items than `widest` do not count, unless they are sums.
@@ -1629,7 +1665,7 @@ def _around(m: Words, w: Words, variable: int, widest: int) -> bool:
 # --- moving the point ---
 
 
-@kernel(f"boolean({_mm})")
+@_inner(f"boolean({_mm})")
 def _measure(m: Words, w: Words) -> bool:
     """Compute the nodes and what the sums come to at the point; whether it holds."""
     holds_there = _judge(m, w) == 1
@@ -1650,14 +1686,14 @@ def _measure(m: Words, w: Words) -> bool:
     return holds_there
 
 
-@kernel(f"int64({_mm}, int64)")
+@_inner(f"int64({_mm}, int64)")
 def _held(m: Words, w: Words, item: int) -> int:
     """The literal, or the number, that an item has at the point."""
     variables = m[VARIABLES]
     return int(w[m[POINT] + item] if item < variables else w[m[POINT_LOW] + item - variables])
 
 
-@kernel(f"void({_mm}, int64, int64)")
+@_inner(f"void({_mm}, int64, int64)")
 def _move(m: Words, w: Words, item: int, value: int) -> None:
     """Change one item of the point (a variable's literal, a number), with the sums that ask for it; no node."""
     variables = m[VARIABLES]
@@ -1681,7 +1717,7 @@ def _move(m: Words, w: Words, item: int, value: int) -> None:
         w[m[POINT_HIGH] + number] = value
 
 
-@kernel(f"void({_mm}, int64)")
+@_inner(f"void({_mm}, int64)")
 def _feed(m: Words, w: Words, item: int) -> None:
     """Compute the nodes that depend on an item; what they were is kept."""
     at, end = m[m[FED] + item], m[m[FED] + item + 1]
@@ -1697,7 +1733,7 @@ def _feed(m: Words, w: Words, item: int) -> None:
     _define_all(m, w, at, end)
 
 
-@kernel(f"void({_mm}, int64)")
+@_inner(f"void({_mm}, int64)")
 def _starve(m: Words, w: Words, kept: int) -> None:
     """Give the nodes back what they were when so much was kept."""
     place = m[SAVED] + w[KEPT]
@@ -1708,14 +1744,14 @@ def _starve(m: Words, w: Words, kept: int) -> None:
     w[KEPT] = kept
 
 
-@kernel(f"void({_mm}, int64, int64)")
+@_inner(f"void({_mm}, int64, int64)")
 def _put(m: Words, w: Words, item: int, value: int) -> None:
     """Change one item of the point, with the sums and nodes that depend on it."""
     _move(m, w, item, value)
     _define_all(m, w, m[m[FED] + item], m[m[FED] + item + 1])
 
 
-@kernel(f"int64({_mm}, int64, int64)")
+@_inner(f"int64({_mm}, int64, int64)")
 def _broken(m: Words, w: Words, item: int, skip: int) -> int:
     """The first constraint about the item, after so many, that the point does not keep; -1 if there is none.
 
@@ -1742,7 +1778,7 @@ def _broken(m: Words, w: Words, item: int, skip: int) -> int:
     return -1
 
 
-@kernel(f"int64({_mm}, int64)")
+@_inner(f"int64({_mm}, int64)")
 def _broken_reading(m: Words, w: Words, item: int) -> int:
     """As `_broken`, of those that read nodes, which are computed."""
     for index in range(m[m[READING] + item], m[m[TOUCHED] + item + 1]):
@@ -1751,7 +1787,7 @@ def _broken_reading(m: Words, w: Words, item: int) -> int:
     return -1
 
 
-@kernel(f"boolean({_mm}, int64)")
+@_inner(f"boolean({_mm}, int64)")
 def _stays_broken(m: Words, w: Words, item: int) -> bool:
     """Whether what a change of the item (or, for -1, a guess) broke still is, of what reads no node."""
     if item >= 0:
@@ -1763,7 +1799,7 @@ def _stays_broken(m: Words, w: Words, item: int) -> bool:
     return False
 
 
-@kernel(f"boolean({_mm}, int64)")
+@_inner(f"boolean({_mm}, int64)")
 def _stays_broken_reading(m: Words, w: Words, item: int) -> bool:
     """As `_stays_broken`, of what reads nodes, which are computed."""
     if item >= 0:
@@ -1774,7 +1810,7 @@ def _stays_broken_reading(m: Words, w: Words, item: int) -> bool:
     return broken > 0
 
 
-@kernel(f"int64({_mm}, int64, int64)")
+@_inner(f"int64({_mm}, int64, int64)")
 def _changes(m: Words, w: Words, item: int, value: int) -> int:
     """Give an item of the point this value; what that breaks first, or -1. Nodes are computed where nothing else is."""
     _move(m, w, item, value)
@@ -1785,14 +1821,14 @@ def _changes(m: Words, w: Words, item: int, value: int) -> int:
     return int(broken)
 
 
-@kernel(f"void({_mm}, int64, int64)")
+@_inner(f"void({_mm}, int64, int64)")
 def _back(m: Words, w: Words, item: int, value: int) -> None:
     """Take a change back that `_changes` made: the item had this value."""
     _starve(m, w, 0)
     _move(m, w, item, value)
 
 
-@kernel(f"boolean({_mm}, int64, int64, int64, int64)")
+@_inner(f"boolean({_mm}, int64, int64, int64, int64)")
 def _mends(m: Words, w: Words, item: int, other: int, value: int, first: int) -> bool:
     """Whether this value of the other item mends what the item's change (-1: a guess) broke; the point then has it.
 
@@ -1817,7 +1853,7 @@ def _mends(m: Words, w: Words, item: int, other: int, value: int, first: int) ->
     return False
 
 
-@kernel(f"boolean({_mm}, int64, int64)")
+@_inner(f"boolean({_mm}, int64, int64)")
 def _tries(m: Words, w: Words, variable: int, broken: int) -> bool:
     """Whether one other item changed mends what a change of the variable (-1: a guess) broke; the point then has it.
 
@@ -1881,7 +1917,7 @@ def _tries(m: Words, w: Words, variable: int, broken: int) -> bool:
     return False
 
 
-@kernel(f"boolean({_mm}, int64)")
+@_inner(f"boolean({_mm}, int64)")
 def _reaches(m: Words, w: Words, literal: int) -> bool:
     """Whether the point, which holds, does so with this value too, with one other item changed at most; it then has it.
 
@@ -1899,7 +1935,7 @@ def _reaches(m: Words, w: Words, literal: int) -> bool:
     return False
 
 
-@kernel(f"boolean({_mm})")
+@_inner(f"boolean({_mm})")
 def _mended(m: Words, w: Words) -> bool:
     """Whether the guess that was made holds with one item changed; it is then the point."""
     _measure(m, w)
@@ -1920,7 +1956,7 @@ def _mended(m: Words, w: Words) -> bool:
     return first >= 0 and _tries(m, w, -1, first) and _judge(m, w) == 1
 
 
-@kernel(f"boolean({_mm}, int64)")
+@_inner(f"boolean({_mm}, int64)")
 def _nearby(m: Words, w: Words, variable: int) -> bool:
     """`_around` the variable, first without formulas that are about much (a weight depends on nearly everything).
 
@@ -1971,7 +2007,7 @@ def prepare(m: Words, w: Words) -> None:
     w[TOP] = 0  # the trail begins here
 
 
-@kernel(f"boolean({_mm}, int64[::1], uint8[::1], int64[::1])")
+@_inner(f"boolean({_mm}, int64[::1], uint8[::1], int64[::1])")
 def _begin(m: Words, w: Words, base: Words, allowed: Any, entered: Words) -> bool:
     """From the prepared `base` (its beginning is copied) to the decisions, propagated."""
     for place in range(len(base)):
@@ -1991,7 +2027,7 @@ def _begin(m: Words, w: Words, base: Words, allowed: Any, entered: Words) -> boo
     return _propagate(m, w)
 
 
-@kernel(f"void({_mm}, int32[::1], int64[::1])")
+@_inner(f"void({_mm}, int32[::1], int64[::1])")
 def _read(m: Words, w: Words, values: Any, numbers: Words) -> None:
     """The point, which a search has left, as an assignment."""
     for variable in range(m[VARIABLES]):
@@ -2029,7 +2065,7 @@ def find(
     return found
 
 
-@kernel(f"void({_mm}, int32[::1], int64[::1])")
+@_inner(f"void({_mm}, int32[::1], int64[::1])")
 def _stand(m: Words, w: Words, values: Any, numbers: Words) -> None:
     """Make an assignment the point, and what later searches stay near to."""
     for variable in range(m[VARIABLES]):
@@ -2048,7 +2084,7 @@ def holds(m: Words, w: Words, values: Any, numbers: Words) -> bool:
     return _judge(m, w) == 1
 
 
-@kernel("void(int64[::1], int32[:, ::1], int64[:, ::1], int32[::1], int64[::1])")
+@_inner("void(int64[::1], int32[:, ::1], int64[:, ::1], int32[::1], int64[::1])")
 def _join(counts: Words, fresh: Any, fresh_numbers: Any, values: Any, numbers: Words) -> None:
     """Add an assignment to the new ones if there is room."""
     index = counts[0]
@@ -2061,7 +2097,7 @@ def _join(counts: Words, fresh: Any, fresh_numbers: Any, values: Any, numbers: W
     counts[0] = index + 1
 
 
-@kernel(f"void({_mm}, boolean)")
+@_inner(f"void({_mm}, boolean)")
 def _stay(m: Words, w: Words, here: bool) -> None:
     """Make the point the place that later searches stay near to, or go back to that place."""
     variables = m[VARIABLES]
@@ -2079,7 +2115,7 @@ def _stay(m: Words, w: Words, here: bool) -> None:
                 _put(m, w, variables + number, w[m[NUMBER_PHASE] + number])
 
 
-@kernel(f"boolean({_mm}, {_flags}, {_literals}, {_words}, int64)")
+@_inner(f"boolean({_mm}, {_flags}, {_literals}, {_words}, int64)")
 def _adapts(m: Words, w: Words, allowed: Any, values: Any, numbers: Words, stray: int) -> bool:
     """From a known assignment, of which one variable alone has a value that is not allowed, to one with all decisions.
 
@@ -2099,7 +2135,7 @@ def _adapts(m: Words, w: Words, allowed: Any, values: Any, numbers: Words, stray
     return False
 
 
-@kernel(f"boolean({_mm}, int64)")
+@_inner(f"boolean({_mm}, int64)")
 def _slack_takes(m: Words, w: Words, literal: int) -> bool:
     """Whether the point, which holds, does so with another value of a variable that only sums ask for."""
     variable = m[m[OF] + literal]
@@ -2115,7 +2151,7 @@ def _slack_takes(m: Words, w: Words, literal: int) -> bool:
     return True
 
 
-@kernel(f"void({_mm}, {_flags}, {_flags}, {_flags}, {_flags}, {_words}, int32[:, ::1], int64[:, ::1])", allocates=True)
+@_inner(f"void({_mm}, {_flags}, {_flags}, {_flags}, {_flags}, {_words}, int32[:, ::1], int64[:, ::1])", allocates=True)
 def _slide(
     m: Words, w: Words, allowed: Any, asked: Any, valid: Any, closed: Any, counts: Words, fresh: Any, fresh_numbers: Any
 ) -> None:
@@ -2215,8 +2251,10 @@ def settle(
     values = np.empty(variables, np.int32)
     numbers_found = np.empty(numbers, np.int64)
     if inside >= 0:
-        values[:] = known[inside]
-        numbers_found[:] = known_numbers[inside]
+        for variable in range(variables):
+            values[variable] = known[inside, variable]
+        for number in range(numbers):
+            numbers_found[number] = known_numbers[inside, number]
         _stand(m, w, values, numbers_found)
         _slide(m, w, allowed, asked, valid, closed, counts, fresh, fresh_numbers)
         _read(m, w, values, numbers_found)
@@ -2293,14 +2331,16 @@ def settle(
     waiting = np.empty(variables, np.int64)
     many = 0
     free = np.empty(literals, np.uint8)
-    free[:] = allowed
+    for literal in range(literals):
+        free[literal] = allowed[literal]
     for variable in range(variables):
         begin, end = m[m[FIRST] + variable], m[m[FIRST] + variable + 1]
         for literal in range(begin, end):
             if asked[literal] != 0 and allowed[literal] == 0 and (valid[literal] & 2) | (closed[literal] & 10) == 0:
                 waiting[many] = variable
                 many += 1
-                free[begin:end] = asked[begin:end]
+                for other in range(begin, end):
+                    free[other] = asked[other]
                 break
     if many == 0:
         return DONE
@@ -2371,7 +2411,7 @@ def settle(
 # --- the values of a large number ---
 
 
-@kernel(f"boolean({_mm}, int64)")
+@_inner(f"boolean({_mm}, int64)")
 def _steps(m: Words, w: Words, at: int) -> bool:
     """Whether the amounts (of a variable, at its place in a sum) of the values left go in single steps."""
     begin, end = m[m[FIRST] + m[at]], m[m[FIRST] + m[at] + 1]
@@ -2388,7 +2428,7 @@ def _steps(m: Words, w: Words, at: int) -> bool:
     return True
 
 
-@kernel(f"boolean({_mm}, int64)")
+@_inner(f"boolean({_mm}, int64)")
 def _whole(m: Words, w: Words, number: int) -> bool:
     """All but numbers and slack is fixed, and propagated: whether each value left to the number is an assignment's.
 
@@ -2459,7 +2499,7 @@ def _whole(m: Words, w: Words, number: int) -> bool:
     return True
 
 
-@kernel(f"void({_mm}, int64, int64, int64)")
+@_inner(f"void({_mm}, int64, int64, int64)")
 def _widen(m: Words, w: Words, number: int, low: int, high: int) -> None:
     """Give a number of the point an interval, with the nodes that depend on it but not what sums come to."""
     w[m[POINT_LOW] + number], w[m[POINT_HIGH] + number] = low, high
@@ -2467,7 +2507,7 @@ def _widen(m: Words, w: Words, number: int, low: int, high: int) -> None:
     _define_all(m, w, m[m[FED] + item], m[m[FED] + item + 1])
 
 
-@kernel(f"int64({_mm}, int64, int64, int64)")
+@_inner(f"int64({_mm}, int64, int64, int64)")
 def _all_hold(m: Words, w: Words, number: int, low: int, high: int) -> int:
     """Whether what is about the number holds at the point with all of its values (1), with none (0), or else (-1)."""
     _widen(m, w, number, low, high)
@@ -2475,7 +2515,7 @@ def _all_hold(m: Words, w: Words, number: int, low: int, high: int) -> int:
     return _all_at_point(m, w, m[m[TOUCHED] + item], m[m[TOUCHED] + item + 1])
 
 
-@kernel(f"boolean({_mm}, int64, int64[:, ::1], int64)")
+@_inner(f"boolean({_mm}, int64, int64[:, ::1], int64)")
 def _reach(m: Words, w: Words, number: int, good: Any, row: int) -> bool:
     """All else as in the point, which holds, but for slack: an interval of the number's values into a row of `good`.
 
@@ -2537,7 +2577,7 @@ def _reach(m: Words, w: Words, number: int, good: Any, row: int) -> bool:
     return holds_all
 
 
-@kernel(f"int64({_mm}, int64, int64, int64, int64[:, ::1], int64)", allocates=True)
+@_inner(f"int64({_mm}, int64, int64, int64, int64[:, ::1], int64)", allocates=True)
 def _places(m: Words, w: Words, number: int, low: int, high: int, good: Any, many: int) -> int:
     """All else as in the point, which holds: intervals of the number's values that do, added to `good`; their count.
 
@@ -2567,7 +2607,7 @@ def _places(m: Words, w: Words, number: int, low: int, high: int, good: Any, man
     return many
 
 
-@kernel(f"boolean({_mm}, int64, int64, int64, {_literals}, {_words})")
+@_inner(f"boolean({_mm}, int64, int64, int64, {_literals}, {_words})")
 def _varies(m: Words, w: Words, number: int, low: int, high: int, values: Any, numbers: Words) -> bool:
     """A short search for an assignment with the number in an interval, into `values` and `numbers`.
 
@@ -2603,7 +2643,7 @@ def _varies(m: Words, w: Words, number: int, low: int, high: int, values: Any, n
     return found
 
 
-@kernel(f"boolean({_mm}, int64, int64[:, ::1], int64, int64, int64)")
+@_inner(f"boolean({_mm}, int64, int64[:, ::1], int64, int64, int64)")
 def _shifts(m: Words, w: Words, number: int, left: Any, many: int, low: int, high: int) -> bool:
     """From the point, which holds, and does with the number in an interval, towards one of the intervals left.
 
@@ -2652,7 +2692,7 @@ def _shifts(m: Words, w: Words, number: int, left: Any, many: int, low: int, hig
     return False
 
 
-@kernel("int64(int64[:, ::1], int64)")
+@_inner("int64(int64[:, ::1], int64)")
 def _room_of(left: Any, many: int) -> int:
     """How long intervals are together."""
     room = 0
@@ -2661,7 +2701,7 @@ def _room_of(left: Any, many: int) -> int:
     return room
 
 
-@kernel("int64(int64[:, ::1], int64, int64, int64, int64[:, ::1])")
+@_inner("int64(int64[:, ::1], int64, int64, int64, int64[:, ::1])")
 def _without(left: Any, many: int, low: int, high: int, spare: Any) -> int:
     """Take an interval out of intervals; how many there are then."""
     kept = 0
@@ -2763,8 +2803,10 @@ def spread(
                 measured = False
             if fits and stray < 0:
                 found = _FOUND
-                values[:] = known[tried]
-                found_numbers[:] = known_numbers[tried]
+                for variable in range(variables):
+                    values[variable] = known[tried, variable]
+                for other in range(numbers):
+                    found_numbers[other] = known_numbers[tried, other]
             elif fits and failed < 2 and _adapts(m, w, allowed, known[tried], known_numbers[tried], stray):
                 failed = 0
                 _read(m, w, values, found_numbers)
@@ -2877,7 +2919,7 @@ def spread(
 # --- costs ---
 
 
-@kernel(f"void({_mm}, int64[::1], int64)")
+@_inner(f"void({_mm}, int64[::1], int64)")
 def _aim(m: Words, w: Words, goal: Words, limit: int) -> None:
     """Costs (of literals; of each number its factor and place) become the first objective, at most the limit."""
     for place in range(len(goal)):
@@ -2903,7 +2945,7 @@ def cost_of(m: Words, goal: Words, values: Any, numbers: Words) -> int:
     return total
 
 
-@kernel(f"int64({_mm}, int64[::1], int64[::1])", allocates=True)
+@_inner(f"int64({_mm}, int64[::1], int64[::1])", allocates=True)
 def _weigh(m: Words, w: Words, goal: Words, costs: Words) -> int:
     """Weights of the sums for a Lagrangian bound of the cost in the present domains, by subgradient steps.
 
@@ -2957,7 +2999,8 @@ def _weigh(m: Words, w: Words, goal: Words, costs: Words) -> int:
                 slope[row] += amounts[row, literals + number] * end
         if total > best:
             best = total
-            weights[:] = tried
+            for row in range(many):
+                weights[row] = tried[row]
         norm = 0.0
         for row in range(many):
             if tried[row] == 0.0:  # the sum may be inside its limits
@@ -2998,7 +3041,7 @@ def _weigh(m: Words, w: Words, goal: Words, costs: Words) -> int:
     return constant
 
 
-@kernel(f"int64({_mm}, int64[::1], int64)")
+@_inner(f"int64({_mm}, int64[::1], int64)")
 def _bound(m: Words, w: Words, costs: Words, constant: int) -> int:
     """The bound that `_weigh`'s costs give in the present domains."""
     total = constant
@@ -3014,7 +3057,7 @@ def _bound(m: Words, w: Words, costs: Words, constant: int) -> int:
     return _ceil_divide(total, _UNIT)
 
 
-@kernel(f"int64({_mm}, int64[::1], int32[::1], int64[::1], int64)")
+@_inner(f"int64({_mm}, int64[::1], int32[::1], int64[::1], int64)")
 def _descend(m: Words, w: Words, goal: Words, values: Any, numbers: Words, cost: int) -> int:
     """Cheaper assignments by one or two changes at a time; what the last of them costs. The trail is at its root."""
     _stand(m, w, values, numbers)
@@ -3112,7 +3155,7 @@ def improve(
     return DONE
 
 
-@kernel(f"int64({_mm}, {_words}, {_literals}, {_words}, {_words}, {_literals}, {_words}, int64)")
+@_inner(f"int64({_mm}, {_words}, {_literals}, {_words}, {_words}, {_literals}, {_words}, int64)")
 def _improve_near(
     m: Words,
     w: Words,
@@ -3168,58 +3211,76 @@ def _improve_near(
     return ended
 
 
+@_inner(f"void({_mm}, {_words}, int64[:, ::1], int32[:, ::1], int64[:, ::1], {_words}, int64)")
+def _share(
+    m: Words, w: Words, least: Words, spans: Any, values: Any, numbers: Words, literals: Words, row: int
+) -> None:
+    """What is known of other literals: nothing is nearer than one that is needed with it, and what has it too."""
+    for variable in range(m[VARIABLES]):
+        bound = _BIG
+        for literal in range(m[m[FIRST] + variable], m[m[FIRST] + variable + 1]):
+            if w[m[DOMAIN] + literal] != 0:
+                bound = min(bound, least[literal])
+        spans[row, 0] = max(spans[row, 0], bound)
+    variable = m[m[OF] + literals[row]]
+    for other in range(len(literals)):
+        if spans[other, 1] < spans[row, 1] and values[other, variable] == literals[row]:
+            spans[row, 1] = spans[other, 1]
+            for place in range(m[VARIABLES]):
+                values[row, place] = values[other, place]
+            for place in range(m[NUMBERS]):
+                numbers[row, place] = numbers[other, place]
+
+
 @kernel(
-    f"void({_mm}, {_words}, {_flags}, {_flags}, {_words}, {_words}, {_literals}, {_words}, {_words}, int64,"
-    f" int64[:, ::1], {_words}, {_flags}, int32[:, ::1], int64[:, ::1])"
+    f"int64({_mm}, {_words}, {_flags}, {_words}, {_words}, {_literals}, {_words}, {_words}, int64, int64, int64,"
+    f" {_words}, int64[:, ::1], {_words}, int32[:, ::1], int64[:, ::1])"
 )
 def nearest(
     m: Words,
     w: Words,
     base: Words,
     allowed: Any,
-    asked: Any,
     entered: Words,
     goal: Words,
     standing: Any,
     standing_numbers: Words,
     literals: Words,
+    first: int,
     nodes: int,
+    total: int,
+    least: Words,
     spans: Any,
     ended: Words,
-    free: Any,
     values: Any,
     numbers: Any,
-) -> None:
-    """The assignment nearest to the standing one for each literal, its own variable released: a row each, as `improve`.
+) -> int:
+    """The assignment nearest to the standing one for each literal that is PAUSED, a row each, as `improve`.
 
-    Those of variables that nothing was decided about go on from the same state.
+    From the row `first` on, `nodes` for each, until `total` are spent; the row to go on from. `least`: for each
+    literal a cost below which nothing with it is (0: not known).
     """
     possible = _begin(m, w, base, allowed, entered)
     top = w[TOP]
-    for row in range(len(literals)):
-        if allowed[literals[row]] != 0:
-            ended[row] = VOID
-            if possible and w[m[DOMAIN] + literals[row]] != 0:
-                w[LEVEL] += 1
-                _take(m, w, literals[row])
-                if _propagate(m, w):
-                    ended[row] = _improve_near(
-                        m, w, goal, standing, standing_numbers, spans[row], values[row], numbers[row], nodes
-                    )
-                _undo(m, w, top)
-    for row in range(len(literals)):
-        if allowed[literals[row]] == 0:
-            variable = m[m[OF] + literals[row]]
-            for literal in range(m[LITERALS]):
-                free[literal] = allowed[literal]
-            for literal in range(m[m[FIRST] + variable], m[m[FIRST] + variable + 1]):
-                free[literal] = 0
-            free[literals[row]] = asked[literals[row]]
-            ended[row] = VOID
-            if _begin(m, w, base, free, entered):
+    for row in range(first, len(literals)):
+        if ended[row] != PAUSED:
+            continue
+        if total <= 0:
+            return row
+        ended[row] = VOID
+        if possible and w[m[DOMAIN] + literals[row]] != 0:
+            w[LEVEL] += 1
+            _take(m, w, literals[row])
+            if _propagate(m, w):
+                _share(m, w, least, spans, values, numbers, literals, row)
                 ended[row] = _improve_near(
                     m, w, goal, standing, standing_numbers, spans[row], values[row], numbers[row], nodes
                 )
+                total -= w[SEARCHED]
+            _undo(m, w, top)
+        if ended[row] != VOID:
+            least[literals[row]] = max(least[literals[row]], spans[row, 0])
+    return len(literals)
 
 
 @kernel(
@@ -3245,7 +3306,8 @@ def bounds(
     """
     literals, variables, numbers = m[LITERALS], m[VARIABLES], m[NUMBERS]
     possible = _begin(m, w, base, allowed, entered)
-    low[:] = _BIG
+    for literal in range(literals + 1):
+        low[literal] = _BIG
     if not possible:
         return VOID
     costs = np.empty(literals + 2 * numbers, np.int64)
@@ -3268,8 +3330,8 @@ def bounds(
                 _undo(m, w, top)
         if not released:
             continue
-        free[:] = allowed
-        free[begin:end] = asked[begin:end]
+        for literal in range(literals):
+            free[literal] = asked[literal] if begin <= literal < end else allowed[literal]
         if _begin(m, w, base, free, entered):
             mark = w[TOP]
             for literal in range(begin, end):

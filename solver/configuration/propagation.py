@@ -12,6 +12,7 @@ of floats; it belongs to one thread at a time. The kernels run without the inter
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -85,6 +86,7 @@ _TRIES: Final = 40  # decisions for one literal that is only tried
 _IN_VAIN: Final = 400  # literals in a row that a model could not have too, before it is taken as it is
 _TRUST: Final = 64  # steps in vain, beyond those that were of use, before a model is taken as it is
 
+_inner = partial(kernel, inner=True)
 _STATE = f"UniTuple(int32[::1], {INTS}), UniTuple(int8[::1], {BYTES}), float64[::1]"
 
 
@@ -171,7 +173,7 @@ def propagate(ints: Ints, bytes_: Bytes, floats: Floats) -> Any:
     return np.int32(NONE)
 
 
-@kernel(f"void({_STATE}, int32)")
+@_inner(f"void({_STATE}, int32)")
 def _rise(ints: Ints, bytes_: Bytes, floats: Floats, place: Any) -> Any:
     heap, places = ints[HEAP], ints[HEAP_PLACE]
     variable = heap[place]
@@ -186,7 +188,7 @@ def _rise(ints: Ints, bytes_: Bytes, floats: Floats, place: Any) -> Any:
     places[variable] = place
 
 
-@kernel(f"void({_STATE}, int32)")
+@_inner(f"void({_STATE}, int32)")
 def _sink(ints: Ints, bytes_: Bytes, floats: Floats, place: Any) -> Any:
     heap, places, size = ints[HEAP], ints[HEAP_PLACE], ints[SCALARS][HEAP_SIZE]
     variable = heap[place]
@@ -203,7 +205,7 @@ def _sink(ints: Ints, bytes_: Bytes, floats: Floats, place: Any) -> Any:
     places[variable] = place
 
 
-@kernel(f"int32({_STATE})")
+@_inner(f"int32({_STATE})")
 def _next_variable(ints: Ints, bytes_: Bytes, floats: Floats) -> Any:
     """The open variable with the highest activity, or -1."""
     scalars, heap, places, value = ints[SCALARS], ints[HEAP], ints[HEAP_PLACE], bytes_[VALUE]
@@ -257,7 +259,7 @@ def deepen(ints: Ints, bytes_: Bytes, floats: Floats) -> Any:
     ints[STARTS][scalars[DEPTH]] = scalars[SIZE]
 
 
-@kernel(f"void({_STATE}, int32)")
+@_inner(f"void({_STATE}, int32)")
 def _bump(ints: Ints, bytes_: Bytes, floats: Floats, variable: Any) -> Any:
     """Raise a variable's activity; the last entry of `floats` is the amount."""
     amount = floats[len(floats) - 1]
@@ -399,7 +401,7 @@ def reduce_learnt(ints: Ints, bytes_: Bytes, floats: Floats, least: Any) -> Any:
         clause += arena[clause] + HEADER
 
 
-@kernel(f"int32({_STATE})")
+@_inner(f"int32({_STATE})")
 def _keep_learnt(ints: Ints, bytes_: Bytes, floats: Floats) -> Any:
     """Store the clause in LEARNT; its place, or -1 if it is a single literal or there is no room."""
     scalars, arena, watch, learnt = ints[SCALARS], ints[ARENA], ints[WATCH], ints[LEARNT]
@@ -455,7 +457,7 @@ def compare(ints: Ints, bytes_: Bytes, floats: Floats) -> Any:
     scalars[CHECKED] = scalars[SIZE]
 
 
-@kernel(f"int32({_STATE}, uint8[::1])")
+@_inner(f"int32({_STATE}, uint8[::1])")
 def _repairing(ints: Ints, bytes_: Bytes, floats: Floats, liked: Array) -> Any:
     """A literal to decide, of a clause that neither the trail nor the model keeps; -1 if all are kept.
 

@@ -128,7 +128,7 @@ prices:
     - {id: base, name: {zh: 柜体, en: Body}, amount: 100 + weight / 1000}
     - {id: lock, name: {zh: 锁, en: Lock}, amount: lock_price}
     - {id: fronts, name: {zh: 面板, en: Fronts}, amount: "sum(drawer, front.cents / 100 * runner)", when: "count(drawer, 1) > 0"}
-    - {id: tags, name: {zh: 标签, en: Tags}, amount: "sum(drawer, length(tag)) / 2"}
+    - {id: tags, name: {zh: 标签, en: Tags}, amount: "sum(drawer, length(tag)) / 2", when: "sum(drawer, length(tag)) > 0"}
     - {id: special, name: {zh: 定制色, en: Special colour}, amount: "20 + (when ral >= 5000 then 7 else 0)", option: finish.special}
 manufacturing:
   product: chest
