@@ -49,7 +49,8 @@ ORDER_EXAMPLES = _examples(order={
 })
 HOLD_EXAMPLES = _examples(hold={"product": "bicycle", "variant": _VARIANT, "quantity": 2, "country": "CN"})
 HELD_ORDER_EXAMPLES = _examples(order={
-    "buyer": _BUYER, "shown": {"gross_minor": 1252040, "currency": "CNY", "arrives_on": "2026-12-08"},
+    "hold": "kQ3vX8bN1mZ7sT5wY2rP4g", "buyer": _BUYER,
+    "shown": {"gross_minor": 1252040, "currency": "CNY", "arrives_on": "2026-12-08"},
 })
 # What a promise says can be ordered as it is.
 PROMISE_LINKS = {
@@ -67,9 +68,9 @@ PROMISE_LINKS = {
 HOLD_LINKS = {
     "show": {"operationId": "showHold", "parameters": {"token": "$response.body#/token"}},
     "order": {
-        "operationId": "orderHold", "parameters": {"token": "$response.body#/token"},
+        "operationId": "orderHold",
         "requestBody": {
-            "delivery": "$response.body#/delivery", "buyer": _BUYER,
+            "hold": "$response.body#/token", "buyer": _BUYER,
             "shown": {
                 "gross_minor": "$response.body#/price/gross_minor", "currency": "$response.body#/price/currency",
                 "arrives_on": "$response.body#/arrives_on",
@@ -166,7 +167,7 @@ def _finish_operation(path: str, operation: dict[str, Any]) -> None:
     sent = "requestBody" in operation
     if sent:
         operation["requestBody"]["required"] = True
-    guarded = _GUARDED if operation.get("security") else {}
+    guarded = _GUARDED if operation.get("security") == MODELLER else {}
     asked = {status: _SENT[status] for status in ("409", "422")} if any(one["in"] == "query" for one in others) else {}
     refusals = _ALWAYS | guarded | (_NAMED if named or sent else {}) | (_SENT if sent else {}) | asked
     for status, description in sorted(refusals.items()):

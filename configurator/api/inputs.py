@@ -228,8 +228,9 @@ class HoldQuery(BaseModel):
 
 
 class HeldOrderBody(Body):
-    """The order of what is held, at the price and for the day that were shown."""
+    """The order of what is held, at the price and for the day that were shown. `hold`: its token."""
 
+    hold: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{16,40}$")]
     delivery: Way = ""
     buyer: BuyerBody
     shown: ShownBody

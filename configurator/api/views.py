@@ -245,21 +245,18 @@ def give_up_hold(token: str) -> tuple[str, int]:
     return "", 204
 
 
-@bp.post("/holds/<token>/order")
+@bp.post("/orders/held")
 @bp.input(HeldOrderBody, examples=document.HELD_ORDER_EXAMPLES)
 @bp.input(OrderHeaders, location="headers")
 @bp.output(OrderAnswer, status_code=201, links=document.ORDER_LINKS)
 @bp.doc(operation_id="orderHold")
 @public
-def order_hold(
-    token: str, headers_data: OrderHeaders, json_data: HeldOrderBody
-) -> tuple[OrderAnswer, int, dict[str, str]]:
+def order_hold(headers_data: OrderHeaders, json_data: HeldOrderBody) -> tuple[OrderAnswer, int, dict[str, str]]:
     """Order what is held: the capacity that is kept is taken, nothing is looked for anew. Once for one key."""
-    sent, key = _sent(json_data) | {"hold": _token(token)}, headers_data.idempotency_key
+    token, sent, key = json_data.hold, _sent(json_data), headers_data.idempotency_key
     placed = earlier_order(company_id(), SCOPE, key, sent)
     if placed is None:
-        units = _held(token).units
-        shown = json_data.shown
+        units, shown = _held(token).units, json_data.shown
         placed = place_cart(
             company_id(), token, buyer_of(json_data.buyer),
             ShownCart(shown.gross_minor, shown.currency, (shown.arrives_on,) * units), scope=SCOPE, key=key,
@@ -273,7 +270,7 @@ def _held(token: str, query: HoldQuery | None = None) -> CartView:
     if view is not None and query is not None and (query.postal_code or query.delivery):
         view = cart_of(company_id(), token, to=ShipTo(view.country, query.postal_code, query.delivery))
     if view is None:
-        raise NotFound(field="token")
+        raise NotFound(field="hold")
     if query is not None and query.delivery and (view.way is None or view.way.code != query.delivery):
         raise NotDelivered(field="delivery")
     return view

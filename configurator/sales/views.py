@@ -146,7 +146,7 @@ def refund_ask(refund_id: int) -> ResponseReturnValue:
     """Have the provider pay it back; the test provider does what the button says."""
     form = TestPaymentForm()
     if not form.validate_on_submit():
-        return redirect(url_for(".refund_list"), 303)
+        raise NotFound(field="deed")
     deed = payments.TestDeed(form.deed.data)
     payments.have_paid_back(company_id(), refund_id, deed, secrets.token_urlsafe(16), by=current_user.id)
     flash(_("The payment provider was asked. What it answers is shown here."), "success")

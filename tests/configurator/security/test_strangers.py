@@ -44,7 +44,7 @@ def test_a_token_that_is_not_the_right_one_opens_nothing(app: APIFlask, document
     client = app.test_client()
     good = {
         documents.order.token, documents.quote_token, documents.ids["configuration_token"],
-        documents.ids["analysis_token"],
+        documents.ids["analysis_token"], documents.ids["cart_token"],
     }
     tried = 0
     for rule in rules(app):
