@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from time import monotonic
 from types import MappingProxyType
 
 from flask_babel import lazy_gettext as _l
@@ -315,10 +316,16 @@ def standing_completion(
 
     `wishes`: with their weights, beside the defaults.
     """
-    try:
-        variant = _as_wished(offer, decisions, wishes)
-    except OutOfTime as error:
-        raise TooManyQuestions from error
+    kept, key = index_of(offer).standings, (decisions, frozenset(wishes.items()))
+    variant = kept.get(key)
+    if variant is None:
+        began = monotonic()
+        try:
+            variant = _as_wished(offer, decisions, wishes)
+        except OutOfTime as error:
+            raise TooManyQuestions from error
+        if monotonic() - began < _MEASURING:  # no clock has stopped a search: it is the answer for good
+            kept.put(key, variant)
     return replace(variant, texts=usable_texts(offer, variant, texts)) if texts else variant
 
 
