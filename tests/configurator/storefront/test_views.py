@@ -98,7 +98,7 @@ def test_the_configuring_page_shows_every_option_with_its_state(client: FlaskCli
     assert 'class="option chosen" id="o-drive-belt"' in text
     assert 'class="option excluded" id="o-gears-derailleur_9"' in text
     assert "not with Carbon belt" in text
-    assert "today's forecast" in text
+    assert "today's forecast" in html.unescape(text)
     assert "questions left" in text
 
 
