@@ -11,13 +11,16 @@ from catalog.components import AskedContent
 from catalog.draw import Drawing, compile_drawing
 from catalog.products import ProductContent
 from catalog.state import state
+from configurator.memo import Memo
 from configurator.sales.choices import readable_choices
 from configurator.storefront.pictures import shown_by_pictures
 from solver.configuration.problem import Variant
 
 KEPT = 64  # compiled drawings
+DRAWN = 512  # drawings of variants
 
 _lock = Lock()
+_drawn: Memo[tuple[Drawing, Markup]] = Memo(DRAWN)
 _drawings: OrderedDict[int, tuple[ProductContent, Drawing | None]] = OrderedDict()
 
 
@@ -26,6 +29,14 @@ def draw(product: ProductContent, variant: Variant, lang: str) -> Markup:
     drawing = _drawing_of(product)
     if drawing is None:
         return shown_by_pictures(product, variant, _label(product, variant, lang))
+    key = (id(drawing), lang, *(tuple(part.items()) for part in (variant.chosen, variant.numbers, variant.texts)))
+    known = _drawn.get(key)
+    if known is None or known[0] is not drawing:  # it is kept too, so that its id is nobody else's
+        known = _drawn.put(key, (drawing, _svg(product, drawing, variant, lang)))
+    return known[1]
+
+
+def _svg(product: ProductContent, drawing: Drawing, variant: Variant, lang: str) -> Markup:
     try:
         return Markup(drawing.svg(variant, lang, _label(product, variant, lang)))  # noqa: S704 - catalog.draw escapes
     except ArithmeticError:  # a formula of the file divides by 0 here: no sample has met that

@@ -16,6 +16,7 @@ from catalog.offer import Offer
 from catalog.price import Price, additive_costs, amount_of_item, gross_of, groups_priced
 from catalog.reckon import Reckoning
 from catalog.state import Wish, names_asked, wishes
+from configurator.memo import Memo
 from solver.configuration.check import answers, rule_holds
 from solver.configuration.nearest import nearest_completions
 from solver.configuration.problem import (
@@ -34,6 +35,7 @@ Pair = tuple[GroupId, OptionId]
 Domains = dict[GroupId, frozenset[OptionId]]
 TABLE_ROWS = 20_000  # a rule over more combinations than this gives no reasons
 KEPT = 4_000  # answers of each kind that are remembered for an offer
+PAGES = 32  # whose differences are remembered: a refused click, a reload and a step back show one of them again
 
 
 @dataclass(slots=True)
@@ -56,6 +58,8 @@ class RuleIndex:
     _held: list[dict[tuple[object, ...], bool]]
     _closures: dict[frozenset[Pair], Domains] = field(default_factory=dict)
     presets: dict[tuple[str, str], Price | None] = field(default_factory=dict)  # (preset, country) -> what it costs
+    standings: Memo[Variant] = field(default_factory=lambda: Memo(256))
+    pages: Memo[Mapping[Pair, Difference]] = field(default_factory=lambda: Memo(PAGES))
 
     def holds(
         self, rule: int, chosen: Mapping[GroupId, frozenset[OptionId]], numbers: Mapping[ParameterId, int]
@@ -259,7 +263,10 @@ def differences(
 
     An option whose completion was not found in time is left out.
     """
-    index = index_of(offer)
+    index, wanted = index_of(offer), tuple(wanted)
+    page = (decisions, frozenset(prefer.items()), country, wanted, *_said(standing))
+    if (known := index.pages.get(page)) is not None:
+        return known
     nearest = nearest_completions(
         offer.compiled, decisions, standing, wanted=wanted, prefer=prefer, costs=index.costs, seconds=seconds
     )
@@ -276,7 +283,11 @@ def differences(
         others = tuple(one for one in also if one != pair and one[1] not in standing.chosen[one[0]])
         numbers = tuple((name, number) for name, number in changes.numbers.items() if number != standing.numbers[name])
         found[pair] = Difference(priced[more], others, numbers, variant)
-    return found
+    return index.pages.put(page, found) if len(found) == len(wanted) else found
+
+
+def _said(variant: Variant) -> tuple[object, ...]:
+    return tuple(variant.chosen.items()), tuple(variant.numbers.items()), tuple(variant.texts.items())
 
 
 def _more(index: RuleIndex, asked: Reckoning) -> int:

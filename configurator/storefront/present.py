@@ -33,6 +33,7 @@ from configurator.storefront.service import (
     RepairOffer,
     countries,
     hints,
+    is_never,
     numbers_ever,
     preset_price,
     text_allowed,
@@ -750,14 +751,11 @@ def _refusal(answered: Click, address: Address, path: str, lang: str) -> Refusal
 def _never(offer: Offer, refusal: Refusal, lang: str) -> str:
     """What may be entered at all, where no variant has the number that was; else nothing."""
     asked = refusal.asked
-    if not isinstance(asked, Enter):
-        return ""
-    spans = numbers_ever(offer, asked.parameter)
-    if not spans or any(asked.value in range(low, high + 1, step) for low, high, step in spans):
+    if not isinstance(asked, Enter) or not is_never(offer, asked):
         return ""
     parameter = offer.product.parameter(asked.parameter)
-    return _("%(question)s can be %(allowed)s.", question=getattr(parameter.name, lang),
-             allowed=allowed_words(parameter, spans, lang))
+    allowed = allowed_words(parameter, numbers_ever(offer, asked.parameter), lang)
+    return _("%(question)s can be %(allowed)s.", question=getattr(parameter.name, lang), allowed=allowed)
 
 
 def _repair(answered: Click, offered: RepairOffer, address: Address, path: str, lang: str) -> RepairView:

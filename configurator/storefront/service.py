@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from time import monotonic
 from types import MappingProxyType
 
 from flask_babel import lazy_gettext as _l
@@ -33,7 +34,7 @@ from configurator.sales.terms import price_for, sum_of
 from configurator.storefront.hints import Difference, Pair, differences, index_of, why_excluded, why_implied
 from solver.configuration.check import answers, is_asked
 from solver.configuration.complete import complete
-from solver.configuration.explain import Conflict, Conflicting, Repair
+from solver.configuration.explain import Change, Conflict, Conflicting, Repair
 from solver.configuration.problem import Choose, ConfigurationProblem, Decision, Enter, ParameterId, Variant
 from solver.configuration.question import Clock, Interval, OutOfTime
 from solver.configuration.rules import Expression
@@ -225,6 +226,8 @@ def click(
         return _answer(offer, session.decisions, domains, country, texts, now)
     session, asked, conflict, left_out = _what_holds(offer, decisions, before, seconds)
     repairs = tuple(as_asked(offer.problem, repair) for repair in conflict.repairs)
+    if isinstance(asked, Enter) and is_never(offer, asked):
+        repairs = _nearest_number(session, asked) or repairs
     for repair in repairs:
         if asked in repair.decisions and _only_unasked(offer, repair):
             # Answers to questions that the new one does away with: they go with their questions.
@@ -255,6 +258,18 @@ def _what_holds(
     asked = refused[-1] if refused else decisions[-1]
     found = session.decide(asked)  # once more, beside everything that holds
     return session, asked, found if isinstance(found, Conflict) else Conflict((), (), ()), refused
+
+
+def _nearest_number(session: Session, asked: Enter) -> tuple[Repair, ...]:
+    """The way out for a number that no variant has: the one nearest to it that goes with the other decisions."""
+    domains = session.domains()
+    spans = domains.numbers[asked.parameter]
+    if not spans or asked.parameter in domains.undecided_numbers:
+        return ()
+    value = min((nearest_in(span, asked.value) for span in spans), key=lambda found: abs(found - asked.value))
+    new = Enter(asked.parameter, value)
+    others = tuple(one for one in session.decisions if one.question != new.question)
+    return (Repair((Change(asked, new),), (*others, new)),)
 
 
 def as_asked(problem: ConfigurationProblem, repair: Repair) -> Repair:
@@ -309,10 +324,16 @@ def standing_completion(
 
     `wishes`: with their weights, beside the defaults.
     """
-    try:
-        variant = _as_wished(offer, decisions, wishes)
-    except OutOfTime as error:
-        raise TooManyQuestions from error
+    kept, key = index_of(offer).standings, (decisions, frozenset(wishes.items()))
+    variant = kept.get(key)
+    if variant is None:
+        began = monotonic()
+        try:
+            variant = _as_wished(offer, decisions, wishes)
+        except OutOfTime as error:
+            raise TooManyQuestions from error
+        if monotonic() - began < _MEASURING:  # no clock has stopped a search: it is the answer for good
+            kept.put(key, variant)
     return replace(variant, texts=usable_texts(offer, variant, texts)) if texts else variant
 
 
@@ -402,6 +423,12 @@ def second_thought(answered: Click, *, guest: bool, stop: Callable[[], bool], no
         return answered
     to = standard_to(answered.offer.company_id, answered.country)
     return replace(answered, date=think(answered.offer, answered.standing, to, stop=stop, now=now))
+
+
+def is_never(offer: Offer, asked: Enter) -> bool:
+    """Whether no variant at all has this number."""
+    spans = numbers_ever(offer, asked.parameter)
+    return bool(spans) and not any(asked.value in range(low, high + 1, step) for low, high, step in spans)
 
 
 def numbers_ever(offer: Offer, parameter: ParameterId) -> tuple[Interval, ...]:

@@ -48,8 +48,8 @@ from configurator.storefront.start import Wanted, compared, suggest
 bp = Blueprint("storefront", __name__)
 LOOK = "look"  # the button that asks for other terms and orders nothing
 
-# Seconds for the dates of all options: a click does not wait for them, a page without scripts has them from the start.
-DATES_OF_A_CLICK, DATES_OF_A_PAGE, DATES_LATER = 0.008, 0.4, 3.0
+# Seconds for the dates of all options: a click hardly waits for them, a page without scripts has them from the start.
+DATES_OF_A_CLICK, DATES_OF_A_PAGE, DATES_LATER = 0.03, 0.4, 3.0
 
 
 @bp.get("/")

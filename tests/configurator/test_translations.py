@@ -120,8 +120,8 @@ def test_chinese_is_set_as_chinese(written) -> None:
 
 # Latin words that a Chinese page may show: formats, sizes, units, zones, a country's code, the other language's name.
 ALLOWED = {
-    "DN", "ENF", "GB", "IP", "ISO", "PDF", "YAML", "MiB", "USB", "XL", "mm", "kg", "UTC", "Asia", "Shanghai", "CN",
-    "English",
+    "DN", "ENF", "GB", "IP", "ISO", "PDF", "YAML", "MiB", "SVG", "PNG", "JPEG", "WebP", "kB", "USB", "XL", "mm",
+    "kg", "UTC", "Asia", "Shanghai", "CN", "English",
 }
 # What stands in these was typed by people or is a code: it is shown as it is.
 AS_TYPED = {"script", "style", "code", "bdi", "address", "blockquote"}
@@ -129,7 +129,8 @@ AS_TYPED_CLASSES = {"mono", "token", "reason"}
 WORD = re.compile(r"[A-Za-z]{2,}")
 NO_PAGE = {  # endpoints that answer a GET with something else than a page
     "static", "healthz", "metrics", "openapi.spec", "planning.bars", "sales.quote_document",
-    "sales.public_document", "storefront.confirmation",
+    "sales.public_document", "storefront.confirmation", "storefront.picture",
+    "draft.show", "draft.compare",  # lead to the configuring page and to the comparison
 }
 CODED = re.compile(r"\S+@\S+|https?://\S+|\b[A-Z]{1,3}-\d[\w-]*|\b\w+\.ya?ml\b")  # mails, links, numbers, files
 SPOKEN = ("aria-label", "title", "placeholder", "alt")
@@ -266,9 +267,12 @@ def test_no_page_falls_back_to_english(house: int, app: APIFlask, login: Callabl
     choices = "colour=sun&drive=belt&gears=derailleur_8&step-back=gears"  # a belt goes with no derailleur
     buyer = app.test_client()
     buyer.post("/products/bicycle/cart?ship-to=CN&lang=zh")
+    for colour in ("sun", "navy"):
+        buyer.post(f"/products/bicycle/draft?colour={colour}", data={"name": f"No. {colour}"})
+    buyer.get("/drafts")  # what was said of them is said
     walks = (
         (buyer, (
-            "/", "/login", "/cart", f"/orders/{placed}", checkout, *shown,
+            "/", "/login", "/cart", "/drafts", f"/orders/{placed}", checkout, *shown,
             f"/products/bicycle?{choices}", f"/products/bicycle/choose?{choices}",
             "/products/bicycle/start?find-start=1&budget-most=12", "/products/bicycle/dates?colour=sun",
             "/products/bicycle/compare?colour=sun&compare-with=colour:navy", "/products/bicycle/compare",

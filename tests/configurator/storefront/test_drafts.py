@@ -31,7 +31,7 @@ def save(client, name: str, query: str = "colour=blue") -> str:
     answer = client.post(f"/products/lamp/draft?{query}&lang=en", data={"name": name})
     assert (answer.status_code, answer.location) == (303, "/drafts")
     page = client.get("/drafts").text
-    found = re.search(rf'href="/drafts/([\w-]+)">{name}<', page)
+    found = re.search(rf'href="/drafts/([\w-]+)"><bdi>{name}<', page)
     assert found, page
     return found[1]
 

@@ -98,7 +98,7 @@ def test_the_configuring_page_shows_every_option_with_its_state(client: FlaskCli
     assert 'class="option chosen" id="o-drive-belt"' in text
     assert 'class="option excluded" id="o-gears-derailleur_9"' in text
     assert "not with Carbon belt" in text
-    assert "today's forecast" in text
+    assert "today's forecast" in html.unescape(text)
     assert "questions left" in text
 
 
@@ -514,18 +514,22 @@ def test_a_picture_is_on_its_option_has_its_size_and_can_be_kept_for_good(client
 # --- numbers ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("query", "words"), [
-    ("height=5", "Height can be 10 to 50 cm, in steps of 5."),  # below the least of any variant
-    ("height=55", "Height can be 10 to 50 cm, in steps of 5."),
-    ("height=23", "Height can be 10 to 50 cm, in steps of 5."),
-    ("shade=large&height=45", "A high lamp needs a small shade."),  # some variant has it: the rule speaks
+@pytest.mark.parametrize(("query", "words", "nearest"), [
+    ("height=5", "Height can be 10 to 50 cm, in steps of 5.", "10 cm"),  # below the least of any variant
+    ("height=55", "Height can be 10 to 50 cm, in steps of 5.", "50 cm"),
+    ("height=23", "Height can be 10 to 50 cm, in steps of 5.", "25 cm"),
+    ("shade=large&height=55", "Height can be 10 to 50 cm, in steps of 5.", "40 cm"),  # with the shade
+    ("shade=large&height=45", "A high lamp needs a small shade.", "Small"),  # some variant has it: the rule speaks
 ])
 def test_a_number_that_no_variant_has_is_answered_with_those_that_can_be_had(
-    client: FlaskClient, lamp: Offer, query: str, words: str
+    client: FlaskClient, lamp: Offer, query: str, words: str, nearest: str
 ) -> None:
     text = page(client, f"/products/lamp?lang=en&{query}")
     assert words in re.search(r'<h2 id="refusal-title">(.*?)</h2>', text, re.DOTALL)[1]  # type: ignore[index]
     assert "does not go with your other choices" not in text
+    repairs = re.search(r'<ul class="repairs">(.*?)</ul>', text, re.DOTALL)
+    assert repairs
+    assert f"<strong>{nearest}</strong>" in repairs[1]
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
