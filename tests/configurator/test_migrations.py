@@ -78,7 +78,7 @@ def test_migrating_twice_changes_nothing(migrated: str) -> None:
 def test_an_order_of_the_second_step_is_kept_and_can_be_changed_and_cancelled(migrated: str) -> None:
     """Tables that others name are made anew on the way: nothing is lost, and what named them is looked after again."""
     database = db.connect(migrated)
-    command.upgrade(alembic_config(), "0002")
+    assert migrate()
     with db.writing() as session:
         company = Company(code="test", name="Test House", zone="Europe/Berlin", currency="EUR")
         session.add(company)
@@ -93,6 +93,7 @@ def test_an_order_of_the_second_step_is_kept_and_can_be_changed_and_cancelled(mi
     shown = forecast(offer, variant, Destination("CN", "Asia/Shanghai"), now=utc_now() + timedelta(hours=1))
     with db.writing() as session:
         made = reserve(session, offer, variant, shown, pegging_key="SO-1", number="MO-1").manufacturing_order_id
+    command.downgrade(alembic_config(), "0002")
     assert migrate()
     with db.reading() as session:
         kept = session.get_one(ManufacturingOrder, made)
