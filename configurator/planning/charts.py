@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from configurator.planning.simulations import Outcome
 
@@ -11,6 +11,7 @@ WIDTH, HEIGHT = 640, 300
 LEFT, RIGHT, TOP, BOTTOM = 56, 24, 24, 44
 HOUR = 3600
 STEPS = (1, 2, 4, 6, 12, 24, 48, 96, 168, 336)  # hours between two marks of the time that buyers are told
+TOGETHER = 12  # points that are nearer are one
 SHARES = (0.1, 0.25, 0.5, 1, 2, 5, 10, 25)  # percent between two marks of promises kept
 
 
@@ -24,9 +25,9 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A policy: its number from 1 on, at its median time to the promise and its share of promises kept."""
+    """Policies that come to the same: their numbers from 1 on, at their time to the promise and share of kept ones."""
 
-    number: int
+    label: str
     x: float
     y: float
 
@@ -59,9 +60,15 @@ def trade_off(outcomes: Sequence[Outcome]) -> TradeOff:
     def y(value: float) -> float:
         return round(HEIGHT - BOTTOM - (value - up[0]) / (up[-1] - up[0]) * (HEIGHT - BOTTOM - TOP), 1)
 
+    points: list[Point] = []
+    for number, at in enumerate(zip(map(x, hours), map(y, kept), strict=True), start=1):
+        same = next((i for i, p in enumerate(points) if max(abs(p.x - at[0]), abs(p.y - at[1])) < TOGETHER), None)
+        if same is None:
+            points.append(Point(str(number), *at))
+        else:
+            points[same] = replace(points[same], label=f"{points[same].label}·{number}")
     return TradeOff(
-        tuple(Point(n, x(h), y(k)) for n, (h, k) in enumerate(zip(hours, kept, strict=True), start=1)),
-        tuple(Mark(x(value), value) for value in across), tuple(Mark(y(value), value) for value in up),
+        tuple(points), tuple(Mark(x(value), value) for value in across), tuple(Mark(y(value), value) for value in up),
     )
 
 

@@ -1,7 +1,7 @@
 """The book improves itself: a chore makes room for rush orders where a plant accepts automatic moves.
 
 What starts within the plant's frozen horizon, what is pinned and every promise stay; what moves is logged as the
-system's.
+system's. Room is made for what begins behind that horizon and a new order's grace: before it nothing can be gained.
 """
 
 from __future__ import annotations
@@ -15,15 +15,17 @@ from catalog.factory import Plant
 from catalog.rows import utc_now
 from configurator import audit, db
 from configurator.config import Settings
+from configurator.planning.margins import margins_of
 from configurator.planning.optimise import Snapshot, broken_anew, replace_schedule, snapshot
 from configurator.planning.records import placements_to_json
 from solver.scheduling.book import Book
 from solver.scheduling.check import violations
-from solver.scheduling.problem import OperationId, Placement
+from solver.scheduling.problem import OperationId, Placement, Second
 from solver.scheduling.rush import make_room
 from solver.scheduling.schedule import Schedule
 
 log = structlog.get_logger()
+COMING = 86_400  # seconds from the first start of a new order on: for what begins within them there is to be room
 AHEAD = timedelta(minutes=1)  # of the instant at which it is written: nothing is moved to what is over by then
 WORTH = 0.97  # of the time that an order takes: for less than that nothing moves
 
@@ -53,9 +55,14 @@ def make_room_in(plant_id: int, *, seconds: float, now: datetime | None = None) 
     ready = (now or utc_now()) + timedelta(seconds=seconds) + AHEAD
     with db.reading() as session:
         base = snapshot(session, plant_id, now=ready)
+        grace = margins_of(session, base.rows.plant.company_id).grace
     times: list[float] = []
     book = Book(base.rows.problem, base.rows.placements, frozen_seconds=60 * base.rows.plant.frozen_minutes)
-    roomy = make_room(book, seconds=seconds, seed=base.version, report=lambda share, each: times.append(each))
+    first = Second(book.now + 60 * (base.rows.plant.frozen_minutes + grace))
+    roomy = make_room(
+        book, seconds=seconds, seed=base.version, begins=(first, Second(first + COMING)),
+        report=lambda share, each: times.append(each),
+    )
     moved = {placement.operation: placement for placement in roomy.moved_since(book)}
     if not moved or times[-1] > WORTH * times[0]:
         return base.version

@@ -95,7 +95,7 @@ def _beside(placed: Placements, key: OperationId) -> Iterator[OperationId]:
 def pushed(problem: SchedulingProblem, placed: Placements) -> Schedule | None:
     """Keep the order on every line and move later what must; nothing starts earlier than it stands.
 
-    None where that is not possible, or not known for such a problem.
+    None where that is not possible.
     """
     return resettled(problem, placed, {key: placement.start for key, placement in placed.items()})
 
@@ -103,9 +103,9 @@ def pushed(problem: SchedulingProblem, placed: Placements) -> Schedule | None:
 def resettled(problem: SchedulingProblem, placed: Placements, not_before: Mapping[OperationId, int]) -> Schedule | None:
     """Keep the order on every line and start each operation as soon as it can, but not before what is said for it.
 
-    None where that is not possible, or not known for such a problem.
+    None where that is not possible.
     """
-    if problem.same_sequence or any(o.id not in placed for order in problem.orders for o in order.operations):
+    if any(o.id not in placed for order in problem.orders for o in order.operations):
         return None
     arrays = arrays_of(problem, {key: placement.start for key, placement in placed.items()})
     n = len(arrays.operations)
@@ -117,4 +117,8 @@ def resettled(problem: SchedulingProblem, placed: Placements, not_before: Mappin
     if not settle(arrays.words, w):
         return None
     mode, start, end = (w[w[k] : w[k] + n] for k in (MODE, START, END))
-    return arrays.schedule(mode, start, end)
+    settled = arrays.schedule(mode, start, end)
+    # What passed a conveyor in one sequence still does, but not on a line that makes any number at a time.
+    if problem.same_sequence and any(fault.kind is Rule.SEQUENCE for fault in violations(problem, settled)):
+        return None
+    return settled

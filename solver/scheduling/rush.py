@@ -32,17 +32,21 @@ def make_room(
     *,
     seconds: float,
     seed: int = 0,
+    begins: tuple[Second, Second] | None = None,
     stop: Callable[[], bool] = lambda: False,
     report: Callable[[float, float], None] = lambda share, times: None,
 ) -> Book:
     """A copy of the book in which orders like its own would end earlier if they came now; every limit is kept.
+
+    `begins`: they may begin at instants between these two (None: all of them now). Where what is frozen fills the day,
+    no rearranging helps an order that begins now: then it is those of tomorrow that wait.
 
     In each round some that would be latest come in, are brought forward by annealing, and leave again; what became of
     the book is kept if orders are the better for it. It ends when none would wait. `report` gets the share of the time,
     and how many times as long as alone in the factory an order would take (geometric mean).
     """
     began, random = monotonic(), Random(seed)  # noqa: S311 - not for secrets
-    panel = _Panel(book, random)
+    panel = _Panel(book, random, begins or (book.now, book.now))
     best, late, turn = book.copy(), panel.lateness(book), 0
     keeping = Keeping()
     while sum(late) > 0 and not stop():
@@ -66,18 +70,21 @@ def make_room(
 class _Panel:
     """Orders like those in the book, as they would be asked for now, and when they would end at best."""
 
-    def __init__(self, book: Book, random: Random) -> None:
+    def __init__(self, book: Book, random: Random, begins: tuple[Second, Second]) -> None:
         known = [order for order in book.orders.values() if len(order.operations) > 1]
-        orders = [_rush(random.choice(known), number, book.now) for number in range(ASKED)] if known else []
+        first, last = begins
+        starts = [Second(first + (last - first) * number // ASKED) for number in range(ASKED if known else 0)]
+        orders = [_rush(random.choice(known), number, start) for number, start in enumerate(starts)]
         bounds = [(order, least_completion(book, order)) for order in orders]
         self.bounds = [(order, bound) for order, bound in bounds if isinstance(book.quote(order), Promise)]
 
     def lateness(self, book: Book) -> list[float]:
-        """Of each order the logarithm of (end - now) / (least end - now)."""
+        """Of each order the logarithm of (end - release) / (least end - release)."""
         found = book.quote_each([order for order, _ in self.bounds])
         return [
-            log(max(1, promise.completion - book.now) / max(1, bound - book.now)) if isinstance(promise, Promise)
-            else NOWHERE for promise, (_, bound) in zip(found, self.bounds, strict=True)
+            log(max(1, promise.completion - order.release) / max(1, bound - order.release))
+            if isinstance(promise, Promise) else NOWHERE
+            for promise, (order, bound) in zip(found, self.bounds, strict=True)
         ]  # fmt: skip
 
     def times(self, late: list[float]) -> float:
@@ -101,7 +108,8 @@ class _Panel:
             done = max(p.end for key in wishes for p in aside.held(key).placements.values())
             least = max(wish.due for wish in wishes.values())
             until = now + max(LEAST_WINDOW * (least - now), int(WIDER * (done - now)) + 1)
-            margin = int(SPARE * sum(wish.due - now for wish in wishes.values()) / len(wishes))
+            takes = [bound - order.release for order, bound in (self.bounds[i] for i in picked)]
+            margin = int(SPARE * sum(takes) / len(takes))
             written = anneal_window(
                 aside, until, wishes, seconds=seconds, seed=seed, margin=margin, keeping=keeping, stop=stop
             )  # fmt: skip
@@ -110,8 +118,8 @@ class _Panel:
         return aside, written
 
 
-def _rush(order: WorkOrder, number: int, now: Second) -> WorkOrder:
-    """The order as if it came now; what it takes is there."""
+def _rush(order: WorkOrder, number: int, start: Second) -> WorkOrder:
+    """The order as if it came now, to begin then; what it takes is there."""
     ids = {o.id: OperationId(f"\0rush {number}/{i}") for i, o in enumerate(order.operations)}
     operations = tuple(
         replace(
@@ -120,4 +128,4 @@ def _rush(order: WorkOrder, number: int, now: Second) -> WorkOrder:
         )
         for o in order.operations
     )  # fmt: skip
-    return WorkOrder(WorkOrderId(f"\0rush {number}"), operations, now, now, None)
+    return WorkOrder(WorkOrderId(f"\0rush {number}"), operations, start, start, None)

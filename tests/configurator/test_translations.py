@@ -30,12 +30,13 @@ from configurator.auth import Role
 from configurator.config import Settings
 from configurator.demo import ENGRAVINGS
 from configurator.i18n import COOKIE
-from configurator.jobs import run_job
+from configurator.jobs import Job, run_job
 from configurator.modelling import submissions
 from configurator.outbox import OutboxMail
 from configurator.planning.models import ManufacturingOrder, Proposal
 from configurator.planning.optimise import request_optimise, snapshot
 from configurator.planning.records import evaluation_to_json
+from configurator.planning.simulations import Setting, Tried, request_simulation
 from configurator.planning.why import request_remedies
 from configurator.sales import quotes
 from configurator.sales.configurations import Selection
@@ -250,6 +251,20 @@ def proposed(company_id: int) -> str:
         return f"/planning/proposals/{proposal.id}"
 
 
+def simulated(company_id: int, plant_id: int) -> None:
+    """A simulation that waits and one that is done, both linked from their list."""
+    policies = [Tried(60, moving=True, improve=True), Tried(0, moving=False, improve=False)]
+    jobs = [request_simulation(company_id, Setting(plant_id, 1, 10, 50), policies) for _ in range(2)]
+    figures = {
+        "promised": 9, "refused": 1, "broken": 1, "kept": 0.9, "lead": [90_000, 99_000], "flow": [9_000, 9_900],
+        "load": 0.5, "setups": 0.1, "days": [[0, 100, 50, 3]],
+    }
+    with db.writing() as session:
+        job = session.get_one(Job, jobs[0])
+        job.state, job.ended_at = "done", utc_now()
+        job.result = {"began": 0, "arrivals": 10, "standing": 30, "played": [figures, figures]}
+
+
 def test_no_page_falls_back_to_english(house: int, app: APIFlask, login: Callable[..., FlaskClient]) -> None:
     everybody = login(*Role)
     shown = quoted(house, everybody.user_id)  # type: ignore[attr-defined]
@@ -261,6 +276,7 @@ def test_no_page_falls_back_to_english(house: int, app: APIFlask, login: Callabl
         number = session.exec(last).first()  # it can still be changed
         placed = session.exec(select(SalesOrder.token).where(SalesOrder.number == number)).one()
     proposal = proposed(house)
+    simulated(house, plant_id or 0)
     helping = f"/planning/remedies/{request_remedies(house, order_id or 0)}"
     submissions.submit(house, "mine.yaml", b"format: 1", actor_id=None)  # its page is linked from the catalog
     job = f"/planning/jobs/{request_optimise(house, plant_id or 0)}"

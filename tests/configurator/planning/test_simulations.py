@@ -54,7 +54,7 @@ def test_policies_are_played_from_the_book_and_a_buffer_is_adopted(house, wuxi, 
     assert stored() == before
     page = f"/planning/simulations/{job_id}"
     text = login("planner").get(f"{page}?lang=en").text
-    assert "Buffer 0 min" in text and "Buffer 4 h, nobody gives way, no search" in text and "<circle" in text
+    assert "Buffer 0 min" in text and "Buffer 4 h · nobody gives way · no search" in text and "<circle" in text
     assert login("planner").post(f"{page}/1/adopt").status_code == 303
     with db.reading() as session:
         assert margins_of(session, house).buffer == 240

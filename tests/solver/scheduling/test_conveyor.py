@@ -35,6 +35,7 @@ from solver.scheduling.problem import (
     WorkOrder,
     WorkOrderId,
 )
+from solver.scheduling.repair import pushed, resettled
 from solver.scheduling.schedule import MAKESPAN_ONLY, PROMISES_FIRST, TARDINESS_ONLY, Part, Schedule, evaluate
 from solver.scheduling.search import search
 from tests.solver.scheduling.shops import random_problem
@@ -244,3 +245,44 @@ def test_where_time_is_short_no_sequence_counts_that_does_not_fit(seed: int, siz
         cost, columns = conveyor.best()
         assert cost == claimed
         assert violations(replace(problem, lines=lines), conveyor.arrays.schedule(*columns)) == ()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_pushed_on_a_conveyor_keeps_its_sequence(seed: int) -> None:
+    """A line that stands still, and everything as soon as it can be again: in the same sequence, on all lines."""
+    problem = flow_shop(12, 4, seed, setups=True)
+    placed = dispatch(problem).placements
+    lines = [line.id for line in problem.lines]
+    stops = Window(Second(0), Second(60)), Window(Second(200), Second(NEVER))
+    broken = replace(problem, lines=tuple(
+        replace(line, windows=stops) if line.id == lines[1] else line for line in problem.lines
+    ))  # fmt: skip
+    later = pushed(broken, placed)
+    assert later is not None and violations(broken, later) == ()
+    assert all(later.placements[key].start >= placed[key].start for key in placed)
+    early = resettled(problem, later.placements, {})
+    assert early is not None and violations(problem, early) == ()
+    assert evaluate(problem, early).makespan <= evaluate(broken, later).makespan
+    for line in lines:
+        rows = [
+            [key for _, key in sorted((p.start, key) for key, p in places.items() if p.line == line)]
+            for places in (placed, later.placements, early.placements)
+        ]
+        assert rows[0] == rows[1] == rows[2]
+
+
+def test_orders_that_overtake_each_other_already_are_not_settled_so() -> None:
+    """The control: each line keeps its own order, and those do not agree."""
+    problem = flow_shop(2, 2, 1)
+    steps = {o.id: o.modes[0] for order in problem.orders for o in order.operations}
+    at = {"o0/0": 100, "o1/0": 200, "o1/1": 300, "o0/1": 400}
+    placed = {
+        OperationId(key): Placement(
+            OperationId(key), steps[OperationId(key)].line, Second(start),
+            Second(start + steps[OperationId(key)].duration),
+        )
+        for key, start in at.items()
+    }  # fmt: skip
+    assert [fault.kind for fault in violations(problem, Schedule(placed))] == [Rule.SEQUENCE]
+    assert pushed(problem, placed) is None
+    assert pushed(replace(problem, same_sequence=()), placed) is not None
