@@ -38,6 +38,25 @@ def upgrade() -> None:
     _create_refunds()
 
 
+def downgrade() -> None:
+    op.execute("DELETE FROM payment_event WHERE deposit_id IS NULL")
+    with op.batch_alter_table("payment_event") as batch:
+        batch.drop_constraint(op.f("fk_payment_event_company_id_refund_id_refund"), type_="foreignkey")
+        batch.drop_constraint(op.f("ck_payment_event_payment_event_is_of_one"), type_="check")
+        batch.drop_constraint(op.f("ck_payment_event_payment_event_not_negative"), type_="check")
+        batch.alter_column("deposit_id", existing_type=sa.Integer(), nullable=False)
+        batch.drop_column("refund_id")
+        batch.drop_column("amount_minor")
+    op.drop_table("refund")
+    with op.batch_alter_table("sales_order") as batch:
+        batch.drop_constraint(op.f("fk_sales_order_company_id_delivery_way_id_delivery_way"), type_="foreignkey")
+        for name in ("adds_up", "has_kind"):
+            batch.drop_constraint(op.f(f"ck_sales_order_sales_order_delivery_{name}"), type_="check")
+        for name in ("way_id", "kind", "name", "net_minor", "tax_minor", "gross_minor"):
+            batch.drop_column(f"delivery_{name}")
+    op.drop_table("delivery_way")
+
+
 def _create_refunds() -> None:
     op.create_table(
         "refund",
