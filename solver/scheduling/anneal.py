@@ -358,10 +358,12 @@ def _move_one(s: Any, w: Any, g: Any, r: Any, op: int, limit: int) -> int:
 
 @kernel("int64(int64[::1], int64[::1], int64)")
 def _late_order(s: Any, w: Any, share: int) -> int:
-    """The late order before which `share` / 2^20 of the late ones stand; -1 if none is late."""
+    """The late order, or any if none is late, before which `share` / 2^20 of all such stand."""
     late = 0
     for order in range(s[ORDERS]):
         late += w[w[DONE] + order] > s[s[ORDER_DUE] + order]
+    if late == 0:
+        return int(s[ORDERS] * share >> 20)
     left = late * share >> 20
     for order in range(s[ORDERS]):
         if w[w[DONE] + order] > s[s[ORDER_DUE] + order]:
