@@ -53,6 +53,7 @@ from solver.scheduling.problem import (
 )
 from solver.scheduling.schedule import Part, Schedule
 
+PATIENCE = 3  # rounds
 OVERRUN = 3  # what a second over a limit costs, in seconds of lateness
 
 
@@ -66,7 +67,7 @@ class Wish:
 
 @dataclass
 class Keeping:
-    """Whether a search keeps limits on its way: for some rounds, after each one that found nothing that can be written.
+    """Whether a search keeps limits on its way: for some rounds, after `PATIENCE` found nothing that can be written.
 
     A search that may pass limits finds more where they are wide, and nothing where they are tight.
     """
@@ -85,7 +86,7 @@ class Keeping:
             self.failed = 0
         else:
             self.failed += 1
-            self.rounds = 2 * self.failed
+            self.rounds = self.failed - 1 if self.failed >= PATIENCE else 0
 
 
 @dataclass(frozen=True)
