@@ -146,7 +146,9 @@ def _guard() -> Any:
         abort(403)
     if not roles or current_user.may(*roles):
         return None
-    if current_user.is_authenticated or request.method != "GET" or request.path.startswith("/api/"):
+    if request.path.startswith("/api/") and not current_user.is_authenticated:
+        abort(401)
+    if current_user.is_authenticated or request.method != "GET":
         abort(403)
     return redirect(url_for("admin.login", next=request.full_path.rstrip("?")))
 

@@ -111,8 +111,8 @@ _SENT = {
     "422": "Something is missing or wrong; every field is named.",
 }
 _GUARDED = {
-    "401": "Login and password do not match.",
-    "403": "Send the login and the password of somebody who may do this.",
+    "401": "Login and password were not sent, or do not match.",
+    "403": "This is not for the role of who asks.",
     "429": "Too many failed logins; try again later.",
 }
 

@@ -76,13 +76,13 @@ def test_only_a_modeller_hands_in_a_file_or_stops_its_analysis(
     for address in ("/api/v1/analyses", f"/api/v1/analyses/{found.token}/cancel"):
         body = {"text": LAMP} if address.endswith("analyses") else {}
         for auth, status, code in (
-            (None, 403, "forbidden"),
+            (None, 401, "login_required"),
             (planner.password, 403, "forbidden"),  # type: ignore[attr-defined]
             ((name, "a wrong password"), 401, "login_refused"),
         ):
             answer = program.post(address, json=body, auth=auth)
             assert (answer.status_code, answer.get_json()["error"]["code"]) == (status, code), (address, auth)
-        assert modeller.post(address, json=body).status_code == 403  # a cookie is not read: another site could send it
+        assert modeller.post(address, json=body).status_code == 401  # a cookie is not read: another site could send it
     assert submissions.submission(company_id, found.id).job_state == JobState.QUEUED
     assert len(submissions.newest(company_id)) == 1
 

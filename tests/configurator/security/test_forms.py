@@ -69,7 +69,7 @@ def test_the_api_takes_nothing_that_a_form_of_another_site_can_send(app: APIFlas
             continue
         for media_type in ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain", ""):
             answer = client.post(documents.address(rule), data=b"{}", content_type=media_type, csrf=False)
-            refused = 403 if AUDIENCE[rule.endpoint] else 415  # who must say who they are has not, without a cookie
+            refused = 401 if AUDIENCE[rule.endpoint] else 415  # who must say who they are has not, without a cookie
             assert answer.status_code == refused, f"{rule.rule} {media_type}: {answer.status_code}"
 
 
