@@ -21,7 +21,7 @@ OPERATIONS = {
     "GET /api/v1/products", "GET /api/v1/products/{code}", "POST /api/v1/products/{code}/decide",
     "POST /api/v1/products/{code}/promise", "POST /api/v1/orders", "GET /api/v1/orders/{token}",
     "GET /api/v1/analyses/{token}", "POST /api/v1/holds", "GET /api/v1/holds/{token}", "DELETE /api/v1/holds/{token}",
-    "POST /api/v1/orders/held",
+    "POST /api/v1/held-orders",
 }
 # What nobody can guess: its token stands on a page for modellers only.
 HIDDEN = {"GET /api/v1/analyses/{token}"}
