@@ -245,7 +245,7 @@ def give_up_hold(token: str) -> tuple[str, int]:
     return "", 204
 
 
-@bp.post("/orders/held")
+@bp.post("/held-orders")
 @bp.input(HeldOrderBody, examples=document.HELD_ORDER_EXAMPLES)
 @bp.input(OrderHeaders, location="headers")
 @bp.output(OrderAnswer, status_code=201, links=document.ORDER_LINKS)

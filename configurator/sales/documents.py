@@ -162,7 +162,7 @@ def order_data(view: OrderView, settings: Settings, language: str) -> dict[str, 
     if view.terms_version:
         facts.append((_("Terms accepted"), view.terms_version))
     if view.delivery:
-        facts.append((_("Delivery"), words.text(view.delivery.name)))
+        facts.append((_("Way of delivery"), words.text(view.delivery.name)))
     if view.state == OrderState.CANCELLED:
         facts.append((_("State"), _("Cancelled")))
     several = len(view.units) > 1

@@ -67,7 +67,7 @@ class ChangeForm(ShownForm):
 class WayForm(FlaskForm):
     """Another way of delivery. `shown`: way=total;currency;day, as the page showed each, one a line."""
 
-    way = RadioField(_l("Delivery"), [InputRequired(NEEDED)])
+    way = RadioField(_l("Way of delivery"), [InputRequired(NEEDED)])
     shown = HiddenField(validators=[InputRequired(), Length(max=4000)])
 
     def validate_shown(self, field: Any) -> None:
@@ -100,7 +100,7 @@ class CheckoutForm(ShownForm):
     postal_code = StringField(_l("Postal code"), [PostalCode(), Length(max=20), one_line], filters=[trimmed])
     city = StringField(_l("City"), [InputRequired(NEEDED), Length(max=120), one_line], filters=[trimmed])
     country = SelectField(_l("Country"))
-    way = RadioField(_l("Delivery"), [Optional()], validate_choice=False)
+    way = RadioField(_l("Way of delivery"), [Optional()], validate_choice=False)
     accept_terms = BooleanField(
         _l("I accept the terms of sale."), [InputRequired(_l("Please read the terms and accept them to order."))]
     )

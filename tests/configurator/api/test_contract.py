@@ -22,7 +22,7 @@ OPERATIONS = {
     "POST /api/v1/products/{code}/promise", "POST /api/v1/orders", "GET /api/v1/orders/{token}",
     "GET /api/v1/analyses/{token}", "POST /api/v1/analyses", "POST /api/v1/analyses/{token}/cancel",
     "POST /api/v1/holds", "GET /api/v1/holds/{token}", "DELETE /api/v1/holds/{token}",
-    "POST /api/v1/orders/held", "GET /api/v1/plants/{plant}/free-capacity",
+    "POST /api/v1/held-orders", "GET /api/v1/plants/{plant}/free-capacity",
 }
 # What nobody can guess: the token stands on a page for modellers only or partners have it; passwords stand nowhere.
 HIDDEN = {

@@ -101,7 +101,7 @@ def test_what_is_held_is_ordered_as_it_is_held(
     assert held["expires_at"] and [one["held"] for one in held["items"]] == [2]
     assert hold(body, key).get_json() == held and _count(Cart) == 1 and _count(HeldOrder) == 2
     assert program.get(made.headers["Location"]).get_json() == held
-    address, sent = "/api/v1/orders/held", {"hold": held["token"], "buyer": BUYER, "shown": _shown(held)}
+    address, sent = "/api/v1/held-orders", {"hold": held["token"], "buyer": BUYER, "shown": _shown(held)}
     cheaper = sent | {"shown": sent["shown"] | {"gross_minor": 1}}
     refused = program.post(address, json=cheaper, headers={"Idempotency-Key": "another-key"})
     assert refused.get_json()["error"]["code"] == "price_changed"
@@ -167,7 +167,7 @@ def test_a_program_chooses_among_the_ways_that_lead_there(
     assert by_van["delivery"] == van
     assert program.get(f"{address}?postal_code=518052&delivery={van}").status_code == 409
     sent = {"hold": by_van["token"], "buyer": BUYER, "delivery": van, "shown": _shown(by_van)}
-    done = program.post("/api/v1/orders/held", json=sent, headers={"Idempotency-Key": uuid.uuid4().hex})
+    done = program.post("/api/v1/held-orders", json=sent, headers={"Idempotency-Key": uuid.uuid4().hex})
     assert done.status_code == 201, done.text
 
 
