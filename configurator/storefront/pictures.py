@@ -7,7 +7,6 @@ from html import escape
 from time import monotonic
 from weakref import WeakKeyDictionary
 
-from flask import url_for
 from markupsafe import Markup
 
 from catalog.pictures import picture_by_digest, pictures_of
@@ -26,7 +25,7 @@ _known: WeakKeyDictionary[db.Database, dict[int, tuple[float, Mapping[str, str]]
 def picture_address(name: str | None) -> str:
     """Where the picture of a name is served; "" if it is not kept."""
     digest = _digests(company_id()).get(name) if name else None
-    return url_for("storefront.picture", digest=digest) if digest else ""
+    return f"/pictures/{digest}" if digest else ""
 
 
 def picture(company: int, digest: str) -> tuple[str, bytes]:
