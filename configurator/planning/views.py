@@ -489,45 +489,45 @@ def simulate() -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _simulations_page(form), 422
     try:
-        job_id = simulations.request_simulation(
+        simulation_id = simulations.request_simulation(
             company_id(), form.setting(), form.tried(), actor_id=current_user.id
         )
     except simulations.NoDemand as error:
         form.plant.errors = [error.message()]
         return _simulations_page(form), error.status
-    return redirect(url_for(".simulation", job_id=job_id), 303)
+    return redirect(url_for(".simulation", simulation_id=simulation_id), 303)
 
 
-@bp.get("/simulations/<int:job_id>")
+@bp.get("/simulations/<int:simulation_id>")
 @requires(Role.PLANNER)
-def simulation(job_id: int) -> ResponseReturnValue:
+def simulation(simulation_id: int) -> ResponseReturnValue:
     """How far it is, or what came of it."""
     with db.reading() as session:
-        found = simulations.simulation(session, company_id(), job_id)
+        found = simulations.simulation(session, company_id(), simulation_id)
         zone = board.house_zone(session, company_id())
         buffer = margins_of(session, company_id()).buffer
     template = "planning/_simulation.html" if request.headers.get("HX-Request") else "planning/simulation.html"
     return render_template(template, simulation=found, zone=zone, buffer=buffer, chart=trade_off(found.outcomes))
 
 
-@bp.post("/simulations/<int:job_id>/cancel")
+@bp.post("/simulations/<int:simulation_id>/cancel")
 @requires(Role.PLANNER)
-def end_simulation(job_id: int) -> ResponseReturnValue:
+def end_simulation(simulation_id: int) -> ResponseReturnValue:
     """End it; the policies that were played to the end are kept."""
     with db.writing() as session:
-        simulations.simulation(session, company_id(), job_id)
-        request_cancel(session, company_id(), job_id)
-    return redirect(url_for(".simulation", job_id=job_id), 303)
+        simulations.simulation(session, company_id(), simulation_id)
+        request_cancel(session, company_id(), simulation_id)
+    return redirect(url_for(".simulation", simulation_id=simulation_id), 303)
 
 
-@bp.post("/simulations/<int:job_id>/<int:position>/adopt")
+@bp.post("/simulations/<int:simulation_id>/<int:position>/adopt")
 @requires(Role.PLANNER)
-def adopt(job_id: int, position: int) -> ResponseReturnValue:
+def adopt(simulation_id: int, position: int) -> ResponseReturnValue:
     """Keep the buffer of a policy from now on."""
-    minutes = simulations.adopt(company_id(), job_id, position, actor_id=current_user.id)
+    minutes = simulations.adopt(company_id(), simulation_id, position, actor_id=current_user.id)
     flash(
         _("The buffer is %(span)s from now on. What was promised before stays as it is.",
           span=duration(timedelta(minutes=minutes))),
         "success",
     )
-    return redirect(url_for(".simulation", job_id=job_id), 303)
+    return redirect(url_for(".simulation", simulation_id=simulation_id), 303)

@@ -65,7 +65,13 @@ def documents(factory: int) -> Documents:
             company_id=factory, kind="remedies", state="done", arguments={"order_id": made},
             result={"completes": 0, "remedies": [remedy]}, ended_at=utc_now(),
         )  # fmt: skip
-        session.add_all((job, helping))
+        played = Job(
+            company_id=factory, kind="simulate", arguments={
+                "plant_id": plant, "weeks": 1, "spread": 0, "breakdowns": 0,
+                "policies": [{"buffer": 60, "moving": True, "improve": True}],
+            },
+        )  # fmt: skip
+        session.add_all((job, helping, played))
         session.flush()
         same = {"broken": 0, "over": 0, "late": [], "tardiness": 0, "setup": 0, "makespan": 0}
         submission = Submission(
@@ -97,7 +103,7 @@ def documents(factory: int) -> Documents:
             "user_id": seller, "job_id": job.id, "plant_id": plant, "proposal_id": proposal.id,
             "provider": "transfer", "cart_token": cart.token,
             "draft_token": draft.token, "digest": pictures_of(session, factory)["dot.svg"], "item_id": cart.item_id,
-            "search_id": helping.id, "position": 0, "number": 1,
+            "search_id": helping.id, "simulation_id": played.id, "position": 0, "number": 1,
             "order_id": session.exec(select(SalesOrder.id)).first(),
             "mail_id": session.exec(select(outbox.OutboxMail.id)).first(),
             "line_id": session.exec(select(Line.id)).first(),
