@@ -334,4 +334,4 @@ def test_composed_and_decomposed_letters_are_two_contents() -> None:
 
 def test_all_catalog_tables_are_counted_above() -> None:
     ours = {m.class_.__name__ for m in SQLModel._sa_registry.mappers if m.class_.__module__.startswith("catalog.")}
-    assert ours - {t.__name__ for t in TABLES} == {"Company", "Downtime"}
+    assert ours - {t.__name__ for t in TABLES} == {"Company", "Downtime", "Picture"}
