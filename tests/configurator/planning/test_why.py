@@ -134,7 +134,8 @@ def test_the_pages_say_why_and_what_helps(house, wuxi, login):
     page = planner.get(f"/planning/orders/{order_id}?lang=en").text
     assert f"/planning/orders/{order_id}/why" in page
     text = planner.get(f"/planning/orders/{order_id}/why?lang=en").text
-    assert "Why it is late" in text
+    assert "after it is due, and keeps its promise" in text
+    assert "Why it is late" not in text
     assert "Find what would help" in text
     assert "<html" not in planner.get(f"/planning/orders/{order_id}/why", headers={"HX-Request": "true"}).text
     started = planner.post(f"/planning/orders/{order_id}/remedies", headers={"HX-Request": "true"})
