@@ -46,7 +46,7 @@ def think(
     first = forecast(offer, variant, to, now=now)
     plant = next(book for book in current_books(offer.company_id) if book.plant_id == first.plant_id)
     order = exploded(offer, variant, plant)
-    asked = (plant.generation, plant.version, to, thought_key(offer, variant))
+    asked = (plant.generation, plant.version, repr(to), thought_key(offer, variant))
     if first.at_once or order is None or not options().thought_seconds or _in_vain.get(asked) or not _may_move(plant):
         return first
     start = plant.free_from(max(engine_now(now), Second(second(expiry(now) + READING))))

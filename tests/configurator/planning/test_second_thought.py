@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from configurator import db
 from configurator.aside import Busy
 from configurator.planning import promise as promise_module
 from configurator.planning import second_thought, thoughts
+from configurator.planning.carriers import CarrierTerms
 from configurator.planning.holds import Wish, expiry, hold
 from configurator.planning.models import SecondThought
 from configurator.planning.second_thought import think
@@ -60,6 +62,15 @@ def test_what_a_search_finds_is_what_the_next_page_and_the_order_have(hasty, jud
     held = hasty.reserve(shown=again)
     assert held.forecast.arrives_on == found.arrives_on
     assert judge(hasty.company_id) == []
+
+
+def test_a_way_that_the_company_states_itself_gets_a_second_thought_too(hasty):
+    truck = CarrierTerms("way-1", {"en": "Own truck"}, "15:00", ("mon", "tue", "wed", "thu", "fri"), {"CN": 2})
+    to = replace(CHINA, by=truck)
+    found = think(hasty.offer, hasty.variants[0], to)
+    assert found.at_once is not None and found.arrives_on < found.at_once
+    assert found.carrier_code == "way-1"
+    assert think(hasty.offer, hasty.variants[0], to) == found
 
 
 def test_a_hold_has_the_date_that_was_found(hasty, judge):
