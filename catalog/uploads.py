@@ -12,7 +12,8 @@ from typing import Final
 from xml.etree import ElementTree
 
 from catalog.pictures import NotAPicture, sides
-from catalog.products import FileKind, UploadContent
+from catalog.products import FileKind, ProductContent, UploadContent
+from solver.configuration.problem import Variant
 
 MEGABYTE: Final = 1_000_000
 _NAME: Final = 100  # characters
@@ -59,6 +60,12 @@ def sent_file(answer: str) -> SentFile | None:
     """The file that an answer names; None if it names none."""
     found = re.fullmatch(r"([\w-]{10,40}) (\d{1,9}) (.{1,120})", answer)
     return SentFile(found[1], int(found[2]), found[3]) if found else None
+
+
+def files_of(product: ProductContent, variant: Variant) -> tuple[tuple[UploadContent, SentFile], ...]:
+    """The files of a variant, each with its question."""
+    found = ((content, sent_file(variant.texts.get(content.id, ""))) for content in product.uploads)
+    return tuple((content, file) for content, file in found if file is not None)
 
 
 def size_words(size: int) -> str:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from catalog.content import Text, amount_in
 from catalog.products import ParameterContent, ProductContent
-from catalog.uploads import SentFile
-from configurator.sales.uploads import files_of
+from catalog.uploads import SentFile, files_of
 from solver.configuration.problem import GroupId, ParameterId, Variant
 
 

@@ -17,7 +17,6 @@ from catalog.uploads import SentFile, kind_accepted, plain_name, sent_file
 from configurator import db
 from configurator.errors import DomainError, NotFound, NotValid
 from configurator.sales.models import new_token
-from solver.configuration.problem import Variant
 
 GUESTS_AN_HOUR = 300_000_000  # bytes that visitors without an account may send, all together
 
@@ -166,12 +165,6 @@ def note_uses(
             company_id=company_id, configuration_id=configuration_id, question=content.id, upload_id=db.id_of(row)
         ))
     session.flush()
-
-
-def files_of(product: ProductContent, variant: Variant) -> tuple[tuple[UploadContent, SentFile], ...]:
-    """The files of a variant, each with its question."""
-    found = ((content, sent_file(variant.texts.get(content.id, ""))) for content in product.uploads)
-    return tuple((content, file) for content, file in found if file is not None)
 
 
 def _upload(session: Session, company_id: int, token: str) -> Upload | None:

@@ -14,7 +14,7 @@ ASKED = UploadContent(
     id="logo", step="look", name=Text(zh="标志", en="Logo"), kinds=("pdf", "png", "jpeg", "svg"), most_megabytes=1
 )
 PDF = b"%PDF-1.7\n<<>>\n%%EOF\n"
-PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", 9, 9) + b"\x08\0\0\0\0" + bytes(4) + bytes(4) + b"IEND" + bytes(4)
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", 9, 9) + bytes(13) + b"IEND" + bytes(4)
 JPEG = b"\xff\xd8\xff\xc0\0\x11\x08\0\x09\0\x09" + bytes(20)
 
 

@@ -79,9 +79,13 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_upload_use_company_id"), "upload_use", ["company_id"], unique=False)
     op.create_index("ix_upload_use_upload", "upload_use", ["company_id", "upload_id"], unique=False)
+    with op.batch_alter_table("manufacturing_order") as batch:
+        batch.add_column(sa.Column("sent_files", sa.JSON(), nullable=True))
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("manufacturing_order") as batch:
+        batch.drop_column("sent_files")
     op.drop_table("upload_use")
     op.drop_table("upload")
     op.drop_table("stored_file")
