@@ -73,7 +73,7 @@ def media_type_of(name: str, data: bytes) -> str:
         raise NotAPicture(
             N_("the picture is too large"), N_("at most %(kilobytes)s kB"), kilobytes=MOST_BYTES // 1000
         )
-    found, (width, height) = _sides(data)
+    found, (width, height) = sides(data)
     if not 1 <= width <= MOST_PIXELS or not 1 <= height <= MOST_PIXELS:
         raise NotAPicture(
             N_("the picture is too large"), N_("from 1 to %(pixels)s pixels a side"), pixels=MOST_PIXELS
@@ -85,7 +85,7 @@ def media_type_of(name: str, data: bytes) -> str:
     return found
 
 
-def _sides(data: bytes) -> tuple[str, tuple[float, float]]:
+def sides(data: bytes) -> tuple[str, tuple[float, float]]:
     """The media type by the first bytes, width and height."""
     if data.startswith(b"\x89PNG\r\n\x1a\n") and data[12:16] == b"IHDR" and len(data) >= 24:
         return "image/png", struct.unpack(">II", data[16:24])

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Tag, model_validator
 from pydantic import Field as Bound
@@ -45,6 +45,7 @@ Drawing = Annotated[
 MAXIMUM_OPTIONS = 10_000  # of a group
 MAXIMUM_INSTANCES = 200  # of a component
 MAXIMUM_TEXT = 1000  # code points of what is typed
+MAXIMUM_MEGABYTES = 20  # of a file that is sent
 MAXIMUM_TRIES = 1_000_000  # ways in which a pattern may try to match one text: some milliseconds
 
 
@@ -209,6 +210,25 @@ class TextContent(Content):
     def accepts(self, value: str) -> bool:
         """Whether some answers to the other questions leave room for the value; empty is always accepted."""
         return any(not limits.fault(value) for limits in self.limits)
+
+
+FileKind = Literal["pdf", "png", "jpeg", "svg"]
+
+
+class UploadContent(Content):
+    """A file to send, e.g. a logo; nothing sent is always accepted.
+
+    `kinds`: what it may be by its content. `when`: it is asked for only where this holds. Prices, parts and operations
+    ask `length(logo) > 0`: whether it was sent.
+    """
+
+    id: Code
+    step: Code
+    name: Text
+    help: Text | None = None
+    kinds: Annotated[tuple[FileKind, ...], Bound(min_length=1, max_length=4)]
+    most_megabytes: Annotated[int, Bound(ge=1, le=MAXIMUM_MEGABYTES)] = 5
+    when: Formula | None = None
 
 
 # A cell of a table: an option of the column's group, a number, an interval of numbers, or `*` for whatever is there.
@@ -391,6 +411,7 @@ class ProductContent(Content):
     components: Annotated[tuple[ComponentContent, ...], Later] = ()
     preferences: Annotated[tuple[PreferenceContent, ...], Later] = ()
     needs: Annotated[tuple[NeedContent, ...], Bound(max_length=20), Later] = ()
+    uploads: Annotated[tuple[UploadContent, ...], Bound(max_length=10), Later] = ()
 
     def group(self, group_id: str) -> GroupContent:
         """The group of this id; raises KeyError."""

@@ -19,6 +19,7 @@ from catalog.problems import N_, Path
 from catalog.products import ProductContent
 from catalog.shape import Finding
 from catalog.state import formula_of, state
+from catalog.uploads import MAXIMUM_ANSWER
 from catalog.verify import facts_of, faults_of
 from solver.configuration.bounds import Bound, bound
 from solver.configuration.problem import (
@@ -229,14 +230,16 @@ class _Stated:
         self.product_problem = state(product)
         asked = all_texts(product)
         self._texts = {text.id: max(limits.maximum_length for limits in text.limits) for text in asked}
+        self._texts |= {upload.id: MAXIMUM_ANSWER for upload in product.uploads}
         lengths = [IntegerParameter(ParameterId(name), 0, most) for name, most in self._texts.items()]
         self.problem: ConfigurationProblem = replace(
             self.product_problem, parameters=(*self.product_problem.parameters, *lengths)
         )
+        conditions = {text.id: text.requires for text in asked} | {one.id: one.when for one in product.uploads}
         required = [
-            Or((_equal(Parameter(text.id), 0), self._formula(text.requires)))
-            for text in asked
-            if text.requires is not None
+            Or((_equal(Parameter(name), 0), self._formula(condition)))
+            for name, condition in conditions.items()
+            if condition is not None
         ]
         if required:
             rules = [ExpressionRule(RuleId(f"review:text{k}"), one) for k, one in enumerate(required)]

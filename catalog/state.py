@@ -27,6 +27,7 @@ from catalog.products import (
     TableContent,
     TextContent,
     TextLimits,
+    UploadContent,
 )
 from solver.configuration.check import answers
 from solver.configuration.problem import (
@@ -158,7 +159,16 @@ def text_limits(problem: ConfigurationProblem, content: TextContent, variant: Va
 
 def text_usable(problem: ConfigurationProblem, content: TextContent, variant: Variant) -> bool:
     """Whether the answers of a variant leave room for the text at all."""
-    return content.requires is None or holds(formula_of(problem, content.requires), answers(problem, variant))
+    return _holds_in(problem, content.requires, variant)
+
+
+def upload_asked(problem: ConfigurationProblem, content: UploadContent, variant: Variant) -> bool:
+    """Whether a file is asked for beside the answers of a variant."""
+    return _holds_in(problem, content.when, variant)
+
+
+def _holds_in(problem: ConfigurationProblem, condition: str | None, variant: Variant) -> bool:
+    return condition is None or holds(formula_of(problem, condition), answers(problem, variant))
 
 
 # --- preferences ----------------------------------------------------------------------------------------------------

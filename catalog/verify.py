@@ -37,7 +37,7 @@ from catalog.products import (
 )
 from catalog.reckon import Reckoning
 from catalog.shape import Finding
-from catalog.state import default_decisions, formula_of, names_asked, preset_decisions, state, text_limits
+from catalog.state import default_decisions, formula_of, names_asked, preset_decisions, state, text_limits, upload_asked
 from solver.configuration.compile import CompiledProblem, VoidProblem, compile_problem
 from solver.configuration.complete import complete
 from solver.configuration.explain import Conflicting
@@ -87,6 +87,7 @@ class Names:
     texts: frozenset[str]
     components: frozenset[str]
     inside: dict[str, Names]
+    uploads: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, product: ProductContent) -> Names:
@@ -100,7 +101,8 @@ class Names:
             texts |= {one.id_of(text.id) for text in one.component.texts}
         members = {name: _members(group) for name, group in groups.items()}
         components = frozenset(component.id for component in product.components)
-        whole = cls(groups, members, frozenset(numbers), frozenset(texts), components, {})
+        uploads = frozenset(upload.id for upload in product.uploads)
+        whole = cls(groups, members, frozenset(numbers), frozenset(texts), components, {}, uploads)
         inside: dict[str, Names] = {}
         for component in product.components:
             inside[component.id] = within = whole._within(component)
@@ -119,7 +121,13 @@ class Names:
             self.texts.union(text.id for text in component.texts),
             self.components.union(inner.id for inner in component.components),
             {},
+            self.uploads,
         )
+
+    @property
+    def measured(self) -> frozenset[str]:
+        """What has a length: a text its own, a file that was sent some length above 0."""
+        return self.texts | self.uploads
 
     def is_group(self, name: str) -> bool:
         """Whether it is a group (and no number)."""
@@ -144,10 +152,10 @@ class Names:
                     if component not in known:
                         yield _unknown(path, component, known, N_("a component: %(known)s"))
         for name, where in sorted(lengths):
-            known = self.inside.get(where, self).texts
+            known = self.inside.get(where, self).measured
             if name not in known:
                 yield _unknown(path, name, known, N_("length() of a text: %(known)s"))
-        if not texts and any(name in self.inside.get(where, self).texts for name, where in lengths):
+        if not texts and any(name in self.inside.get(where, self).measured for name, where in lengths):
             yield Finding(path, N_("a rule cannot depend on a text"), N_("groups and parameters only"))
         for name, asked, where in sorted(found, key=str):
             names = self.inside.get(where, self)
@@ -181,7 +189,7 @@ class Names:
         if name in self.groups:
             wanted = N_("an option or number of the group: %(known)s")
             yield _unknown(path, name, [f"{name}.{member}" for member in self.members[name]], wanted)
-        elif name in self.texts:
+        elif name in self.measured:
             yield Finding(path, N_("%(name)s is a text"), N_("length(%(name)s)"), {"name": name})
         elif name in self.components:
             wanted = N_("sum(%(name)s, ...), count, all, any, min or max")
@@ -274,6 +282,8 @@ def product_problems(product: ProductContent) -> Iterator[Finding]:
     yield from _parameters((), product.parameters)
     yield from _asked((), product.groups, product.parameters, names)
     yield from _texts((), product.texts, names)
+    for index, upload in enumerate(product.uploads):
+        yield from names.problems(("uploads", index, "when"), upload.when, texts=False)
     yield from _reckoned((), product.quantities, product.lookups, names)
     yield from _rules((), product.rules, names)
     yield from _components(product, names)
@@ -290,7 +300,7 @@ def _ids(product: ProductContent) -> Iterator[Finding]:
     owner = dict.fromkeys((rule.id for rule in product.rules), "rules")
     yield from _written_out_ids(product, "rules", owner)
     owner = {}
-    for kind in (*_NAMED, "texts", "components"):
+    for kind in (*_NAMED, "texts", "uploads", "components"):
         yield from _own_ids((), kind, [one.id for one in getattr(product, kind)], owner)
     for index, component in enumerate(product.components):
         inner = {**owner, NUMBER: "quantities"}  # a name of the product would be out of reach inside
@@ -348,7 +358,7 @@ def _every(product: ProductContent) -> Iterator[tuple[Path, ComponentContent, Ow
 def _steps(product: ProductContent) -> Iterator[Finding]:
     known = {step.id for step in product.steps}
     used: set[str] = set()
-    for kind in ("groups", "parameters", "texts"):
+    for kind in ("groups", "parameters", "texts", "uploads"):
         yield from _in_steps((kind,), (one.step for one in getattr(product, kind)), known, used)
     for path, component, _ in _every(product):
         for kind in ("groups", "parameters", "texts"):
@@ -1014,6 +1024,7 @@ def tried_problems(
         return  # what could be tried is missing, not wrong
     for drawn in variants:
         full = {text.id: "x" * text_limits(problem, text, drawn).maximum_length for text in asked}
+        full |= {one.id: "x" for one in product.uploads if upload_asked(problem, one, drawn)}
         for texts in ({}, full) if full else ({},):
             variant = Variant(drawn.chosen, drawn.numbers, texts)
             for section, finding in faults_of(problem, variant, prices, manufacturing, factory):

@@ -48,6 +48,7 @@ log = structlog.get_logger()
 PACKAGE = Path(__file__).parent
 csrf = CSRFProtect()
 MAX_BODY_BYTES = 2 * 1024 * 1024
+LARGER_BODIES = {"upload.send": 32 * 1024 * 1024}  # by endpoint: what is too large is said beside its question
 
 
 def create_app(settings: Settings) -> APIFlask:
@@ -113,6 +114,7 @@ DEPARTMENTS = (
     "configurator.storefront.cart_views",
     "configurator.storefront.change_views",
     "configurator.storefront.draft_views",
+    "configurator.storefront.upload_views",
     "configurator.sales.views",
     "configurator.planning.views",
     "configurator.planning.floor",
@@ -172,6 +174,7 @@ def _init_requests(app: Flask) -> None:
         g.request_id = uuid.uuid4().hex[:16]
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request=g.request_id)
+        request.max_content_length = LARGER_BODIES.get(request.endpoint or "", MAX_BODY_BYTES)
 
     @app.before_request
     def refuse_nul() -> None:

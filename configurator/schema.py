@@ -28,6 +28,7 @@ TABLES = (
     "configurator.sales.parties",
     "configurator.sales.configurations",
     "configurator.sales.models",
+    "configurator.sales.uploads",
     "configurator.planning.models",
 )
 

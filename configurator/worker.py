@@ -23,6 +23,7 @@ def chores(settings: Settings) -> list[Chore]:
     from configurator.sales.carts import forget_old
     from configurator.sales.dates import watch_dates
     from configurator.sales.mails import send_due_mails
+    from configurator.sales.old_files import forget_old_files
     from configurator.sales.payments import lapse
     from configurator.sales.quotes import expire
     from configurator.storefront.drafts import forget_old_drafts
@@ -36,6 +37,7 @@ def chores(settings: Settings) -> list[Chore]:
         Chore("expired quotes", 60, expire),
         Chore("old carts", 3600, forget_old),
         Chore("old drafts", 3600, forget_old_drafts),
+        Chore("old files", 3600, forget_old_files),
         Chore("deposits that did not come", 60, lapse),
         Chore("compiled revisions", 3600, rebuild_missing),
         *([rush] if settings.room_seconds else []),

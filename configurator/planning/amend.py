@@ -37,6 +37,7 @@ from configurator.planning.promise import (
     move_others,
     operation_rows,
     same_way,
+    sent_files,
 )
 from configurator.planning.records import (
     placements_to_json,
@@ -62,6 +63,7 @@ from solver.scheduling.schedule import Schedule
 # What an order keeps when it is made differently.
 _KEPT = {
     "id", "company_id", "number", "pegging_key", "state", "priority", "created_at", "finished_at", "grace_until",
+    "sent_files",
 }  # fmt: skip
 
 
@@ -134,6 +136,7 @@ def amend(
     held = replace(found.forecast, arrives_on=shown.forecast.arrives_on)  # what was shown is what is promised
     if target.id != stands.plant.id:
         leave(session, stands.plant, [stands.order.number], actor_id)
+    stands.order.sent_files = sent_files(offer, new)
     return _write(session, offer, base, target, stands, replace(found, forecast=held), actor_id)
 
 

@@ -79,6 +79,7 @@ class ManufacturingOrder(CompanyRow, table=True):
     `release_at`: nothing starts earlier. `due_at`: wanted by. `promise_at`: the completion told to the buyer; it is
     kept if the parcel leaves by `dispatch_at`, which brings it on `arrives_on`. `completes_at`: forecast by the present
     schedule. `finished_at`: actual. `grace_until`: nothing of it is frozen or begun earlier (None: it may be at once).
+    `sent_files`: what its buyer sent for it, as question (zh, en) and answer (`catalog.uploads.SentFile`).
     `work_order`: the operations as they were at release (`records.work_order_from`).
     """
 
@@ -119,6 +120,7 @@ class ManufacturingOrder(CompanyRow, table=True):
     finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     grace_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     work_order: dict[str, Any] = Field(sa_type=JSON)
+    sent_files: list[dict[str, Any]] | None = Field(default=None, sa_type=JSON)
     created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
 
 

@@ -16,6 +16,7 @@ from catalog.explode import NotMakeable, explode, order_beside
 from catalog.factory import Plant
 from catalog.offer import Offer
 from catalog.reckon import Reckoning
+from catalog.uploads import files_of
 from configurator import db
 from configurator.errors import DateLost, NoDate
 from configurator.memo import Memo
@@ -291,6 +292,7 @@ def reserve(
     )
     placements = renamed_placements(found.placements, ASKED, number)
     row = manufacturing_order(offer, order, found, pegging_key)
+    row.sent_files = sent_files(offer, variant)
     row.grace_until = instant(firm + 60 * base.margins.grace) if base.margins.grace else None
     session.add(row)
     session.flush()
@@ -374,6 +376,12 @@ def manufacturing_order(offer: Offer, order: WorkOrder, found: Forecast, pegging
         carrier_days=list(found.carrier_days), transit_days=found.transit_days, country=found.country, zone=found.zone,
         completes_at=found.completes_at, work_order=work_order_to_json(order),
     )
+
+
+def sent_files(offer: Offer, variant: Variant) -> list[dict[str, Any]]:
+    """The files of a variant, as its manufacturing order keeps them for the floor."""
+    files = files_of(offer.product, variant)
+    return [{"question": content.name.canonical(), "answer": file.answer} for content, file in files]
 
 
 def operation_rows(

@@ -10,6 +10,7 @@ from sqlalchemy import and_
 from sqlmodel import Session, col, select
 
 from catalog.factory import Line, Material, Plant, lines_of, materials_of, plants_of
+from catalog.uploads import SentFile, sent_file
 from configurator.errors import NotFound
 from configurator.planning.board import Lateness, lateness_of, near_of
 from configurator.planning.grace import in_grace
@@ -46,6 +47,7 @@ class Task:
     parts: tuple[tuple[Words, int, str], ...]  # material, quantity, unit
     waits_for: tuple[Words, Words] | None
     lateness: Lateness
+    files: tuple[tuple[Words, SentFile], ...]  # question, what its buyer sent
     grace_until: datetime | None  # its buyer may still change it until then
 
 
@@ -140,5 +142,8 @@ def _task(
         ),
         waits_for=(blocker.name, lines[blocker.line_id]) if blocker is not None else None,
         lateness=lateness_of(order.completes_at, order.dispatch_at, near),
+        files=tuple(
+            (one["question"], file) for one in order.sent_files or () if (file := sent_file(one["answer"])) is not None
+        ),
         grace_until=order.grace_until if in_grace(order) else None,
     )

@@ -7,17 +7,22 @@ from dataclasses import dataclass
 
 from catalog.content import Text, amount_in
 from catalog.products import ParameterContent, ProductContent
+from catalog.uploads import SentFile, files_of
 from solver.configuration.problem import GroupId, ParameterId, Variant
 
 
 @dataclass(frozen=True, slots=True)
 class ReadableChoice:
-    """One question and its answer. `typed` is what the buyer wrote and is the same in every language."""
+    """One question and its answer. `typed` is what the buyer wrote and is the same in every language.
+
+    `file`: what the buyer sent; `typed` has its name and size.
+    """
 
     id: str
     question: Text
     answers: tuple[Text, ...] = ()
     typed: str = ""
+    file: SentFile | None = None
 
     def question_in(self, language: str) -> str:
         """The question in `zh` or `en`."""
@@ -31,7 +36,7 @@ class ReadableChoice:
 
 
 def readable_choices(content: ProductContent, variant: Variant) -> tuple[ReadableChoice, ...]:
-    """A complete variant in the product's own order: options, numbers with their unit, typed texts."""
+    """A complete variant in the product's own order: options, numbers with their unit, typed texts, files."""
     return tuple(_choices(content, variant))
 
 
@@ -68,6 +73,8 @@ def _choices(content: ProductContent, variant: Variant) -> Iterator[ReadableChoi
         typed = variant.texts.get(text.id, "")
         if typed:
             yield ReadableChoice(text.id, text.name, typed=typed)
+    for upload, file in files_of(content, variant):
+        yield ReadableChoice(upload.id, upload.name, typed=str(file), file=file)
 
 
 def _entered(parameter: ParameterContent, number: int) -> bool:

@@ -11,8 +11,11 @@ from sqlmodel import Field, Session, select
 
 from catalog.offer import Offer, offer_of
 from catalog.rows import CompanyRow, UtcDateTime, company_keys, unique_in_company, utc_now
-from catalog.state import text_limits, text_usable
+from catalog.state import text_limits, text_usable, upload_asked
+from catalog.uploads import sent_file
+from configurator import db
 from configurator.errors import NotFound, NotValid
+from configurator.sales.uploads import STRANGER, Viewer, note_uses, readable_answers
 from solver.configuration.check import answers, is_asked, violations
 from solver.configuration.problem import (
     Choose,
@@ -162,9 +165,17 @@ def judged(offer: Offer, variant: Variant) -> Variant:
 
 
 def _judge_texts(offer: Offer, variant: Variant) -> None:
-    """Every typed text is one that the product asks for, is short enough, fits its pattern and may be used here."""
+    """Every typed text is one that the product asks for, is short enough, fits its pattern and may be used here.
+
+    So is every file; whether it is kept is seen when the configuration is written.
+    """
     asked = {text.id: text for text in offer.product.texts}
+    files = {upload.id: upload for upload in offer.product.uploads}
     for name, typed in variant.texts.items():
+        if name in files:
+            if typed and not (sent_file(typed) and upload_asked(offer.problem, files[name], variant)):
+                raise NotValid(field=name)
+            continue
         content = asked.get(name)
         if content is None or text_limits(offer.problem, content, variant).fault(typed):
             raise NotValid(field=name)
@@ -184,7 +195,10 @@ def save_configuration(
 def write_configuration(
     session: Session, company_id: int, offer: Offer, selection: Selection, variant: Variant | None
 ) -> Configuration:
-    """Write a configuration row whose variant the caller has had judged (outside of its transaction)."""
+    """Write a configuration row whose variant the caller has had judged (outside of its transaction).
+
+    Raises NotValid where it has a file that is not kept any more.
+    """
     row = Configuration(
         company_id=company_id,
         product_code=selection.product,
@@ -197,6 +211,9 @@ def write_configuration(
     )
     session.add(row)
     session.flush()
+    if offer.product.uploads:
+        answers = {**selection.texts, **(variant.texts if variant else {})}
+        note_uses(session, company_id, offer.product, db.id_of(row), answers)
     return row
 
 
@@ -219,6 +236,15 @@ def configuration_by_token(session: Session, company_id: int, token: str) -> Con
     if row is None:
         raise NotFound(field="token")
     return row
+
+
+def texts_by_token(session: Session, company_id: int, token: str, viewer: Viewer = STRANGER) -> dict[str, str]:
+    """The texts of the row of a token, and of its files those that the viewer may read; none for an unknown token."""
+    try:
+        row = configuration_by_token(session, company_id, token)
+    except NotFound:
+        return {}
+    return readable_answers(session, company_id, db.id_of(row), row.texts, viewer)
 
 
 def all_answers(problem: ConfigurationProblem, variant: Variant) -> tuple[Decision, ...]:

@@ -24,6 +24,7 @@ from configurator.sales.forms import DeclineForm, QuoteForm, ReviseForm
 from configurator.sales.models import OrderState, QuoteState, RefundCause
 from configurator.sales.quotes import QuoteView
 from configurator.sales.reasons import REASONS
+from configurator.sales.uploads import HOUSE
 from configurator.storefront import service as storefront
 from configurator.storefront.address import link_to_choices, read_address
 from configurator.storefront.drawings import draw
@@ -172,7 +173,7 @@ def new_quote(product: str) -> ResponseReturnValue:
     countries = storefront.countries(offer)
     reading = read_address(offer, request.args, countries=countries, country=countries[0])
     address = reading.address
-    texts = storefront.typed_texts(company_id(), address.token)
+    texts = storefront.typed_texts(company_id(), address.token, HOUSE)
     answered = storefront.click(offer, reading.decisions, country=address.country, texts=texts)
     if answered.refusal is not None:
         return redirect(f"/products/{product}?{address.query()}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -289,10 +289,15 @@ def _steps(
         )
 
     return [
-        (step.id, step.name, [(part.name, list(map(with_window, part.questions))) for part in step.parts])
+        (step.id, step.name, [(part.name, list(map(with_window, _changeable(part.questions)))) for part in step.parts])
         for step in steps_of(answer.click, address, _path(asked), wishes=answer.wishes, typed=typed, faults=faults)
         if step.questions
     ]
+
+
+def _changeable(questions: Iterable[AnyQuestion]) -> list[AnyQuestion]:
+    """All but the files: an order keeps those that it was placed with."""
+    return [question for question in questions if question.kind != "file"]
 
 
 def window_words(window: Window, zone: str) -> str:

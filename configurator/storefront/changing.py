@@ -19,6 +19,7 @@ from configurator.storefront.service import (
     decided_by,
     standing_completion,
     typed_texts,
+    usable_files,
     usable_texts,
 )
 from solver.configuration.check import answers, is_asked
@@ -185,7 +186,7 @@ def _texts(asked: Changeable, token: str) -> dict[str, str]:
         if content.id in typed and window_of_question(asked, content.id).open
         else asked.variant.texts.get(content.id, "")
         for content in asked.offer.product.texts
-    }
+    } | usable_files(asked.offer, asked.variant, asked.variant.texts)
 
 
 def keep_texts(asked: Changeable, texts: Mapping[str, str]) -> str:

@@ -17,6 +17,7 @@ from configurator.storefront.drafts import DraftView, Owner, Trouble
 from configurator.storefront.drawings import draw
 from configurator.storefront.forms import DraftForm, PressForm
 from configurator.storefront.present import joined, said
+from configurator.storefront.viewing import viewer
 from configurator.storefront.views import answer_to, read
 
 bp = Blueprint("draft", __name__)
@@ -44,7 +45,7 @@ def save(product: str) -> ResponseReturnValue:
         return _form_page(product, form), 422
     offer, reading = read(product)
     answered = answer_to(offer, reading)
-    typed = service.typed_texts(company_id(), reading.address.token)
+    typed = service.typed_texts(company_id(), reading.address.token, viewer())
     name = form.name.data or ""
     try:
         saved = drafts.save_draft(

@@ -18,8 +18,9 @@ from markupsafe import Markup
 
 from catalog.content import Text, amount_in, unit_in
 from catalog.offer import Offer
-from catalog.products import GroupContent, ParameterContent, ProductContent, TextContent
-from catalog.state import preset_decisions, text_limits
+from catalog.products import FileKind, GroupContent, ParameterContent, ProductContent, TextContent, UploadContent
+from catalog.state import preset_decisions, text_limits, upload_asked
+from catalog.uploads import ENDINGS, NotTaken, sent_file, size_words
 from configurator.i18n import day, language, money, number
 from configurator.sales.configurations import query_of
 from configurator.storefront.address import MOST_BESIDE, SHIP_TO, STEP_BACK, Address
@@ -127,7 +128,23 @@ class TextQuestion:
     missing: str
 
 
-AnyQuestion = Question | NumberQuestion | TextQuestion
+@dataclass(frozen=True, slots=True)
+class FileQuestion:
+    """A file to send. `token`: of the one that was sent; `accept`: what a browser's file dialog offers."""
+
+    kind: str
+    id: str
+    name: str
+    help: str
+    open: bool
+    answer: str
+    token: str
+    accept: str
+    allowed: str
+    error: str
+
+
+AnyQuestion = Question | NumberQuestion | TextQuestion | FileQuestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -445,6 +462,31 @@ def text_fault_words(product: ProductContent, name: str, typed: str, fault: str)
     return _("Some of these characters cannot be made.")
 
 
+def file_fault_words(content: UploadContent, error: NotTaken, size: int) -> str:
+    """What is wrong with a file that was sent, and what is allowed."""
+    allowed = _kinds_words(content)
+    match error.fault:
+        case "empty":
+            return _("No file came, or an empty one. Allowed: %(allowed)s.", allowed=allowed)
+        case "too_large":
+            return _("This file has %(size)s. Allowed: %(allowed)s.", size=size_words(size), allowed=allowed)
+        case "damaged":
+            return _("This %(kind)s file is damaged or not complete.", kind=_KINDS[error.found or "pdf"])
+        case "active":
+            return _("This SVG has scripts in it or refers to other files. Save it as a plain SVG and send it again.")
+    if error.found is None:
+        return _("By its content, whatever its name says, this is none of these: %(allowed)s.", allowed=allowed)
+    return _("By its content this is %(kind)s. Allowed: %(allowed)s.", kind=_KINDS[error.found], allowed=allowed)
+
+
+def _kinds_words(content: UploadContent) -> str:
+    kinds = joined((_KINDS[kind] for kind in content.kinds), language())
+    return _("%(kinds)s, at most %(number)s MB", kinds=kinds, number=content.most_megabytes)
+
+
+_KINDS: Mapping[FileKind, str] = {"pdf": "PDF", "png": "PNG", "jpeg": "JPEG", "svg": "SVG"}
+
+
 def _pairs(address: Address) -> list[tuple[str, str]]:
     return [*address.choices.items(), *address.rest()]
 
@@ -506,6 +548,11 @@ class _Words:
         for content in product.texts:
             if content.id not in self.places or text_allowed(self.offer, content, self.answered.standing):
                 self.put(by_step[content.step], self.typed_text(content))
+        for upload in product.uploads:
+            if upload_asked(self.offer.problem, upload, self.answered.standing):
+                self.put(by_step[upload.step], self.file(upload))
+            else:
+                unasked[upload.step].append(self.text(upload.name))
         for step in product.steps:
             places = {place.id: self.text(place.name) for place in product.places}
             parts = tuple(
@@ -679,6 +726,15 @@ class _Words:
             text_limits(self.offer.problem, content, self.answered.standing).maximum_length,
             self.faults.get(content.id, ""),
             "" if allowed else _("Your present choices leave no room for it."),
+        )
+
+
+    def file(self, content: UploadContent) -> FileQuestion:
+        sent = sent_file(self.answered.standing.texts.get(content.id, ""))
+        return FileQuestion(
+            "file", content.id, self.text(content.name), self.text(content.help), False, str(sent or ""),
+            sent.token if sent else "", ",".join(f".{end}" for kind in content.kinds for end in ENDINGS[kind]),
+            _kinds_words(content), self.faults.get(content.id, ""),
         )
 
 

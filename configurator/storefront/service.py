@@ -14,7 +14,7 @@ from sqlmodel import col, select
 from catalog.offer import NotOffered, Offer, current_offer
 from catalog.price import Price, quote_price
 from catalog.products import Product, TextContent
-from catalog.state import preset_decisions, text_limits, text_usable, wished_in
+from catalog.state import preset_decisions, text_limits, text_usable, upload_asked, wished_in
 from configurator import db
 from configurator.errors import DomainError, InvalidInput, NoDate, NotFound
 from configurator.planning.promise import Forecast, forecast, forecast_each, redirected
@@ -25,12 +25,14 @@ from configurator.sales.configurations import (
     decisions_from_json,
     judged,
     save_configuration,
+    texts_by_token,
     variant_from_json,
 )
 from configurator.sales.delivery import ShipTo, WayOffer, chosen_of, kilograms_of, standard_to, ways_in
 from configurator.sales.payments import Asked, asked_for
 from configurator.sales.quotes import acceptable_quote
 from configurator.sales.terms import price_for, sum_of
+from configurator.sales.uploads import STRANGER, Viewer
 from configurator.storefront.hints import Difference, Pair, differences, index_of, why_excluded, why_implied
 from solver.configuration.check import answers, is_asked
 from solver.configuration.complete import complete
@@ -505,20 +507,24 @@ def _carrying(offer: Offer, variant: Variant) -> Variant:
 # --- texts ------------------------------------------------------------------------------------------------------------
 
 
-def typed_texts(company_id: int, token: str) -> dict[str, str]:
-    """The texts kept under a token; none for an unknown token."""
+def typed_texts(company_id: int, token: str, viewer: Viewer = STRANGER) -> dict[str, str]:
+    """The texts kept under a token, and its files that the viewer may read; none for an unknown token."""
     if not token:
         return {}
     with db.reading() as session:
-        try:
-            return dict(configuration_by_token(session, company_id, token).texts)
-        except NotFound:
-            return {}
+        return texts_by_token(session, company_id, token, viewer)
 
 
-def keep_texts(company_id: int, offer: Offer, decisions: tuple[Decision, ...], texts: Mapping[str, str]) -> str:
-    """Write the texts and give the token of their row. Raises InvalidInput (`field`: the text's id)."""
-    kept = {name: value for name, value in checked_texts(offer, texts).items() if value}
+def keep_texts(
+    company_id: int, offer: Offer, decisions: tuple[Decision, ...], texts: Mapping[str, str],
+    files: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """Write the texts and files and give the token of their row. Raises InvalidInput (`field`: the text's id).
+
+    `files`: the answers to the product's uploads; others in it are left out.
+    """
+    sent = {upload.id: files.get(upload.id, "") for upload in offer.product.uploads}
+    kept = {name: value for name, value in {**checked_texts(offer, texts), **sent}.items() if value}
     if not kept:
         return ""
     with db.writing() as session:
@@ -554,6 +560,15 @@ def usable_texts(offer: Offer, variant: Variant, texts: Mapping[str, str]) -> di
         if texts.get(content.id)
         and text_allowed(offer, content, variant)
         and not text_limits(offer.problem, content, variant).fault(texts[content.id])
+    } | usable_files(offer, variant, texts)
+
+
+def usable_files(offer: Offer, variant: Variant, texts: Mapping[str, str]) -> dict[str, str]:
+    """The files that are asked for beside the answers of this variant."""
+    return {
+        content.id: texts[content.id]
+        for content in offer.product.uploads
+        if texts.get(content.id) and upload_asked(offer.problem, content, variant)
     }
 
 

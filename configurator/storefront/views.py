@@ -44,6 +44,7 @@ from configurator.storefront.present import (
 )
 from configurator.storefront.service import Checkout, Click
 from configurator.storefront.start import Wanted, compared, suggest
+from configurator.storefront.viewing import viewer
 
 bp = Blueprint("storefront", __name__)
 LOOK = "look"  # the button that asks for other terms and orders nothing
@@ -198,9 +199,10 @@ def compare(product: str) -> ResponseReturnValue:
 def texts(product: str) -> ResponseReturnValue:
     """Keep what was typed under a token, and go on with it in the address."""
     offer, reading = read(product)
-    typed = {content.id: request.form.get(content.id, "").strip() for content in offer.product.texts}
+    kept = service.typed_texts(company_id(), reading.address.token, viewer())
+    typed = {text.id: request.form.get(text.id, kept.get(text.id, "")).strip() for text in offer.product.texts}
     try:
-        token = service.keep_texts(company_id(), offer, reading.decisions, typed)
+        token = service.keep_texts(company_id(), offer, reading.decisions, typed, kept)
     except InvalidInput as error:
         return _texts_again(offer, reading, typed, error)
     changed = replace(reading, address=reading.address.with_token(token))
@@ -246,7 +248,8 @@ def answer_to(offer: Offer, reading: Reading) -> Click:
     if address.before:
         before = selection_from_query(offer, address.back().choices, {})[0].decisions
     return service.click(
-        offer, reading.decisions, country=address.country, texts=service.typed_texts(company_id(), address.token),
+        offer, reading.decisions, country=address.country,
+        texts=service.typed_texts(company_id(), address.token, viewer()),
         before=before, seconds=settings().click_seconds,
     )
 
@@ -262,7 +265,7 @@ def _page(
         kept = query_of(answered.decisions)
         gone = tuple((name, value) for name, value in address.choices.items() if name not in kept)
         address = replace(address, choices=kept, before=(*address.before, *gone))
-    path = url_for(".configure", product=answered.offer.product.code)
+    path = url_for("storefront.configure", product=answered.offer.product.code)
     return page_of(
         answered, address, path, gone=reading.gone, typed=typed, faults=faults, dates_seconds=dates_seconds
     )
@@ -278,12 +281,18 @@ def _part(answered: Click, reading: Reading) -> Response:
 def _texts_again(
     offer: Offer, reading: Reading, typed: Mapping[str, str], error: InvalidInput
 ) -> ResponseReturnValue:
-    answered = answer_to(offer, reading)
     name = str(error.field)
     fault = text_fault_words(offer.product, name, typed[name], error.data["what"])
-    page = _page(answered, reading, typed=typed, faults={name: fault})
+    return page_again(offer, reading, {name: fault}, typed), 422
+
+
+def page_again(
+    offer: Offer, reading: Reading, faults: Mapping[str, str], typed: Mapping[str, str] | None = None
+) -> str:
+    """The configuring page, which says beside the questions what was wrong with what was sent."""
+    page = _page(answer_to(offer, reading), reading, typed=typed, faults=faults)
     template = "storefront/_configure.html" if request.headers.get("HX-Request") else "storefront/configure.html"
-    return render_template(template, page=page, offer=offer), 422
+    return render_template(template, page=page, offer=offer)
 
 
 # --- checkout ---------------------------------------------------------------------------------------------------------

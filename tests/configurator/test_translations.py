@@ -121,7 +121,7 @@ def test_chinese_is_set_as_chinese(written) -> None:
 
 # Latin words that a Chinese page may show: formats, sizes, units, zones, a country's code, the other language's name.
 ALLOWED = {
-    "DN", "ENF", "GB", "IP", "ISO", "PDF", "YAML", "MiB", "SVG", "PNG", "JPEG", "WebP", "kB", "USB", "XL", "mm",
+    "DN", "ENF", "GB", "IP", "ISO", "PDF", "YAML", "MiB", "SVG", "PNG", "JPEG", "WebP", "kB", "MB", "USB", "XL", "mm",
     "kg", "UTC", "Asia", "Shanghai", "CN", "English",
 }
 # What stands in these was typed by people or is a code: it is shown as it is.
@@ -131,6 +131,7 @@ WORD = re.compile(r"[A-Za-z]{2,}")
 NO_PAGE = {  # endpoints that answer a GET with something else than a page
     "static", "healthz", "metrics", "openapi.spec", "planning.bars", "sales.quote_document",
     "sales.public_document", "storefront.confirmation", "storefront.picture",
+    "upload.show", "upload.of_order",
     "draft.show", "draft.compare",  # lead to the configuring page and to the comparison
 }
 CODED = re.compile(r"\S+@\S+|https?://\S+|\b[A-Z]{1,3}-\d[\w-]*|\b\w+\.ya?ml\b")  # mails, links, numbers, files

@@ -60,6 +60,11 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "draft.compare": PUBLIC,
     "draft.rename": PUBLIC,
     "draft.delete": PUBLIC,
+    # files: their owner's and the house's (others get 404: its own test), or an order's by its address
+    "upload.send": PUBLIC,
+    "upload.remove": PUBLIC,
+    "upload.show": PUBLIC,
+    "upload.of_order": PUBLIC,
     # the cart: its browser's alone, by an unguessable cookie
     "cart.show": PUBLIC,
     "cart.add": PUBLIC,
