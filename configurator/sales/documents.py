@@ -21,6 +21,7 @@ from configurator.config import Settings
 from configurator.sales.choices import ReadableChoice
 from configurator.sales.models import DeliveryKind, DepositState, OrderState
 from configurator.sales.orders import OrderView
+from configurator.sales.payment_terms import said
 from configurator.sales.quotes import QuoteView
 from configurator.words import LOCALES, Words
 
@@ -161,6 +162,8 @@ def order_data(view: OrderView, settings: Settings, language: str) -> dict[str, 
         facts.append((_("Quote"), view.quote_number))
     if view.terms_version:
         facts.append((_("Terms accepted"), view.terms_version))
+    if view.payment:
+        facts.append((_("Terms of payment"), said(view.payment, asked=view.deposit is not None, gettext=_)))
     if view.delivery:
         facts.append((_("Way of delivery"), words.text(view.delivery.name)))
     if view.state == OrderState.CANCELLED:
@@ -239,7 +242,7 @@ def _deposit_facts(view: OrderView, words: Words) -> list[tuple[str, str]]:
         (_("Due"), words.moment(deposit.due_at, view.zone)),
         (_("Reference"), deposit.reference),
     ]
-    if not deposit.pays_online and deposit.payee:
+    if deposit.payee:
         found.append((_("Transfer to"), " · ".join(deposit.payee)))
     return found
 

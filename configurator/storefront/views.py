@@ -388,6 +388,7 @@ def _with_terms(asked: Checkout, form: CheckoutForm) -> Checkout:
 def _show_terms(asked: Checkout, form: CheckoutForm) -> None:
     """What the page shows is what the next press of the button says."""
     form.way.data = asked.way.code if asked.way is not None else None
+    form.show_deposit(asked.deposit)
     form.shown_gross.data = str(asked.price.gross)
     form.shown_currency.data = asked.price.currency
     form.shown_date.data = asked.date.arrives_on.isoformat() if asked.date else ""
