@@ -14,6 +14,7 @@ import orjson
 import segno
 import typst
 from babel import Locale
+from flask_babel import gettext
 
 from catalog.price import Price
 from catalog.problems import N_
@@ -21,7 +22,6 @@ from configurator.config import Settings
 from configurator.sales.choices import ReadableChoice
 from configurator.sales.models import DeliveryKind, DepositState, OrderState
 from configurator.sales.orders import OrderView
-from configurator.sales.payment_terms import said
 from configurator.sales.quotes import QuoteView
 from configurator.words import LOCALES, Words
 
@@ -163,7 +163,7 @@ def order_data(view: OrderView, settings: Settings, language: str) -> dict[str, 
     if view.terms_version:
         facts.append((_("Terms accepted"), view.terms_version))
     if view.payment:
-        facts.append((_("Terms of payment"), said(view.payment, asked=view.deposit is not None, gettext=_)))
+        facts.append((_("Terms of payment"), payment_words(view, words)))
     if view.delivery:
         facts.append((_("Way of delivery"), words.text(view.delivery.name)))
     if view.state == OrderState.CANCELLED:
@@ -216,6 +216,20 @@ def order_data(view: OrderView, settings: Settings, language: str) -> dict[str, 
             "terms": _(WITHDRAWAL),
         },
     }
+
+
+def payment_words(view: OrderView, words: Words | None = None) -> str:
+    """The terms of payment that an order was placed under, in a sentence; "" for orders from before these were kept.
+
+    `words`: of a language; else that of the request.
+    """
+    _ = words.gettext if words is not None else gettext
+    if view.payment is None:
+        return ""
+    if view.deposit is None:
+        return _("Version %(number)s, no deposit", number=view.payment.number)
+    return _("Version %(number)s, %(percent)s %% as a deposit, days to pay: %(days)s", number=view.payment.number,
+             percent=view.payment.percent, days=view.payment.days)
 
 
 def is_collected(view: OrderView) -> bool:

@@ -5,7 +5,7 @@ The settings are what a company begins with; what its administrators save are ve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
@@ -125,15 +125,6 @@ def must_be_shown(asked: Asked | None, shown_minor: int | None) -> None:
     amount = asked.amount_minor if asked is not None else 0
     if shown_minor is not None and shown_minor != amount:
         raise DepositChanged(field="deposit", deposit_minor=amount)
-
-
-def said(terms: PaymentTerms, *, asked: bool, gettext: Callable[..., str]) -> str:
-    """The terms that an order was placed under, in a sentence; `asked`: a deposit was asked for."""
-    _ = gettext
-    if not asked:
-        return _("Version %(number)s: no deposit", number=terms.number)
-    return _("Version %(number)s: %(percent)s %% as a deposit, days to pay: %(days)s", number=terms.number,
-             percent=terms.percent, days=terms.days)
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------

@@ -45,10 +45,10 @@ def provider() -> TestProvider:
     return TestProvider(SECRET)
 
 
-def dated(shop, variant):
-    """What a page shows where a deposit is asked for."""
+def dated(shop, variant, days=None):
+    """What a page shows where a deposit is asked for; `days`: of waiting, if not those of the settings."""
     shown = shop.shown(variant)
-    due = utc_now() + payment_terms.first_terms().patience()
+    due = utc_now() + (timedelta(days=days) if days else payment_terms.first_terms().patience())
     found = forecast(shop.offer, variant, Destination("CN", zone_of("CN")), not_before=due)
     return Shown(shown.gross_minor, shown.currency, found.arrives_on)
 
@@ -215,7 +215,7 @@ def test_a_call_that_the_provider_did_not_sign_changes_nothing(shop, provider):
 def test_a_bank_does_not_call(shop):
     payment_terms.configure(settings())
     ordered(shop)
-    with pytest.raises(BadSignature):
+    with pytest.raises(NotFound):
         called_back(shop.company_id, "transfer", b"{}", "")
 
 
