@@ -15,6 +15,9 @@ from configurator.sales.forms import NEEDED, Boxes
 from configurator.sales.payment_terms import MOST_DAYS, MOST_VALUE, PaymentTerms, takers
 
 PROVIDER_WORDS = {"transfer": _l("By bank transfer"), "test": _l("Online, with the test provider that takes no money")}
+NOT_SET_UP = _l(
+    "No way of paying is set up. Have the bank account stated in the settings of this house, or ask for no deposit."
+)
 VALUE = NumberRange(0, MOST_VALUE, _l("Choose from %(min)s to %(max)s."))
 
 
@@ -52,8 +55,7 @@ class PaymentTermsForm(FlaskForm):
         if field.data or not (self.asked_from.data or self.asked_of_guests_from.data):
             return
         if not field.choices:
-            raise ValidationError(_("No way of paying is set up. State the bank account in the settings "
-                                    "(CONFIGURATOR_BANK_ACCOUNT), or ask for no deposit."))
+            raise ValidationError(NOT_SET_UP)
         raise ValidationError(_("Choose at least one, or ask for no deposit."))
 
     def stated(self) -> PaymentTerms:

@@ -9,7 +9,7 @@ from flask_login import current_user
 
 from configurator.auth import Role, company_id, requires
 from configurator.sales import payment_terms, quotes
-from configurator.sales.payment_terms_forms import PROVIDER_WORDS, PaymentTermsForm, form_values
+from configurator.sales.payment_terms_forms import NOT_SET_UP, PROVIDER_WORDS, PaymentTermsForm, form_values
 
 bp = Blueprint("payment_terms", __name__, url_prefix="/admin/payment-terms")
 
@@ -35,7 +35,8 @@ def save() -> ResponseReturnValue:
 
 def _page(form: PaymentTermsForm) -> str:
     return render_template(
-        "admin/payment_terms.html", form=form, providers=PROVIDER_WORDS, in_force=payment_terms.terms_of(company_id()),
+        "admin/payment_terms.html", form=form, providers=PROVIDER_WORDS, not_set_up=NOT_SET_UP,
+        in_force=payment_terms.terms_of(company_id()),
         page=payment_terms.versions_page(company_id(), page=request.args.get("page", 1, type=int)),
         zone=quotes.house_zone(company_id()),
     )

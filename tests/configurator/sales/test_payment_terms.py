@@ -156,7 +156,7 @@ def test_without_a_bank_account_no_deposit_can_be_asked_for(login, shop):
     payment_terms.configure(Settings())
     admin = login("administrator")
     answer = admin.post(f"{PAGE}?lang=en", data=STATED | {"providers": []})
-    assert answer.status_code == 422 and "CONFIGURATOR_BANK_ACCOUNT" in answer.text
+    assert answer.status_code == 422 and "Have the bank account stated" in answer.text
     nothing = STATED | {"providers": [], "asked_from": "0", "asked_of_guests_from": "0"}
     assert admin.post(PAGE, data=nothing).status_code == 303
 
