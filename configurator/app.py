@@ -42,7 +42,7 @@ from configurator.i18n import init_i18n
 from configurator.logs import configure_logs
 from configurator.metrics import init_metrics
 from configurator.planning.options import configure as configure_planning
-from configurator.sales.payments import configure as configure_payments
+from configurator.sales.payment_terms import configure as configure_payments
 
 log = structlog.get_logger()
 PACKAGE = Path(__file__).parent
@@ -121,6 +121,7 @@ DEPARTMENTS = (
     "configurator.modelling.views",
     "configurator.admin.views",
     "configurator.sales.delivery_views",
+    "configurator.sales.payment_terms_views",
     "configurator.api.views",
 )
 

@@ -94,18 +94,27 @@ class Settings:
     hold_share: Annotated[
         float, "percent of each line's week that carts of people who did not log in may hold together"
     ] = 5.0
-    deposit_percent: Annotated[int, "percent of an order's value that a deposit is"] = 30
+    deposit_percent: Annotated[
+        int, "percent of an order's value that a deposit is, until an administrator saves other terms"
+    ] = 30
     deposit_from: Annotated[
-        int, "order value with tax, in whole units of its currency, from which a deposit is asked for; 0: never"
+        int, "order value with tax, in whole units of its currency, from which a deposit is asked for (0: never), "
+             "until an administrator saves other terms"
     ] = 0
-    guest_deposit_from: Annotated[int, "the same for people who did not log in; 0: as for everybody"] = 0
-    deposit_days: Annotated[int, "days for which an order waits for its deposit; its production starts after them"] = 5
+    guest_deposit_from: Annotated[
+        int, "the same for people who did not log in (0: as for everybody), until an administrator saves other terms"
+    ] = 0
+    deposit_days: Annotated[
+        int, "days for which an order waits for its deposit; its production starts after them, until an administrator "
+             "saves other terms"
+    ] = 5
     bank_account: Annotated[str, "where deposits are transferred to: holder, bank and account, separated by ` · `"] = ""
     terms_url: Annotated[str, "where your terms of sale stand; with it a checkout asks for their acceptance"] = ""
     terms_version: Annotated[str, "their version, as an order keeps it; needed with the address"] = ""
-    payment_provider: Annotated[str, "`transfer` (to the bank account), or in a demo `test` (pays, fails, hangs)"] = (
-        "transfer"
-    )
+    payment_provider: Annotated[
+        str, "who takes deposits until an administrator saves other terms: `transfer` (to the bank account), or in a "
+             "demo `test` (pays, fails, hangs), which only then can be chosen"
+    ] = "transfer"
     log_format: Annotated[str, "`json` or `console`"] = "json"
     log_level: Annotated[str, "DEBUG, INFO, WARNING or ERROR"] = "INFO"
     shared_data: Annotated[

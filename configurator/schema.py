@@ -42,9 +42,12 @@ def tables() -> MetaData:
 
 def triggers(dialect: str) -> list[str]:
     """Statements that keep published and sent rows as they are; `dialect` is `sqlite` or `postgresql`."""
-    from configurator.sales.models import item_revision_triggers, quote_triggers
+    from configurator.sales.models import item_revision_triggers, payment_terms_triggers, quote_triggers
 
-    return [*immutable_triggers(dialect), *quote_triggers(dialect), *item_revision_triggers(dialect)]
+    return [
+        *immutable_triggers(dialect), *quote_triggers(dialect), *item_revision_triggers(dialect),
+        *payment_terms_triggers(dialect),
+    ]
 
 
 def create_tables(engine: Engine) -> None:

@@ -16,7 +16,7 @@ from configurator.errors import DomainError
 from configurator.planning.promise import Forecast, forecast, redirected
 from configurator.sales.configurations import judged
 from configurator.sales.delivery import ShipTo, WayOffer, chosen_of, kilograms_of, must_lead_there, ways_of
-from configurator.sales.payments import asked_for
+from configurator.sales.payment_terms import terms_of
 from configurator.sales.terms import sum_of
 from configurator.storefront.service import standing_completion, text_allowed
 from solver.configuration.check import is_valid
@@ -128,7 +128,7 @@ def promise_of(offer: Offer, variant: Variant, to: ShipTo) -> Promised:
     way = chosen_of(found, to.way)
     must_lead_there(stated, way, to.way)
     price = sum_of([goods, way.price]) if way is not None else goods
-    deposit = asked_for(price, guest=True)  # nothing is made before it is here
+    deposit = terms_of(offer.company_id).asked_for(price, guest=True)  # nothing is made before it is here
     date = forecast(
         offer, variant, way.way.to() if way is not None else stated.standard(to.country),
         not_before=deposit.due_at if deposit else None,

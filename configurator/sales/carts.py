@@ -44,7 +44,7 @@ from configurator.sales.delivery import (
 )
 from configurator.sales.models import Cart, CartItem, Deliveries
 from configurator.sales.orders import Buyer, PlacedOrder, Unit, Wanted, asked_with, check_buyer, write_order
-from configurator.sales.payments import Asked, asked_for
+from configurator.sales.payment_terms import Asked, PaymentTerms, kept_terms, must_be_shown, terms_in
 from configurator.sales.terms import NotTogether, price_for, sum_of
 from solver.configuration.problem import Decision, Variant
 
@@ -174,6 +174,7 @@ class ShownCart:
     gross_minor: int
     currency: str
     arrives_on: tuple[date, ...]
+    deposit_minor: int | None = None  # None: it showed none, and none is compared
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
@@ -229,6 +230,7 @@ class _Read:
     hold: HoldView | None
     guest: bool
     ways: Ways
+    payment: PaymentTerms
 
     def goods(self, country: str) -> Price | None:
         """Of all units; None while an item is in trouble or they cannot be ordered together."""
@@ -257,7 +259,7 @@ class _Read:
     def deposit(self, total: Price | None, now: datetime | None) -> Asked | None:
         """What is asked for, counted from when the dates were held."""
         since = self.hold.made_at if self.hold is not None and self.hold.units else now
-        return asked_for(total, guest=self.guest, since=since) if total is not None else None
+        return self.payment.asked_for(total, guest=self.guest, since=since) if total is not None else None
 
     def kept(self, country: str, deposit: Asked | None) -> Mapping[str, HeldUnit]:
         """What is held as it can be ordered: for this country, and not to be started before the deposit is here."""
@@ -290,7 +292,7 @@ def _read(company_id: int, token: str, now: datetime | None = None, *, guest: bo
             .order_by(col(CartItem.id))
         ).all()
         items = tuple(_item(session, row, configuration, held) for row, configuration in rows)
-        return _Read(cart, items, held, guest, ways_in(session, company_id))
+        return _Read(cart, items, held, guest, ways_in(session, company_id), terms_in(session, company_id))
 
 
 def _cart(session: Session, company_id: int, token: str) -> Cart | None:
@@ -754,7 +756,10 @@ def place_cart(
         if read is None or not read.items:
             raise NotFound(field="cart")
         units, terms = _units(read, buyer, shown, way)
-        return lambda session: _place_in(session, company_id, read, units, buyer, terms, terms_version, actor_id)
+        payment = kept_terms(company_id, read.payment)
+        return lambda session: _place_in(
+            session, company_id, read, units, buyer, terms, payment, terms_version, actor_id
+        )
 
     # Somebody was faster, or the hold ended just now.
     placed, is_new = asked_with(company_id, scope, key, request_hash(request)).once(
@@ -781,6 +786,7 @@ def _units(read: _Read, buyer: Buyer, shown: ShownCart, way: str) -> tuple[list[
     assert total is not None
     if (total.gross, total.currency) != (shown.gross_minor, shown.currency):
         raise PriceChanged(field="price", gross_minor=total.gross, currency=total.currency, exponent=total.exponent)
+    must_be_shown(terms.deposit, shown.deposit_minor)
     dates = [unit for item in terms.units for unit in item if unit is not None]
     if len(dates) < sum(map(len, terms.units)):
         raise NoDate
@@ -802,14 +808,14 @@ def _units(read: _Read, buyer: Buyer, shown: ShownCart, way: str) -> tuple[list[
 
 def _place_in(
     session: Session, company_id: int, read: _Read, units: Sequence[Unit], buyer: Buyer, terms: _Terms,
-    terms_version: str | None, actor_id: int | None,
+    payment: PaymentTerms, terms_version: str | None, actor_id: int | None,
 ) -> PlacedOrder:
     cart = _locked_cart(session, company_id, read.cart.token)
     _must_be_unchanged(session, cart, read)
     key = _hold_key(cart)
     placed = write_order(
         session, company_id, units, buyer, house=session.get_one(Company, company_id), hold_key=key,
-        deposit=terms.deposit, way=terms.way, terms_version=terms_version, actor_id=actor_id,
+        payment=payment, deposit=terms.deposit, way=terms.way, terms_version=terms_version, actor_id=actor_id,
     )
     _delete(session, cart)
     return placed

@@ -10,20 +10,12 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import (
-    IntegerField,
-    RadioField,
-    SelectField,
-    SelectMultipleField,
-    StringField,
-    TextAreaField,
-    widgets,
-)
+from wtforms import IntegerField, RadioField, SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp, ValidationError
 
 from catalog.factory import DAYS
 from configurator.sales.delivery import StatedWay, Way, plain_code
-from configurator.sales.forms import NEEDED, one_line, trimmed
+from configurator.sales.forms import NEEDED, Boxes, one_line, trimmed
 from configurator.sales.models import DeliveryKind, PriceBy
 
 KIND_WORDS = {
@@ -42,13 +34,6 @@ DAY_WORDS = dict(zip(
 ))
 MOST_STEPS, MOST_PREFIXES = 20, 200
 _STEP = re.compile(r"(\d{1,9}(?:\.\d{1,4})?)\s*[:;=\s]\s*(\d{1,9}(?:\.\d{1,4})?)")
-
-
-class _Boxes(SelectMultipleField):
-    """Boxes to tick."""
-
-    widget = widgets.ListWidget(prefix_label=False)
-    option_widget = widgets.CheckboxInput()
 
 
 def steps_in(text: str) -> list[list[str]]:
@@ -91,7 +76,7 @@ class DeliveryWayForm(FlaskForm):
         [InputRequired(NEEDED), Regexp(r"^([01]\d|2[0-3]):[0-5]\d\Z", message=_l("Write it as 17:00."))],
         filters=[trimmed], description=_l("By the plant's clock. What is ready later leaves on the next working day."),
     )
-    working_days = _Boxes(
+    working_days = Boxes(
         _l("Working days"), choices=[(day.value, word) for day, word in DAY_WORDS.items()],
         default=[day.value for day in DAYS[:5]],
     )

@@ -14,6 +14,7 @@ import orjson
 import segno
 import typst
 from babel import Locale
+from flask_babel import gettext
 
 from catalog.price import Price
 from catalog.problems import N_
@@ -161,6 +162,8 @@ def order_data(view: OrderView, settings: Settings, language: str) -> dict[str, 
         facts.append((_("Quote"), view.quote_number))
     if view.terms_version:
         facts.append((_("Terms accepted"), view.terms_version))
+    if view.payment:
+        facts.append((_("Terms of payment"), payment_words(view, words)))
     if view.delivery:
         facts.append((_("Way of delivery"), words.text(view.delivery.name)))
     if view.state == OrderState.CANCELLED:
@@ -215,6 +218,20 @@ def order_data(view: OrderView, settings: Settings, language: str) -> dict[str, 
     }
 
 
+def payment_words(view: OrderView, words: Words | None = None) -> str:
+    """The terms of payment that an order was placed under, in a sentence; "" for orders from before these were kept.
+
+    `words`: of a language; else that of the request.
+    """
+    _ = words.gettext if words is not None else gettext
+    if view.payment is None:
+        return ""
+    if view.deposit is None:
+        return _("Version %(number)s, no deposit", number=view.payment.number)
+    return _("Version %(number)s, %(percent)s %% as a deposit, days to pay: %(days)s", number=view.payment.number,
+             percent=view.payment.percent, days=view.payment.days)
+
+
 def is_collected(view: OrderView) -> bool:
     """The buyer fetches it at the plant."""
     return view.delivery is not None and view.delivery.kind is DeliveryKind.PICKUP
@@ -239,7 +256,7 @@ def _deposit_facts(view: OrderView, words: Words) -> list[tuple[str, str]]:
         (_("Due"), words.moment(deposit.due_at, view.zone)),
         (_("Reference"), deposit.reference),
     ]
-    if not deposit.pays_online and deposit.payee:
+    if deposit.payee:
         found.append((_("Transfer to"), " · ".join(deposit.payee)))
     return found
 

@@ -1,4 +1,4 @@
-"""What a salesperson and a customer type about a quote."""
+"""What a salesperson and a customer type about a quote, and what the forms of sales share."""
 
 from __future__ import annotations
 
@@ -7,13 +7,20 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import EmailField, IntegerField, SelectField, StringField, TextAreaField
+from wtforms import EmailField, IntegerField, SelectField, SelectMultipleField, StringField, TextAreaField, widgets
 from wtforms.validators import DataRequired, Email, InputRequired, Length, NumberRange, ValidationError
 
 from configurator.i18n import NAMES
 from configurator.sales.quotes import MAXIMUM_COMMENT, VALIDITY_DAYS, Customer
 
 NEEDED = _l("Please fill this in.")
+
+
+class Boxes(SelectMultipleField):
+    """Boxes to tick."""
+
+    widget = widgets.ListWidget(prefix_label=False)
+    option_widget = widgets.CheckboxInput()
 
 
 def one_line(_form: Any, field: Any) -> None:

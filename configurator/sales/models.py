@@ -244,6 +244,7 @@ class SalesOrder(CompanyRow, PriceColumns, PromiseColumns, DeliveryColumns, tabl
         ship_to_id="party",
         quote_id="quote",
         delivery_way_id="delivery_way",
+        payment_terms_id="payment_terms",
     )
 
     number: str = Field(max_length=20)
@@ -254,6 +255,7 @@ class SalesOrder(CompanyRow, PriceColumns, PromiseColumns, DeliveryColumns, tabl
     quote_id: int | None = None
     locale: str = Field(max_length=20)
     terms_version: str | None = Field(default=None, max_length=40)  # which terms the buyer accepted
+    payment_terms_id: int | None = None  # None: placed before there were versions of them
     placed_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
 
 
@@ -285,6 +287,32 @@ class SalesOrderItem(CompanyRow, table=True):
     arrives_on: date
     pegging_key: str = Field(max_length=40)
     manufacturing_order_id: int | None = None
+
+
+class PaymentTermsVersion(CompanyRow, table=True):
+    """Terms of payment as they were saved once; the newest are in force. `saved_by` nobody: as the settings say.
+
+    `asked_from`, `asked_of_guests_from`: whole units of an order's currency, 0: never.
+    """
+
+    __tablename__ = "payment_terms"
+    __table_args__ = company_keys(
+        unique_in_company("number"),
+        CheckConstraint("number >= 1", name="payment_terms_number_positive"),
+        CheckConstraint("percent between 1 and 100", name="payment_terms_percent_range"),
+        CheckConstraint("asked_from >= 0 and asked_of_guests_from >= 0", name="payment_terms_not_negative"),
+        CheckConstraint("days between 1 and 60", name="payment_terms_days_range"),
+        saved_by="user_account",
+    )
+
+    number: int
+    percent: int
+    asked_from: int = Field(sa_type=BigInteger)
+    asked_of_guests_from: int = Field(sa_type=BigInteger)
+    days: int
+    providers: list[str] = Field(sa_type=JSON)
+    saved_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+    saved_by: int | None = None
 
 
 class DepositState(StrEnum):
@@ -566,21 +594,30 @@ _JSON_COLUMNS = {"price_items", "carrier_days"}
 
 def item_revision_triggers(dialect: str) -> list[str]:
     """Statements that keep earlier revisions of an order's items as they are (`sqlite` or `postgresql`)."""
-    refuse = "item_revision is immutable"
+    return _untouchable("item_revision", dialect)
+
+
+def payment_terms_triggers(dialect: str) -> list[str]:
+    """Statements that keep saved terms of payment as they are (`sqlite` or `postgresql`)."""
+    return _untouchable("payment_terms", dialect)
+
+
+def _untouchable(table: str, dialect: str) -> list[str]:
+    refuse = f"{table} is immutable"
     if dialect == "sqlite":
         return [
-            f"CREATE TRIGGER item_revision_no_{deed.lower()} BEFORE {deed} ON item_revision"
+            f"CREATE TRIGGER {table}_no_{deed.lower()} BEFORE {deed} ON {table}"
             f" BEGIN SELECT RAISE(ABORT, '{refuse}'); END"
             for deed in ("UPDATE", "DELETE")
         ]
     if dialect == "postgresql":
         return [
-            f"""CREATE OR REPLACE FUNCTION item_revision_immutable() RETURNS trigger LANGUAGE plpgsql AS $$
+            f"""CREATE OR REPLACE FUNCTION {table}_immutable() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   RAISE EXCEPTION '{refuse}';
 END $$""",
-            "CREATE TRIGGER item_revision_immutable BEFORE UPDATE OR DELETE ON item_revision"
-            " FOR EACH ROW EXECUTE FUNCTION item_revision_immutable()",
+            f"CREATE TRIGGER {table}_immutable BEFORE UPDATE OR DELETE ON {table}"
+            f" FOR EACH ROW EXECUTE FUNCTION {table}_immutable()",
         ]
     raise ValueError(f"No triggers for {dialect}.")
 
@@ -618,7 +655,9 @@ END $$""",
     raise ValueError(f"No triggers for {dialect}.")
 
 
-_TRIGGERS = {"quote_revision": quote_triggers, "item_revision": item_revision_triggers}
+_TRIGGERS = {
+    "quote_revision": quote_triggers, "item_revision": item_revision_triggers, "payment_terms": payment_terms_triggers,
+}
 
 
 def _create_triggers(table: Any, connection: Any, **_: Any) -> None:

@@ -51,7 +51,15 @@ from configurator.sales.delivery import (
 from configurator.sales.lists import Page, contains, page_of
 from configurator.sales.models import DeliveryKind, OrderState, Quote, SalesOrder, SalesOrderItem
 from configurator.sales.parties import Party
-from configurator.sales.payments import Asked, DepositView, asked_for, deposit_view, wait_for
+from configurator.sales.payment_terms import (
+    Asked,
+    PaymentTerms,
+    accepted_terms,
+    kept_terms,
+    must_be_shown,
+    terms_in,
+)
+from configurator.sales.payments import DepositView, deposit_view, wait_for
 from configurator.sales.quotes import AcceptableQuote, accept_in, acceptable_quote
 from configurator.sales.refunds import RefundView, refunds_of
 from configurator.sales.terms import (
@@ -92,6 +100,7 @@ class Shown:
     gross_minor: int
     currency: str
     arrives_on: date
+    deposit_minor: int | None = None  # None: it showed none, and none is compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +160,7 @@ class DeliveryView:
 class OrderView:
     """Everything that a page about an order shows. The promise is that of its last unit, the price that of them all.
 
+    `payment`: the terms of payment that it was placed under, None for orders from before these were kept.
     `delivery`: None where the plant's carrier brings it and its price is part of the goods'.
     """
 
@@ -169,6 +179,7 @@ class OrderView:
     arrives_on: date
     zone: str
     deposit: DepositView | None
+    payment: PaymentTerms | None
     delivery: DeliveryView | None
     refunds: tuple[RefundView, ...]
     terms_version: str | None
@@ -216,6 +227,7 @@ class _Terms:
     quote: AcceptableQuote | None
     house: Company
     ways: Ways
+    payment: PaymentTerms
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +331,8 @@ def place_units(
     way: the code of the way of delivery, "" for the usual one
     terms_version: which terms the buyer has accepted
 
-    Raises PriceChanged, DateLost (`data["arrives_on"]`: the new date), NoDate, NotValid, NotDelivered, NotTogether,
+    Raises PriceChanged (DepositChanged), DateLost (`data["arrives_on"]`: the new date), NoDate, NotValid, NotDelivered,
+    NotTogether,
     KeyReused, and InvalidInput for a country that is not served.
     """
 
@@ -327,9 +340,10 @@ def place_units(
         with db.reading() as session:
             terms = _terms(session, company_id, wanted, quote_token)
         units, chosen, deposit = _prepare(terms, wanted, buyer, shown, way, guest=actor_id is None)
+        payment = kept_terms(company_id, terms.payment)
         return lambda session: write_order(
-            session, company_id, units, buyer, house=terms.house, quote=terms.quote, deposit=deposit, way=chosen,
-            terms_version=terms_version, actor_id=actor_id,
+            session, company_id, units, buyer, house=terms.house, quote=terms.quote, payment=payment, deposit=deposit,
+            way=chosen, terms_version=terms_version, actor_id=actor_id,
         )
 
     # Somebody was faster in that plant: another one may still keep the date, and knows the honest new one.
@@ -353,15 +367,17 @@ def asked_with(company_id: int, scope: str, key: str, body_hash: str) -> Keyed[P
 
 
 def _terms(session: Session, company_id: int, wanted: Sequence[Wanted], quote_token: str | None) -> _Terms:
-    house, ways = session.get_one(Company, company_id), ways_in(session, company_id)
+    house, ways, payment = (
+        session.get_one(Company, company_id), ways_in(session, company_id), terms_in(session, company_id)
+    )
     if quote_token:
         quote = acceptable_quote(session, company_id, quote_token)
-        return _Terms((quote.offer,), quote, house, ways)
+        return _Terms((quote.offer,), quote, house, ways, payment)
     try:
         offers = tuple(current_offer(session, company_id, one.offer.product.code) for one in wanted)
     except NotOffered as error:
         raise NotFound(field="product") from error
-    return _Terms(offers, None, house, ways)
+    return _Terms(offers, None, house, ways, payment)
 
 
 def _prepare(
@@ -384,7 +400,8 @@ def _prepare(
         raise PriceChanged(
             field="price", gross_minor=total.gross, currency=total.currency, exponent=total.exponent
         )
-    deposit = asked_for(total, guest=guest)
+    deposit = terms.payment.asked_for(total, guest=guest)
+    must_be_shown(deposit, shown.deposit_minor)
     to = chosen.way.to() if chosen is not None else terms.ways.standard(buyer.country)
     found = forecast_all(makes, to, not_before=deposit.due_at if deposit else None)
     dated = [one for one in found if one is not None]
@@ -417,6 +434,7 @@ def write_order(
     buyer: Buyer,
     *,
     house: Company,
+    payment: PaymentTerms,
     quote: AcceptableQuote | None = None,
     hold_key: str = "",
     deposit: Asked | None = None,
@@ -426,8 +444,8 @@ def write_order(
 ) -> PlacedOrder:
     """Everything about an order, in the caller's transaction.
 
-    `hold_key`: of the hold that the held units are taken from. `deposit`: what it waits for. `way`: the chosen way of
-    delivery. Raises DateLost, NoDate, HoldOver, QuoteNotOpen, NotTogether.
+    `hold_key`: of the hold that the held units are taken from. `payment`: a version of the terms. `deposit`: what it
+    waits for. `way`: the chosen way of delivery. Raises DateLost, NoDate, HoldOver, QuoteNotOpen, NotTogether.
     """
     now = utc_now()
     price = sum_of([*(unit.price for unit in units), *([way.price] if way is not None else [])])
@@ -453,6 +471,7 @@ def write_order(
         state=OrderState.AWAITING_DEPOSIT if deposit else OrderState.CONFIRMED,
         locale=buyer.locale,
         terms_version=terms_version,
+        payment_terms_id=payment.id,
         placed_at=now,
         cost_minor=sum(cost_of(unit.offer, unit.variant) for unit in units),
         exchange_rate=exchange_rate(units[0].offer, house.currency),
@@ -594,6 +613,7 @@ def _order(company_id: int, which: Any) -> OrderView:
         units = _ordered_units(session, order)
         delivery = _delivery_view(order)
         deposit = deposit_view(session, order)
+        payment = accepted_terms(session, company_id, order.payment_terms_id)
         refunds = refunds_of(session, order)
         house = session.get_one(Company, company_id)
     return OrderView(
@@ -614,6 +634,7 @@ def _order(company_id: int, which: Any) -> OrderView:
         arrives_on=order.arrives_on,
         zone=order.zone,
         deposit=deposit,
+        payment=payment,
         delivery=delivery,
         refunds=refunds,
         terms_version=order.terms_version,

@@ -1,24 +1,18 @@
-"""Deposits: when one is asked for, who takes it, and what happens when it comes, fails, comes twice or never."""
+"""Deposits: what happens when one comes, fails, comes twice or never."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from fractions import Fraction
-from typing import TYPE_CHECKING, Protocol
 
 import orjson
 import structlog
-from flask_babel import lazy_gettext as _l
 from sqlmodel import Session, col, select
 
-from catalog.price import Price, round_half_up
 from catalog.rows import utc_now
 from configurator import audit, db, outbox
-from configurator.errors import DomainError, NotFound, StateRefused
+from configurator.errors import NotFound, StateRefused
 from configurator.planning.holds import end_waiting, keep, let_go
 from configurator.sales.models import (
     Deposit,
@@ -32,167 +26,12 @@ from configurator.sales.models import (
     move_deposit,
     move_order,
 )
+from configurator.sales.payment_terms import Asked, accepted_terms
+from configurator.sales.providers import BadSignature, Notice, Outcome, Provider, known, rehearsal
 from configurator.sales.refunds import RefundView, book_refund, note_asked, pay_back
-
-if TYPE_CHECKING:
-    from configurator.config import Settings
 
 log = structlog.get_logger()
 GRACE = timedelta(hours=1)  # between the instant that the buyer was told and the end of the wait
-
-
-class BadSignature(DomainError):
-    """What claims to come from a payment provider does not."""
-
-    code, status, words = "bad_signature", 422, _l("This does not come from the payment provider.")
-
-
-class Outcome(StrEnum):
-    """What a provider says of an attempt to pay."""
-
-    PAID = "paid"
-    REFUSED = "refused"
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """What a provider tells us: `event` is its own id of this, the same when it tells it again."""
-
-    event: str
-    reference: str
-    outcome: Outcome
-    amount_minor: int
-
-
-class Provider(Protocol):
-    """Somebody who takes money for us."""
-
-    @property
-    def code(self) -> str:
-        """A short name, as rows keep it."""
-        ...
-
-    def patience(self) -> timedelta:
-        """How long an order waits for its deposit."""
-        ...
-
-    def pays_online(self) -> bool:
-        """Whether the buyer is sent to a page of the provider; otherwise `payee` says where the money goes."""
-        ...
-
-    def payee(self) -> tuple[str, ...]:
-        """Holder, bank and account of a transfer."""
-        ...
-
-    def notice(self, body: bytes, signature: str) -> Notice:
-        """What a call of the provider says; raises BadSignature."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Transfer:
-    """By bank: the buyer names the reference, and sales marks the money as received."""
-
-    account: str
-    days: int
-    code: str = "transfer"
-
-    def patience(self) -> timedelta:
-        return timedelta(days=self.days)
-
-    def pays_online(self) -> bool:
-        return False
-
-    def payee(self) -> tuple[str, ...]:
-        return tuple(part.strip() for part in self.account.split("·") if part.strip())
-
-    def notice(self, body: bytes, signature: str) -> Notice:
-        raise BadSignature  # a bank does not call
-
-
-@dataclass(frozen=True, slots=True)
-class TestProvider:
-    """Takes no money: it can pay, refuse, say nothing, and say everything twice. Its calls are signed."""
-
-    secret: str
-    code: str = "test"
-    __test__ = False  # for pytest
-
-    def patience(self) -> timedelta:
-        return timedelta(hours=1)
-
-    def pays_online(self) -> bool:
-        return True
-
-    def payee(self) -> tuple[str, ...]:
-        return ()
-
-    def signed(self, notice: Notice) -> tuple[bytes, str]:
-        """The body and signature of a call that says so."""
-        body = orjson.dumps({
-            "event": notice.event, "reference": notice.reference, "outcome": notice.outcome.value,
-            "amount_minor": notice.amount_minor,
-        })
-        return body, self._signature(body)
-
-    def notice(self, body: bytes, signature: str) -> Notice:
-        if not hmac.compare_digest(self._signature(body), signature):
-            raise BadSignature
-        said = orjson.loads(body)
-        return Notice(str(said["event"])[:80], str(said["reference"]), Outcome(said["outcome"]), said["amount_minor"])
-
-    def _signature(self, body: bytes) -> str:
-        return hmac.new(b"payments:" + self.secret.encode(), body, hashlib.sha256).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class PaymentTerms:
-    """From which value a deposit is asked for (whole units of the currency, 0: never), how much, and who takes it."""
-
-    percent: int = 30
-    asked_from: int = 0
-    asked_of_guests_from: int = 0
-    provider: Provider = Transfer("", 5)
-
-    def deposit_of(self, price: Price, *, guest: bool) -> int:
-        """The deposit in minor units, 0 if none is asked for."""
-        limits = [limit for limit in (self.asked_from, guest and self.asked_of_guests_from) if limit]
-        if not limits or price.gross < min(limits) * 10**price.exponent:
-            return 0
-        return round_half_up(Fraction(price.gross * self.percent, 100))
-
-
-_terms = PaymentTerms()
-
-
-def configure(settings: Settings) -> None:
-    """Take the settings of this process."""
-    global _terms
-    provider: Provider = Transfer(settings.bank_account, settings.deposit_days)
-    if settings.payment_provider == "test":
-        provider = TestProvider(settings.secret_key)
-    _terms = PaymentTerms(
-        settings.deposit_percent, settings.deposit_from, settings.guest_deposit_from, provider
-    )
-
-
-def terms() -> PaymentTerms:
-    """What this process was configured with."""
-    return _terms
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A deposit that an order will wait for; nothing of it starts before `due_at`."""
-
-    amount_minor: int
-    due_at: datetime
-
-
-def asked_for(price: Price, *, guest: bool, since: datetime | None = None) -> Asked | None:
-    """The deposit for an order of this price, None if none is asked for. `since`: when its slots were held."""
-    amount = terms().deposit_of(price, guest=guest)
-    return Asked(amount, (since or utc_now()) + terms().provider.patience()) if amount else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,17 +60,24 @@ def deposit_view(session: Session, order: SalesOrder) -> DepositView | None:
     ).one_or_none()
     if row is None:
         return None
-    provider = terms().provider
+    ways = _ways_to_pay(session, order, row)
     return DepositView(
         DepositState(row.state), row.reference, row.amount_minor, row.due_at, row.decided_at, row.refused_at,
-        pays_online(row.provider), provider.payee(),
+        any(provider.pays_online() for provider in ways), next((way.payee() for way in ways if way.payee()), ()),
     )
+
+
+def _ways_to_pay(session: Session, order: SalesOrder, deposit: Deposit) -> list[Provider]:
+    """Those that its terms offered, as far as they are known today."""
+    accepted = accepted_terms(session, order.company_id, order.payment_terms_id)
+    codes = dict.fromkeys((deposit.provider, *(accepted.providers if accepted is not None else ())))
+    return [known()[code] for code in codes if code in known()]
 
 
 def wait_for(session: Session, order: SalesOrder, asked: Asked, manufacturing_order_ids: list[int]) -> None:
     """Let a new order wait for its deposit: its slots are kept, and nothing of it is started."""
     session.add(Deposit(
-        company_id=order.company_id, sales_order_id=db.id_of(order), provider=terms().provider.code,
+        company_id=order.company_id, sales_order_id=db.id_of(order), provider=asked.provider,
         reference=order.number, amount_minor=asked.amount_minor, due_at=asked.due_at,
     ))
     keep(session, order.company_id, _hold_key(order), manufacturing_order_ids, asked.due_at + GRACE)
@@ -252,6 +98,8 @@ def mark_received(company_id: int, order_id: int, *, by: int) -> None:
             raise NotFound(field="order")
         deposit = _deposit_of(session, order)
         _receive(session, order, deposit, actor_id=by)
+        by_bank = (way.code for way in _ways_to_pay(session, order, deposit) if not way.pays_online())
+        deposit.provider = next(by_bank, deposit.provider)
         session.add(PaymentEvent(
             company_id=company_id, provider=deposit.provider, event=f"by hand {deposit.id}",
             deposit_id=db.id_of(deposit), outcome=Outcome.PAID.value, amount_minor=deposit.amount_minor,
@@ -263,8 +111,8 @@ def called_back(company_id: int, code: str, body: bytes, signature: str) -> None
 
     Raises NotFound for another provider or an unknown reference, BadSignature.
     """
-    provider = terms().provider
-    if code != provider.code:
+    provider = known().get(code)
+    if provider is None or not provider.pays_online():
         raise NotFound(field="provider")
     try:
         notice = provider.notice(body, signature)
@@ -275,10 +123,10 @@ def called_back(company_id: int, code: str, body: bytes, signature: str) -> None
         order = db.lock_row(session, SalesOrder, paid.sales_order_id)
         assert order is not None
         session.refresh(paid)
-        if not _is_new(session, paid, notice):
+        if not _is_new(session, paid, code, notice):
             return
         if isinstance(paid, Deposit):
-            _take_notice(session, order, paid, notice)
+            _take_notice(session, order, paid, code, notice)
         else:
             _take_refund_notice(session, order, paid, notice)
 
@@ -286,11 +134,14 @@ def called_back(company_id: int, code: str, body: bytes, signature: str) -> None
 def _about(session: Session, company_id: int, code: str, reference: str) -> Deposit | Refund:
     """The deposit or refund that a provider names; raises NotFound."""
     deposit = session.exec(
-        select(Deposit).where(
-            Deposit.company_id == company_id, Deposit.provider == code, Deposit.reference == reference
-        )
+        select(Deposit).where(Deposit.company_id == company_id, Deposit.reference == reference)
     ).one_or_none()
-    found = deposit or session.exec(
+    if deposit is not None:
+        order = session.get_one(SalesOrder, deposit.sales_order_id)
+        if code not in [way.code for way in _ways_to_pay(session, order, deposit)]:
+            raise NotFound(field="reference")
+        return deposit
+    found = session.exec(
         select(Refund).where(
             Refund.company_id == company_id, Refund.provider == code, Refund.reference == reference
         )
@@ -300,14 +151,14 @@ def _about(session: Session, company_id: int, code: str, reference: str) -> Depo
     return found
 
 
-def _is_new(session: Session, paid: Deposit | Refund, notice: Notice) -> bool:
+def _is_new(session: Session, paid: Deposit | Refund, code: str, notice: Notice) -> bool:
     """Keep what was told; whether it is told for the first time.
 
     Under the order's lock, so that the same call twice at once is one after the other.
     """
     known = session.exec(
         select(PaymentEvent.id).where(
-            PaymentEvent.company_id == paid.company_id, PaymentEvent.provider == paid.provider,
+            PaymentEvent.company_id == paid.company_id, PaymentEvent.provider == code,
             PaymentEvent.event == notice.event,
         )
     ).first()
@@ -315,18 +166,19 @@ def _is_new(session: Session, paid: Deposit | Refund, notice: Notice) -> bool:
         return False
     deposit = isinstance(paid, Deposit)
     session.add(PaymentEvent(
-        company_id=paid.company_id, provider=paid.provider, event=notice.event,
+        company_id=paid.company_id, provider=code, event=notice.event,
         deposit_id=db.id_of(paid) if deposit else None, refund_id=None if deposit else db.id_of(paid),
         outcome=notice.outcome.value, amount_minor=max(0, notice.amount_minor),
     ))
     return True
 
 
-def _take_notice(session: Session, order: SalesOrder, deposit: Deposit, notice: Notice) -> None:
+def _take_notice(session: Session, order: SalesOrder, deposit: Deposit, code: str, notice: Notice) -> None:
     if deposit.state != DepositState.AWAITED:  # paid once more, or too late: it is owed back
         log.warning("payment.unexpected", order=order.number, outcome=notice.outcome.value, state=deposit.state)
         book_refund(session, order)
     elif notice.outcome is Outcome.PAID and notice.amount_minor >= deposit.amount_minor:
+        deposit.provider = code  # it is paid back on the way that it came
         _receive(session, order, deposit, actor_id=None)
         book_refund(session, order)  # what was paid beyond what was asked for
     else:
@@ -423,8 +275,7 @@ class TestDeed(StrEnum):
 
 def pays_online(code: str) -> bool:
     """Whether the provider of this code is ours today, and can be asked to pay."""
-    provider = terms().provider
-    return provider.code == code and provider.pays_online()
+    return code in known() and known()[code].pays_online()
 
 
 def have_paid_back(company_id: int, refund_id: int, deed: TestDeed, event: str, *, by: int) -> None:
@@ -432,7 +283,7 @@ def have_paid_back(company_id: int, refund_id: int, deed: TestDeed, event: str, 
 
     Raises NotFound where there is no such provider or refund; StateRefused if it is paid back already.
     """
-    if not isinstance(terms().provider, TestProvider):
+    if rehearsal() is None:
         raise NotFound(field="provider")
     act(company_id, note_asked(company_id, refund_id, by=by), deed, event)
 
@@ -442,8 +293,8 @@ def act(company_id: int, view: DepositView | RefundView, deed: TestDeed, event: 
 
     Raises NotFound where there is no test provider.
     """
-    provider = terms().provider
-    if not isinstance(provider, TestProvider):
+    provider = rehearsal()
+    if provider is None:
         raise NotFound(field="provider")
     if deed is TestDeed.HANG:
         return

@@ -19,7 +19,7 @@ from configurator.i18n import language
 from configurator.sales import orders, payments, quotes, refunds
 from configurator.sales.changes import order_history
 from configurator.sales.deeds import Deed, deeds_of
-from configurator.sales.documents import country_name, quote_pdf
+from configurator.sales.documents import country_name, payment_words, quote_pdf
 from configurator.sales.forms import DeclineForm, QuoteForm, ReviseForm
 from configurator.sales.models import OrderState, QuoteState, RefundCause
 from configurator.sales.quotes import QuoteView
@@ -107,7 +107,7 @@ def order(order_id: int) -> ResponseReturnValue:
     view = orders.order_by_id(company_id(), order_id)
     return render_template(
         "sales/order.html", order=view, zone=quotes.house_zone(company_id()), draw=draw,
-        history=order_history(company_id(), order_id), reasons=REASONS,
+        history=order_history(company_id(), order_id), reasons=REASONS, payment_words=payment_words,
         deeds=[(deed, order_sentence(deed)) for deed in deeds_of(company_id(), "sales_order", order_id)],
     )
 

@@ -313,6 +313,7 @@ def _form(view: CartView) -> CheckoutForm:
 def _with_terms(view: CartView, form: CheckoutForm) -> CartView:
     """What the page shows is what the next press of the button says."""
     form.way.data = view.way.code if view.way is not None else None
+    form.show_deposit(view.deposit)
     if view.total is not None:
         form.shown_gross.data, form.shown_currency.data = str(view.total.gross), view.total.currency
     form.shown_date.data = ",".join(promised.isoformat() for promised in view.promised())

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import date
 from typing import Any, ClassVar
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, EmailField, HiddenField, IntegerField, RadioField, SelectField, StringField, TelField
-from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
+from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp, ValidationError
 
 from configurator.sales.carts import MOST_UNITS, ShownCart
 from configurator.sales.forms import NEEDED, is_mail_address, one_line, trimmed
 from configurator.sales.models import Deliveries
 from configurator.sales.orders import Buyer, Shown
+from configurator.sales.payment_terms import Asked
 from configurator.sales.payments import TestDeed
 
 # Countries that have no postal codes; everywhere else a parcel without one goes astray.
@@ -101,6 +103,9 @@ class CheckoutForm(ShownForm):
     city = StringField(_l("City"), [InputRequired(NEEDED), Length(max=120), one_line], filters=[trimmed])
     country = SelectField(_l("Country"))
     way = RadioField(_l("Way of delivery"), [Optional()], validate_choice=False)
+    shown_deposit = HiddenField(
+        validators=[Optional(), Regexp(r"^[0-9]{1,15}\Z", message=_l("Please open the page again."))]
+    )
     accept_terms = BooleanField(
         _l("I accept the terms of sale."), [InputRequired(_l("Please read the terms and accept them to order."))]
     )
@@ -121,9 +126,22 @@ class CheckoutForm(ShownForm):
             country=self.country.data, locale=locale,
         )
 
+    def shown(self) -> Shown:
+        """What the page showed, with the deposit."""
+        return replace(super().shown(), deposit_minor=self._deposit())
+
     def shown_cart(self) -> ShownCart:
         """What the page of a cart showed: a day for each unit."""
-        return ShownCart(int(self.shown_gross.data or 0), self.shown_currency.data or "", self.shown_days())
+        return ShownCart(
+            int(self.shown_gross.data or 0), self.shown_currency.data or "", self.shown_days(), self._deposit()
+        )
+
+    def show_deposit(self, asked: Asked | None) -> None:
+        """What the page shows is what the next press of the button says."""
+        self.shown_deposit.data = str(asked.amount_minor if asked is not None else 0)
+
+    def _deposit(self) -> int | None:
+        return int(self.shown_deposit.data) if self.shown_deposit.data else None
 
 
 class DraftForm(FlaskForm):

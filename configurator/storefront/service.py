@@ -29,7 +29,7 @@ from configurator.sales.configurations import (
     variant_from_json,
 )
 from configurator.sales.delivery import ShipTo, WayOffer, chosen_of, kilograms_of, standard_to, ways_in
-from configurator.sales.payments import Asked, asked_for
+from configurator.sales.payment_terms import Asked, terms_in, terms_of
 from configurator.sales.quotes import acceptable_quote
 from configurator.sales.terms import price_for, sum_of
 from configurator.sales.uploads import STRANGER, Viewer
@@ -421,7 +421,9 @@ def second_thought(answered: Click, *, guest: bool, stop: Callable[[], bool], no
     Where a deposit is waited for the date is the deposit's, and nothing is searched. Raises Busy.
     """
     first = answered.date
-    if first is None or answered.refusal is not None or asked_for(answered.price, guest=guest, since=now):
+    if first is None or answered.refusal is not None:
+        return answered
+    if terms_of(answered.offer.company_id).asked_for(answered.price, guest=guest, since=now):
         return answered
     to = standard_to(answered.offer.company_id, answered.country)
     return replace(answered, date=think(answered.offer, answered.standing, to, stop=stop, now=now))
@@ -598,7 +600,7 @@ def checkout(
     """
     country = to.country
     with db.reading() as session:
-        ways = ways_in(session, company_id)
+        ways, payment = ways_in(session, company_id), terms_in(session, company_id)
         row = configuration_by_token(session, company_id, token)
         if row.variant is None:
             raise NotFound(field="token")
@@ -617,7 +619,7 @@ def checkout(
     found = ways.leading_to(country, to.postal_code, goods, kilograms_of([(offer, variant)]))
     way = chosen_of(found, to.way)
     price = sum_of([goods, way.price]) if way is not None else goods
-    deposit = asked_for(price, guest=guest, since=now)
+    deposit = payment.asked_for(price, guest=guest, since=now)
     date = date_of(offer, variant, country, not_before=deposit.due_at if deposit else None, now=now)
     dated = [date and redirected(date, one.way.to()) for one in found]
     if way is not None:

@@ -23,7 +23,7 @@ from configurator.sales.changes import NotChangeable, cancel_until, order_histor
 from configurator.sales.choices import readable_choices
 from configurator.sales.configurations import query_of, selection_from_query
 from configurator.sales.delivery import NotDelivered, ShipTo, WayOffer
-from configurator.sales.documents import order_pdf
+from configurator.sales.documents import order_pdf, payment_words
 from configurator.sales.orders import earlier_order, order_by_token, place_order
 from configurator.sales.quotes import quote_by_token
 from configurator.sales.reasons import REASONS
@@ -397,6 +397,7 @@ def _with_terms(asked: Checkout, form: CheckoutForm) -> Checkout:
 def _show_terms(asked: Checkout, form: CheckoutForm) -> None:
     """What the page shows is what the next press of the button says."""
     form.way.data = asked.way.code if asked.way is not None else None
+    form.show_deposit(asked.deposit)
     form.shown_gross.data = str(asked.price.gross)
     form.shown_currency.data = asked.price.currency
     form.shown_date.data = asked.date.arrives_on.isoformat() if asked.date else ""
@@ -447,7 +448,7 @@ def track(token: str) -> ResponseReturnValue:
     return render_template(
         "storefront/order.html", order=view, draw=draw, lang=language(), country=country_name(view.buyer.country),
         history=order_history(company_id(), view.id), reasons=REASONS, until=until, can_cancel=can_cancel,
-        mail=settings().mail_from, other_way=_other_way(token),
+        mail=settings().mail_from, other_way=_other_way(token), payment_words=payment_words,
     )
 
 

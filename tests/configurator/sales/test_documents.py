@@ -10,7 +10,7 @@ from sqlmodel import select
 
 from catalog.rows import Company
 from configurator import db
-from configurator.sales import documents, orders, payments, quotes
+from configurator.sales import documents, orders, payment_terms, quotes
 from configurator.sales.changes import cancel_order
 from configurator.sales.configurations import Selection
 from configurator.sales.quotes import Customer
@@ -148,7 +148,7 @@ def ordered(shop):
 
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_the_confirmation_says_what_the_order_says(ordered, settings, language) -> None:
-    payments.configure(replace(settings, deposit_from=1000, bank_account="Test House · Test Bank · DE00 1234"))
+    payment_terms.configure(replace(settings, deposit_from=1000, bank_account="Test House · Test Bank · DE00 1234"))
     view = ordered()
     pdf = documents.order_pdf(view, settings, language)
     assert documents.order_pdf(orders.order_by_id(view_company(), view.id), settings, language) == pdf
@@ -156,7 +156,9 @@ def test_the_confirmation_says_what_the_order_says(ordered, settings, language) 
     words = Words(language)
     money = lambda minor: words.money(minor, "CNY", 2)  # noqa: E731
     amounts = (view.price.gross, view.price.net, view.price.tax, view.deposit.amount_minor)
-    for part in (view.number, "韩梅梅", "致梅梅", "DE00 1234", *map(money, amounts)):
+    terms = documents.payment_words(view, words)
+    assert "30" in terms
+    for part in (view.number, "韩梅梅", "致梅梅", "DE00 1234", terms, *map(money, amounts)):
         assert part.replace("¥", "") in said.replace("¥", "")
     assert said.count(f"2 × {words.text(view.product.name)}") == 2  # above its choices and in the price
     assert words.gettext(documents.WITHDRAWAL)[:12] in said
@@ -164,7 +166,7 @@ def test_the_confirmation_says_what_the_order_says(ordered, settings, language) 
 
 
 def test_a_cancelled_order_has_a_document_that_says_so_and_asks_for_no_money(ordered, settings) -> None:
-    payments.configure(replace(settings, deposit_from=1000, bank_account="Test House · Test Bank · DE00 1234"))
+    payment_terms.configure(replace(settings, deposit_from=1000, bank_account="Test House · Test Bank · DE00 1234"))
     view = ordered()
     said = [text_of(documents.order_pdf(view, settings, "en"))]
     cancel_order(view_company(), view.token)

@@ -21,12 +21,13 @@ from configurator.planning.holds import sweep
 from configurator.planning.models import HeldOrder, Hold, ManufacturingOperation, ManufacturingOrder, OperationState
 from configurator.planning.promise import Destination, forecast, zone_of
 from configurator.planning.reports import OnlyHeld, start_operation
-from configurator.sales import payments
+from configurator.sales import payment_terms, payments
 from configurator.sales.carts import cart_of
 from configurator.sales.mails import message_of
 from configurator.sales.models import Deposit, DepositState, OrderState, PaymentEvent, SalesOrder, SalesOrderItem
 from configurator.sales.orders import Shown, order_by_token
-from configurator.sales.payments import BadSignature, Notice, Outcome, TestDeed, TestProvider, act, called_back, lapse
+from configurator.sales.payments import TestDeed, act, called_back, lapse
+from configurator.sales.providers import BadSignature, Notice, Outcome, TestProvider
 from tests.configurator.sales.test_carts import Visitor
 
 SECRET = "a secret for tests only, long enough for production"
@@ -40,14 +41,14 @@ def settings(**changes) -> Settings:
 
 @pytest.fixture
 def provider() -> TestProvider:
-    payments.configure(settings(payment_provider="test"))
+    payment_terms.configure(settings(payment_provider="test"))
     return TestProvider(SECRET)
 
 
-def dated(shop, variant):
-    """What a page shows where a deposit is asked for."""
+def dated(shop, variant, days=None):
+    """What a page shows where a deposit is asked for; `days`: of waiting, if not those of the settings."""
     shown = shop.shown(variant)
-    due = utc_now() + payments.terms().provider.patience()
+    due = utc_now() + (timedelta(days=days) if days else payment_terms.first_terms().patience())
     found = forecast(shop.offer, variant, Destination("CN", zone_of("CN")), not_before=due)
     return Shown(shown.gross_minor, shown.currency, found.arrives_on)
 
@@ -76,13 +77,13 @@ def mails() -> list[str]:
     (10**12, True, (0, 0), 0),  # never
 ])
 def test_from_which_value_a_deposit_is_asked_for(shop, value, guest, limits, asked):
-    payments.configure(settings(deposit_from=limits[0], guest_deposit_from=limits[1]))
+    payment_terms.configure(settings(deposit_from=limits[0], guest_deposit_from=limits[1]))
     price = quote_price(shop.offer.prices, shop.offer.problem, shop.variant(), country="CN")
-    assert payments.terms().deposit_of(replace(price, gross=value), guest=guest) == asked
+    assert payment_terms.first_terms().deposit_of(replace(price, gross=value), guest=guest) == asked
 
 
 def test_an_order_that_waits_keeps_its_slots_and_nothing_of_it_is_started(shop):
-    payments.configure(settings())
+    payment_terms.configure(settings())
     order = ordered(shop)
     assert order.state == OrderState.AWAITING_DEPOSIT
     assert order.deposit.reference == order.number and order.deposit.payee == ("Test House", "Test Bank", "DE00 1234")
@@ -97,14 +98,14 @@ def test_an_order_that_waits_keeps_its_slots_and_nothing_of_it_is_started(shop):
 
 
 def test_a_date_that_does_not_wait_for_the_deposit_is_not_promised(shop):
-    payments.configure(settings(deposit_days=30))
+    payment_terms.configure(settings(deposit_days=30))
     with pytest.raises(DateLost):
         shop.order()
     assert rows(SalesOrder) == []
 
 
 def test_sales_mark_it_as_received_once_and_it_can_be_made(shop, seller):
-    payments.configure(settings())
+    payment_terms.configure(settings())
     order = ordered(shop)
     payments.mark_received(shop.company_id, order.id, by=seller)
     view = order_by_token(shop.company_id, order.token)
@@ -120,7 +121,7 @@ def test_sales_mark_it_as_received_once_and_it_can_be_made(shop, seller):
 
 
 def test_a_deposit_that_does_not_come_cancels_the_order_and_frees_its_slots(shop, seller):
-    payments.configure(settings())
+    payment_terms.configure(settings())
     order = ordered(shop)
     assert lapse(now=order.deposit.due_at) == 0  # the last hour is the buyer's
     assert lapse(now=order.deposit.due_at + timedelta(hours=2)) == 1
@@ -212,14 +213,14 @@ def test_a_call_that_the_provider_did_not_sign_changes_nothing(shop, provider):
 
 
 def test_a_bank_does_not_call(shop):
-    payments.configure(settings())
+    payment_terms.configure(settings())
     ordered(shop)
-    with pytest.raises(BadSignature):
+    with pytest.raises(NotFound):
         called_back(shop.company_id, "transfer", b"{}", "")
 
 
 def test_a_cart_is_dated_as_its_deposit_asks_and_taken_as_it_is_held(shop):
-    payments.configure(settings(deposit_from=8000))
+    payment_terms.configure(settings(deposit_from=8000))
     visitor = Visitor(shop, anonymous=True)
     item = visitor.add()
     early = visitor.view()
@@ -227,7 +228,7 @@ def test_a_cart_is_dated_as_its_deposit_asks_and_taken_as_it_is_held(shop):
     visitor.quantity(item, 2)  # now it is worth more than 8,000
     view = visitor.view()
     assert view.deposit is not None and view.all_held
-    assert view.last >= early.last + timedelta(days=payments.terms().provider.patience().days - 2)
+    assert view.last >= early.last + timedelta(days=payment_terms.first_terms().patience().days - 2)
     with db.reading() as session:
         starts = [row.starts_at for row in session.exec(select(ManufacturingOperation)).all()]
     assert min(starts) >= view.deposit.due_at - timedelta(minutes=1)
@@ -239,7 +240,7 @@ def test_a_cart_is_dated_as_its_deposit_asks_and_taken_as_it_is_held(shop):
 
 
 def test_the_same_cart_is_asked_for_no_deposit_of_somebody_known(shop):
-    payments.configure(settings(deposit_from=0, guest_deposit_from=1000))
+    payment_terms.configure(settings(deposit_from=0, guest_deposit_from=1000))
     visitor = Visitor(shop)
     visitor.add()
     assert cart_of(shop.company_id, visitor.token, guest=False).deposit is None
@@ -248,7 +249,7 @@ def test_the_same_cart_is_asked_for_no_deposit_of_somebody_known(shop):
 
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_the_mails_say_what_is_to_be_paid_by_when_and_where_to(shop, seller, language):
-    payments.configure(settings())
+    payment_terms.configure(settings())
     order = ordered(shop)
     payments.mark_received(shop.company_id, order.id, by=seller)
 

@@ -16,12 +16,13 @@ from configurator.audit import AuditEvent
 from configurator.config import Settings
 from configurator.errors import NotFound, StateRefused
 from configurator.outbox import OutboxMail
-from configurator.sales import payments, refunds
+from configurator.sales import payment_terms, payments, providers, refunds
 from configurator.sales.changes import cancel_order
 from configurator.sales.mails import message_of
 from configurator.sales.models import OrderState, Refund, RefundCause, RefundState, SalesOrder
 from configurator.sales.orders import OrderView, order_by_token
-from configurator.sales.payments import Notice, Outcome, TestDeed, TestProvider, called_back, have_paid_back
+from configurator.sales.payments import TestDeed, called_back, have_paid_back
+from configurator.sales.providers import Notice, Outcome, TestProvider
 from configurator.sales.refunds import book_refund, mark_paid_back, refunds_page
 
 
@@ -31,8 +32,8 @@ def settings(**changes) -> Settings:
 
 @pytest.fixture
 def provider() -> TestProvider:
-    payments.configure(settings(payment_provider="test", secret_key="s" * 40))
-    found = payments.terms().provider
+    payment_terms.configure(settings(payment_provider="test", secret_key="s" * 40))
+    found = providers.known()["test"]
     assert isinstance(found, TestProvider)
     return found
 
@@ -71,7 +72,7 @@ def mails() -> list[str]:
 
 
 def test_a_cancelled_order_owes_its_deposit_back_once_and_one_that_paid_nothing_owes_nothing(shop, seller) -> None:
-    payments.configure(settings())
+    payment_terms.configure(settings())
     order = ordered(shop)
     payments.mark_received(shop.company_id, order.id, by=seller)
     assert booked() == []
@@ -126,7 +127,7 @@ def test_money_that_comes_after_the_order_was_cancelled_is_owed_back(shop, provi
 
 
 def test_several_who_cancel_at_once_book_one_refund(shop, seller) -> None:
-    payments.configure(settings())
+    payment_terms.configure(settings())
     order = ordered(shop)
     payments.mark_received(shop.company_id, order.id, by=seller)
     together = Barrier(4)
@@ -144,7 +145,7 @@ def test_without_looking_at_what_is_booked_it_would_be_owed_twice(
     shop, seller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Negative control: the same booking without its guard, and what the database says to its second number."""
-    payments.configure(settings())
+    payment_terms.configure(settings())
     order = ordered(shop)
     payments.mark_received(shop.company_id, order.id, by=seller)
     cancel_order(shop.company_id, order.token)
@@ -168,7 +169,7 @@ def _owed(shop, seller) -> tuple[OrderView, Refund]:
 
 
 def test_sales_pay_it_back_once_and_it_is_known_who_and_when(shop, seller) -> None:
-    payments.configure(settings())
+    payment_terms.configure(settings())
     order, refund = _owed(shop, seller)
     with pytest.raises(NotFound):
         mark_paid_back(shop.company_id + 1, refund.id, by=seller)
@@ -227,7 +228,7 @@ def test_a_provider_that_pays_back_something_else_has_not_paid_it_back(shop, pro
 def test_buyer_and_sales_see_it_and_the_buyer_is_written_to(
     client, login, shop, seller, language: str
 ) -> None:
-    payments.configure(settings())
+    payment_terms.configure(settings())
     order, refund = _owed(shop, seller)
     amount = f"{refund.amount_minor / 100:,.2f}"
     desk = login("sales")

@@ -28,7 +28,7 @@ from configurator.planning.models import (
     ScheduleEvent,
 )
 from configurator.planning.reports import start_operation
-from configurator.sales import carts, payments
+from configurator.sales import carts, payment_terms, payments
 from configurator.sales.changes import (
     AwaitsDeposit,
     NotChangeable,
@@ -73,7 +73,7 @@ def pair(shop, unhurried) -> OrderView:
 @pytest.fixture
 def waiting(shop, unhurried) -> OrderView:
     """An order that waits for its deposit."""
-    payments.configure(deposit_settings())
+    payment_terms.configure(deposit_settings())
     variant = shop.variant()
     return order_by_token(shop.company_id, shop.order(variant, shown=dated(shop, variant)).token)
 

@@ -93,6 +93,8 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "delivery.change": frozenset({Role.ADMINISTRATOR}),
     "delivery.retire": frozenset({Role.ADMINISTRATOR}),
     "delivery.resume": frozenset({Role.ADMINISTRATOR}),
+    "payment_terms.index": frozenset({Role.ADMINISTRATOR}),
+    "payment_terms.save": frozenset({Role.ADMINISTRATOR}),
     # catalogs
     "modelling.index": frozenset({Role.MODELLER}),
     "modelling.picture_list": frozenset({Role.MODELLER}),

@@ -86,6 +86,9 @@ def _forms(documents: Documents) -> list[tuple[str, str, dict[str, Any]]]:
         ("planner", "/planning/simulations", {
             "plant": str(ids["plant_id"]), "weeks": "1", "spread": "5", "breakdowns": "0.5", "policies-0-buffer": "45",
         }),
+        ("administrator", "/admin/payment-terms/", {
+            "percent": "40", "asked_from": "0", "asked_of_guests_from": "0", "days": "7",
+        }),
         ("administrator", "/admin/users/new", {
             "login": "dora", "name": "Dora Delta", "password": "a long password", "roles": "sales", "locale": "en",
         }),

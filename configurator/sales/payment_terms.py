@@ -1,0 +1,229 @@
+"""Terms of payment: when a company asks for a deposit, how much, for how long it waits, and who takes it.
+
+The settings are what a company begins with; what its administrators save are versions, each a row that never changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from flask_babel import lazy_gettext as _l
+from sqlmodel import Session, col, select
+
+from catalog.price import Price, round_half_up
+from catalog.rows import Company, utc_now
+from configurator import audit, db
+from configurator.admin.models import User
+from configurator.errors import PriceChanged
+from configurator.sales import providers
+from configurator.sales.lists import Page, page_of
+from configurator.sales.models import PaymentTermsVersion
+from configurator.sales.parties import Party
+from configurator.sales.providers import Provider
+
+if TYPE_CHECKING:
+    from configurator.config import Settings
+
+MOST_DAYS, MOST_VALUE = 60, 10**9
+
+
+class DepositChanged(PriceChanged):
+    """Another deposit is asked for than the one that was shown."""
+
+    code = "deposit_changed"
+    words = _l("The terms of payment have changed since you saw them. Please look at the deposit again.")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A deposit that an order will wait for; nothing of it starts before `due_at`. `provider`: who is named first."""
+
+    amount_minor: int
+    due_at: datetime
+    provider: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentTerms:
+    """When a deposit is asked for and how it is paid.
+
+    `percent`: of the order's value with tax. `asked_from`, `asked_of_guests_from`: in whole units of its currency, 0:
+    never, and of guests as of everybody. `days`: for which an order waits. `providers`: their codes. `id`, `number`:
+    the version, None for settings that no order was placed under yet.
+    """
+
+    percent: int = 30
+    asked_from: int = 0
+    asked_of_guests_from: int = 0
+    days: int = 5
+    providers: tuple[str, ...] = ("transfer",)
+    id: int | None = None
+    number: int | None = None
+
+    @property
+    def ever_asks(self) -> bool:
+        """Whether there is an order that a deposit is asked for."""
+        return bool(self.asked_from or self.asked_of_guests_from)
+
+    def same_as(self, other: PaymentTerms) -> bool:
+        """Whether both say the same, in whichever version."""
+        return replace(self, id=other.id, number=other.number) == other
+
+    def deposit_of(self, price: Price, *, guest: bool) -> int:
+        """The deposit in minor units, 0 if none is asked for."""
+        limits = [limit for limit in (self.asked_from, guest and self.asked_of_guests_from) if limit]
+        if not limits or price.gross < min(limits) * 10**price.exponent:
+            return 0
+        return round_half_up(Fraction(price.gross * self.percent, 100))
+
+    def asked_for(self, price: Price, *, guest: bool, since: datetime | None = None) -> Asked | None:
+        """The deposit for an order of this price, None if none is asked for. `since`: when its slots were held."""
+        amount = self.deposit_of(price, guest=guest)
+        if not amount:
+            return None
+        return Asked(amount, (since or utc_now()) + self.patience(), self.takers()[0].code)
+
+    def patience(self) -> timedelta:
+        """How long an order waits for its deposit: as long as the slowest way of paying needs."""
+        return max(taker.patience(self.days) for taker in self.takers())
+
+    def takers(self) -> list[Provider]:
+        """Who can take a deposit under them today; the house's own if none of them is set up any more."""
+        found = [providers.known()[code] for code in self.providers if code in takers()]
+        return found or [providers.known()[code] for code in _first.providers]
+
+
+_first = PaymentTerms()
+
+
+def configure(settings: Settings) -> None:
+    """Take the settings of this process."""
+    global _first
+    providers.configure(settings)
+    _first = PaymentTerms(
+        settings.deposit_percent, settings.deposit_from, settings.guest_deposit_from, settings.deposit_days,
+        ("test",) if settings.payment_provider == "test" else ("transfer",),
+    )
+
+
+def first_terms() -> PaymentTerms:
+    """What a company begins with."""
+    return _first
+
+
+def takers() -> Collection[str]:
+    """The codes of the providers that are set up here."""
+    return [code for code, provider in providers.known().items() if provider.can_take()]
+
+
+def must_be_shown(asked: Asked | None, shown_minor: int | None) -> None:
+    """Raise DepositChanged if another deposit was shown to the buyer (None: the client shows none)."""
+    amount = asked.amount_minor if asked is not None else 0
+    if shown_minor is not None and shown_minor != amount:
+        raise DepositChanged(field="deposit", deposit_minor=amount)
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def terms_in(session: Session, company_id: int) -> PaymentTerms:
+    """The terms that are in force."""
+    row = _newest(session, company_id)
+    if row is None:
+        return _first
+    kept = terms_from(row)
+    return kept if row.saved_by is not None or kept.same_as(_first) else _first
+
+
+def terms_of(company_id: int) -> PaymentTerms:
+    """The terms that are in force."""
+    with db.reading() as session:
+        return terms_in(session, company_id)
+
+
+def terms_from(row: PaymentTermsVersion) -> PaymentTerms:
+    """The terms of a row."""
+    return PaymentTerms(
+        row.percent, row.asked_from, row.asked_of_guests_from, row.days, tuple(row.providers), db.id_of(row), row.number
+    )
+
+
+def accepted_terms(session: Session, company_id: int, version_id: int | None) -> PaymentTerms | None:
+    """The version that an order was placed under; None for orders from before there were versions."""
+    if version_id is None:
+        return None
+    return terms_from(session.exec(
+        select(PaymentTermsVersion).where(
+            PaymentTermsVersion.company_id == company_id, PaymentTermsVersion.id == version_id
+        )
+    ).one())
+
+
+def _newest(session: Session, company_id: int) -> PaymentTermsVersion | None:
+    return session.exec(
+        select(PaymentTermsVersion).where(PaymentTermsVersion.company_id == company_id)
+        .order_by(col(PaymentTermsVersion.number).desc()).limit(1)
+    ).first()
+
+
+@dataclass(frozen=True, slots=True)
+class SavedTerms:
+    """A version in the list. `by`: who saved it, "" for the settings."""
+
+    terms: PaymentTerms
+    at: datetime
+    by: str
+
+
+def versions_page(company_id: int, *, page: int = 1) -> Page[SavedTerms]:
+    """Every version, the newest first."""
+    joined = (
+        select(PaymentTermsVersion, Party.name, User.login)
+        .join(User, col(User.id) == PaymentTermsVersion.saved_by, isouter=True)
+        .join(Party, col(Party.id) == User.party_id, isouter=True)
+        .where(PaymentTermsVersion.company_id == company_id)
+    )
+    with db.reading() as session:
+        found = page_of(session, joined, col(PaymentTermsVersion.number).desc(), page)
+    return found.map(lambda row: SavedTerms(terms_from(row[0]), row[0].saved_at, row[1] or row[2] or ""))
+
+
+# --- saving -----------------------------------------------------------------------------------------------------------
+
+
+def save_terms(company_id: int, terms: PaymentTerms, *, by: int) -> PaymentTerms:
+    """Let these be in force from now on, as a new version. Orders keep the version that they were placed under."""
+    with db.writing() as session:
+        db.lock_row(session, Company, company_id)  # two administrators at once save two versions
+        saved = _write(session, company_id, terms, by)
+        audit.record(
+            session, company_id, "payment_terms.saved", "payment_terms", saved.id, actor_id=by, number=saved.number
+        )
+        return saved
+
+
+def kept_terms(company_id: int, terms: PaymentTerms) -> PaymentTerms:
+    """The same terms as a version that an order can name: the settings become one with the first order under them."""
+    if terms.id is not None:
+        return terms
+    with db.writing() as session:
+        db.lock_row(session, Company, company_id)
+        row = _newest(session, company_id)
+        if row is not None and terms_from(row).same_as(terms):
+            return terms_from(row)  # somebody was faster
+        return _write(session, company_id, terms, None)
+
+
+def _write(session: Session, company_id: int, terms: PaymentTerms, by: int | None) -> PaymentTerms:
+    newest = _newest(session, company_id)
+    row = PaymentTermsVersion(**asdict(terms) | {
+        "id": None, "company_id": company_id, "number": newest.number + 1 if newest else 1, "saved_by": by,
+        "providers": list(terms.providers),
+    })
+    session.add(row)
+    session.flush()
+    return terms_from(row)
