@@ -132,6 +132,7 @@ def rename(token: str) -> ResponseReturnValue:
     if form.validate_on_submit():
         drafts.rename_draft(company_id(), _owner(), token, form.name.data or "")
     else:
+        drafts.draft_by_token(company_id(), token)  # or it is not found
         flash(" ".join(str(error) for error in form.name.errors), "warning")
     return redirect(url_for(".index"), 303)
 

@@ -102,7 +102,7 @@ def documents(factory: int) -> Documents:
             "submission_id": submission.id, "analysis_token": submission.token,
             "user_id": seller, "job_id": job.id, "plant_id": plant, "proposal_id": proposal.id,
             "provider": "transfer", "cart_token": cart.token,
-            "draft_token": draft.token, "digest": pictures_of(session, factory)["dot.svg"], "item_id": cart.item_id,
+            "draft_token": draft.token, "draft_holder": draft.holder, "digest": pictures_of(session, factory)["dot.svg"], "item_id": cart.item_id,
             "file": "A" * 22, "question": "logo",
             "search_id": helping.id, "simulation_id": played.id, "position": 0, "number": 1,
             "order_id": session.exec(select(SalesOrder.id)).first(),
