@@ -38,8 +38,9 @@ class PaymentTermsForm(FlaskForm):
     )
     days = IntegerField(
         _l("Days to pay"), [InputRequired(NEEDED), NumberRange(1, MOST_DAYS, _l("Choose from %(min)s to %(max)s."))],
-        description=_l("For so long an order waits for a transfer with its capacity kept, and its production starts after "
-                       "them."),
+        description=_l(
+            "For so long an order waits for a transfer with its capacity kept, and its production starts after them."
+        ),
     )
     providers = Boxes(_l("How it can be paid"))
 
