@@ -228,6 +228,9 @@ def payment_words(view: OrderView, words: Words | None = None) -> str:
         return ""
     if view.deposit is None:
         return _("Version %(number)s, no deposit", number=view.payment.number)
+    if "transfer" not in view.payment.providers:
+        return _("Version %(number)s, %(percent)s %% as a deposit, paid online", number=view.payment.number,
+                 percent=view.payment.percent)
     return _("Version %(number)s, %(percent)s %% as a deposit, days to pay: %(days)s", number=view.payment.number,
              percent=view.payment.percent, days=view.payment.days)
 

@@ -332,8 +332,7 @@ def place_units(
     terms_version: which terms the buyer has accepted
 
     Raises PriceChanged (DepositChanged), DateLost (`data["arrives_on"]`: the new date), NoDate, NotValid, NotDelivered,
-    NotTogether,
-    KeyReused, and InvalidInput for a country that is not served.
+    NotTogether, KeyReused, and InvalidInput for a country that is not served.
     """
 
     def prepare() -> Callable[[Session], PlacedOrder]:

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask_babel import lazy_gettext as _l
 from sqlmodel import Session, col, select
@@ -132,11 +132,8 @@ def must_be_shown(asked: Asked | None, shown_minor: int | None) -> None:
 
 def terms_in(session: Session, company_id: int) -> PaymentTerms:
     """The terms that are in force."""
-    row = _newest(session, company_id)
-    if row is None:
-        return _first
-    kept = terms_from(row)
-    return kept if row.saved_by is not None or kept.same_as(_first) else _first
+    saved = _newest(session, company_id, col(PaymentTermsVersion.saved_by).is_not(None))
+    return terms_from(saved) if saved is not None else _as_version(session, company_id, _first)
 
 
 def terms_of(company_id: int) -> PaymentTerms:
@@ -163,9 +160,16 @@ def accepted_terms(session: Session, company_id: int, version_id: int | None) ->
     ).one())
 
 
-def _newest(session: Session, company_id: int) -> PaymentTermsVersion | None:
+def _as_version(session: Session, company_id: int, terms: PaymentTerms) -> PaymentTerms:
+    """Settings as the version that they became with an order; as they are if they became none yet."""
+    row = _newest(session, company_id, col(PaymentTermsVersion.saved_by).is_(None))
+    kept = terms_from(row) if row is not None else terms
+    return kept if kept.same_as(terms) else terms
+
+
+def _newest(session: Session, company_id: int, *which: Any) -> PaymentTermsVersion | None:
     return session.exec(
-        select(PaymentTermsVersion).where(PaymentTermsVersion.company_id == company_id)
+        select(PaymentTermsVersion).where(PaymentTermsVersion.company_id == company_id, *which)
         .order_by(col(PaymentTermsVersion.number).desc()).limit(1)
     ).first()
 
@@ -212,10 +216,8 @@ def kept_terms(company_id: int, terms: PaymentTerms) -> PaymentTerms:
         return terms
     with db.writing() as session:
         db.lock_row(session, Company, company_id)
-        row = _newest(session, company_id)
-        if row is not None and terms_from(row).same_as(terms):
-            return terms_from(row)  # somebody was faster
-        return _write(session, company_id, terms, None)
+        known = _as_version(session, company_id, terms)  # somebody may have been faster
+        return known if known.id is not None else _write(session, company_id, terms, None)
 
 
 def _write(session: Session, company_id: int, terms: PaymentTerms, by: int | None) -> PaymentTerms:

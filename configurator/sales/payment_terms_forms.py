@@ -30,7 +30,7 @@ class PaymentTermsForm(FlaskForm):
     )
     asked_from = IntegerField(
         _l("Asked for from an order value of"), [InputRequired(NEEDED), VALUE],
-        description=_l("With tax, in whole units of the order's currency. 0: no deposit is asked for."),
+        description=_l("With tax, in whole units of the order's currency. 0: never."),
     )
     asked_of_guests_from = IntegerField(
         _l("Of guests from an order value of"), [InputRequired(NEEDED), VALUE],
@@ -38,7 +38,9 @@ class PaymentTermsForm(FlaskForm):
     )
     days = IntegerField(
         _l("Days to pay"), [InputRequired(NEEDED), NumberRange(1, MOST_DAYS, _l("Choose from %(min)s to %(max)s."))],
-        description=_l("For so long an order waits with its capacity kept, and its production starts after them."),
+        description=_l(
+            "For so long an order waits for a transfer with its capacity kept, and its production starts after them."
+        ),
     )
     providers = Boxes(_l("How it can be paid"))
 
