@@ -90,7 +90,7 @@ def _forms(documents: Documents) -> list[tuple[str, str, dict[str, Any]]]:
             "plant": str(ids["plant_id"]), "weeks": "1", "spread": "5", "breakdowns": "0.5", "policies-0-buffer": "45",
         }),
         ("administrator", "/admin/payment-terms/", {
-            "percent": "40", "asked_from": "0", "asked_of_guests_from": "0", "days": "7",
+            "percent": "40", "asked_from": "0", "asked_of_guests_from": "0", "days": "7", "providers": [],
         }),
         ("administrator", "/admin/users/new", {
             "login": "dora", "name": "Dora Delta", "password": "a long password", "roles": "sales", "locale": "en",
@@ -142,7 +142,7 @@ def test_columns_added_to_every_form_change_nothing(app: APIFlask, who: Who, doc
         data = _filled(client, address, shown)
         extra = {column: value for column, value in hostile.items() if column not in data and column != "csrf_token"}
         before = fingerprint()
-        answer = client.post(address, data=MultiDict([*data.items(), *extra.items()]))
+        answer = client.post(address, data=MultiDict(data | extra))
         assert answer.status_code in (200, 302, 303), f"{address}: {answer.status_code} {answer.text[:2000]}"
         if "texts" not in address:
             assert fingerprint() != before, f"{address} wrote nothing, so nothing was tried"
