@@ -162,6 +162,7 @@ def test_every_form_of_the_house_is_tried_or_takes_no_input(app: APIFlask, docum
     without_input = {
         "admin.do_login", "admin.logout", "admin.retry_job", "admin.retry_mail",  # nothing of the body is stored
         "modelling.load", "modelling.submit",  # a file, judged field by field: tests/catalog
+        "upload.send", "upload.remove",  # a file, judged by its content: tests/catalog/test_uploads.py
         "modelling.cancel", "modelling.publish", "modelling.discard",  # nothing of the body is stored
         "delivery.retire", "delivery.resume", "sales.refund_paid", "sales.refund_ask",  # nothing of the body is stored
         "cart.hold", "cart.renew", "sales.deposit", "storefront.pay",  # nothing of the body is stored
