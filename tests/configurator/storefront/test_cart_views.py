@@ -38,7 +38,7 @@ def cart(client) -> str:
 def hidden(page: str) -> dict[str, str]:
     return {
         name: re.search(rf'<input[^>]*name="{name}"[^>]*value="([^"]*)"', page)[1]
-        for name in ("key", "shown_gross", "shown_currency", "shown_date")
+        for name in ("key", "shown_gross", "shown_currency", "shown_date", "shown_deposit")
     }
 
 
@@ -150,7 +150,9 @@ def test_a_form_with_faults_keeps_what_was_typed_and_orders_nothing(client, fact
         assert session.exec(select(SalesOrder)).all() == []
 
 
-@pytest.mark.parametrize("change", [{"shown_gross": "1"}, {"shown_date": "2026-01-01"}, {"country": "DE"}])
+@pytest.mark.parametrize("change", [
+    {"shown_gross": "1"}, {"shown_date": "2026-01-01"}, {"shown_deposit": "1"}, {"country": "DE"},
+])
 def test_other_terms_than_shown_are_asked_again_and_the_next_press_is_right(client, factory, change):
     put_in(client)
     sent = ADDRESS | hidden(client.get("/cart/checkout").text) | change

@@ -343,6 +343,7 @@ def test_another_country_on_the_form_is_asked_again_with_its_tax(client: FlaskCl
 
 @pytest.mark.parametrize("changed", [
     {"shown_gross": "1"}, {"shown_gross": "x"}, {"shown_date": "soon"}, {"key": "short"}, {"shown_currency": "EUR"},
+    {"shown_deposit": "1"}, {"shown_deposit": "x"},
 ])
 def test_a_form_that_was_tampered_with_orders_nothing(
     client: FlaskClient, bicycle: Offer, changed: dict[str, str]
