@@ -169,7 +169,8 @@ def test_every_form_of_the_house_is_tried_or_takes_no_input(app: APIFlask, docum
         "modelling.cancel", "modelling.publish", "modelling.discard",  # nothing of the body is stored
         "delivery.retire", "delivery.resume", "sales.refund_paid", "sales.refund_ask",  # nothing of the body is stored
         "cart.hold", "cart.renew", "sales.deposit", "storefront.pay",  # nothing of the body is stored
-        "sales.start_at_once", "draft.delete", "storefront.earlier", "modelling.keep_pictures",  # files, judged by what they contain: their own tests
+        "sales.start_at_once", "draft.delete", "storefront.earlier",  # nothing of the body is stored
+        "modelling.keep_pictures",  # files, judged by what they contain: tests/catalog/test_pictures.py
     }
     for rule in rules(app):
         if "POST" in (rule.methods or ()) and not rule.rule.startswith("/api/"):
