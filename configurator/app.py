@@ -14,6 +14,7 @@ import structlog
 from apiflask import APIFlask
 from flask import Flask, Response, abort, current_app, g, jsonify, render_template, request
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_wtf.csrf import CSRFError, CSRFProtect  # type: ignore[import-untyped]
 from markupsafe import escape
 from secure import (
@@ -271,7 +272,7 @@ def _init_errors(app: Flask) -> None:
         status = error.code or 500
         if status < 400:
             return error
-        title, message = HTTP_WORDS().get(status, (_("That did not work"), _("Please go back and try again.")))
+        title, message = (str(words) for words in HTTP_WORDS.get(status, SOMETHING))
         if wants_json():
             response = problem(status, CODES.get(status, "refused"), title)
         else:
@@ -295,12 +296,12 @@ CODES = {400: "bad_request", 401: "login_required", 403: "forbidden", 404: "not_
          413: "too_large", 415: "unsupported_media_type", 422: "invalid_input", 429: "too_many_requests"}
 
 
-def HTTP_WORDS() -> dict[int, tuple[str, str]]:  # noqa: N802 - a table that needs the request's language
-    return {
-        400: (_("We could not read that request"), _("Please go back and try again.")),
-        403: (_("This page is not for your role"), _("Log in as somebody who may see it, or go back.")),
-        404: (_("There is no such page"), _("The address may be old, or it is not yours to see.")),
-        405: (_("That is not possible here"), _("Please use the page's own buttons.")),
-        413: (_("That is too large"), _("At most 2 MiB can be sent at once.")),
-        429: (_("Too many requests"), _("Please wait a moment and try again.")),
-    }
+SOMETHING = (_l("That did not work"), _l("Please go back and try again."))
+HTTP_WORDS = {  # by status; said in the request's language
+    400: (_l("We could not read that request"), _l("Please go back and try again.")),
+    403: (_l("This page is not for your role"), _l("Log in as somebody who may see it, or go back.")),
+    404: (_l("There is no such page"), _l("The address may be old, or it is not yours to see.")),
+    405: (_l("That is not possible here"), _l("Please use the page's own buttons.")),
+    413: (_l("That is too large"), _l("At most 2 MiB can be sent at once.")),
+    429: (_l("Too many requests"), _l("Please wait a moment and try again.")),
+}
