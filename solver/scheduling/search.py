@@ -45,6 +45,8 @@ WINDOW_EFFORT = 0.5  # deterministic seconds for one window
 MOVES_OF_A_WINDOW = 20_000  # what a window counts under a limit of moves
 LAYING = 0.15  # the share of the time up to which campaigns are laid in other ways
 REPORT_SECONDS = 0.5
+LAST, LEAST_LAST = 0.98, 0.8  # shares of the time: the search ends at the latest, its local search at the soonest
+OFFERS = 2  # times as long as judging the first schedule took are kept for what comes of it
 ROUNDS = 4  # of the local search, between which the cores take over each other's best
 
 
@@ -159,6 +161,12 @@ class _Clock:
             return share
         return min(share, self.share + seconds / self.limit)
 
+    def leaving(self, seconds: float) -> float:
+        """The share after which so many seconds are left: at most `LAST`, but no less than `LEAST_LAST`."""
+        if not self.limit:
+            return LAST
+        return max(LEAST_LAST, LAST - seconds / self.limit)
+
     def until(self, share: float) -> tuple[float | None, int | None]:
         """Seconds or moves that are left until so much is used up."""
         if self.limit is not None:
@@ -188,11 +196,14 @@ class _Run:
         self.arrays = arrays_of(problem)
         if schedule is None:
             self.best = dispatch(problem, objective, self.arrays)
+            judged = monotonic()
             self.known = frozenset(violations(problem, self.best))
         else:
+            judged = monotonic()
             self.best, wrong = repaired(problem, schedule, objective)
             self.known = frozenset(wrong)
         self.evaluation = evaluate(problem, self.best, objective.reference)
+        self.judging = monotonic() - judged  # seconds, about as long as an offer takes
         self.value = objective.value(self.evaluation)
         self.broken = {key for key, _ in self.evaluation.broken_promises}
         self.least: Bound | None = None
@@ -252,12 +263,12 @@ class _Run:
         small = cp_sat and len(self.free) <= (WHOLE_PLAIN if self.plain else WHOLE)
         early = self.clock.early(0.3, SECONDS_AN_OPERATION * len(self.free))
         windows = cp_sat and len(self.free) <= MANY
-        self.sequences(early if small else 0.85 if windows else 0.98)
+        self.sequences(early if small else 0.85 if windows else self.clock.leaving(OFFERS * self.judging))
         if small:
             self.whole(0.7)
             self.sequences(0.85)
         if windows or (cp_sat and not self.clock.over(0.5)):  # or local search came to no schedule
-            self.windows(0.98)
+            self.windows(LAST)
         self.movement()
 
     def anew(self) -> None:
