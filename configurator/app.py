@@ -6,6 +6,7 @@ import itertools
 import os
 import time
 import uuid
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter, Map
+from werkzeug.wrappers import Response as BaseResponse
 
 from catalog.offer import keep_offers
 from catalog.products import Product
@@ -152,6 +154,18 @@ def warm(app: APIFlask) -> None:
 def settings() -> Settings:
     """The settings of the running application."""
     return current_app.config["SETTINGS"]  # type: ignore[no-any-return]
+
+
+def keep_secret(response: BaseResponse, name: str, secret: str, kept_for: timedelta) -> None:
+    """Have the browser keep a secret in a cookie that no script can read and other sites' forms do not bring."""
+    response.set_cookie(
+        name, secret, max_age=kept_for, httponly=True, samesite="Lax", secure=settings().cookies_over_https_only
+    )
+
+
+def forget_secret(response: BaseResponse, name: str) -> None:
+    """Have the browser forget what `keep_secret` had it keep."""
+    response.delete_cookie(name, httponly=True, samesite="Lax", secure=settings().cookies_over_https_only)
 
 
 # --- requests ---------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from flask import Blueprint, current_app, flash, make_response, redirect, render_template, request, url_for
@@ -13,7 +14,7 @@ from flask_login import current_user
 from configurator import db
 from configurator.admin import services
 from configurator.admin.forms import LoginForm, NewUserForm, PasswordForm, UserForm
-from configurator.app import settings
+from configurator.app import forget_secret, keep_secret, settings
 from configurator.audit import record
 from configurator.auth import (
     COOKIE,
@@ -96,8 +97,7 @@ def do_login() -> ResponseReturnValue:
         person = principal(session, token)
     assert person is not None
     response = make_response(redirect(safe_next(form.next.data or "") or workplace(person), 303))
-    response.set_cookie(COOKIE, token, max_age=config.session_hours * 3600, httponly=True, samesite="Lax",
-                        secure=config.cookies_over_https_only)
+    keep_secret(response, COOKIE, token, timedelta(hours=config.session_hours))
     return response
 
 
@@ -112,7 +112,7 @@ def logout() -> ResponseReturnValue:
     with db.writing() as session:
         end_session(session, request.cookies.get(COOKIE))
     response = make_response(redirect("/", 303))
-    response.delete_cookie(COOKIE, httponly=True, samesite="Lax", secure=settings().cookies_over_https_only)
+    forget_secret(response, COOKIE)
     response.delete_cookie(current_app.config["SESSION_COOKIE_NAME"])
     return response
 

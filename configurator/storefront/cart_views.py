@@ -14,7 +14,7 @@ from flask_login import current_user
 from sqlalchemy.exc import SQLAlchemyError
 
 from catalog.rows import utc_now
-from configurator.app import settings
+from configurator.app import forget_secret, keep_secret, settings
 from configurator.auth import actor_id, company_id, public
 from configurator.errors import DateLost, DomainError, NotFound, NotValid, Outdated, PriceChanged
 from configurator.i18n import day, language
@@ -96,10 +96,7 @@ def add(product: str) -> ResponseReturnValue:
             "info",
         )
     response = redirect(url_for(".show"), 303)
-    response.set_cookie(
-        COOKIE, added.token, max_age=carts.KEPT_FOR, httponly=True, samesite="Lax",
-        secure=settings().cookies_over_https_only,
-    )
+    keep_secret(response, COOKIE, added.token, carts.KEPT_FOR)
     return response
 
 
@@ -282,7 +279,7 @@ def place() -> ResponseReturnValue:
 
 def _ordered(token: str) -> Response:
     response = redirect(url_for("storefront.track", token=token), 303)
-    response.delete_cookie(COOKIE, httponly=True, samesite="Lax", secure=settings().cookies_over_https_only)
+    forget_secret(response, COOKIE)
     return response  # type: ignore[return-value]
 
 

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from configurator.app import settings
+from configurator.app import keep_secret
 from configurator.auth import company_id, public
 from configurator.i18n import language
 from configurator.sales.configurations import Selection, query_of
@@ -60,10 +60,7 @@ def save(product: str) -> ResponseReturnValue:
     )
     response = redirect(url_for(".index"), 303)
     if saved.holder:
-        response.set_cookie(
-            COOKIE, saved.holder, max_age=drafts.KEPT_FOR, httponly=True, samesite="Lax",
-            secure=settings().cookies_over_https_only,
-        )
+        keep_secret(response, COOKIE, saved.holder, drafts.KEPT_FOR)
     return response
 
 

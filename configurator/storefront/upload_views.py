@@ -14,7 +14,7 @@ from flask_babel import gettext as _
 from catalog.offer import Offer
 from catalog.products import UploadContent
 from catalog.uploads import NotTaken
-from configurator.app import settings
+from configurator.app import keep_secret
 from configurator.auth import company_id, public
 from configurator.errors import NotFound
 from configurator.sales.orders import order_by_token
@@ -44,9 +44,7 @@ def send(product: str, question: str) -> ResponseReturnValue:
         return page_again(offer, reading, {question: error.message()}), error.status
     response = _on_with(offer, reading, question, file.answer, holder)
     if holder:
-        response.set_cookie(
-            COOKIE, holder, max_age=KEPT_FOR, httponly=True, samesite="Lax", secure=settings().cookies_over_https_only
-        )
+        keep_secret(response, COOKIE, holder, KEPT_FOR)
     return response
 
 

@@ -275,11 +275,6 @@ class RollingBook:
         """When the last operation of a held order ends."""
         return max(placement.end for placement in self._state.held[order_id].placements.values())
 
-    def working_seconds(self, line: LineId, start: Second, end: Second) -> int:
-        """Working time of a line in [start, end)."""
-        calendar = self._state.lines[line].calendar
-        return calendar.work(end) - calendar.work(start)
-
     def copy(self) -> RollingBook:
         """An independent book; costs nothing until one of the two changes."""
         other = RollingBook.__new__(RollingBook)
