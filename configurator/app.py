@@ -151,6 +151,10 @@ def warm(app: APIFlask) -> None:
             log.error("warm.failed", path=path, status=answer.status_code)
 
 
+INERT = "default-src 'none'; sandbox"  # the content policy of what somebody sent: it may do nothing at all
+_LONGEST_SECRET = 40  # characters
+
+
 def settings() -> Settings:
     """The settings of the running application."""
     return current_app.config["SETTINGS"]  # type: ignore[no-any-return]
@@ -161,6 +165,11 @@ def keep_secret(response: BaseResponse, name: str, secret: str, kept_for: timede
     response.set_cookie(
         name, secret, max_age=kept_for, httponly=True, samesite="Lax", secure=settings().cookies_over_https_only
     )
+
+
+def kept_secret(name: str) -> str:
+    """The secret that the browser was given with `keep_secret`, or whatever it sends; "" without one."""
+    return request.cookies.get(name, "")[:_LONGEST_SECRET]
 
 
 def forget_secret(response: BaseResponse, name: str) -> None:

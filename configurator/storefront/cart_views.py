@@ -14,7 +14,7 @@ from flask_login import current_user
 from sqlalchemy.exc import SQLAlchemyError
 
 from catalog.rows import utc_now
-from configurator.app import forget_secret, keep_secret, settings
+from configurator.app import forget_secret, keep_secret, kept_secret, settings
 from configurator.auth import actor_id, company_id, public
 from configurator.errors import DateLost, DomainError, NotFound, NotValid, Outdated, PriceChanged
 from configurator.i18n import day, language
@@ -55,7 +55,7 @@ def _units_in_cart() -> int:
 
 
 def _token() -> str:
-    return request.cookies.get(COOKIE, "")[:40]
+    return kept_secret(COOKIE)
 
 
 def _anonymous() -> bool:

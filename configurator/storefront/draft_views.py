@@ -7,8 +7,8 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from configurator.app import keep_secret
-from configurator.auth import company_id, public
+from configurator.app import keep_secret, kept_secret
+from configurator.auth import actor_id, company_id, public
 from configurator.i18n import language
 from configurator.sales.configurations import Selection, query_of
 from configurator.storefront import drafts, service
@@ -25,8 +25,7 @@ COOKIE = "configurator_drafts"
 
 
 def _owner() -> Owner:
-    user_id = current_user.id if current_user.is_authenticated else None
-    return Owner(user_id, request.cookies.get(COOKIE, "")[:40])
+    return Owner(actor_id(), kept_secret(COOKIE))
 
 
 @bp.get("/products/<product>/draft")

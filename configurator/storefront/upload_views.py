@@ -14,7 +14,7 @@ from flask_babel import gettext as _
 from catalog.offer import Offer
 from catalog.products import UploadContent
 from catalog.uploads import NotTaken
-from configurator.app import keep_secret
+from configurator.app import INERT, keep_secret
 from configurator.auth import company_id, public
 from configurator.errors import NotFound
 from configurator.sales.orders import order_by_token
@@ -106,5 +106,5 @@ def _attached(name: str, data: bytes) -> ResponseReturnValue:
     """To be saved, never to be shown: whatever is in it acts for nobody."""
     response = send_file(BytesIO(data), "application/octet-stream", as_attachment=True, download_name=name)
     response.headers["Cache-Control"] = "private, no-store"
-    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    response.headers["Content-Security-Policy"] = INERT
     return response

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from flask import request
 from flask_login import current_user
 
+from configurator.app import kept_secret
 from configurator.auth import Role, actor_id
 from configurator.sales.uploads import Viewer
 
@@ -17,4 +17,4 @@ STAFF = (Role.SALES, Role.PLANNER, Role.OPERATOR, Role.ADMINISTRATOR)
 
 def viewer() -> Viewer:
     """Whoever sends this request."""
-    return Viewer(actor_id(), request.cookies.get(COOKIE, "")[:40], current_user.may(*STAFF))
+    return Viewer(actor_id(), kept_secret(COOKIE), current_user.may(*STAFF))

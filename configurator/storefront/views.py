@@ -13,7 +13,7 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 from catalog.offer import Offer
-from configurator.app import settings
+from configurator.app import INERT, settings
 from configurator.aside import Busy
 from configurator.auth import actor_id, company_id, public
 from configurator.errors import DateLost, DomainError, InvalidInput, NoDate, NotFound, PriceChanged, QuoteNotOpen
@@ -71,7 +71,7 @@ def picture(digest: str) -> ResponseReturnValue:
     media_type, data = pictures.picture(company_id(), digest)
     response = Response(data, mimetype=media_type)
     response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
-    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    response.headers["Content-Security-Policy"] = INERT
     return response
 
 

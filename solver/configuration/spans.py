@@ -13,7 +13,7 @@ from solver.configuration.decisions import require_known
 from solver.configuration.network import CORE
 from solver.configuration.parts import Part
 from solver.configuration.problem import Decision, GroupId, OptionId
-from solver.configuration.question import Clock, Question, Spans
+from solver.configuration.question import Clock, Costs, OutOfTime, Question, Spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +74,7 @@ def _part(part: Part, question: Question, weighed: Weighed, clock: Clock) -> tup
     costs = weighed.parts[part.position]
     spans = part.engine.spans(question, costs, clock)
     if not part.network.literals:
-        ends = [
-            sorted((cost * number.values[0], cost * number.values[-1]))
-            if place not in question.numbers
-            else [cost * question.numbers[place]] * 2
-            for place, (cost, number) in enumerate(zip(costs.numbers, part.network.numbers, strict=True))
-        ]
-        return spans, Span(sum(low for low, _ in ends), sum(high for _, high in ends))
+        return spans, _numbers(part, question, costs, clock)
     stop = int(part.network.first[1])
     there = [
         literal for literal in range(stop) if question.allowed[literal] and spans.low[literal] <= spans.high[literal]
@@ -91,6 +85,34 @@ def _part(part: Part, question: Question, weighed: Weighed, clock: Clock) -> tup
     high = max(there, key=lambda literal: (spans.high[literal], -(int(spans.exact[literal]) & 2)))
     return spans, Span(
         int(spans.low[low]), int(spans.high[high]), bool(spans.exact[low] & 1), bool(spans.exact[high] & 2)
+    )
+
+
+def _numbers(part: Part, question: Question, costs: Costs, clock: Clock) -> Span | None:
+    """The span of a part that has numbers only: what no single literal stands for."""
+    ends, proved = [], []
+    for sign in (1, -1):
+        signed = Costs(sign * costs.literals, tuple(sign * cost for cost in costs.numbers))
+        try:
+            least = part.engine.least(question, signed, clock)
+        except OutOfTime:
+            ends.append(_floor(part, question, signed))
+            proved.append(False)
+            continue
+        if least is None:
+            return None
+        ends.append(least.bound)
+        proved.append(least.bound == least.cost)
+    return Span(ends[0], -ends[1], *proved)
+
+
+def _floor(part: Part, question: Question, costs: Costs) -> int:
+    """What each number costs at least by itself, added up."""
+    return sum(
+        cost * question.numbers[place]
+        if place in question.numbers
+        else min(cost * number.values[0], cost * number.values[-1])
+        for place, (cost, number) in enumerate(zip(costs.numbers, part.network.numbers, strict=True))
     )
 
 

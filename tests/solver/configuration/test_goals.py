@@ -16,14 +16,19 @@ from solver.configuration.nearest import nearest_completions
 from solver.configuration.problem import (
     Choose,
     ConfigurationProblem,
+    Enter,
+    ExpressionRule,
     GroupId,
+    IntegerParameter,
     InvalidProblem,
     OptionId,
     ParameterId,
+    RuleId,
 )
 from solver.configuration.question import STRICT, Clock
+from solver.configuration.rules import parse
 from solver.configuration.session import OptionState, valid_domains
-from solver.configuration.spans import cost_spans
+from solver.configuration.spans import Span, cost_spans
 from tests.solver.configuration.brute import all_variants, has, problems
 
 some = settings(
@@ -112,6 +117,26 @@ def test_spans_hold_the_cheapest_and_the_dearest_variant_of_every_option(
             if span is not None:
                 assert span.low_exact and span.high_exact
                 assert (span.low, span.high) == (min(own), max(own))
+
+
+def test_numbers_that_a_rule_ties_together_cost_what_the_rule_allows(engine: str) -> None:
+    """No literal stands for them: 7 of each would be 4 * 7 - 3 * 0 by themselves."""
+    x, y = ParameterId("x"), ParameterId("y")
+    problem = ConfigurationProblem(
+        groups=(),
+        parameters=(IntegerParameter(x, 0, 7), IntegerParameter(y, 0, 7)),
+        rules=(ExpressionRule(RuleId("less"), parse("x <= y")),),
+    )
+    costs = {x: 4, y: -3}
+    variants = all_variants(problem)
+    ends = [cost_of(variant, costs) for variant in variants]
+    compiled = compile_problem(problem)
+    found = cost_spans(compiled, (), costs)
+    assert found is not None and found.whole == Span(min(ends), max(ends)) == Span(-21, 7)
+    entered = cost_spans(compiled, (Enter(x, 2),), costs)
+    assert entered is not None and entered.whole == Span(8 - 21, 8 - 6)
+    at_once = cost_spans(compiled, (), costs, seconds=0)
+    assert at_once is not None and at_once.whole.low <= -21 and at_once.whole.high >= 7
 
 
 @some
