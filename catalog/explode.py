@@ -133,7 +133,7 @@ def _operations(
     before: dict[str, dict[str, int]] = {}  # operation -> what really precedes it -> seconds of wait
     needed: set[str] = set()
     for row in content.routing:
-        before[row.operation] = _bridged(row, before, needed)
+        before[row.operation] = bridged(row, before, needed)
         if near is not None and row.operation not in touched:
             made = same.get(operation_id(order_id, row.operation))
             if made is not None:
@@ -170,7 +170,8 @@ def _component(row: BomRow, quantity: Fraction) -> Component:
     return Component(row.component, row.name, row.material, ceil(quantity))
 
 
-def _bridged(row: OperationContent, before: Mapping[str, Mapping[str, int]], needed: set[str]) -> dict[str, int]:
+def bridged(row: OperationContent, before: Mapping[str, Mapping[str, int]], needed: set[str]) -> dict[str, int]:
+    """What really precedes an operation, with the seconds of wait: what is not `needed` is stepped over."""
     found: dict[str, int] = {}
     for after in row.after:
         wait = 60 * after.wait_minutes

@@ -12,7 +12,7 @@ from pydantic import Field as Bound
 from sqlalchemy import JSON, CheckConstraint, and_
 from sqlmodel import Field, Session, col, select
 
-from catalog.content import Code, Content, PlaceCode, Text, refusal
+from catalog.content import Code, Content, Later, PlaceCode, Text, refusal
 from catalog.explode import LineFact, PlantFacts
 from catalog.problems import N_
 from catalog.rows import CompanyRow, UtcDateTime, company_keys, unique_in_company
@@ -149,6 +149,26 @@ class CarrierContent(Content):
     transit_days: Annotated[dict[Country, Annotated[int, Bound(ge=0, le=90)]], Bound(min_length=1)]
 
 
+class DepartureContent(Content):
+    """When a transport leaves on these days, local to the plant that it leaves."""
+
+    days: Annotated[tuple[Day, ...], Bound(min_length=1)]
+    time: LocalTime
+
+
+class TransportContent(Content):
+    """What goes from one plant to another: its departures, and the minutes that it is under way.
+
+    `holidays` names a list of the factory: on these days nothing leaves.
+    """
+
+    origin: PlaceCode
+    destination: PlaceCode
+    minutes: Annotated[int, Bound(ge=1, le=86_400)]
+    departures: Annotated[tuple[DepartureContent, ...], Bound(min_length=1, max_length=50)]
+    holidays: Code | None = None
+
+
 class PlantContent(Content):
     """One plant with its lines, materials and carriers. `frozen_minutes`: what starts sooner is not moved by itself."""
 
@@ -164,13 +184,14 @@ class PlantContent(Content):
 
 
 class FactoryContent(Content):
-    """All plants of a company, with the calendars, setup matrices and materials that they use."""
+    """All plants of a company, with the calendars, matrices and materials that they use, and what goes between them."""
 
     holidays: dict[Code, tuple[HolidayContent, ...]] = {}
     calendars: Annotated[tuple[CalendarContent, ...], Bound(min_length=1)]
     setup_matrices: tuple[SetupMatrixContent, ...] = ()
     materials: tuple[MaterialContent, ...] = ()
     plants: Annotated[tuple[PlantContent, ...], Bound(min_length=1)]
+    transports: Annotated[tuple[TransportContent, ...], Bound(max_length=200), Later] = ()
 
 
 # --- tables ---------------------------------------------------------------------------------------------------------

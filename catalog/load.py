@@ -38,6 +38,7 @@ from catalog.products import Product, ProductContent, ProductRevision, RevisionS
 from catalog.review import review
 from catalog.rows import Company, CompanyRow
 from catalog.shape import Finding, field_of, shaped
+from catalog.transport import Transport
 from catalog.verify import (
     Compile,
     compile_in_time,
@@ -467,6 +468,7 @@ def _publish_factory(session: Session, company_id: int, content: FactoryContent,
         earlier = next((one for one in before.plants if one.code == plant.code), None) if before else None
         _keep_materials(session, row, plant, content, earlier, at)
         _renew_books(session, row)
+    _keep_transports(session, company_id, content)
     _drop(session, Calendar, company_id, calendars.values())
     _drop(session, SetupMatrix, company_id, matrices.values())
     number = newest.number + 1 if newest else 1
@@ -554,6 +556,26 @@ def _keep_carriers(session: Session, row: Plant, plant: PlantContent) -> None:
     )
 
 
+def _keep_transports(session: Session, company_id: int, content: FactoryContent) -> None:
+    plants = {row.code: row.id for row in session.exec(select(Plant).where(Plant.company_id == company_id))}
+    kept = [
+        _keep(
+            session,
+            Transport,
+            {
+                "company_id": company_id,
+                "origin_id": plants[transport.origin],
+                "destination_id": plants[transport.destination],
+            },
+            minutes=transport.minutes,
+            departures=[departure.canonical() for departure in transport.departures],
+            holidays=[holiday.canonical() for holiday in content.holidays.get(transport.holidays or "", ())],
+        ).id
+        for transport in content.transports
+    ]
+    _drop(session, Transport, company_id, [key for key in kept if key is not None])
+
+
 def _keep_materials(
     session: Session,
     row: Plant,
@@ -594,6 +616,6 @@ def arrivals(stock: StockContent, zone: str, loaded_at: datetime) -> dict[dateti
     return dict(sorted(found.items()))
 
 
-def _drop(session: Session, table: type[Calendar] | type[SetupMatrix], company_id: int, kept: Iterable[int]) -> None:
-    """Delete what no line uses any more: every line is in the file, so what the file does not have is unused."""
+def _drop(session: Session, table: type[CompanyRow], company_id: int, kept: Iterable[int]) -> None:
+    """Delete what the file does not have any more: everything that could use it is in the file."""
     session.execute(delete(table).where(col(table.company_id) == company_id, col(table.id).not_in(list(kept))))

@@ -8,7 +8,7 @@ from pydantic import model_validator
 from sqlalchemy import JSON
 from sqlmodel import Field
 
-from catalog.content import Code, Content, Formula, Later, Text, refusal
+from catalog.content import Code, Content, Formula, Later, PlaceCode, Text, refusal
 from catalog.problems import N_
 from catalog.products import RevisionStatus
 from catalog.rows import CompanyRow, UtcDateTime, company_keys, revision_checks, unique_in_company
@@ -70,13 +70,29 @@ class OperationContent(Content):
         return (AlternativeContent.model_construct(stage=self.stage, minutes=self.minutes), *self.alternatives)
 
 
+class PartContent(Content):
+    """Operations that one plant may do for another one, which goes on with what they make once it has arrived.
+
+    They wait for nothing but each other. `plants`: which ones may do them; none named: any from which a transport goes.
+    """
+
+    part: Code
+    name: Text
+    operations: Annotated[tuple[Code, ...], Bound(min_length=1, max_length=100)]
+    plants: tuple[PlaceCode, ...] = ()
+
+
 class ManufacturingContent(Content):
-    """Bill of materials and routing (in an order in which every `after` comes earlier) of one product."""
+    """Bill of materials and routing (in an order in which every `after` comes earlier) of one product.
+
+    `parts`: what may be made in another plant than the rest, beside making it all in one.
+    """
 
     product: Code
     valid_from: date
     bom: Annotated[tuple[BomRow, ...], Bound(min_length=1)]
     routing: Annotated[tuple[OperationContent, ...], Bound(min_length=1)]
+    parts: Annotated[tuple[PartContent, ...], Bound(max_length=10), Later] = ()
 
 
 class ManufacturingRevision(CompanyRow, table=True):

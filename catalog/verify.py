@@ -877,10 +877,36 @@ def _routing(content: ManufacturingContent) -> Iterator[Finding]:
                 wanted = N_("a component of the bill of materials: %(known)s")
                 yield _unknown((*path, "takes", column), component, components, wanted)
         earlier.add(row.operation)
+    yield from _parts(content)
     for index, part in enumerate(content.bom):
         if part.material is not None and part.component not in taken:
             message, wanted = N_("no operation takes it from stock"), N_("one operation whose takes names %(name)s")
             yield Finding(("bom", index, "component"), message, wanted, {"name": part.component})
+
+
+def _parts(content: ManufacturingContent) -> Iterator[Finding]:
+    """A part's operations wait for nothing but each other, and something comes after them."""
+    yield from _twice(("parts",), "part", (part.part for part in content.parts))
+    after = {row.operation: [before.operation for before in row.after] for row in content.routing}
+    owner: dict[str, str] = {}
+    for index, part in enumerate(content.parts):
+        path: Path = ("parts", index, "operations")
+        for column, operation in enumerate(part.operations):
+            at: Path = (*path, column)
+            if operation not in after:
+                yield _unknown(at, operation, after, N_("an operation of the routing: %(known)s"))
+            elif operation in owner:
+                message, wanted = N_("%(name)s belongs to %(owner)s already"), N_("each operation in one part, once")
+                yield Finding(at, message, wanted, {"name": operation, "owner": owner[operation]})
+            elif outside := [before for before in after[operation] if before not in part.operations]:
+                message = N_("%(name)s comes after %(before)s, which is not in this part")
+                wanted = N_("operations that come after nothing, or after others of this part")
+                yield Finding(at, message, wanted, {"name": operation, "before": outside[0]})
+            owner.setdefault(operation, part.part)
+        rest = [row for row in after if row not in part.operations]
+        if not any(before in part.operations for row in rest for before in after[row]):
+            wanted = N_("at least one operation outside of it that comes after one of these")
+            yield Finding(path, N_("nothing comes after this part"), wanted)
 
 
 def _manufacturing_names(content: ManufacturingContent, names: Names) -> Iterator[Finding]:
@@ -915,6 +941,7 @@ def _made_by(
     for index, part in enumerate(content.bom):
         if part.material is not None and part.material not in kept:
             yield _unknown(("bom", index, "material"), part.material, kept, N_("a material of a plant: %(known)s"))
+    yield from _parts_by(content, factory)
     for index, row in enumerate(content.routing):
         path: Path = ("routing", index)
         for place, way in enumerate(row.ways):
@@ -931,6 +958,24 @@ def _made_by(
                 message = N_("the setup matrix %(matrix)s does not know %(families)s")
                 values = {"matrix": code, "families": ", ".join(sorted(missing))}
                 yield Finding((*path, key), message, N_("a setup class for every family"), values)
+
+
+def _parts_by(content: ManufacturingContent, factory: FactoryContent) -> Iterator[Finding]:
+    """The plants that may make a part are there, and a transport leaves each of them."""
+    plants = [plant.code for plant in factory.plants]
+    left = {transport.origin for transport in factory.transports}
+    for index, part in enumerate(content.parts):
+        path: Path = ("parts", index, "plants")
+        for column, plant in enumerate(part.plants):
+            if plant not in plants:
+                yield _unknown((*path, column), plant, plants, N_("a plant: %(known)s"))
+            elif plant not in left:
+                wanted = N_("a plant from which a transport goes: %(known)s")
+                values = {"name": plant, "known": ", ".join(sorted(left)) or "-"}
+                yield Finding((*path, column), N_("no transport leaves %(name)s"), wanted, values)
+        if not part.plants and not left:
+            wanted = N_("a transport in the factory that leaves a plant")
+            yield Finding(("parts", index, "part"), N_("no transport goes from any plant to another"), wanted)
 
 
 # --- factory --------------------------------------------------------------------------------------------------------
@@ -954,6 +999,7 @@ def factory_problems(factory: FactoryContent, before: FactoryContent | None) -> 
                 break
     for index, plant in enumerate(factory.plants):
         yield from _plant(("plants", index), plant, factory)
+    yield from _transports(factory)
     if before is not None:
         yield from _kept(factory, before)
 
@@ -982,6 +1028,27 @@ def _plant(path: Path, plant: PlantContent, factory: FactoryContent) -> Iterator
         for country in carrier.transit_days:
             if country not in COUNTRIES:
                 yield _no_country((*path, "carriers", index, "transit_days", country), country)
+
+
+def _transports(factory: FactoryContent) -> Iterator[Finding]:
+    """Each leads from one plant of the factory to another one, once, and leaves at a time once a day."""
+    plants = [plant.code for plant in factory.plants]
+    seen: set[tuple[str, str]] = set()
+    for index, transport in enumerate(factory.transports):
+        path: Path = ("transports", index)
+        for key in ("origin", "destination"):
+            if getattr(transport, key) not in plants:
+                yield _unknown((*path, key), getattr(transport, key), plants, N_("a plant: %(known)s"))
+        if transport.origin == transport.destination:
+            yield Finding((*path, "destination"), N_("it leads to where it comes from"), N_("another plant"))
+        if (transport.origin, transport.destination) in seen:
+            values = {"origin": transport.origin, "destination": transport.destination}
+            message = N_("there is a transport from %(origin)s to %(destination)s already")
+            yield Finding(path, message, N_("one transport with all of its departures"), values)
+        seen.add((transport.origin, transport.destination))
+        if transport.holidays is not None and transport.holidays not in factory.holidays:
+            wanted = N_("a list of holidays: %(known)s")
+            yield _unknown((*path, "holidays"), transport.holidays, factory.holidays, wanted)
 
 
 def _kept(factory: FactoryContent, before: FactoryContent) -> Iterator[Finding]:

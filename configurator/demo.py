@@ -34,19 +34,12 @@ from configurator.config import Settings
 from configurator.numbers import draw_number
 from configurator.planning.books import PlantBook, apply_placements, plant_book, read_rows
 from configurator.planning.clock import roll_locked
+from configurator.planning.forecasts import Destination, Forecast, dated
 from configurator.planning.margins import margins_of, write_margins
 from configurator.planning.models import ManufacturingOperation, ManufacturingOrder
 from configurator.planning.options import configure
-from configurator.planning.promise import (
-    ASKED,
-    Destination,
-    Forecast,
-    dated,
-    exploded,
-    manufacturing_order,
-    operation_rows,
-    zone_of,
-)
+from configurator.planning.promise import manufacturing_order, operation_rows, zone_of
+from configurator.planning.quoting import ASKED, exploded
 from configurator.planning.records import instant, renamed, renamed_placements, second
 from configurator.sales.configurations import Configuration, decisions_to_json, judged, variant_to_json
 from configurator.sales.models import DeliveryKind, DeliveryWay, SalesOrder, SalesOrderItem

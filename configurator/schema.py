@@ -18,6 +18,7 @@ TABLES = (
     "catalog.price",
     "catalog.manufacturing",
     "catalog.factory",
+    "catalog.transport",
     "configurator.admin.models",
     "configurator.audit",
     "configurator.idempotency",

@@ -8,43 +8,45 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import delete
+from sqlalchemy import delete, or_
 from sqlmodel import Session, col, select
 
 from catalog.factory import Plant
 from catalog.offer import Offer
+from catalog.reckon import Reckoning
+from catalog.split import split_of
 from configurator import db
 from configurator.errors import DateLost, NoDate, NotFound, Outdated
 from configurator.planning.books import PlantBook, book_under_lock, current_books, engine_now, next_version
 from configurator.planning.decoupling import Standing, locked_plants, refuse_locked, standing, touched_by, whole_window
+from configurator.planning.forecasts import Forecast, PartForecast, dated, same_way
 from configurator.planning.models import (
     EventKind,
     ManufacturingOperation,
     ManufacturingOrder,
     OrderState,
+    Transfer,
     move,
 )
 from configurator.planning.promise import (
-    ASKED,
-    Forecast,
-    dated,
-    exploded,
     is_ahead,
     leave,
     manufacturing_order,
     move_others,
     operation_rows,
-    same_way,
     sent_files,
 )
+from configurator.planning.quoting import ASKED, exploded
 from configurator.planning.records import (
     placements_to_json,
     renamed,
     renamed_placements,
     second,
 )
+from configurator.planning.splits import released
+from configurator.planning.transfers import with_parts
 from solver.configuration.problem import Variant
 from solver.scheduling.book import Book, Lack, NoRoom, Promise
 from solver.scheduling.check import Rule, violations
@@ -72,11 +74,21 @@ class Amended:
     """An order as it would be made now, by the present schedule; nothing is held yet.
 
     `forecast`: its dates; the placements are those of the operations that are placed anew, `moved` where others go.
-    `staying`: the codes of the operations that stay where they are.
+    `staying`: the codes of the operations that stay where they are. `part`: what another plant makes of it, as that
+    would be made now; None: it stays as it is. Its transport is the same.
     """
 
     forecast: Forecast
     staying: frozenset[str]
+    part: Amended | None = None
+
+    def is_of(self, versions: Mapping[int, int], stands: Standing, starts: Mapping[int, Second]) -> bool:
+        """Whether nothing has changed since it was found."""
+        found = self.forecast
+        mine = (versions[found.plant_id], stands.of(stands.order).staying) == (found.version, self.staying)
+        if not mine or not is_ahead(found, starts[found.plant_id]):
+            return False
+        return self.part is None or stands.part is None or self.part.is_of(versions, stands.of(stands.part), starts)
 
 
 def amended(
@@ -84,17 +96,18 @@ def amended(
 ) -> Amended:
     """When the order would be there as `new`: the best of all plants, its own one if something of it stays.
 
-    Raises TooLate if the change touches what can no longer be done differently, NoDate, NotFound, and Outdated if the
-    order is cancelled or made at this moment.
+    What two plants make stays in both, and goes with the same transport. Raises TooLate if the change touches what can
+    no longer be done differently, NoDate, NotFound, and Outdated if the order is cancelled or made at this moment.
     """
     books = current_books(offer.company_id)
     with db.reading_one_view() as session:
         stands = standing(session, offer.company_id, manufacturing_order_id, now=now)
-        touched_by(stands, offer, old, new)
-        if not stands.staying:
-            found = [_in_plant(book, stands, offer, new) for book in books]
+        touched = touched_by(stands, offer, old, new)
+        if stands.part is not None:
+            found = [_in_two({book.plant_id: book for book in books}, stands, offer, new, touched)]
         else:
-            found = [_in_plant(book, stands, offer, new) for book in books if book.plant_id == stands.plant.id]
+            home = [book for book in books if book.plant_id == stands.plant.id or not stands.staying]
+            found = [_in_plant(book, stands, exploded(offer, new, book)) for book in home]
     known = [one for one in found if one is not None]
     if not known:
         raise NoDate
@@ -120,38 +133,50 @@ def amend(
     change touches, DateLost (`arrives_on`: the new date) if it would arrive later than shown, NoDate, NotFound.
     """
     company_id = offer.company_id
-    order = session.get(ManufacturingOrder, manufacturing_order_id)
-    if order is None:
+    orders = session.exec(
+        select(ManufacturingOrder.plant_id).where(
+            ManufacturingOrder.company_id == company_id,
+            col(ManufacturingOrder.id).in_(with_parts(session, company_id, [manufacturing_order_id])),
+        )
+    ).all()
+    if not orders:
         raise NotFound(field="manufacturing_order")
-    plants = locked_plants(session, company_id, {order.plant_id, shown.forecast.plant_id})
+    plants = locked_plants(session, company_id, {*orders, shown.forecast.plant_id})
     stands = standing(session, company_id, manufacturing_order_id)
-    if stands.order.plant_id not in plants:  # it has gone to another plant since it was read
+    if not stands.plants.keys() <= plants.keys():  # it has gone to another plant since it was read
         raise DateLost(arrives_on=shown.forecast.arrives_on)
-    touched_by(stands, offer, old, new)
-    target = plants[shown.forecast.plant_id]
-    base = book_under_lock(session, target)
-    found = _still(base, stands, offer, new, shown)
+    touched = touched_by(stands, offer, old, new)
+    bases = {plant_id: book_under_lock(session, plant) for plant_id, plant in plants.items()}
+    found = _still(bases, stands, offer, new, shown, touched)
     if found.forecast.arrives_on > shown.forecast.arrives_on:
         raise DateLost(arrives_on=found.forecast.arrives_on)
     held = replace(found.forecast, arrives_on=shown.forecast.arrives_on)  # what was shown is what is promised
+    target = plants[held.plant_id]
     if target.id != stands.plant.id:
         leave(session, stands.plant, [stands.order.number], actor_id)
-    stands.order.sent_files = sent_files(offer, new)
-    return _write(session, offer, base, target, stands, replace(found, forecast=held), actor_id)
+    for one in (stands.order, stands.part):
+        if one is not None:
+            one.sent_files = sent_files(offer, new)
+    if found.part is not None and stands.part is not None:
+        there = plants[stands.part.plant_id]
+        _write(session, offer, bases[stands.part.plant_id], there, stands.of(stands.part), found.part, actor_id)
+    own = stands.of(stands.order)
+    return _write(session, offer, bases[held.plant_id], target, own, replace(found, forecast=held), actor_id)
 
 
 def release(
     session: Session, company_id: int, manufacturing_order_ids: Sequence[int], *, actor_id: int | None = None
 ) -> None:
-    """Give the orders' slots and materials back, in the caller's transaction and under their plants' locks.
+    """Give the orders' slots and materials back, their parts' too, in the caller's transaction and under their locks.
 
     All or none: raises TooLate if something of one of them has begun, is frozen or pinned; NotFound.
     """
+    wanted = with_parts(session, company_id, manufacturing_order_ids)
     orders = session.exec(
         select(ManufacturingOrder)
-        .where(ManufacturingOrder.company_id == company_id, col(ManufacturingOrder.id).in_(manufacturing_order_ids))
+        .where(ManufacturingOrder.company_id == company_id, col(ManufacturingOrder.id).in_(wanted))
     ).all()
-    if len(orders) != len(set(manufacturing_order_ids)):
+    if len(orders) != len(wanted):
         raise NotFound(field="manufacturing_order")
     plants = locked_plants(session, company_id, (order.plant_id for order in orders))
     all_stand = [standing(session, company_id, db.id_of(order)) for order in orders]
@@ -160,6 +185,12 @@ def release(
     for plant_id, plant in plants.items():
         numbers = [stands.order.number for stands in all_stand if stands.order.plant_id == plant_id]
         leave(session, plant, numbers, actor_id)
+    session.execute(
+        delete(Transfer).where(
+            col(Transfer.company_id) == company_id,
+            or_(col(Transfer.order_id).in_(wanted), col(Transfer.part_order_id).in_(wanted)),
+        )
+    )
     for stands in all_stand:
         session.execute(
             delete(ManufacturingOperation).where(
@@ -179,9 +210,33 @@ def refuse_release(stands: Standing) -> None:
 # --- finding ----------------------------------------------------------------------------------------------------------
 
 
-def _in_plant(base: PlantBook, stands: Standing, offer: Offer, new: Variant) -> Amended | None:
-    """The order as `new` in one plant; None if that plant cannot make it or has no room."""
-    whole = exploded(offer, new, base)
+def _in_two(
+    books: Mapping[int, PlantBook], stands: Standing, offer: Offer, new: Variant, touched: Set[str]
+) -> Amended | None:
+    """What two plants make, as `new`: the part only where the change touches it, and in time for its transport."""
+    part, transfer = stands.part, stands.transfer
+    assert part is not None and transfer is not None
+    split = split_of(offer.manufacturing, transfer.part)
+    here, there = books[stands.order.plant_id], books[part.plant_id]
+    joins = split.joins(Reckoning(offer.problem, new))
+    rest = exploded(offer, new, here, split.here)
+    if not joins or rest is None:
+        return None
+    arrives = Second(second(transfer.arrives_at))
+    found = _in_plant(here, stands.of(stands.order), released(rest, joins, arrives))
+    if found is None or not touched & set(split.part.operations):
+        return found
+    made = _in_plant(there, stands.of(part), exploded(offer, new, there, split.there))
+    wait = timedelta(seconds=max(joins.values()))
+    if made is None or made.forecast.promise_at + wait > transfer.leaves_at:
+        return None
+    own = replace(made.forecast, dispatch_at=transfer.leaves_at, arrives_on=part.arrives_on)
+    way = PartForecast(transfer.part, transfer.name, own, transfer.arrives_at)
+    return replace(found, forecast=replace(found.forecast, part=way), part=replace(made, forecast=own))
+
+
+def _in_plant(base: PlantBook, stands: Standing, whole: WorkOrder | None) -> Amended | None:
+    """The order as this work in one plant; None if that plant cannot make it or has no room."""
     if whole is None:
         return None
     start, staying = _start(base, stands), stands.staying
@@ -287,13 +342,17 @@ def _rest(whole: WorkOrder, ends: Mapping[str, Second]) -> WorkOrder | None:
 
 
 def _still(
-    base: PlantBook, stands: Standing, offer: Offer, new: Variant, shown: Amended
+    bases: Mapping[int, PlantBook], stands: Standing, offer: Offer, new: Variant, shown: Amended, touched: Set[str]
 ) -> Amended:
     """What was shown, if nothing has changed; else the order placed anew."""
-    found, start = shown.forecast, _start(base, stands)
-    if (base.version, stands.staying) == (found.version, shown.staying) and is_ahead(found, start):
+    starts = {plant_id: _start(base, stands) for plant_id, base in bases.items()}
+    if shown.is_of({plant_id: base.version for plant_id, base in bases.items()}, stands, starts):
         return shown
-    anew = _in_plant(base, stands, offer, new)
+    if stands.part is not None:
+        anew = _in_two(bases, stands, offer, new, touched)
+    else:
+        base = bases[shown.forecast.plant_id]
+        anew = _in_plant(base, stands, exploded(offer, new, base))
     if anew is None:
         raise NoDate
     return anew

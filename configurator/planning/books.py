@@ -29,6 +29,7 @@ from catalog.factory import (
     scheduling_lines,
 )
 from catalog.rows import utc_now
+from catalog.transport import TransportTerms, transports_of
 from configurator import db
 from configurator.planning.carriers import CarrierTerms
 from configurator.planning.margins import Margins, margins_from, margins_of
@@ -70,7 +71,9 @@ class PlantBook:
     name: dict[str, str]
     zone: str
     facts: PlantFacts
+    country: str
     carriers: tuple[CarrierTerms, ...]
+    transports: tuple[TransportTerms, ...]  # that leave it
     line_ids: dict[LineId, int]
     version: int
     day: date
@@ -345,8 +348,9 @@ def plant_book(session: Session, rows: Rows, today: date, kept: PlantBook | None
     generation = kept.generation if kept is not None and kept.facts == facts else _next_generation()
     return PlantBook(
         company_id=plant.company_id, plant_id=db.id_of(plant), code=plant.code, name=plant.name, zone=plant.zone,
-        facts=facts, carriers=_carriers(session, plant), line_ids=rows.line_ids, version=plant.schedule_version,
-        day=today, generation=generation, frozen_minutes=plant.frozen_minutes,
+        facts=facts, country=plant.country, carriers=_carriers(session, plant),
+        transports=tuple(transports_of(session, plant.company_id, plant.id)), line_ids=rows.line_ids,
+        version=plant.schedule_version, day=today, generation=generation, frozen_minutes=plant.frozen_minutes,
         margins=margins_of(session, plant.company_id),
         book=Book(rows.problem, rows.placements, frozen_seconds=60 * plant.frozen_minutes),
     )

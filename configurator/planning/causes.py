@@ -57,7 +57,7 @@ def _cause(whole: Chain, stopped: Mapping[LineId, Sequence[tuple[datetime, datet
         if link.reason not in (Reason.WORK, Reason.WAIT):
             seconds[link.reason] = seconds.get(link.reason, 0) + link.seconds
     largest = max(seconds, key=lambda reason: seconds[reason], default=Reason.PAST)
-    if largest is Reason.MATERIAL:
+    if largest in (Reason.MATERIAL, Reason.TRANSPORT):
         return Cause.MATERIAL
     if any(
         starts_at < instant(whole.completion) and ends_at > instant(whole.start)

@@ -12,6 +12,7 @@ from catalog.factory import Plant
 from catalog.rows import utc_now
 from configurator import db
 from configurator.config import Settings
+from configurator.planning.departures import follow_all
 from configurator.planning.models import (
     ManufacturingOperation,
     ManufacturingOrder,
@@ -30,6 +31,7 @@ from configurator.planning.reports import (
     push,
     write_event,
 )
+from configurator.planning.transfers import awaited_part
 from solver.scheduling.problem import OperationId
 from solver.scheduling.roll import HorizonTooShort
 
@@ -44,7 +46,7 @@ def roll(settings: Settings, *, now: datetime | None = None) -> None:
 
     Forecasts change, promises do not. Where the factory reports itself, operations start and end as scheduled;
     otherwise one that nobody started moves to now and what follows it gives way. Where the factory itself was changed,
-    what no longer fits makes way too.
+    what no longer fits makes way too. What misses its transport to another plant takes the next one.
     """
     configure(settings)
     at = (now or utc_now()).replace(microsecond=0)
@@ -58,6 +60,7 @@ def roll(settings: Settings, *, now: datetime | None = None) -> None:
             log.error("planning.horizon_too_short", plant=plant_id, line=error.line, operation=error.operation)
         except Exception:  # one plant's trouble must not stop the others' clocks
             log.exception("planning.not_rolled", plant=plant_id)
+    follow_all(now=at)
 
 
 def roll_plant(plant_id: int, at: datetime, *, reports_itself: bool) -> Changes:
@@ -148,7 +151,8 @@ def _report(session: Session, plant: Plant, at: datetime, changes: Changes) -> N
         order, mine = orders[row.order_id], operations[row.order_id]
         key = OperationId(f"{order.number}/{row.operation}")
         if starts:
-            if open_predecessor(order, mine, row) is None and stock.take(row.needs) is None:
+            blocked = open_predecessor(order, mine, row) or awaited_part(session, order, row.operation, when)
+            if blocked is None and stock.take(row.needs) is None:
                 begin(order, row, when)
                 changes.started.append(key)
         elif row.state == OperationState.STARTED:

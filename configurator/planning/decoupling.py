@@ -7,12 +7,12 @@ answer can be changed as long as every operation that it touches can.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from flask_babel import lazy_gettext as _l
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from catalog.dependence import affected_operations, operations_asking, with_followers
 from catalog.explode import BadFormula, NotMakeable, PlantFacts
@@ -27,6 +27,7 @@ from configurator.planning.models import (
     ManufacturingOperation,
     ManufacturingOrder,
     OperationState,
+    Transfer,
 )
 from solver.configuration.problem import GroupId, OptionGroup, OptionId, Variant
 
@@ -77,13 +78,25 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A manufacturing order as it stands in the present schedule. `rows`: by operation code."""
+    """A manufacturing order as it stands in the present schedule. `rows`: by operation code.
+
+    `part`: the order of what another plant makes of it, whose operations are among the rows; `transfer`: the way that
+    goes. `plants`: those of both, by their ids.
+    """
 
     order: ManufacturingOrder
     rows: Mapping[str, ManufacturingOperation]
     plant: Plant
     facts: PlantFacts
     now: datetime
+    plants: Mapping[int, Plant]
+    part: ManufacturingOrder | None = None
+    transfer: Transfer | None = None
+
+    def of(self, order: ManufacturingOrder) -> Standing:
+        """One of its two orders by itself."""
+        mine = {code: row for code, row in self.rows.items() if row.order_id == order.id}
+        return replace(self, order=order, rows=mine, plant=self.plants[order.plant_id], part=None, transfer=None)
 
     def lock_of(self, row: ManufacturingOperation) -> Lock | None:
         """Why this operation cannot be done differently any more."""
@@ -91,7 +104,7 @@ class Standing:
             return Lock.FINISHED
         if row.state == OperationState.STARTED:
             return Lock.STARTED
-        if row.starts_at < self.now + timedelta(minutes=self.plant.frozen_minutes):
+        if row.starts_at < self.now + timedelta(minutes=self.plants[row.plant_id].frozen_minutes):
             return Lock.FROZEN
         return Lock.PINNED if row.pinned else None
 
@@ -104,7 +117,8 @@ class Standing:
     def hemmed_in(self) -> ManufacturingOperation | None:
         """A pinned operation that waits for one that may still move: then nothing of the order is made anew."""
         staying = self.staying
-        for operation in self.order.work_order["operations"]:
+        orders = [self.order, *([self.part] if self.part is not None else [])]
+        for operation in (one for order in orders for one in order.work_order["operations"]):
             if operation["id"] in staying and any(before not in staying for before, _ in operation["after"]):
                 return self.rows[operation["id"]]
         return None
@@ -117,14 +131,33 @@ def standing(
     order = session.get(ManufacturingOrder, manufacturing_order_id, populate_existing=True)
     if order is None or order.company_id != company_id:
         raise NotFound(field="manufacturing_order")
-    plant = session.get_one(Plant, order.plant_id)
+    transfer = session.exec(
+        select(Transfer).where(Transfer.company_id == company_id, Transfer.order_id == order.id)
+        .execution_options(populate_existing=True)
+    ).first()
+    part = None
+    if transfer is not None:
+        part = session.get_one(ManufacturingOrder, transfer.part_order_id, populate_existing=True)
+    orders = [order, *([part] if part is not None else [])]
     rows = session.exec(
         select(ManufacturingOperation)
-        .where(ManufacturingOperation.company_id == company_id, ManufacturingOperation.order_id == order.id)
+        .where(ManufacturingOperation.company_id == company_id)
+        .where(col(ManufacturingOperation.order_id).in_([one.id for one in orders]))
         .execution_options(populate_existing=True)
     ).all()
-    at = now or utc_now()
-    return Standing(order, {row.operation: row for row in rows}, plant, plant_facts(session, plant), at)
+    plants = {one.plant_id: session.get_one(Plant, one.plant_id) for one in orders}
+    return Standing(
+        order, {row.operation: row for row in rows}, plants[order.plant_id], _facts(session, plants, order.plant_id),
+        now or utc_now(), plants, part, transfer,
+    )
+
+
+def _facts(session: Session, plants: Mapping[int, Plant], home: int) -> PlantFacts:
+    """What the plants can do together, to compare what would be done: the home plant's lines where it has them."""
+    facts = [plant_facts(session, plants[key]) for key in sorted(plants, key=lambda key: key != home)]
+    stages = {stage: lines for one in reversed(facts) for stage, lines in one.stages.items()}
+    materials = {code: key for one in reversed(facts) for code, key in one.materials.items()}
+    return PlantFacts(facts[0].plant, stages, materials)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +232,7 @@ def _first_of(now: Standing, operations: Iterable[str]) -> Window:
     first = min(locked or deciding, key=lambda row: (row.starts_at, row.position), default=None)
     if first is None:
         return Window()
-    until = first.starts_at - timedelta(minutes=now.plant.frozen_minutes)
+    until = first.starts_at - timedelta(minutes=now.plants[first.plant_id].frozen_minutes)
     return Window(until, first.starts_at, first.name, now.lock_of(first))
 
 

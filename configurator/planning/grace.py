@@ -19,6 +19,7 @@ from configurator.planning.books import PlantBook, Reservation, book_under_lock,
 from configurator.planning.models import EventKind, HeldOrder, ManufacturingOperation, ManufacturingOrder
 from configurator.planning.promise import move_others
 from configurator.planning.records import instant, placements_to_json, work_order_from, work_order_to_json
+from configurator.planning.transfers import with_parts
 from solver.scheduling.book import Promise
 from solver.scheduling.problem import WorkOrder, WorkOrderId
 
@@ -37,7 +38,7 @@ def in_grace(order: ManufacturingOrder, now: datetime | None = None) -> bool:
 def start_at_once(company_id: int, manufacturing_order_id: int, *, actor_id: int | None = None) -> datetime:
     """End an order's grace and make it as early as its plant's schedule allows; when it begins.
 
-    Its promise stays. Raises NotFound, NoGrace.
+    Its promise stays, and what another plant makes for it keeps its transport. Raises NotFound, NoGrace.
     """
     with db.writing() as session:
         found = session.get(ManufacturingOrder, manufacturing_order_id)
@@ -51,6 +52,8 @@ def start_at_once(company_id: int, manufacturing_order_id: int, *, actor_id: int
             raise NoGrace
         base, start = book_under_lock(session, plant), engine_now()
         free = replace(work_order_from(order.number, order.work_order), release=start)
+        for part_id in with_parts(session, company_id, [manufacturing_order_id])[1:]:
+            session.get_one(ManufacturingOrder, part_id).grace_until = None
         order.grace_until, order.release_at, order.work_order = None, instant(start), work_order_to_json(free)
         if (earlier := _earlier(base, free)) is not None:
             _write(session, plant, base, order, earlier, actor_id)

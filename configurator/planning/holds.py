@@ -31,6 +31,7 @@ from configurator.planning.books import (
     next_version,
     remember,
 )
+from configurator.planning.forecasts import Destination, Forecast, delivery_columns, delivery_to
 from configurator.planning.margins import margins_of
 from configurator.planning.models import (
     OPEN_ORDERS,
@@ -40,17 +41,13 @@ from configurator.planning.models import (
     ManufacturingOperation,
     ManufacturingOrder,
     OperationState,
+    Transfer,
+    is_part,
 )
 from configurator.planning.options import options
-from configurator.planning.promise import (
-    Destination,
-    Forecast,
-    delivery_columns,
-    delivery_to,
-    leave,
-    reserve,
-)
+from configurator.planning.promise import leave, reserve
 from configurator.planning.records import placements_to_json, second, work_order_from, work_order_to_json
+from configurator.planning.transfers import part_number, with_parts
 from solver.configuration.problem import Variant
 from solver.scheduling.calendar import Calendar
 from solver.scheduling.problem import LineId, OperationId, Placement
@@ -96,6 +93,7 @@ class HeldUnit:
     """One unit that has its slots; the promise is the one that an order made of it would have.
 
     `ready_at`: when it is ready for the carrier: as it was promised, or by the present schedule where that is later.
+    `part`: the order of what another plant makes of it, and that plant.
     """
 
     manufacturing_order_id: int
@@ -111,6 +109,13 @@ class HeldUnit:
     carrier_days: tuple[str, ...]
     country: str
     zone: str
+    part: tuple[int, int] | None = None
+
+    @property
+    def places(self) -> list[tuple[int, int]]:
+        """Its manufacturing orders, each with its plant."""
+        own = (self.manufacturing_order_id, self.plant_id)
+        return [own] if self.part is None else [own, self.part]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +181,7 @@ def hold(
     if row is not None and row.expires_at <= at:
         let_go(session, company_id, key)
         row = None
-    plants = lock_plants(session, (wish.forecast.plant_id for wish in wishes))
+    plants = lock_plants(session, (plant_id for wish in wishes for plant_id in wish.forecast.plant_ids))
     if row is None:
         row = Hold(company_id=company_id, pegging_key=key, anonymous=anonymous, expires_at=expiry(at), created_at=at)
         session.add(row)
@@ -188,12 +193,13 @@ def hold(
             number=draw_number(session, company_id, "HO", year),
             not_before=max(row.expires_at, not_before or row.expires_at),
         )
-        session.add(HeldOrder(
-            company_id=company_id, hold_id=db.id_of(row), manufacturing_order_id=reserved.manufacturing_order_id
-        ))
+        session.add_all(
+            HeldOrder(company_id=company_id, hold_id=db.id_of(row), manufacturing_order_id=order_id)
+            for order_id in reserved.order_ids
+        )
         session.flush()
-        if row.anonymous:
-            _refuse_too_much(session, plants[wish.forecast.plant_id], reserved.forecast.placements)
+        for made in reserved.forecast.both if row.anonymous else ():
+            _refuse_too_much(session, plants[made.plant_id], made.placements)
     return row.expires_at
 
 
@@ -219,9 +225,11 @@ def let_go(session: Session, company_id: int, key: str, *, pegging_keys: Iterabl
         return
     wanted = None if pegging_keys is None else set(pegging_keys)
     units = [unit for unit in _units(session, row) if wanted is None or unit.pegging_key in wanted]
-    lock_plants(session, (unit.plant_id for unit in units))
-    for plant_id in sorted({unit.plant_id for unit in units}):
-        _release(session, plant_id, [unit.manufacturing_order_id for unit in units if unit.plant_id == plant_id])
+    places = [place for unit in units for place in unit.places]
+    lock_plants(session, (plant_id for _, plant_id in places))
+    _forget_transfers(session, [order_id for order_id, _ in places])
+    for plant_id in sorted({plant_id for _, plant_id in places}):
+        _release(session, plant_id, [order_id for order_id, where in places if where == plant_id])
     if wanted is None:
         session.delete(row)
     session.flush()
@@ -241,10 +249,11 @@ def take(
     units = {unit.pegging_key: unit for unit in _units(session, row)}
     if not wanted.keys() <= units.keys():
         raise HoldOver
-    lock_plants(session, (units[held].plant_id for held in wanted))
+    places = [place for held in wanted for place in units[held].places]
+    lock_plants(session, (plant_id for _, plant_id in places))
     for held, taken in wanted.items():
         _take(session, units[held], taken, actor_id)
-    ids = [units[held].manufacturing_order_id for held in wanted]
+    ids = [order_id for order_id, _ in places]
     session.execute(delete(HeldOrder).where(col(HeldOrder.manufacturing_order_id).in_(ids)))
     session.flush()
 
@@ -256,7 +265,7 @@ def keep(session: Session, company_id: int, key: str, order_ids: Iterable[int], 
     session.flush()
     session.add_all(
         HeldOrder(company_id=company_id, hold_id=db.id_of(row), manufacturing_order_id=order_id)
-        for order_id in order_ids
+        for order_id in with_parts(session, company_id, order_ids)
     )
     session.flush()
 
@@ -267,8 +276,8 @@ def end_waiting(session: Session, company_id: int, key: str) -> None:
     if row is None:
         return
     grace = margins_of(session, company_id).grace
-    for unit in _units(session, row):
-        _count_grace(session.get_one(ManufacturingOrder, unit.manufacturing_order_id), grace)
+    for order_id, _plant in (place for unit in _units(session, row) for place in unit.places):
+        _count_grace(session.get_one(ManufacturingOrder, order_id), grace)
     session.execute(delete(HeldOrder).where(
         col(HeldOrder.company_id) == company_id, col(HeldOrder.hold_id) == db.id_of(row)
     ))
@@ -297,7 +306,7 @@ def lock_hold(session: Session, company_id: int, key: str, plant_ids: Iterable[i
     """Lock a hold, then its plants and others that the transaction needs: the order that all transactions keep to."""
     row = _locked(session, company_id, key)
     units = _units(session, row) if row is not None else []
-    lock_plants(session, [*plant_ids, *(unit.plant_id for unit in units)])
+    lock_plants(session, [*plant_ids, *(plant_id for unit in units for _, plant_id in unit.places)])
 
 
 # --- parts ------------------------------------------------------------------------------------------------------------
@@ -337,18 +346,46 @@ def _units_where(session: Session, company_id: int, which: ColumnElement[bool]) 
             col(ManufacturingOperation.order_id) == ManufacturingOrder.id,
             col(ManufacturingOperation.company_id) == ManufacturingOrder.company_id,
         ))
-        .where(ManufacturingOrder.company_id == company_id, which)
+        .where(ManufacturingOrder.company_id == company_id, which, ~is_part())
         .group_by(col(ManufacturingOrder.id), col(Plant.zone))
         .order_by(col(ManufacturingOrder.id))
     ).all()
+    parts = _parts_of(session, company_id, [order.id or 0 for order, _, _ in rows])
     return [
         HeldUnit(
-            order.id or 0, order.plant_id, zone, order.pegging_key, starts_at, _ready_at(order), order.promise_at,
+            order.id or 0, order.plant_id, zone, order.pegging_key,
+            min(starts_at, parts[order.id][2]) if order.id in parts else starts_at, _ready_at(order), order.promise_at,
             order.dispatch_at, order.arrives_on, order.carrier_code, tuple(order.carrier_days), order.country,
-            order.zone,
+            order.zone, parts[order.id][:2] if order.id in parts else None,
         )
         for order, starts_at, zone in rows
     ]
+
+
+def _parts_of(
+    session: Session, company_id: int, order_ids: Sequence[int]
+) -> dict[int | None, tuple[int, int, datetime]]:
+    """Order -> the order of what another plant makes for it, that plant, and when it begins."""
+    rows = session.exec(
+        select(
+            Transfer.order_id, Transfer.part_order_id, ManufacturingOperation.plant_id,
+            func.min(ManufacturingOperation.starts_at),
+        )
+        .join(ManufacturingOperation, and_(
+            col(ManufacturingOperation.order_id) == Transfer.part_order_id,
+            col(ManufacturingOperation.company_id) == Transfer.company_id,
+        ))
+        .where(Transfer.company_id == company_id, col(Transfer.order_id).in_(order_ids))
+        .group_by(col(Transfer.order_id), col(Transfer.part_order_id), col(ManufacturingOperation.plant_id))
+    ).all()
+    return {order_id: (part_id, plant_id, starts_at) for order_id, part_id, plant_id, starts_at in rows}
+
+
+def _forget_transfers(session: Session, order_ids: Sequence[int]) -> None:
+    """What goes with no transport any more."""
+    session.execute(delete(Transfer).where(
+        or_(col(Transfer.order_id).in_(order_ids), col(Transfer.part_order_id).in_(order_ids))
+    ))
 
 
 def _fixed(session: Session, order: ManufacturingOrder) -> list[str]:
@@ -384,12 +421,24 @@ def _release(session: Session, plant_id: int, order_ids: Sequence[int]) -> None:
 def _take(session: Session, unit: HeldUnit, taken: Taken, actor_id: int | None) -> None:
     order = session.get_one(ManufacturingOrder, unit.manufacturing_order_id)
     plant = session.get_one(Plant, unit.plant_id)
-    base = book_under_lock(session, plant)
-    _count_grace(order, base.margins.grace)
-    before, order.number, order.pegging_key = order.number, taken.number, taken.pegging_key
     if taken.to is not None:
         _redirect(order, plant.zone, taken.to, taken.arrives_on)
     order.arrives_on = taken.arrives_on
+    _rename(session, plant, order, taken.number, taken.pegging_key, actor_id)
+    if unit.part is not None:
+        part_id, plant_id = unit.part
+        part = session.get_one(ManufacturingOrder, part_id)
+        number = part_number(taken.number)
+        _rename(session, session.get_one(Plant, plant_id), part, number, taken.pegging_key, actor_id)
+
+
+def _rename(
+    session: Session, plant: Plant, order: ManufacturingOrder, number: str, pegging_key: str, actor_id: int | None
+) -> None:
+    """A held order becomes one that is wanted, under its number."""
+    base = book_under_lock(session, plant)
+    _count_grace(order, base.margins.grace)
+    before, order.number, order.pegging_key = order.number, number, pegging_key
     remember(session, base, _rewrite(session, plant, base, order, EventKind.RESERVED, before, actor_id))
 
 

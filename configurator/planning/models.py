@@ -161,6 +161,31 @@ class ManufacturingOperation(CompanyRow, table=True):
     needs: dict[str, int] = Field(default_factory=dict, sa_type=JSON)  # material code -> whole units
 
 
+class Transfer(CompanyRow, table=True):
+    """What one plant makes for an order of another one, and the transport that it goes with.
+
+    `part_order_id`: the order that makes it; `order_id`: the one that goes on with it, whose operations that need it
+    start at `arrives_at` or later. `part`, `name`: as in the routing. A part that misses its departure takes the next.
+    """
+
+    __table_args__ = company_keys(
+        unique_in_company("part_order_id"),
+        CheckConstraint("part_order_id <> order_id", name="transfer_between_two"),
+        CheckConstraint("leaves_at < arrives_at", name="transfer_leaves_before_arrival"),
+        Index("ix_transfer_order", "company_id", "order_id"),
+        Index("ix_transfer_leaves", "company_id", "leaves_at"),
+        part_order_id="manufacturing_order",
+        order_id="manufacturing_order",
+    )
+
+    part_order_id: int
+    order_id: int
+    part: str = Field(max_length=40)
+    name: dict[str, Any] = Field(sa_type=JSON)
+    leaves_at: datetime = Field(sa_type=UtcDateTime)
+    arrives_at: datetime = Field(sa_type=UtcDateTime)
+
+
 class PlanningMargins(CompanyRow, table=True):
     """Minutes that a company keeps around what it promises: `margins.Margins`. At most one row a company."""
 
@@ -285,6 +310,16 @@ class Proposal(CompanyRow, table=True):
     decided_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     decided_by: int | None = None
     published_version: int | None = None
+
+
+def is_part() -> ColumnElement[bool]:
+    """Of a query over manufacturing orders: another plant's order goes on with what it makes."""
+    return (
+        select(Transfer.id)
+        .where(Transfer.company_id == ManufacturingOrder.company_id)
+        .where(Transfer.part_order_id == ManufacturingOrder.id)
+        .exists()
+    )
 
 
 def move(

@@ -21,6 +21,7 @@ from configurator.planning.models import (
     OperationState,
     OrderState,
 )
+from configurator.planning.transfers import TransferView, transfer_from, transfers_to
 
 Words = Mapping[str, str]  # {"zh": …, "en": …}
 
@@ -47,7 +48,8 @@ class Progress:
 
     `lateness`: completion minus due, signed. `keeps_promise`: it arrives, or by the present schedule will arrive,
     on the promised date or before. `held_until`: it only keeps its slots until then, and nothing of it is started.
-    `grace_until`: its buyer is left time to change it until then, which is not over.
+    `grace_until`: its buyer is left time to change it until then, which is not over. `part`: what another plant makes
+    for it, with the operations of that (`part_operations`); `goes_to`: the order that goes on with what this one makes.
     """
 
     manufacturing_order_id: int
@@ -70,6 +72,9 @@ class Progress:
     carrier_name: Words
     held_until: datetime | None
     grace_until: datetime | None
+    part: TransferView | None
+    part_operations: tuple[OperationProgress, ...]
+    goes_to: TransferView | None
 
     @property
     def lateness(self) -> timedelta:
@@ -91,12 +96,15 @@ def progress(session: Session, company_id: int, manufacturing_order_id: int) -> 
         raise NotFound(field="manufacturing_order")
     order, plant = found
     completes_at = order.finished_at or order.completes_at
+    goes_to = transfer_from(session, company_id, manufacturing_order_id)
+    part = transfers_to(session, company_id, [manufacturing_order_id]).get(manufacturing_order_id)
     return Progress(
         manufacturing_order_id=manufacturing_order_id, number=order.number, pegging_key=order.pegging_key,
         product_name=order.product_name, plant=plant.name, plant_zone=plant.zone, state=OrderState(order.state),
         operations=_operations(session, order, plant), release_at=order.release_at, due_at=order.due_at,
         promise_at=order.promise_at, dispatch_at=order.dispatch_at, arrives_on=order.arrives_on,
-        forecast_at=completes_at, forecast_arrives_on=arrival(order, plant.zone, completes_at),
+        forecast_at=completes_at,
+        forecast_arrives_on=arrival(order, plant.zone, completes_at) if goes_to is None else goes_to.arrives_on,
         actual_at=order.finished_at, zone=order.zone, carrier_name=order.carrier_name,
         held_until=session.exec(
             select(Hold.expires_at)
@@ -104,7 +112,17 @@ def progress(session: Session, company_id: int, manufacturing_order_id: int) -> 
             .where(HeldOrder.company_id == company_id, HeldOrder.manufacturing_order_id == manufacturing_order_id)
         ).one_or_none(),
         grace_until=order.grace_until if in_grace(order) else None,
+        part=part, part_operations=_part_operations(session, company_id, part), goes_to=goes_to,
     )
+
+
+def _part_operations(
+    session: Session, company_id: int, part: TransferView | None
+) -> tuple[OperationProgress, ...]:
+    if part is None:
+        return ()
+    order = session.get_one(ManufacturingOrder, part.part_order_id)
+    return _operations(session, order, session.get_one(Plant, order.plant_id))
 
 
 def orders_of(session: Session, company_id: int, pegging_key: str) -> tuple[int, ...]:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from time import monotonic
 from typing import Any
 
 from sqlalchemy import and_, insert
 from sqlmodel import Session, col, select
 
-from catalog.dependence import operations_asking
-from catalog.explode import NotMakeable, explode, order_beside
 from catalog.factory import Plant
 from catalog.offer import Offer
 from catalog.reckon import Reckoning
+from catalog.split import split_of
 from catalog.uploads import files_of
 from configurator import db
 from configurator.errors import DateLost, NoDate
@@ -28,16 +27,26 @@ from configurator.planning.books import (
     book_under_lock,
     current_books,
     engine_now,
+    lock_plants,
     next_version,
     remember,
 )
-from configurator.planning.carriers import CarrierTerms, Delivery, deliver, zone_of
+from configurator.planning.carriers import zone_of
+from configurator.planning.forecasts import (
+    Destination,
+    Forecast,
+    dated,
+    redirected,
+    same_way,
+)
 from configurator.planning.models import (
     EventKind,
     ManufacturingOperation,
     ManufacturingOrder,
     OperationState,
+    Transfer,
 )
+from configurator.planning.quoting import ASKED, NOBODYS, exploded, quoted
 from configurator.planning.records import (
     instant,
     placements_to_json,
@@ -46,74 +55,37 @@ from configurator.planning.records import (
     second,
     work_order_to_json,
 )
+from configurator.planning.splits import split_each, split_forecast
 from configurator.planning.thoughts import Thought, kept_thoughts, thought_key
+from configurator.planning.transfers import part_number
 from solver.configuration.problem import Variant
-from solver.scheduling.book import Book, NoRoom, Occupied, Promise
+from solver.scheduling.book import Book, Occupied, Promise
 from solver.scheduling.problem import OperationId, Placement, Second, WorkOrder
 
-__all__ = ["Destination", "Forecast", "Reserved", "forecast", "forecast_all", "forecast_each", "reserve", "zone_of"]
+__all__ = [
+    "Destination", "Forecast", "Reserved", "forecast", "forecast_all", "forecast_each", "redirected", "reserve",
+    "zone_of",
+]
 
-ASKED = "?"  # the id of a work order that nobody has ordered yet
 AT_ONCE = 16  # variants whose dates are asked for in one call
-NOBODYS = -1  # the version of a book that is no plant's
-
-
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """Where it is to arrive: country (ISO 3166-1 alpha-2) and IANA zone. `by`: with whom; None: the soonest carrier."""
-
-    country: str
-    zone: str
-    by: CarrierTerms | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Forecast:
-    """The earliest date by the present schedule; nothing is held yet.
-
-    `completes_at`: end of the last operation. `promise_at`: with the buffer. `dispatch_at`: the carrier's first cut-off
-    at or after it. `arrives_on`: date at the ship-to, `carrier_days` counted in transit. `moved`: where operations of
-    other orders go to make room, each within its own promise. `at_once`: when it would arrive without the rearrangement
-    that a search has found; None: nothing is rearranged.
-    """
-
-    plant_id: int
-    plant_name: Mapping[str, str]
-    plant_zone: str
-    completes_at: datetime
-    promise_at: datetime
-    dispatch_at: datetime
-    arrives_on: date
-    carrier_code: str
-    carrier_name: Mapping[str, str]
-    carrier_cutoff: str
-    carrier_days: tuple[str, ...]
-    transit_days: int
-    country: str
-    zone: str
-    version: int
-    work_order: WorkOrder
-    placements: tuple[Placement, ...]
-    moved: Sequence[Placement] = ()
-    at_once: date | None = None
-
-    @property
-    def first_date(self) -> date:
-        """When it would arrive by the answer at once, as the dates of its options are given."""
-        return self.at_once or self.arrives_on
-
-    @property
-    def moved_orders(self) -> list[str]:
-        """The numbers of the other orders that make room, in order."""
-        return sorted({placement.operation.partition("/")[0] for placement in self.moved})
+_entered: Memo[bool] = Memo(1024)
 
 
 @dataclass(frozen=True, slots=True)
 class Reserved:
-    """A manufacturing order that has its slots, and the promise that was stored with it."""
+    """A manufacturing order that has its slots, and the promise that was stored with it.
+
+    `part_order_id`: the order of what another plant makes for it.
+    """
 
     manufacturing_order_id: int
     forecast: Forecast
+    part_order_id: int | None = None
+
+    @property
+    def order_ids(self) -> list[int]:
+        """All manufacturing orders that make it."""
+        return [one for one in (self.manufacturing_order_id, self.part_order_id) if one is not None]
 
 
 def forecast(
@@ -154,16 +126,24 @@ def forecast_each(
             break
         some = variants[first : first + AT_ONCE]
         asked = [base.beside(one) if base is not None else Reckoning(offer.problem, one) for one in some]
-        each = [_dated_each(plant, [exploded(offer, one, plant) for one in asked], to, firm) for plant in books]
-        found += (_first(list(forecasts)) for forecasts in zip(*each, strict=True))
+        found += _best_each(books, offer, asked, to, firm)
     return tuple(found)
+
+
+def _best_each(
+    books: Sequence[PlantBook], offer: Offer, asked: Sequence[Reckoning], to: Destination, firm: Second
+) -> list[Forecast | None]:
+    """The best of all plants for each: made in one of them, or in two where it arrives earlier so."""
+    each = [_dated_each(plant, [exploded(offer, one, plant) for one in asked], to, firm) for plant in books]
+    whole = [_first(list(forecasts)) for forecasts in zip(*each, strict=True)]
+    return split_each(books, offer, asked, to, firm, whole)
 
 
 def _dated_each(
     plant: PlantBook, orders: Sequence[WorkOrder | None], to: Destination, firm: Second
 ) -> list[Forecast | None]:
     """The forecast of one plant for each work order (None: it cannot make that), all of them asked for at once."""
-    promises = _quoted(plant, [order for order in orders if order is not None], plant.free_from(firm))
+    promises = quoted(plant, [order for order in orders if order is not None], plant.free_from(firm))
     found: dict[int, Forecast | None] = {}  # orders that are the same object have the same forecast
     for order in orders:
         if order is not None and id(order) not in found:
@@ -190,9 +170,9 @@ def forecast_all(
         one = _best(books, offer, variant, to, firm)
         one = _thought_over(books, offer, variant, to, firm, one, thoughts)
         found.append(one)
-        if one is not None:
-            place = next(i for i, plant in enumerate(books) if plant.plant_id == one.plant_id)
-            books[place] = _beside(books[place], one, count)
+        for taken in one.both if one is not None else ():
+            place = next(i for i, plant in enumerate(books) if plant.plant_id == taken.plant_id)
+            books[place] = _beside(books[place], taken, count)
     return tuple(found)
 
 
@@ -210,8 +190,7 @@ def _beside(plant: PlantBook, taken: Forecast, count: int) -> PlantBook:
 def _best(
     books: Sequence[PlantBook], offer: Offer, variant: Variant, to: Destination, firm: Second
 ) -> Forecast | None:
-    asked = Reckoning(offer.problem, variant)
-    return _first([_dated_each(plant, [exploded(offer, asked, plant)], to, firm)[0] for plant in books])
+    return _best_each(books, offer, [Reckoning(offer.problem, variant)], to, firm)[0]
 
 
 def _first(found: Sequence[Forecast | None]) -> Forecast | None:
@@ -268,44 +247,74 @@ def reserve(
     actor_id: int | None = None,
     not_before: datetime | None = None,
 ) -> Reserved:
-    """Give the order its slots, in the caller's writing transaction and under the plant's lock.
+    """Give the order its slots, in the caller's writing transaction and under the locks of its plants: all or none.
 
     If the schedule has moved since `shown`, the order is inserted anew. `not_before`: as of `forecast`. Raises DateLost
     (with the new `arrives_on` in its data) if it would arrive later than `shown.arrives_on`, NoDate if never.
     """
-    plant = db.lock_row(session, Plant, shown.plant_id)
-    if plant is None or plant.company_id != offer.company_id:
+    plants = lock_plants(session, shown.plant_ids)
+    if len(plants) < len(shown.plant_ids) or any(plant.company_id != offer.company_id for plant in plants.values()):
         raise NoDate
-    base = book_under_lock(session, plant)
+    bases = {plant_id: book_under_lock(session, plant) for plant_id, plant in plants.items()}
     firm = _firm(None, not_before)
-    start = base.free_from(firm)
-    found = _still(offer, variant, shown, base, start)
+    here = bases[shown.plant_id]
+    if shown.part is None:
+        found = _still(offer, variant, shown, here, here.free_from(firm))
+    else:
+        found = _still_split(offer, variant, shown, bases, firm)
     if found.arrives_on > shown.arrives_on:
         raise DateLost(arrives_on=found.arrives_on)
     found = replace(found, arrives_on=shown.arrives_on)  # what was shown is what is promised
-    order = replace(
-        renamed(found.work_order, number),
-        release=min(start, *(placement.start for placement in found.placements)),  # a search may pull it earlier
-        due=Second(int(found.promise_at.timestamp())),
-        promise=Second(int(found.dispatch_at.timestamp())),
-        weight=priority,
-    )
-    placements = renamed_placements(found.placements, ASKED, number)
-    row = manufacturing_order(offer, order, found, pegging_key)
-    row.sent_files = sent_files(offer, variant)
-    row.grace_until = instant(firm + 60 * base.margins.grace) if base.margins.grace else None
-    session.add(row)
+    writing = _Writing(session, offer, variant, pegging_key, priority, firm, actor_id)
+    row, held = writing.slots(plants[found.plant_id], here, found, number)
+    if found.part is None:
+        return Reserved(row, held)
+    there = found.part.forecast
+    part_id, part = writing.slots(plants[there.plant_id], bases[there.plant_id], there, part_number(number))
+    session.add(Transfer(
+        company_id=offer.company_id, part_order_id=part_id, order_id=row, part=found.part.part,
+        name=dict(found.part.name), leaves_at=found.part.leaves_at, arrives_at=found.part.arrives_at,
+    ))
     session.flush()
-    assert row.id is not None
-    session.execute(insert(ManufacturingOperation), operation_rows(offer, order, placements, row, base))
-    next_version(
-        session, plant, EventKind.RESERVED, actor_id, number=number, work_order=row.work_order,
-        placements=placements_to_json(placements), moved=placements_to_json(found.moved),
-    )
-    move_others(session, base, found.moved)
-    session.flush()
-    remember(session, base, Reservation(order, placements, found.moved))
-    return Reserved(row.id, replace(found, work_order=order, placements=placements, version=plant.schedule_version))
+    return Reserved(row, replace(held, part=replace(found.part, forecast=part)), part_id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Writing:
+    """What the orders of one reservation have in common. `firm`: from when on its grace is counted."""
+
+    session: Session
+    offer: Offer
+    variant: Variant
+    pegging_key: str
+    priority: int
+    firm: Second
+    actor_id: int | None
+
+    def slots(self, plant: Plant, base: PlantBook, found: Forecast, number: str) -> tuple[int, Forecast]:
+        """One order's row, its operations, one event, and what moves for it; its id and what it has now."""
+        session, offer = self.session, self.offer
+        order = replace(
+            renamed(found.work_order, number),
+            # a search may pull it earlier
+            release=min(base.free_from(self.firm), *(placement.start for placement in found.placements)),
+            due=second(found.promise_at), promise=second(found.dispatch_at), weight=self.priority,
+        )
+        placements = renamed_placements(found.placements, ASKED, number)
+        row = manufacturing_order(offer, order, found, self.pegging_key)
+        row.sent_files = sent_files(offer, self.variant)
+        row.grace_until = instant(self.firm + 60 * base.margins.grace) if base.margins.grace else None
+        session.add(row)
+        session.flush()
+        session.execute(insert(ManufacturingOperation), operation_rows(offer, order, placements, row, base))
+        next_version(
+            session, plant, EventKind.RESERVED, self.actor_id, number=number, work_order=row.work_order,
+            placements=placements_to_json(placements), moved=placements_to_json(found.moved),
+        )
+        move_others(session, base, found.moved)
+        session.flush()
+        remember(session, base, Reservation(order, placements, found.moved))
+        return db.id_of(row), replace(found, work_order=order, placements=placements, version=plant.schedule_version)
 
 
 def _still(offer: Offer, variant: Variant, shown: Forecast, plant: PlantBook, start: Second) -> Forecast:
@@ -321,6 +330,28 @@ def _still(offer: Offer, variant: Variant, shown: Forecast, plant: PlantBook, st
     later = found is None or found.arrives_on > shown.arrives_on
     if later and ahead and order is not None and enters(plant.book, order, shown.placements, shown.moved):
         return replace(shown, version=plant.version, work_order=order)
+    if found is None:
+        raise NoDate
+    return found
+
+
+def _still_split(
+    offer: Offer, variant: Variant, shown: Forecast, bases: Mapping[int, PlantBook], firm: Second
+) -> Forecast:
+    """The same for an order that two plants make: both as shown, or both anew."""
+    assert shown.part is not None
+    made = shown.part.forecast
+    here, there = bases[shown.plant_id], bases[made.plant_id]
+    ahead = is_ahead(shown, here.free_from(firm)) and is_ahead(made, there.free_from(firm))
+    if ahead and (here.version, there.version) == (shown.version, made.version):
+        return shown
+    split = split_of(offer.manufacturing, shown.part.part)
+    found = split_forecast(offer, Reckoning(offer.problem, variant), split, there, here, same_way(shown, here), firm)
+    if (found is None or found.arrives_on > shown.arrives_on) and ahead and all(
+        enters(base.book, one.work_order, one.placements, one.moved) for base, one in ((here, shown), (there, made))
+    ):
+        made = replace(made, version=there.version)
+        return replace(shown, version=here.version, part=replace(shown.part, forecast=made))
     if found is None:
         raise NoDate
     return found
@@ -403,108 +434,3 @@ def operation_rows(
         for position, operation in enumerate(order.operations)
         if operation.id in at
     ]
-
-
-def dated(
-    plant: PlantBook, order: WorkOrder, promise: Promise, to: Destination
-) -> Forecast | None:
-    """Completion, buffer, carrier; None if no carrier goes there."""
-    completes_at = instant(promise.completion)
-    promise_at = completes_at + timedelta(minutes=plant.margins.buffer)
-    delivery = delivery_to(to, plant.carriers, promise_at, plant.zone)
-    if delivery is None:
-        return None
-    return Forecast(
-        plant_id=plant.plant_id, plant_name=plant.name, plant_zone=plant.zone, completes_at=completes_at,
-        promise_at=promise_at, version=plant.version, work_order=order, placements=promise.placements,
-        moved=promise.moved, **delivery_columns(delivery, to.country),
-    )
-
-
-def redirected(found: Forecast, to: Destination) -> Forecast | None:
-    """The same slots with another delivery; None if that does not go there."""
-    delivery = delivery_to(to, (), found.promise_at, found.plant_zone)
-    return None if delivery is None else replace(found, **delivery_columns(delivery, to.country))
-
-
-def delivery_to(
-    to: Destination, carriers: Sequence[CarrierTerms], ready_at: datetime, plant_zone: str
-) -> Delivery | None:
-    """The delivery of what is ready then, with whom it is to go or else with the soonest of the plant's carriers."""
-    return deliver(carriers if to.by is None else (to.by,), ready_at, plant_zone, to.country, to.zone)
-
-
-def delivery_columns(delivery: Delivery, country: str) -> dict[str, Any]:
-    """What a forecast and a manufacturing order keep of a delivery."""
-    carrier = delivery.carrier
-    return {
-        "dispatch_at": delivery.dispatch_at, "arrives_on": delivery.arrives_on, "carrier_code": carrier.code,
-        "carrier_name": carrier.name, "carrier_cutoff": carrier.cutoff, "carrier_days": carrier.working_days,
-        "transit_days": carrier.transit_days[country], "country": country, "zone": delivery.zone,
-    }
-
-
-def same_way(promised: Forecast | ManufacturingOrder, plant: PlantBook) -> Destination:
-    """Where it went, in the way that was promised; the plant's own carriers have their terms of today."""
-    by = None
-    if promised.carrier_code not in {carrier.code for carrier in plant.carriers}:
-        by = CarrierTerms(
-            promised.carrier_code, promised.carrier_name, promised.carrier_cutoff, tuple(promised.carrier_days),
-            {promised.country: promised.transit_days},
-        )
-    return Destination(promised.country, promised.zone, by)
-
-
-# --- memos ------------------------------------------------------------------------------------------------------------
-
-_NOT_MAKEABLE = "not makeable"
-_work_orders: Memo[WorkOrder | str] = Memo(8192)
-_same_orders: Memo[WorkOrder] = Memo(4096)
-_quotes: Memo[tuple[WorkOrder, Promise | NoRoom]] = Memo(8192)
-_entered: Memo[bool] = Memo(1024)
-
-
-def exploded(offer: Offer, asked: Variant | Reckoning, plant: PlantBook) -> WorkOrder | None:
-    """The variant's work order in this plant, the same object for the same work; None if the plant cannot make it."""
-    variant = asked.variant if isinstance(asked, Reckoning) else asked
-    key = (
-        offer.company_id, offer.product_revision_id, offer.manufacturing_revision_id, plant.generation,
-        *(tuple(part.items()) for part in (variant.chosen, variant.numbers, variant.texts)),
-    )
-    kept = _work_orders.get(key)
-    if kept is None:
-        kept = _work_orders.put(key, _explode(offer, asked, variant, plant))
-    return None if isinstance(kept, str) else kept
-
-
-def _explode(offer: Offer, asked: Variant | Reckoning, variant: Variant, plant: PlantBook) -> WorkOrder | str:
-    reckoned = asked if isinstance(asked, Reckoning) else Reckoning(offer.problem, variant)
-    near = exploded(offer, reckoned.nearby, plant) if reckoned.nearby is not None else None
-    try:
-        if near is None:
-            order = explode(
-                offer.manufacturing, offer.problem, variant, plant.facts, order_id=ASKED, release=Second(0),
-                due=Second(0), asked=reckoned,
-            ).work_order
-        else:
-            asking = operations_asking(offer.manufacturing, offer.problem)
-            touched = frozenset(one for name in reckoned.changed for one in asking.get(name, ()))
-            if not touched:
-                return near
-            order = order_beside(offer.manufacturing, reckoned, plant.facts, near, touched)
-    except NotMakeable:
-        return _NOT_MAKEABLE
-    return _same_orders.get(order) or _same_orders.put(order, order)
-
-
-def _quoted(plant: PlantBook, orders: Sequence[WorkOrder], start: Second) -> dict[int, Promise | None]:
-    """The earliest end of each by this book, by its id; the same work order in the same minute is looked for once."""
-    about = (plant.generation, plant.version, plant.day, start)
-    kept = {id(order): _quotes.get((id(order), *about)) for order in orders} if plant.version != NOBODYS else {}
-    new = {id(order): order for order in orders if (one := kept.get(id(order))) is None or one[0] is not order}
-    for order, answer in zip(new.values(), plant.book.quote_each(tuple(new.values()), not_before=start), strict=True):
-        kept[id(order)] = one = order, answer  # with the order, whose id is then nobody else's
-        if plant.version != NOBODYS:
-            _quotes.put((id(order), *about), one)
-    answers = {key: one[1] for key, one in kept.items() if one is not None}
-    return {key: None if isinstance(answer, NoRoom) else answer for key, answer in answers.items()}

@@ -52,6 +52,7 @@ def _operation_to_json(operation: Operation, prefix: int) -> dict[str, Any]:
         "family": operation.family,
         "running": operation.running.value,
         "materials": [[need.material, need.quantity] for need in operation.materials],
+        **({"release": operation.release} if operation.release else {}),
     }
 
 
@@ -73,6 +74,7 @@ def _operation_from(number: str, row: Mapping[str, Any]) -> Operation:
         FamilyId(row["family"]) if row["family"] is not None else None,
         _running(row),
         tuple(MaterialNeed(MaterialId(material), quantity) for material, quantity in row["materials"]),
+        release=Second(row.get("release", 0)),
     )
 
 

@@ -30,6 +30,7 @@ from configurator.planning.models import (
     move,
 )
 from configurator.planning.records import instant, placements_to_json, second
+from configurator.planning.transfers import awaited_part
 from solver.scheduling.calendar import Calendar
 from solver.scheduling.problem import OperationId, Placement
 from solver.scheduling.roll import HorizonTooShort, RollingBook
@@ -48,6 +49,10 @@ class FloorRefusal(DomainError):
 
 class WaitsFor(FloorRefusal):
     words = _l("%(operation)s on %(line)s must be finished first.")
+
+
+class PartAwaited(FloorRefusal):
+    words = _l("%(part)s (%(number)s) of %(plant)s is not here yet.")
 
 
 class LineBusy(FloorRefusal):
@@ -101,7 +106,7 @@ def start_operation(
 ) -> None:
     """The operation begins now, where it stands or earlier or later; what it pushes aside moves.
 
-    Raises NotFound, AlreadyStarted, OnlyHeld, InGrace, WaitsFor, LineBusy, MaterialMissing or OthersStuck.
+    Raises NotFound, AlreadyStarted, OnlyHeld, InGrace, WaitsFor, PartAwaited, LineBusy, MaterialMissing, OthersStuck.
     """
     at = (now or utc_now()).replace(microsecond=0)
     with db.writing() as session:
@@ -117,6 +122,8 @@ def start_operation(
         if (blocker := open_predecessor(order, mine, row)) is not None:
             line = session.get_one(Line, blocker.line_id)
             raise WaitsFor(operation=blocker.name, line=line.name)
+        if (part := awaited_part(session, order, row.operation, at)) is not None:
+            raise PartAwaited(part=part.name, number=part.part_number, plant=part.origin)
         stock = Stock(session, plant, at)
         if (missing := stock.take(row.needs)) is not None:
             raise MaterialMissing(material=missing.name)

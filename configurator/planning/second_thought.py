@@ -17,9 +17,11 @@ from configurator import db
 from configurator.aside import aside
 from configurator.memo import Memo
 from configurator.planning.books import PlantBook, current_books, engine_now
+from configurator.planning.forecasts import Destination, Forecast, dated
 from configurator.planning.holds import expiry
 from configurator.planning.options import options
-from configurator.planning.promise import Destination, Forecast, dated, exploded, forecast
+from configurator.planning.promise import forecast
+from configurator.planning.quoting import exploded
 from configurator.planning.records import second
 from configurator.planning.thoughts import keep_thought, thought_key
 from solver.configuration.problem import Variant

@@ -20,6 +20,7 @@ from configurator.planning.models import OPEN_ORDERS, ManufacturingOrder
 from configurator.planning.optimise import Snapshot, broken_anew, snapshot, store_proposal
 from configurator.planning.records import instant, placements_from, placements_to_json, second
 from configurator.planning.reports import operations_of
+from configurator.planning.transfers import TransferView, transfers_to
 from solver.scheduling.check import violations
 from solver.scheduling.problem import Fixing, WorkOrderId
 from solver.scheduling.remedies import InTime, Kind, Progress, Rates, Remedy, remedies
@@ -77,6 +78,7 @@ class Share:
     more_blockers: int
     material: Words | None
     resource: str | None
+    part: TransferView | None  # what it waits for from another plant
     frozen: bool  # a PIN that the frozen horizon made
 
 
@@ -164,6 +166,8 @@ def _shares(session: Session, base: Snapshot, whole: Chain, wanted_at: datetime 
     plant, rows = base.rows.plant, base.rows
     lines = {str(line_key(plant, line)): line.name for line in lines_of(session, plant)}
     materials = {str(material_key(plant, found)): found.name for found in materials_of(session, plant)}
+    order_id = db.id_of(rows.orders[whole.order.id])
+    part = transfers_to(session, plant.company_id, [order_id]).get(order_id)
     after = second(wanted_at) if wanted_at is not None else whole.completion
     groups: dict[tuple[Any, ...], list[Link]] = {}
     for link in whole.links:
@@ -179,6 +183,7 @@ def _shares(session: Session, base: Snapshot, whole: Chain, wanted_at: datetime 
             starts_at=instant(links[0].start), ends_at=instant(links[-1].end), blockers=blockers[:MOST_BLOCKERS],
             more_blockers=len(blockers[MOST_BLOCKERS:]), material=materials[str(material)] if material else None,
             resource=str(resource) if resource else None,
+            part=part if reason is Reason.TRANSPORT and not blockers else None,
             frozen=fixing is not None and fixing[0] is Fixing.FROZEN,
         ))  # fmt: skip
     return tuple(found)

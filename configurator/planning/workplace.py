@@ -10,12 +10,14 @@ from sqlalchemy import and_
 from sqlmodel import Session, col, select
 
 from catalog.factory import Line, Material, Plant, lines_of, materials_of, plants_of
+from catalog.rows import utc_now
 from catalog.uploads import SentFile, sent_file
 from configurator.errors import NotFound
 from configurator.planning.board import Lateness, lateness_of, near_of
 from configurator.planning.grace import in_grace
 from configurator.planning.models import ManufacturingOperation, ManufacturingOrder, OperationState, is_held
 from configurator.planning.reports import open_predecessor, operations_of
+from configurator.planning.transfers import TransferView, awaited_part
 
 Words = Mapping[str, str]
 NEXT = 3
@@ -49,6 +51,7 @@ class Task:
     lateness: Lateness
     files: tuple[tuple[Words, SentFile], ...]  # question, what its buyer sent
     grace_until: datetime | None  # its buyer may still change it until then
+    part: TransferView | None  # what it still waits for from another plant
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,8 @@ def line_tasks(session: Session, company_id: int, line_id: int) -> LineTasks:
     running: list[Task] = []
     upcoming: list[Task] = []
     for row, order in rows:
-        task = _task(row, order, siblings[row.order_id], materials, names, near)
+        part = awaited_part(session, order, row.operation, utc_now()) if row.state == OperationState.PLANNED else None
+        task = _task(row, order, siblings[row.order_id], materials, names, near, part)
         (running if row.state == OperationState.STARTED else upcoming).append(task)
     return LineTasks(line_id, plant.name, line.name, plant.zone, tuple(running), tuple(upcoming[:NEXT]))
 
@@ -131,6 +135,7 @@ def _task(
     materials: Mapping[str, Material],
     lines: Mapping[int | None, Words],
     near: timedelta,
+    part: TransferView | None,
 ) -> Task:
     blocker = open_predecessor(order, siblings, row) if row.state == OperationState.PLANNED else None
     return Task(
@@ -146,4 +151,5 @@ def _task(
             (one["question"], file) for one in order.sent_files or () if (file := sent_file(one["answer"])) is not None
         ),
         grace_until=order.grace_until if in_grace(order) else None,
+        part=part,
     )

@@ -512,7 +512,9 @@ def _slots(
     not_before: datetime | None, to: Destination | None, actor_id: int | None,
 ) -> list[tuple[int, Forecast | HeldUnit]]:
     """Each unit's manufacturing order and what it promises: held slots are taken, the others found under the locks."""
-    lock_hold(session, company_id, hold_key, [unit.forecast.plant_id for unit in units if unit.forecast])
+    lock_hold(session, company_id, hold_key, [
+        plant_id for unit in units if unit.forecast for plant_id in unit.forecast.plant_ids
+    ])
     held = hold_of(session, company_id, hold_key)
     wanted: dict[str, Taken] = {}
     found: list[tuple[int, Forecast | HeldUnit]] = []

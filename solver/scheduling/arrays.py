@@ -224,12 +224,12 @@ def earliest_of(
     changes: dict[MaterialId, list[tuple[int, int]]] = {m.id: list(m.arrivals) for m in problem.materials}
     for i, (order, operation) in numbers:
         fixed = problem.fixed.get(operation.id)
-        earliest.append(order.release if fixed else max(order.release, problem.now))
+        earliest.append(order.released(operation) if fixed else max(order.released(operation), problem.now))
         for need in operation.materials if materials else ():
             if fixed:
                 changes[need.material].append((fixed[1].start, -need.quantity))
             elif operation.route is None or not starts or operation.id in starts:
-                at = starts.get(operation.id, order.release) if starts else order.release
+                at = starts.get(operation.id, order.released(operation)) if starts else order.released(operation)
                 takes.setdefault(need.material, []).append((at, i, need.quantity))
     for material in problem.materials:
         lasting = _lasting(material.stock, changes[material.id])

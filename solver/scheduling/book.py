@@ -259,7 +259,7 @@ class Book:
             record = record_of(
                 factory, order, address, made=made, own=False,
                 limit=done if order.promise is None else max(order.promise, done),
-                earliest={o.id: max(order.release, own[o.id].start) for o in made if o.materials},
+                earliest={o.id: max(order.released(o), own[o.id].start) for o in made if o.materials},
                 walls=self._walls(made, own), placements=own, name=len(names),
             )  # fmt: skip
             names += (operation.id for operation in made)
@@ -551,7 +551,7 @@ class Book:
         earliest: dict[OperationId, int] = {}
         floor = max(order.release, not_before)
         for operation in made:
-            instant = floor
+            instant = max(floor, operation.release)
             for need in operation.materials:
                 if need.material not in self._stocks:
                     raise InvalidProblem(f"{operation.id}: unknown material {need.material}.")
@@ -608,8 +608,8 @@ class Book:
             if missing is not None:
                 found.append(Violation(Rule.MATERIAL, missing.material or "", "is not there."))
             found += [
-                Violation(Rule.MATERIAL, key, "what it takes is not there, or promised to a later operation.")
-                for key, instant in earliest.items() if order.release < instant > given[key].start
+                Violation(Rule.MATERIAL, o.id, "what it takes is not there, or promised to a later operation.")
+                for o in made if order.released(o) < earliest.get(o.id, 0) > given[o.id].start
             ]  # fmt: skip
             if found:
                 raise Occupied(order.id, tuple(found))
@@ -637,7 +637,8 @@ class Book:
         self, order: WorkOrder, made: tuple[Operation, ...], given: Mapping[OperationId, Placement],
         moved: Sequence[Placement],
     ) -> None:  # fmt: skip
-        record = self._append(order, made, {o.id: max(order.release, given[o.id].start) for o in made if o.materials})
+        earliest = {o.id: max(order.released(o), given[o.id].start) for o in made if o.materials}
+        record = self._append(order, made, earliest)
         s, b = self._factory.words, self._words
         address = int(b[TOP])
         own = address + ORDER_HEAD + OPERATION_SIZE * np.arange(len(made), dtype=np.int64)

@@ -238,7 +238,8 @@ def record_of(
             kind = factory.kinds.setdefault(operation.family, len(factory.kinds) + 1)
         words += (
             here[0], start, stop, 0, 0, here[2], here[1], here[3], RUNNING_WORDS[operation.running],
-            int(operation.id in walls), earliest.get(operation.id, order.release), address, NEVER, preds_at, succs_at,
-            modes_at, 0, operation.size, kind, int(placement is None), 0, 0, 0, name + i if name >= 0 else -1,
+            int(operation.id in walls), earliest.get(operation.id, order.released(operation)), address, NEVER,
+            preds_at, succs_at, modes_at, 0, operation.size, kind, int(placement is None), 0, 0, 0,
+            name + i if name >= 0 else -1,
         )  # fmt: skip
     return Record([*words, *lists], made, tuple(uses))

@@ -145,7 +145,7 @@ def _alone(
             continue
         head, end = NEVER, NEVER
         for mode in operation.modes:
-            ready: int = max(order.release, problem.now)
+            ready: int = max(order.released(operation), problem.now)
             for before in operation.predecessors:
                 earlier = operations[before.operation]
                 sure = earlier.route in (None, operation.route) or earlier.id in problem.fixed

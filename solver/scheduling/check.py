@@ -50,7 +50,7 @@ class Rule(StrEnum):
     PRECEDENCE = "precedence"  # starts before what it waits for
     TRANSPORT = "transport"  # starts before it has arrived from the plant of what it waits for
     WAIT = "wait"  # starts too long after what it waits for
-    RELEASE = "release"  # starts before its order's release
+    RELEASE = "release"  # starts before its order's release, or its own
     NOW = "now"  # is free and starts in the past
     RESOURCE = "resource"  # more units are in use than there are
     MATERIAL = "material"  # takes what is not there, or what a later operation needs
@@ -188,14 +188,15 @@ def _moved(case: _Case, schedule: Schedule) -> Iterator[Violation]:
 
 
 def _order(case: _Case, order: WorkOrder) -> Iterator[Violation]:
-    """start >= release; start >= now when free; and what it waits for."""
+    """start >= both releases; start >= now when free; and what it waits for."""
     now = case.problem.now
     for operation in order.operations:
         placement = case.known.get(operation.id)
         if placement is None or operation.id in case.facts:
             continue
-        if placement.start < order.release:
-            what = f"{operation.id} starts at {placement.start}, its order is released at {order.release}."
+        if placement.start < order.released(operation):
+            subject = "its order" if order.release >= operation.release else "it"
+            what = f"{operation.id} starts at {placement.start}, {subject} is released at {order.released(operation)}."
             yield Violation(Rule.RELEASE, operation.id, what)
         if placement.start < now and operation.id not in case.problem.fixed:
             yield Violation(Rule.NOW, operation.id, f"{operation.id} starts at {placement.start}, it is {now}.")

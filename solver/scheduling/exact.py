@@ -243,7 +243,7 @@ def _latest(index: Index, objective: Objective, hint: Schedule | None) -> tuple[
         closes = min(NEVER, closes + max(index.longest.values()))
     base: int = problem.now
     for order in problem.orders:
-        base = max(base, order.release)
+        base = max(base, order.release, *(operation.release for operation in order.operations))
     for _, placement in problem.fixed.values():
         base = max(base, placement.end)
     for material in problem.materials if index.takers else ():
@@ -351,7 +351,7 @@ def _ranges(index: Index, latest: int) -> dict[OperationId, Range]:
         for operation in order.operations:
             if operation.id in problem.fixed:
                 continue
-            ready: int = max(order.release, problem.now)
+            ready: int = max(order.released(operation), problem.now)
             for before in operation.predecessors:
                 if before.operation in problem.fixed:
                     ready = max(ready, problem.fixed[before.operation][1].end + before.minimum_wait)
@@ -392,7 +392,7 @@ def _window(
             if key not in moving:
                 continue
             shortest[key] = min(mode.duration for mode in operation.modes)
-            ready: int = max(low, order.release, index.problem.now)
+            ready: int = max(low, order.released(operation), index.problem.now)
             for before in operation.predecessors:
                 if before.operation in first:
                     ready = max(ready, first[before.operation] + shortest[before.operation] + before.minimum_wait)

@@ -199,7 +199,7 @@ class _Chain:
 
     def _free(self, operation: Operation) -> None:
         shop, order = self.shop, self.order
-        begin: int = max(order.release, shop.problem.now)
+        begin: int = max(order.released(operation), shop.problem.now)
         for need in operation.materials:
             begin = max(begin, shop.there(need.material, need.quantity))
         ends: dict[PlantId, int] = {}

@@ -191,7 +191,8 @@ class Operation:
     """One step of a work order, made on exactly one of its modes.
 
     `family`: its setup family on lines with a setup matrix, and what an oven takes together. `size`: what it fills of
-    a batch. `route`: it is made only if its order takes this route (None: always).
+    a batch. `route`: it is made only if its order takes this route (None: always). `release`: it starts at that or
+    later, as its order does at its own: when something that it needs arrives from outside of the problem.
     """
 
     id: OperationId
@@ -202,6 +203,7 @@ class Operation:
     materials: tuple[MaterialNeed, ...] = ()
     size: int = 1
     route: RouteId | None = None
+    release: Second = Second(0)
 
     def __post_init__(self) -> None:
         if not self.modes or len({m.line for m in self.modes}) != len(self.modes):
@@ -210,6 +212,8 @@ class Operation:
             raise InvalidProblem(f"{self.id}: durations must be positive (and no longer than {NEVER} s).")
         if self.size <= 0:
             raise InvalidProblem(f"{self.id}: its size must be positive.")
+        if not 0 <= self.release < NEVER:
+            raise InvalidProblem(f"{self.id}: needs release >= 0.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +249,10 @@ class WorkOrder:
             raise InvalidProblem(f"{self.id}: needs operations, release >= 0 and weight >= 0.")
         if not abs(self.due) <= NEVER or (self.promise is not None and not abs(self.promise) <= NEVER):
             raise InvalidProblem(f"{self.id}: due or promise is out of range.")
+
+    def released(self, operation: Operation) -> Second:
+        """The instant before which one of its operations does not start."""
+        return max(self.release, operation.release)
 
     @property
     def routes(self) -> tuple[RouteId, ...]:

@@ -149,7 +149,7 @@ class State:
                 found.append(placement)
                 ends[operation.id] = placement.end
                 continue
-            ready: int = floor
+            ready: int = max(floor, operation.release)
             for before in operation.predecessors:
                 ready = max(ready, ends[before.operation] + before.minimum_wait)
             for need in operation.materials:
@@ -482,8 +482,8 @@ def _operation_breaks(
         yield Violation(Rule.FIXED, key, f"is {entry[0]} on {entry[1].line} at {entry[1].start}.")
     if state.is_fact(key):
         return
-    if placement.start < order.release:
-        yield Violation(Rule.RELEASE, key, f"starts at {placement.start}, released at {order.release}.")
+    if placement.start < order.released(operation):
+        yield Violation(Rule.RELEASE, key, f"starts at {placement.start}, released at {order.released(operation)}.")
     if entry is None and placement.start < state.now:
         yield Violation(Rule.NOW, key, f"starts at {placement.start}, it is {state.now}.")
     for before in operation.predecessors:
@@ -646,7 +646,7 @@ def _push(state: State, seeds: Iterable[OperationId], *, retake: bool) -> Mappin
             position[here.line] = {name: i for i, name in enumerate(slots.operation)}
         i = position[here.line][key]
         calendar, duration = slots.calendar, _duration(operation, here.line)
-        ready: int = max(here.start, held.order.release)
+        ready: int = max(here.start, held.order.released(operation))
         if key not in state.fixed or here.start < state.now:
             ready = max(ready, state.now)
         for before in operation.predecessors:

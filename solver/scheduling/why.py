@@ -43,7 +43,7 @@ class Reason(StrEnum):
     WORK = "work"  # it is made
     PAUSED = "paused"  # it is on its line, which is closed
     WAIT = "wait"  # the least wait after the operation before (curing)
-    TRANSPORT = "transport"  # it goes to another plant, or waits for the departure
+    TRANSPORT = "transport"  # it goes to another plant, or waits for the departure; without others: it comes from one
     PAST = "past"  # it was not started then, and that is over
     MATERIAL = "material"  # what it takes has not come
     RESOURCE = "resource"  # others hold what it needs beside its line
@@ -216,7 +216,9 @@ class _Shop:
             left, waited = min(left, begin), min(waited, begin)
             add(Reason.WAIT, left, waited, (before,))
             add(Reason.TRANSPORT, waited, begin, (before,))
-        links += self.idle(key, begin)
+        arrives = min(max(begin, self.mine[key].release), place.start)
+        add(Reason.TRANSPORT, begin, arrives)
+        links += self.idle(key, arrives)
         links += self.running(key)
         return links, before
 

@@ -37,7 +37,7 @@ def hasty(shop, monkeypatch):
         found = zip(orders, answers, strict=True)
         return {id(order): None if isinstance(answer, NoRoom) else answer for order, answer in found}
 
-    monkeypatch.setattr(promise_module, "_quoted", late)
+    monkeypatch.setattr(promise_module, "quoted", late)
     return shop
 
 

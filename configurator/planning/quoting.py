@@ -1,0 +1,88 @@
+"""What work a variant is in a plant, and when it would be done there; each is worked out once and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from catalog.dependence import operations_asking
+from catalog.explode import NotMakeable, explode, order_beside
+from catalog.manufacturing import ManufacturingContent
+from catalog.offer import Offer
+from catalog.reckon import Reckoning
+from configurator.memo import Memo
+from configurator.planning.books import PlantBook
+from solver.configuration.problem import Variant
+from solver.scheduling.book import NoRoom, Promise
+from solver.scheduling.problem import InvalidProblem, Second, WorkOrder
+
+ASKED = "?"  # the id of a work order that nobody has ordered yet
+NOBODYS = -1  # the version of a book that is no plant's
+
+_NOT_MAKEABLE = "not makeable"
+_work_orders: Memo[WorkOrder | str] = Memo(8192)
+_same_orders: Memo[WorkOrder] = Memo(4096)
+_quotes: Memo[tuple[WorkOrder, Promise | NoRoom]] = Memo(8192)
+
+
+def exploded(
+    offer: Offer, asked: Variant | Reckoning, plant: PlantBook, content: ManufacturingContent | None = None
+) -> WorkOrder | None:
+    """The variant's work order in this plant, the same object for the same work; None if the plant cannot make it.
+
+    `content`: the part of its routing that the plant is to do (None: all of it); None too if nothing of it is needed.
+    """
+    variant = asked.variant if isinstance(asked, Reckoning) else asked
+    key = (
+        offer.company_id, offer.product_revision_id, offer.manufacturing_revision_id, plant.generation,
+        () if content is None else tuple(row.operation for row in content.routing),
+        *(tuple(part.items()) for part in (variant.chosen, variant.numbers, variant.texts)),
+    )
+    kept = _work_orders.get(key)
+    if kept is None:
+        kept = _work_orders.put(key, _explode(offer, asked, variant, plant, content))
+    return None if isinstance(kept, str) else kept
+
+
+def _explode(
+    offer: Offer, asked: Variant | Reckoning, variant: Variant, plant: PlantBook, content: ManufacturingContent | None
+) -> WorkOrder | str:
+    made = offer.manufacturing if content is None else content
+    reckoned = asked if isinstance(asked, Reckoning) else Reckoning(offer.problem, variant)
+    near = exploded(offer, reckoned.nearby, plant, content) if reckoned.nearby is not None else None
+    try:
+        if near is None:
+            order = explode(
+                made, offer.problem, variant, plant.facts, order_id=ASKED, release=Second(0),
+                due=Second(0), asked=reckoned,
+            ).work_order
+        else:
+            asking = operations_asking(made, offer.problem)
+            touched = frozenset(one for name in reckoned.changed for one in asking.get(name, ()))
+            if not touched:
+                return near
+            order = order_beside(made, reckoned, plant.facts, near, touched)
+    except NotMakeable:
+        return _NOT_MAKEABLE
+    except InvalidProblem:
+        if content is None:
+            raise
+        return _NOT_MAKEABLE  # the variant needs nothing of it
+    return same_order(order)
+
+
+def same_order(order: WorkOrder) -> WorkOrder:
+    """The object that stands for all orders of the same work: what is found for one is known for all."""
+    return _same_orders.get(order) or _same_orders.put(order, order)
+
+
+def quoted(plant: PlantBook, orders: Sequence[WorkOrder], start: Second) -> dict[int, Promise | None]:
+    """The earliest end of each by this book, by its id; the same work order in the same minute is looked for once."""
+    about = (plant.generation, plant.version, plant.day, start)
+    kept = {id(order): _quotes.get((id(order), *about)) for order in orders} if plant.version != NOBODYS else {}
+    new = {id(order): order for order in orders if (one := kept.get(id(order))) is None or one[0] is not order}
+    for order, answer in zip(new.values(), plant.book.quote_each(tuple(new.values()), not_before=start), strict=True):
+        kept[id(order)] = one = order, answer  # with the order, whose id is then nobody else's
+        if plant.version != NOBODYS:
+            _quotes.put((id(order), *about), one)
+    answers = {key: one[1] for key, one in kept.items() if one is not None}
+    return {key: None if isinstance(answer, NoRoom) else answer for key, answer in answers.items()}
