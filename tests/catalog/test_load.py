@@ -32,6 +32,7 @@ from catalog.price import PriceList, PriceListRevision, quote_price
 from catalog.problems import Refused
 from catalog.products import Product, ProductRevision
 from catalog.rows import Company
+from catalog.transport import Transport
 from catalog.verify import facts_of
 from configurator.db import Database
 from solver.configuration.complete import complete
@@ -42,7 +43,7 @@ NOW = datetime(2026, 3, 10, 20, tzinfo=UTC)  # already the 11th in Shanghai
 only_sqlite = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)  # nothing here depends on it
 TABLES = (
     Product, ProductRevision, PriceList, PriceListRevision, ManufacturingRevision, FactoryLoad, Plant, Line, Calendar,
-    SetupMatrix, Material, MaterialSupply, Carrier, CompiledRevision,
+    SetupMatrix, Material, MaterialSupply, Carrier, CompiledRevision, Transport,
 )  # fmt: skip
 
 

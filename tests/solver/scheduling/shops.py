@@ -179,6 +179,7 @@ def work_orders(draw: st.DrawFn, name: str, lines: int) -> WorkOrder:
                 FamilyId(family) if family else None,
                 draw(st.sampled_from((Running.PAUSES, Running.WHOLE))),
                 (MaterialNeed(MaterialId("x"), draw(st.integers(1, 3))),) if draw(st.booleans()) else (),
+                release=Second(draw(st.sampled_from((0, 0, 0, 20, 60)))),
             )
         )
     release = draw(st.integers(0, 30))
@@ -194,7 +195,7 @@ def work_orders(draw: st.DrawFn, name: str, lines: int) -> WorkOrder:
 
 FEATURES = (
     "plants", "departures", "breaks", "running", "oven", "unlimited", "tools", "routes", "joins", "waits", "materials",
-    "setups", "any_time", "fixed", "promises", "sequence",
+    "setups", "any_time", "fixed", "promises", "sequence", "arrivals",
 )  # fmt: skip
 BASE = 400  # pins stand this long after the last window has opened: there is room for everything before them
 
@@ -242,6 +243,8 @@ class _Shop:
         if self.has["unlimited"]:
             lines.append(replace(self.line("out", random.choice(self.plants)), setups=None, unlimited=True))
         orders = tuple(self.order(f"o{i}") for i in range(self.size))
+        if self.has["arrivals"]:
+            orders = tuple(_arriving(order, i, self.span) for i, order in enumerate(orders))
         needed = sum(n.quantity for order in orders for o in order.operations for n in o.materials)
         arrivals = [(random.randint(0, self.span + 30), random.randint(1, 4)) for _ in range(random.randint(0, 4))]
         stock = Material(
@@ -393,6 +396,16 @@ class _Shop:
                 where = Placement(first.id, mode.line, Second(start), Second(start + mode.duration))
                 fixed[first.id] = (self.random.choice((Fixing.PINNED, Fixing.FROZEN)), where)
         return fixed
+
+
+def _arriving(order: WorkOrder, number: int, span: int) -> WorkOrder:
+    """Every fourth operation needs something that arrives while the orders are released, unless it must not wait."""
+    return replace(order, operations=tuple(
+        replace(operation, release=Second(order.release + 7 * (number + place) % (span // 2)))
+        if (number + place) % 4 == 3 and all(before.maximum_wait is None for before in operation.predecessors)
+        else operation
+        for place, operation in enumerate(order.operations)
+    ))
 
 
 def _in_a_hurry(order: WorkOrder, first: Operation) -> bool:

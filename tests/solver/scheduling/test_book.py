@@ -175,7 +175,7 @@ def exhaustive(problem: SchedulingProblem, book: Book, order: WorkOrder, which: 
             rows[p.line].append(p.operation)
         rows[mode.line].insert(place, operation.id)
         where = {key: (p.line, p.start) for key, p in book.placements.items()}
-        where[operation.id] = (mode.line, max(order.release, stated.now))
+        where[operation.id] = (mode.line, max(order.released(operation), stated.now))
         starts = _earliest(stated, made, lines, rows, where)
         if starts is None:
             continue

@@ -512,3 +512,10 @@ def test_a_judge_made_by_others_agrees() -> None:
         assert bool(verdict.violations) == bool(violations(problem, schedule))
         verdicts.add(bool(verdict.violations))
     assert verdicts == {True, False}
+
+
+def test_an_operation_starts_at_its_own_release_or_later() -> None:
+    """What it needs comes from outside of the problem at 50, long after its order was released."""
+    problem = factory([line("l")], [step("a", {"l": 5}), step("b", {"l": 5}, release=Second(50))])
+    assert said(problem, {"a": ("l", 0, 5), "b": ("l", 50, 55)}) == set()
+    assert said(problem, {"a": ("l", 0, 5), "b": ("l", 49, 54)}) == {(Rule.RELEASE, "b")}

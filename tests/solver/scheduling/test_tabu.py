@@ -353,7 +353,7 @@ def test_the_search_stops_when_it_is_told_to_and_at_the_bound() -> None:
 
 
 def test_a_plant_with_calendars_gets_a_shorter_schedule() -> None:
-    problem = random_problem(8, 40, fixed=False, **UNKNOWN)
+    problem = random_problem(8, 40, fixed=False, arrivals=False, **UNKNOWN)
     arrays = arrays_of(problem)
     columns = one_after_another(arrays, 1)
     w = work_of(arrays, *columns)

@@ -53,7 +53,7 @@ RULES = {
     Reason.LINE: {Rule.OVERLAP, Rule.BATCH, Rule.SETUP},
     Reason.SETUP: {Rule.SETUP},
     Reason.WAIT: {Rule.PRECEDENCE},
-    Reason.TRANSPORT: {Rule.TRANSPORT},
+    Reason.TRANSPORT: {Rule.TRANSPORT, Rule.RELEASE},  # the latter: it comes from outside of the problem
     Reason.CLOSED: {Rule.CALENDAR},
 }
 RARE = {Reason.BATCH, Reason.SEQUENCE, Reason.MAXIMUM_WAIT, Reason.RESOURCE}  # there is a test by hand
@@ -292,3 +292,14 @@ def test_a_pin_what_is_past_and_lateness() -> None:
     assert whole.seconds(Reason.PIN, after=a.due) == HOUR
     with pytest.raises(KeyError):
         chain(problem, schedule, WorkOrderId("b"))
+
+
+def test_what_arrives_from_elsewhere_is_named_and_nothing_counts_twice() -> None:
+    joins = step("a2", "l", 1, predecessors=(Precedence(OperationId("a1")),), release=Second(6 * HOUR))
+    problem = SchedulingProblem((PLAIN,), (order("a", step("a1", "l", 2), joins),))
+    assert told(problem, {"a1": (0, 2), "a2": (7, 8)}) == [
+        ("work", "0-2", "a1"),
+        ("transport", "2-6", "a2"),
+        ("free", "6-7", "a2"),
+        ("work", "7-8", "a2"),
+    ]
