@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from importlib.resources import files
@@ -21,11 +21,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import insert, update
 from sqlmodel import Session, col, select
 
-from catalog.factory import Downtime, Material, Plant, plants_of
+from catalog.factory import Downtime, Material, Plant, line_key, lines_of, plants_of
 from catalog.load import load_catalog
 from catalog.offer import Offer, current_offer
 from catalog.pictures import beside, store_picture
 from catalog.products import GroupContent, ParameterContent, Product, ProductContent
+from catalog.reckon import Reckoning
 from catalog.rows import Company, utc_now
 from catalog.state import default_decisions, preset_decisions
 from configurator import db
@@ -34,13 +35,14 @@ from configurator.config import Settings
 from configurator.numbers import draw_number
 from configurator.planning.books import PlantBook, apply_placements, plant_book, read_rows
 from configurator.planning.clock import roll_locked
-from configurator.planning.forecasts import Destination, Forecast, dated
+from configurator.planning.forecasts import Destination, Forecast
 from configurator.planning.margins import margins_of, write_margins
-from configurator.planning.models import ManufacturingOperation, ManufacturingOrder
+from configurator.planning.models import ManufacturingOperation, ManufacturingOrder, Transfer
 from configurator.planning.options import configure
-from configurator.planning.promise import manufacturing_order, operation_rows, zone_of
-from configurator.planning.quoting import ASKED, exploded
+from configurator.planning.promise import best_each, manufacturing_order, operation_rows, zone_of
+from configurator.planning.quoting import ASKED, NOBODYS, exploded
 from configurator.planning.records import instant, renamed, renamed_placements, second
+from configurator.planning.transfers import part_number
 from configurator.sales.configurations import Configuration, decisions_to_json, judged, variant_to_json
 from configurator.sales.models import DeliveryKind, DeliveryWay, SalesOrder, SalesOrderItem
 from configurator.sales.parties import Party
@@ -49,7 +51,6 @@ from solver.configuration.check import answers, is_asked
 from solver.configuration.complete import complete
 from solver.configuration.problem import Choose, Decision, Enter, GroupId, OptionId, ParameterId, Variant
 from solver.configuration.question import Clock
-from solver.scheduling.book import NoRoom
 from solver.scheduling.check import violations
 from solver.scheduling.problem import Second, WorkOrder
 from solver.scheduling.roll import RollingBook
@@ -65,6 +66,7 @@ MADE = 0.3  # orders that are made already when the demo opens, for each one tha
 LATER = 0.14  # share of orders for one of the next three weeks
 GRACE_MINUTES = 120  # of the demo house
 STANDSTILL = timedelta(minutes=120)
+WORKS = timedelta(days=7)  # that planned works on a line last yet
 ENOUGH = 300  # open orders for which the factory's stock is enough; for more it has more
 VARIANTS = 400  # of a product are drawn at most
 PATIENT = 10.0  # seconds for one answer of the configuration engine: on a busy machine too, the seed alone decides
@@ -141,6 +143,12 @@ _WAYS = (
 )
 
 
+_WORKS = {
+    "wuxi/cabinets-1": "电控车间改造 · Electrical workshop is refitted",
+    "chengdu/bench-1": "试验台检定 · Test bench is calibrated",
+}
+
+
 def seed(
     settings: Settings,
     *,
@@ -167,8 +175,13 @@ def seed(
         progress("People")
         _people(session, company_id)
         began = now - HISTORY
+        _plan_works(session, company_id, now)
+        # Their orders are firm when they are released, and their schedules have no version while they are filled.
         books = [
-            plant_book(session, read_rows(session, plant.id or 0, now=began), now.date())
+            replace(
+                plant_book(session, read_rows(session, plant.id or 0, now=began), now.date()), version=NOBODYS,
+                margins=replace(margins_of(session, company_id), grace=0),
+            )
             for plant in plants_of(session, company_id)
         ]
         shares = [1 / _hours_a_line(offer, books) for offer in offers]
@@ -203,6 +216,18 @@ def _company(session: Session, now: datetime) -> int:
     return company_id
 
 
+def _plan_works(session: Session, company_id: int, now: datetime) -> None:
+    """A line of each plant stands still for some days, known before anybody orders: one plant works for the other."""
+    for plant in plants_of(session, company_id):
+        for line in lines_of(session, plant):
+            if (reason := _WORKS.get(line_key(plant, line))) is not None:
+                session.add(Downtime(
+                    company_id=company_id, line_id=db.id_of(line), starts_at=now - timedelta(hours=12),
+                    ends_at=now + WORKS, reason=reason,
+                ))
+    session.flush()
+
+
 def _offers(session: Session, company_id: int) -> list[Offer]:
     codes = session.exec(select(Product.code).where(Product.company_id == company_id).order_by(Product.code)).all()
     return [current_offer(session, company_id, code) for code in codes]
@@ -231,7 +256,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """An order with its slots and the promise that was told."""
+    """An order with its slots and the promise that was told. `part`: of what another plant makes of it."""
 
     wanted: Wanted
     number: str
@@ -239,6 +264,7 @@ class Drawn:
     forecast: Forecast
     order: WorkOrder
     plant: PlantBook
+    part: Drawn | None = None
 
 
 def _hours_a_line(offer: Offer, books: Sequence[PlantBook]) -> float:
@@ -347,29 +373,32 @@ def _customer(random: Random) -> Customer:
 
 
 def _inserted(session: Session, wanted: Wanted, books: Sequence[PlantBook]) -> Drawn:
-    """The best plant's earliest slots, committed to its book."""
+    """The earliest slots of the best plant, or of two for one order, committed to their books."""
     to = Destination(wanted.customer.country, zone_of(wanted.customer.country))
-    found: list[tuple[Forecast, PlantBook]] = []
-    for plant in books:
-        order = exploded(wanted.offer, wanted.variant, plant)
-        if order is None:
-            continue
-        promise = plant.book.quote(order, not_before=Second(-(-second(wanted.release) // 60) * 60))
-        if not isinstance(promise, NoRoom) and (forecast := dated(plant, order, promise, to)) is not None:
-            found.append((forecast, plant))
-    if not found:
+    firm = Second(-(-second(wanted.release) // 60) * 60)
+    (forecast,) = best_each(books, wanted.offer, [Reckoning(wanted.offer.problem, wanted.variant)], to, firm)
+    if forecast is None:
         raise SeedRefused(f"No plant can make an order that is to start at {wanted.release}.")
-    forecast, plant = min(found, key=lambda pair: (pair[0].arrives_on, pair[0].completes_at, pair[0].plant_id))
     company_id = wanted.offer.company_id
     year = wanted.placed_at.astimezone(ZoneInfo("Asia/Shanghai")).year
-    number = draw_number(session, company_id, "MO", year)
+    number, key = draw_number(session, company_id, "MO", year), draw_number(session, company_id, "SO", year)
+    part = None
+    if forecast.part is not None:
+        part = _committed(wanted, part_number(number), key, forecast.part.forecast, books)
+    return replace(_committed(wanted, number, key, forecast, books), part=part)
+
+
+def _committed(
+    wanted: Wanted, number: str, pegging_key: str, forecast: Forecast, books: Sequence[PlantBook]
+) -> Drawn:
+    """One order in its plant's book."""
+    plant = next(plant for plant in books if plant.plant_id == forecast.plant_id)
     order = replace(
         renamed(forecast.work_order, number), release=second(wanted.release), due=second(forecast.promise_at),
         promise=second(forecast.dispatch_at), weight=wanted.priority,
     )
-    placements = renamed_placements(forecast.placements, ASKED, number)
-    plant.book.commit(order, placements, forecast.moved)
-    return Drawn(wanted, number, draw_number(session, company_id, "SO", year), forecast, order, plant)
+    plant.book.commit(order, renamed_placements(forecast.placements, ASKED, number), forecast.moved)
+    return Drawn(wanted, number, pegging_key, forecast, order, plant)
 
 
 def _stand_still(session: Session, plant: Plant, began: datetime, now: datetime) -> None:
@@ -406,21 +435,34 @@ def _judge(session: Session, plant: Plant, at: datetime) -> None:
 
 def _store(session: Session, company_id: int, drawn: Sequence[Drawn], books: Sequence[PlantBook]) -> None:
     """Manufacturing orders with their operations, parties, configurations, sales orders."""
-    made = [manufacturing_order(one.wanted.offer, one.order, one.forecast, one.pegging_key) for one in drawn]
-    standing = [tuple(one.plant.book.held(one.order.id).placements.values()) for one in drawn]  # later ones moved some
-    for row, one, placements in zip(made, drawn, standing, strict=True):
+    every = [*drawn, *(one.part for one in drawn if one.part is not None)]
+    made = [manufacturing_order(one.wanted.offer, one.order, one.forecast, one.pegging_key) for one in every]
+    standing = [tuple(one.plant.book.held(one.order.id).placements.values()) for one in every]  # later ones moved some
+    for row, one, placements in zip(made, every, standing, strict=True):
         row.created_at = one.wanted.placed_at
         row.completes_at = instant(max(placement.end for placement in placements))
     _add(session, made)
     operations: list[dict[str, Any]] = []
-    for row, one, placements in zip(made, drawn, standing, strict=True):
+    for row, one, placements in zip(made, every, standing, strict=True):
         operations += operation_rows(one.wanted.offer, one.order, placements, row, one.plant)
     if operations:
         session.execute(insert(ManufacturingOperation), operations)
-    _store_sales(session, company_id, drawn, made)
+    _add(session, _transfers(company_id, drawn, {row.number: db.id_of(row) for row in made}))
+    _store_sales(session, company_id, drawn, made[: len(drawn)])
     for book in books:
         session.get_one(Plant, book.plant_id).schedule_version += 1
     session.flush()
+
+
+def _transfers(company_id: int, drawn: Sequence[Drawn], ids: Mapping[str, int]) -> list[Transfer]:
+    """The way of each part to the order that goes on with it."""
+    return [
+        Transfer(
+            company_id=company_id, part_order_id=ids[one.part.number], order_id=ids[one.number], part=way.part,
+            name=dict(way.name), leaves_at=way.leaves_at, arrives_at=way.arrives_at,
+        )
+        for one in drawn if one.part is not None and (way := one.forecast.part) is not None
+    ]
 
 
 def _store_sales(

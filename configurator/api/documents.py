@@ -329,7 +329,7 @@ def _making(progress: Progress) -> MakingAnswer:
                 name=_words(o.name), line=_words(o.line), plant=_words(o.plant), state=o.state.value,
                 starts_at=o.starts_at, ends_at=o.ends_at,
             )
-            for o in progress.operations
+            for o in progress.all_operations
         ],
         forecast_at=progress.forecast_at, forecast_arrives_on=progress.forecast_arrives_on,
         actual_at=progress.actual_at, keeps_promise=progress.keeps_promise,

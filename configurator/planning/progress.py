@@ -10,6 +10,7 @@ from sqlalchemy import and_
 from sqlmodel import Session, col, select
 
 from catalog.factory import Line, Plant
+from catalog.rows import utc_now
 from configurator.errors import NotFound
 from configurator.planning.carriers import arrives_on, dispatch_at
 from configurator.planning.grace import in_grace
@@ -49,7 +50,8 @@ class Progress:
     `lateness`: completion minus due, signed. `keeps_promise`: it arrives, or by the present schedule will arrive,
     on the promised date or before. `held_until`: it only keeps its slots until then, and nothing of it is started.
     `grace_until`: its buyer is left time to change it until then, which is not over. `part`: what another plant makes
-    for it, with the operations of that (`part_operations`); `goes_to`: the order that goes on with what this one makes.
+    for it, with the operations of that (`part_operations`) and how far its transport is (`part_way`); `goes_to`: the
+    order that goes on with what this one makes.
     """
 
     manufacturing_order_id: int
@@ -74,7 +76,13 @@ class Progress:
     grace_until: datetime | None
     part: TransferView | None
     part_operations: tuple[OperationProgress, ...]
+    part_way: OperationState | None
     goes_to: TransferView | None
+
+    @property
+    def all_operations(self) -> tuple[OperationProgress, ...]:
+        """Those of its part, then its own."""
+        return (*self.part_operations, *self.operations)
 
     @property
     def lateness(self) -> timedelta:
@@ -112,7 +120,8 @@ def progress(session: Session, company_id: int, manufacturing_order_id: int) -> 
             .where(HeldOrder.company_id == company_id, HeldOrder.manufacturing_order_id == manufacturing_order_id)
         ).one_or_none(),
         grace_until=order.grace_until if in_grace(order) else None,
-        part=part, part_operations=_part_operations(session, company_id, part), goes_to=goes_to,
+        part=part, part_operations=_part_operations(session, company_id, part),
+        part_way=part.way(utc_now()) if part is not None else None, goes_to=goes_to,
     )
 
 

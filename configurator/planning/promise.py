@@ -126,11 +126,11 @@ def forecast_each(
             break
         some = variants[first : first + AT_ONCE]
         asked = [base.beside(one) if base is not None else Reckoning(offer.problem, one) for one in some]
-        found += _best_each(books, offer, asked, to, firm)
+        found += best_each(books, offer, asked, to, firm)
     return tuple(found)
 
 
-def _best_each(
+def best_each(
     books: Sequence[PlantBook], offer: Offer, asked: Sequence[Reckoning], to: Destination, firm: Second
 ) -> list[Forecast | None]:
     """The best of all plants for each: made in one of them, or in two where it arrives earlier so."""
@@ -190,7 +190,7 @@ def _beside(plant: PlantBook, taken: Forecast, count: int) -> PlantBook:
 def _best(
     books: Sequence[PlantBook], offer: Offer, variant: Variant, to: Destination, firm: Second
 ) -> Forecast | None:
-    return _best_each(books, offer, [Reckoning(offer.problem, variant)], to, firm)[0]
+    return best_each(books, offer, [Reckoning(offer.problem, variant)], to, firm)[0]
 
 
 def _first(found: Sequence[Forecast | None]) -> Forecast | None:

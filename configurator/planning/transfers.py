@@ -14,7 +14,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from catalog.factory import Plant
-from configurator.planning.models import HeldOrder, ManufacturingOrder, OrderState, Transfer
+from configurator.planning.models import HeldOrder, ManufacturingOrder, OperationState, OrderState, Transfer
 
 Words = Mapping[str, str]
 SHOWN_SINCE = timedelta(days=1)  # a departure that is so long over is no longer in the list
@@ -69,6 +69,12 @@ class TransferView:
     def awaited(self, at: datetime) -> bool:
         """Whether it cannot be in the other plant at an instant: it is not made, or has not left."""
         return not self.made or self.leaves_at > at
+
+    def way(self, at: datetime) -> OperationState:
+        """How far the transport is at an instant."""
+        if self.awaited(at):
+            return OperationState.PLANNED
+        return OperationState.STARTED if at < self.arrives_at else OperationState.FINISHED
 
     @property
     def misses(self) -> bool:

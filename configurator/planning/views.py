@@ -14,6 +14,7 @@ from flask_babel import ngettext
 from flask_login import current_user
 
 from catalog.rows import utc_now
+from catalog.transport import transports_of
 from configurator import db
 from configurator.auth import Role, company_id, requires
 from configurator.errors import DomainError
@@ -28,6 +29,7 @@ from configurator.planning.margins import margins_of, set_margins
 from configurator.planning.models import OperationState, OrderState
 from configurator.planning.options import options
 from configurator.planning.progress import progress
+from configurator.planning.transfers import departures
 from solver.scheduling.remedies import Kind
 from solver.scheduling.why import Reason
 
@@ -178,6 +180,7 @@ def index() -> ResponseReturnValue:
             lines=board.board_lines(session, company),
             searches={m.plant_id: searches.running(session, company, m.plant_id) for m in plants},
             proposal=searches.proposal(session, company, proposal_id) if proposal_id else None,
+            has_transports=bool(transports_of(session, company)),
         )
 
 
@@ -365,6 +368,18 @@ def start_at_once(order_id: int) -> ResponseReturnValue:
             zone = progress(session, company_id(), order_id).plant_zone
         flash(_("It is made as early as possible and begins %(when)s.", when=moment(begins_at, zone)), "success")
     return redirect(url_for(".order", order_id=order_id))
+
+
+# --- from plant to plant ----------------------------------------------------------------------------------------------
+
+
+@bp.get("/transports")
+@requires(Role.PLANNER, Role.OPERATOR)
+def transports() -> ResponseReturnValue:
+    """What leaves one plant for another one, departure by departure."""
+    with db.reading() as session:
+        found = departures(session, company_id(), now=utc_now())
+    return render_template("planning/transports.html", departures=found)
 
 
 # --- margins ----------------------------------------------------------------------------------------------------------

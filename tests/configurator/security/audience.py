@@ -133,6 +133,7 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "planning.end_remedies": frozenset({Role.PLANNER}),
     "planning.propose": frozenset({Role.PLANNER}),
     "planning.start_at_once": frozenset({Role.PLANNER}),
+    "planning.transports": frozenset({Role.PLANNER, Role.OPERATOR}),
     "planning.margins": frozenset({Role.PLANNER}),
     "planning.save_margins": frozenset({Role.PLANNER}),
     "planning.simulation_list": frozenset({Role.PLANNER}),
