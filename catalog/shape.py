@@ -158,7 +158,7 @@ def _steps(path: Path, data: Any) -> Iterator[str]:
 
 def _name_of(item: Any) -> str | None:
     if isinstance(item, dict):
-        for key in ("id", "code", "component", "operation"):
+        for key in ("id", "code", "component", "operation", "part"):
             if isinstance(item.get(key), str) and len(item[key]) <= 60:
                 return str(item[key])
     return None

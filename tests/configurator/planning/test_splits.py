@@ -32,7 +32,8 @@ from configurator.planning.reports import PartAwaited, finish_operation, start_o
 from configurator.planning.transfers import departures
 from configurator.planning.why import why
 from solver.scheduling.why import Reason
-from tests.configurator.planning.two_plants import LAMP, House, lamp_house
+from tests.catalog.two_plants import LAMP
+from tests.configurator.planning.two_plants import House, lamp_house
 
 sqlite = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 postgresql = pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
