@@ -38,7 +38,7 @@ from configurator.planning.promise import (
     operation_rows,
     sent_files,
 )
-from configurator.planning.quoting import ASKED, exploded
+from configurator.planning.quoting import ASKED, exploded, exploded_part
 from configurator.planning.records import (
     placements_to_json,
     renamed,
@@ -219,14 +219,14 @@ def _in_two(
     split = split_of(offer.manufacturing, transfer.part)
     here, there = books[stands.order.plant_id], books[part.plant_id]
     joins = split.joins(Reckoning(offer.problem, new))
-    rest = exploded(offer, new, here, split.here)
+    rest = exploded_part(offer, new, here, split.here)
     if not joins or rest is None:
         return None
     arrives = Second(second(transfer.arrives_at))
     found = _in_plant(here, stands.of(stands.order), released(rest, joins, arrives))
     if found is None or not touched & set(split.part.operations):
         return found
-    made = _in_plant(there, stands.of(part), exploded(offer, new, there, split.there))
+    made = _in_plant(there, stands.of(part), exploded_part(offer, new, there, split.there))
     wait = timedelta(seconds=max(joins.values()))
     if made is None or made.forecast.promise_at + wait > transfer.leaves_at:
         return None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
+from dataclasses import replace
 
 from catalog.dependence import operations_asking
 from catalog.explode import NotMakeable, explode, order_beside
@@ -21,6 +22,7 @@ NOBODYS = -1  # the version of a book that is no plant's
 _NOT_MAKEABLE = "not makeable"
 _work_orders: Memo[WorkOrder | str] = Memo(8192)
 _same_orders: Memo[WorkOrder] = Memo(4096)
+_cut_orders: Memo[tuple[WorkOrder, ManufacturingContent, WorkOrder | None]] = Memo(4096)
 _quotes: Memo[tuple[WorkOrder, Promise | NoRoom]] = Memo(8192)
 
 
@@ -68,6 +70,30 @@ def _explode(
             raise
         return _NOT_MAKEABLE  # the variant needs nothing of it
     return same_order(order)
+
+
+def exploded_part(
+    offer: Offer, asked: Variant | Reckoning, plant: PlantBook, content: ManufacturingContent
+) -> WorkOrder | None:
+    """What this plant would do of a variant's routing if it did only `content`; None if it cannot, or nothing is."""
+    whole = exploded(offer, asked, plant)
+    if whole is None:  # the plant lacks something for the other operations, maybe
+        return exploded(offer, asked, plant, content)
+    key = id(whole), id(content)
+    kept = _cut_orders.get(key)
+    if kept is None or kept[0] is not whole or kept[1] is not content:  # they are kept too, so that their ids are
+        kept = _cut_orders.put(key, (whole, content, _cut(whole, {row.operation for row in content.routing})))
+    return kept[2]
+
+
+def _cut(whole: WorkOrder, operations: Set[str]) -> WorkOrder | None:
+    """The order with these of its operations, which wait for nothing but each other."""
+    prefix = len(whole.id) + 1
+    cut = tuple(
+        replace(one, predecessors=tuple(b for b in one.predecessors if b.operation[prefix:] in operations))
+        for one in whole.operations if one.id[prefix:] in operations
+    )
+    return same_order(replace(whole, operations=cut)) if cut else None
 
 
 def same_order(order: WorkOrder) -> WorkOrder:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 from catalog.factory import DAYS
@@ -20,7 +20,7 @@ from configurator.planning.forecasts import (
     PartForecast,
     dated,
 )
-from configurator.planning.quoting import exploded, quoted, same_order
+from configurator.planning.quoting import exploded_part, quoted, same_order
 from configurator.planning.records import instant, second
 from solver.scheduling.book import Promise
 from solver.scheduling.problem import Second, WorkOrder
@@ -63,40 +63,55 @@ def _earlier(
     transport: TransportTerms, to: Destination, firm: Second, best: Sequence[Forecast | None],
 ) -> list[Forecast | None]:
     """Where one split arrives on an earlier day than the best so far, that one."""
-    parts = [exploded(offer, one, there, split.there) for one in asked]
-    promises = quoted(there, [order for order in parts if order is not None], there.free_from(firm))
-    found: list[Forecast | None] = []
-    for one, order, other in zip(asked, parts, best, strict=True):
-        promise = promises[id(order)] if order is not None else None
-        known = None
-        if promise is not None:
-            known = _in_two(offer, one, split, there, here, transport, promise, to, firm, other)
-        found.append(other if known is None else known)
-    return found
+    orders = [exploded_part(offer, one, there, split.there) for one in asked]
+    promises = quoted(there, [order for order in orders if order is not None], there.free_from(firm))
+    made = {key: promise for key, promise in promises.items() if promise is not None}
+    soonest = {key: _soonest(split, there, here, transport, promise, to) for key, promise in made.items()}
+    waiting: list[tuple[PartForecast, WorkOrder] | None] = []
+    for one, order, other in zip(asked, orders, best, strict=True):
+        found, at_best = None, soonest.get(id(order))
+        if at_best is not None and (other is None or at_best < other.arrives_on):
+            found = _waiting(offer, one, split, there, here, transport, made[id(order)])
+        waiting.append(found)
+    rests = quoted(here, [one[1] for one in waiting if one is not None], here.free_from(firm))
+    dates: dict[int, Forecast | None] = {}  # orders that are the same object have the same date
+    earlier: list[Forecast | None] = []
+    for known, other in zip(waiting, best, strict=True):
+        forecast = None
+        if known is not None:
+            part, rest = known
+            if id(rest) not in dates:
+                promise = rests[id(rest)]
+                dates[id(rest)] = dated(here, rest, promise, to) if promise is not None else None
+            dated_rest = dates[id(rest)]
+            if dated_rest is not None and (other is None or dated_rest.arrives_on < other.arrives_on):
+                forecast = replace(dated_rest, part=part)
+        earlier.append(forecast or other)
+    return earlier
 
 
-def _in_two(
+def _soonest(
+    split: Split, there: PlantBook, here: PlantBook, transport: TransportTerms, made: Promise, to: Destination
+) -> date | None:
+    """When it would be there if all were done at the very instant of the part's arrival; None: never."""
+    part = _part(split, there, here, transport, made, 0)
+    if part is None:
+        return None
+    at_best = dated(here, made.order, replace(made, completion=Second(second(part.arrives_at))), to)
+    return at_best.arrives_on if at_best is not None else None
+
+
+def _waiting(
     offer: Offer, asked: Reckoning, split: Split, there: PlantBook, here: PlantBook, transport: TransportTerms,
-    made: Promise, to: Destination, firm: Second, other: Forecast | None,
-) -> Forecast | None:
-    """The forecast with a part that is `made` there; None if it arrives no earlier than the `other` one, or never."""
-    least = _part(split, there, here, transport, made, 0)
-    if least is None:
-        return None
-    at_best = dated(here, made.order, replace(made, completion=Second(second(least.arrives_at))), to)
-    if at_best is None or (other is not None and at_best.arrives_on >= other.arrives_on):
-        return None
+    made: Promise,
+) -> tuple[PartForecast, WorkOrder] | None:
+    """The part that is `made` there, and the rest that waits for it here; None if that cannot be."""
     joins = split.joins(asked)
     part = _part(split, there, here, transport, made, max(joins.values(), default=0))
-    rest = exploded(offer, asked, here, split.here)
+    rest = exploded_part(offer, asked, here, split.here)
     if not joins or part is None or rest is None:
         return None
-    waiting = same_order(released(rest, joins, Second(second(part.arrives_at))))
-    promise = quoted(here, [waiting], here.free_from(firm))[id(waiting)]
-    found = dated(here, waiting, promise, to) if promise is not None else None
-    if found is None or (other is not None and found.arrives_on >= other.arrives_on):
-        return None
-    return replace(found, part=part)
+    return part, same_order(released(rest, joins, Second(second(part.arrives_at))))
 
 
 def released(order: WorkOrder, joins: Mapping[str, int], at: Second) -> WorkOrder:

@@ -17,7 +17,7 @@ from configurator.planning.board import Lateness, lateness_of, near_of
 from configurator.planning.grace import in_grace
 from configurator.planning.models import ManufacturingOperation, ManufacturingOrder, OperationState, is_held
 from configurator.planning.reports import open_predecessor, operations_of
-from configurator.planning.transfers import TransferView, awaited_part
+from configurator.planning.transfers import TransferView, goes_on_with_part, transfers_to
 
 Words = Mapping[str, str]
 NEXT = 3
@@ -51,7 +51,8 @@ class Task:
     lateness: Lateness
     files: tuple[tuple[Words, SentFile], ...]  # question, what its buyer sent
     grace_until: datetime | None  # its buyer may still change it until then
-    part: TransferView | None  # what it still waits for from another plant
+    part: TransferView | None  # what is to come for it from another plant
+    part_way: OperationState  # how far that is
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +120,11 @@ def line_tasks(session: Session, company_id: int, line_id: int) -> LineTasks:
     materials = {material.code: material for material in materials_of(session, plant)}
     names = {found.id: found.name for found in lines_of(session, plant)}
     near = near_of(session, company_id)
+    transfers = transfers_to(session, company_id, sorted(siblings))
     running: list[Task] = []
     upcoming: list[Task] = []
     for row, order in rows:
-        part = awaited_part(session, order, row.operation, utc_now()) if row.state == OperationState.PLANNED else None
+        part = transfers.get(row.order_id) if goes_on_with_part(order, row.operation) else None
         task = _task(row, order, siblings[row.order_id], materials, names, near, part)
         (running if row.state == OperationState.STARTED else upcoming).append(task)
     return LineTasks(line_id, plant.name, line.name, plant.zone, tuple(running), tuple(upcoming[:NEXT]))
@@ -151,5 +153,5 @@ def _task(
             (one["question"], file) for one in order.sent_files or () if (file := sent_file(one["answer"])) is not None
         ),
         grace_until=order.grace_until if in_grace(order) else None,
-        part=part,
+        part=part, part_way=part.way(utc_now()) if part is not None else OperationState.FINISHED,
     )
