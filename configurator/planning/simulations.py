@@ -147,12 +147,18 @@ def _policy(tried: Tried, plant: PlantBook) -> Policy:
 
 
 def _arrivals(ordered: Sequence[ManufacturingOrder], plant: PlantBook, now: datetime, weeks: int) -> list[Arrival]:
-    """The same orders at the same hours of the weeks to come; what they take is there when they need it."""
+    """The same orders at the same hours of the weeks to come; what they take is there when they need it.
+
+    What another plant makes for them comes so many weeks later too.
+    """
     arrivals = []
     for number, row in enumerate(ordered):
         known = Second(second(row.created_at) + weeks * 7 * DAY)
         order = renamed(work_order_from(row.number, row.work_order), f"S-{number}")
-        operations = tuple(replace(operation, materials=()) for operation in order.operations)
+        operations = tuple(
+            replace(one, materials=(), release=Second(one.release + weeks * 7 * DAY if one.release else 0))
+            for one in order.operations
+        )
         release = plant.free_from(Second(max(known, second(now))))
         arrivals.append(Arrival(
             known, replace(order, operations=operations, release=release, due=release, promise=None), due_as_told=True
