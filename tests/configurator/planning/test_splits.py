@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
 from threading import Barrier
@@ -18,6 +19,7 @@ from configurator.errors import DateLost
 from configurator.planning import promise
 from configurator.planning.amend import amend, amended, release
 from configurator.planning.books import current_books, forget_books, read_rows
+from configurator.planning.clock import roll_plant
 from configurator.planning.decoupling import TooLate, standing, windows
 from configurator.planning.departures import follow_all
 from configurator.planning.holds import Taken, Wish, hold, hold_of, let_go, take
@@ -28,9 +30,12 @@ from configurator.planning.models import (
     ScheduleEvent,
     Transfer,
 )
+from configurator.planning.optimise import ProposalOutdated, publish, snapshot, store_proposal
 from configurator.planning.reports import PartAwaited, finish_operation, start_operation
 from configurator.planning.transfers import departures
 from configurator.planning.why import why
+from solver.scheduling.problem import Second
+from solver.scheduling.schedule import Schedule
 from solver.scheduling.why import Reason
 from tests.catalog.two_plants import LAMP
 from tests.configurator.planning.two_plants import House, lamp_house
@@ -191,7 +196,6 @@ def test_without_one_order_of_locks_they_would(company_id, monkeypatch):
         both_at_once(house, shown)
 
 
-@sqlite
 def test_a_hold_keeps_both_slots_becomes_two_orders_and_gives_both_back(lamps, judge):
     company = lamps.company_id
     empty = placed(company)
@@ -265,12 +269,31 @@ def test_a_change_makes_both_anew_within_the_same_transport(lamps, judge):
 
 
 @sqlite
+@pytest.mark.parametrize(("which", "operation", "hours"), [(1, "grind", 13), (0, "fit", -1)])
+def test_a_new_schedule_of_either_plant_keeps_the_transport(lamps, judge, which, operation, hours):
+    """Neither does the part end after its departure, nor the other plant go on with it before its arrival."""
+    made = lamps.reserve()
+    with db.reading() as session:
+        order = session.get_one(ManufacturingOrder, made.order_ids[which])
+        base = snapshot(session, order.plant_id)
+        key = next(key for key in base.rows.placements if key.endswith(f"/{operation}"))
+    place = base.rows.placements[key]
+    away = replace(place, start=Second(place.start + 3600 * hours), end=Second(place.end + 3600 * hours))
+    found = Schedule({**base.rows.placements, key: away})
+    stored = store_proposal(lamps.company_id, base, found, job_id=None, actor_id=None, chosen=True)
+    with suppress(ProposalOutdated):  # or it is mended
+        publish(lamps.company_id, stored["proposal_id"])
+    with db.reading() as session:
+        transfer, rows = session.exec(select(Transfer)).one(), rows_of(session, order.id)
+        assert rows[operation].ends_at <= transfer.leaves_at or rows[operation].starts_at >= transfer.arrives_at
+    assert judge(lamps.company_id) == []
+
+
+@sqlite
 def test_a_part_that_misses_its_transport_takes_the_next_and_the_rest_starts_later(lamps, judge):
     company, made = lamps.company_id, lamps.reserve()
     before = made.forecast.part
     late = before.leaves_at + timedelta(hours=1)  # and nobody has welded it
-    from configurator.planning.clock import roll_plant
-
     with db.reading() as session:
         part = session.get_one(ManufacturingOrder, made.part_order_id)
         order = session.get_one(ManufacturingOrder, made.manufacturing_order_id)
@@ -314,7 +337,6 @@ def test_the_floor_goes_on_once_the_part_is_made_and_has_left(lamps):
     start_operation(company, rest["fit"].id, now=leaves + timedelta(hours=1))  # it came faster than planned
 
 
-@sqlite
 def test_the_loading_list_has_what_leaves_together(lamps):
     made = [lamps.reserve() for _ in range(2)]
     with db.reading() as session:
