@@ -17,6 +17,7 @@ from catalog.manufacturing import ManufacturingRevision
 from catalog.price import PriceList, PriceListRevision
 from catalog.products import Product, ProductRevision, RevisionStatus
 from catalog.rows import Company, utc_now
+from catalog.transport import Transport
 from configurator import db
 from configurator.audit import record
 from configurator.errors import Outdated
@@ -76,6 +77,7 @@ class PlantFacts:
     stages: int
     materials: int
     carriers: int
+    transports: int  # that leave it
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +195,13 @@ def _plants(session: Session, company_id: int) -> tuple[PlantFacts, ...]:
         return dict(session.exec(query.group_by(col(table.plant_id))).all())
 
     lines, materials, carriers = count(Line), count(Material), count(Carrier)
+    transports: dict[int, int] = dict(
+        session.exec(
+            select(col(Transport.origin_id), func.count())
+            .where(Transport.company_id == company_id)
+            .group_by(col(Transport.origin_id))
+        ).all()
+    )
     stages: dict[int, int] = dict(
         session.exec(
             select(col(Line.plant_id), func.count(func.distinct(Line.stage)))
@@ -202,6 +211,6 @@ def _plants(session: Session, company_id: int) -> tuple[PlantFacts, ...]:
     )
     return tuple(
         PlantFacts(row.code, row.name, row.zone, row.country, lines.get(row.id or 0, 0), stages.get(row.id or 0, 0),
-                   materials.get(row.id or 0, 0), carriers.get(row.id or 0, 0))
+                   materials.get(row.id or 0, 0), carriers.get(row.id or 0, 0), transports.get(row.id or 0, 0))
         for row in rows
     )
