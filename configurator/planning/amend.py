@@ -227,11 +227,11 @@ def _in_two(
     if found is None or not touched & set(split.part.operations):
         return found
     made = _in_plant(there, stands.of(part), exploded_part(offer, new, there, split.there))
-    wait = timedelta(seconds=max(joins.values()))
-    if made is None or made.forecast.promise_at + wait > transfer.leaves_at:
+    made_by = transfer.leaves_at - timedelta(seconds=max(joins.values()))
+    if made is None or made.forecast.promise_at > made_by:
         return None
-    own = replace(made.forecast, dispatch_at=transfer.leaves_at, arrives_on=part.arrives_on)
-    way = PartForecast(transfer.part, transfer.name, own, transfer.arrives_at)
+    own = replace(made.forecast, dispatch_at=made_by, arrives_on=part.arrives_on)
+    way = PartForecast(transfer.part, transfer.name, own, transfer.leaves_at, transfer.arrives_at)
     return replace(found, forecast=replace(found.forecast, part=way), part=replace(made, forecast=own))
 
 

@@ -41,7 +41,7 @@ def follow_all(*, now: datetime | None = None) -> int:
                 col(ManufacturingOrder.id) == Transfer.part_order_id,
                 col(ManufacturingOrder.company_id) == Transfer.company_id,
             ))
-            .where(col(ManufacturingOrder.completes_at) > Transfer.leaves_at)
+            .where(col(ManufacturingOrder.completes_at) > ManufacturingOrder.dispatch_at)
             .where(col(ManufacturingOrder.state) != OrderState.CANCELLED.value)
             .order_by(col(Transfer.id))
         ).all()
@@ -73,15 +73,16 @@ def follow(transfer_id: int, at: datetime) -> bool:
             return False
         part, order = (session.get_one(ManufacturingOrder, key, populate_existing=True) for key in rows)
         way = _way(session, part, order)
-        if not part.completes_at > transfer.leaves_at or order.state == OrderState.MADE or way is None:
+        if not part.completes_at > part.dispatch_at or order.state == OrderState.MADE or way is None:
             return False
-        missed, leaves_at = transfer.leaves_at, way.leaves(part.completes_at)
+        missed, rests = transfer.leaves_at, transfer.leaves_at - part.dispatch_at
+        leaves_at = way.leaves(part.completes_at + rests)
         if leaves_at is None:
             return False
         transfer.leaves_at, transfer.arrives_at = leaves_at, way.arrives(leaves_at)
-        part.dispatch_at = leaves_at
+        part.dispatch_at = leaves_at - rests
         part.arrives_on = transfer.arrives_at.astimezone(ZoneInfo(part.zone)).date()
-        part.work_order = part.work_order | {"promise": second(leaves_at)}
+        part.work_order = part.work_order | {"promise": second(part.dispatch_at)}
         _arriving_later(order, second(transfer.arrives_at))
         session.flush()
         _changed(session, plants[part.plant_id], part, Changes())

@@ -81,18 +81,15 @@ class Forecast:
 class PartForecast:
     """A part of an order that another plant makes, and its way to the plant of the rest.
 
-    `forecast`: of the part by itself; it is dispatched with the transport that leaves at `leaves_at` and is there at
-    `arrives_at`.
+    `forecast`: of the part by itself; its dispatch is when it has to be made for the transport that leaves at
+    `leaves_at`: earlier than that if it has to rest before. It is there at `arrives_at`.
     """
 
     part: str
     name: Mapping[str, str]
     forecast: Forecast
+    leaves_at: datetime
     arrives_at: datetime
-
-    @property
-    def leaves_at(self) -> datetime:
-        return self.forecast.dispatch_at
 
 
 def dated(

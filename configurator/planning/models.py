@@ -165,7 +165,8 @@ class Transfer(CompanyRow, table=True):
     """What one plant makes for an order of another one, and the transport that it goes with.
 
     `part_order_id`: the order that makes it; `order_id`: the one that goes on with it, whose operations that need it
-    start at `arrives_at` or later. `part`, `name`: as in the routing. A part that misses its departure takes the next.
+    start at `arrives_at` or later. `part`, `name`: as in the routing. The part has to be made by its order's
+    `dispatch_at`, and rests from then on if it has to. One that misses its departure takes the next.
     """
 
     __table_args__ = company_keys(

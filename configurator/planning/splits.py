@@ -129,18 +129,20 @@ def _part(
     """The part with the first transport that it catches, with the buffer of its plant; None if none leaves."""
     completes_at = instant(made.completion)
     promise_at = completes_at + timedelta(minutes=there.margins.buffer)
-    leaves_at = transport.leaves(promise_at + timedelta(seconds=wait))
+    rests = timedelta(seconds=wait)
+    leaves_at = transport.leaves(promise_at + rests)
     if leaves_at is None:
         return None
     arrives_at, way = transport.arrives(leaves_at), way_to(here, transport)
     own = Forecast(
         plant_id=there.plant_id, plant_name=there.name, plant_zone=there.zone, completes_at=completes_at,
-        promise_at=promise_at, dispatch_at=leaves_at, arrives_on=arrives_at.astimezone(ZoneInfo(here.zone)).date(),
+        promise_at=promise_at, dispatch_at=leaves_at - rests,
+        arrives_on=arrives_at.astimezone(ZoneInfo(here.zone)).date(),
         carrier_code=way.code, carrier_name=way.name, carrier_cutoff=way.cutoff, carrier_days=way.working_days,
         transit_days=way.transit_days[here.country], country=here.country, zone=here.zone, version=there.version,
         work_order=made.order, placements=made.placements, moved=made.moved,
     )
-    return PartForecast(split.part.part, split.part.name.canonical(), own, arrives_at)
+    return PartForecast(split.part.part, split.part.name.canonical(), own, leaves_at, arrives_at)
 
 
 def way_to(here: PlantBook, transport: TransportTerms) -> CarrierTerms:

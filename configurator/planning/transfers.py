@@ -40,8 +40,9 @@ def with_parts(session: Session, company_id: int, order_ids: Iterable[int]) -> l
 class TransferView:
     """A part on its way: who makes it for whom, and when it leaves and arrives.
 
-    `ready_at`: its order's completion, by the present schedule or as it was; `made`: the latter. `zone`: of the plant
-    that it leaves; `there_zone`: of the one where it arrives. `held`: nobody has ordered it yet.
+    `made_by`: when it has to be made. `ready_at`: its order's completion, by the present schedule or as it was; `made`:
+    the latter. `zone`: of the plant that it leaves; `there_zone`: of the one where it arrives. `held`: nobody has
+    ordered it yet.
     """
 
     part: str
@@ -57,6 +58,7 @@ class TransferView:
     there_zone: str
     leaves_at: datetime
     arrives_at: datetime
+    made_by: datetime
     ready_at: datetime
     made: bool
     held: bool
@@ -79,7 +81,7 @@ class TransferView:
     @property
     def misses(self) -> bool:
         """Whether by the present schedule it is not ready when it has to leave."""
-        return self.ready_at > self.leaves_at
+        return self.ready_at > self.made_by
 
 
 def transfers_to(session: Session, company_id: int, order_ids: Sequence[int]) -> dict[int, TransferView]:
@@ -164,7 +166,7 @@ def _views(session: Session, company_id: int, wanted: ColumnElement[bool]) -> li
             part=row.part, name=row.name, part_order_id=row.part_order_id, part_number=part.number,
             order_id=row.order_id, number=rest.number, product_name=rest.product_name, origin=here.name,
             destination=there.name, zone=here.zone, there_zone=there.zone, leaves_at=row.leaves_at,
-            arrives_at=row.arrives_at, ready_at=part.finished_at or part.completes_at,
+            arrives_at=row.arrives_at, made_by=part.dispatch_at, ready_at=part.finished_at or part.completes_at,
             made=part.state == OrderState.MADE, held=is_held,
         )
         for row, part, rest, here, there, is_held in rows

@@ -109,7 +109,8 @@ def test_both_orders_are_stored_with_their_slots_and_the_books_follow(lamps, jud
             order, part = (session.get_one(ManufacturingOrder, key) for key in one.order_ids)
             transfer = session.exec(select(Transfer).where(Transfer.order_id == order.id)).one()
             assert (part.number, part.pegging_key) == (f"{order.number}A", order.pegging_key)
-            assert part.completes_at + timedelta(minutes=90) <= transfer.leaves_at == part.dispatch_at
+            assert part.completes_at + timedelta(minutes=60) <= part.dispatch_at
+            assert part.dispatch_at + timedelta(minutes=30) == transfer.leaves_at  # it rests before it leaves
             assert rows_of(session, order.id)["fit"].starts_at >= transfer.arrives_at
             assert order.arrives_on == one.forecast.arrives_on
     assert judge(lamps.company_id) == []
@@ -254,7 +255,7 @@ def test_a_change_makes_both_anew_within_the_same_transport(lamps, judge):
         weld, fit = rows_of(session, part.id)["weld"], rows_of(session, order.id)["fit"]
         assert weld.ends_at - weld.starts_at == timedelta(minutes=60)
         assert fit.ends_at - fit.starts_at == timedelta(minutes=20)
-        assert transfer.leaves_at == part.dispatch_at == made.forecast.part.leaves_at
+        assert transfer.leaves_at == part.dispatch_at + timedelta(minutes=30) == made.forecast.part.leaves_at
         assert fit.starts_at >= transfer.arrives_at
     assert judge(company) == []
     assert rebooked(company)
@@ -284,8 +285,10 @@ def test_a_new_schedule_of_either_plant_keeps_the_transport(lamps, judge, which,
     with suppress(ProposalOutdated):  # or it is mended
         publish(lamps.company_id, stored["proposal_id"])
     with db.reading() as session:
-        transfer, rows = session.exec(select(Transfer)).one(), rows_of(session, order.id)
-        assert rows[operation].ends_at <= transfer.leaves_at or rows[operation].starts_at >= transfer.arrives_at
+        transfer = session.exec(select(Transfer)).one()
+        part, rest = (rows_of(session, key) for key in (made.part_order_id, made.manufacturing_order_id))
+    assert part["grind"].ends_at <= transfer.leaves_at - timedelta(minutes=30)
+    assert rest["fit"].starts_at >= transfer.arrives_at
     assert judge(lamps.company_id) == []
 
 
@@ -305,8 +308,8 @@ def test_a_part_that_misses_its_transport_takes_the_next_and_the_rest_starts_lat
     with db.reading() as session:
         transfer = session.exec(select(Transfer)).one()
         part, order = (session.get_one(ManufacturingOrder, key) for key in (part.id, order.id))
-        assert transfer.leaves_at == before.leaves_at + timedelta(hours=12) == part.dispatch_at
-        assert part.completes_at <= transfer.leaves_at
+        assert transfer.leaves_at == before.leaves_at + timedelta(hours=12)
+        assert part.completes_at <= part.dispatch_at == transfer.leaves_at - timedelta(minutes=30)
         assert rows_of(session, order.id)["fit"].starts_at >= transfer.arrives_at
         assert (order.dispatch_at, order.arrives_on, order.promise_at) == promised
         told = why(session, company, order.id, now=late)

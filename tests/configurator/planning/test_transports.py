@@ -56,7 +56,8 @@ def test_both_orders_lead_to_one_another_and_to_the_loading_list(sent, login):
 def test_a_part_that_is_not_ready_in_time_is_marked_at_both_ends(sent, login):
     part, order, _ = sent
     with db.writing() as session:
-        session.exec(select(Transfer)).one().leaves_at = part.completes_at - timedelta(minutes=1)
+        late = session.get_one(ManufacturingOrder, part.id)
+        late.completes_at = late.dispatch_at + timedelta(minutes=1)
     planner = login("planner")
     for one in (part, order):
         assert "it is not ready then" in planner.get(f"/planning/orders/{one.id}?lang=en").text
