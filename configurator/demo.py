@@ -66,7 +66,7 @@ MADE = 0.3  # orders that are made already when the demo opens, for each one tha
 LATER = 0.14  # share of orders for one of the next three weeks
 GRACE_MINUTES = 120  # of the demo house
 STANDSTILL = timedelta(minutes=120)
-WORKS = timedelta(days=7)  # that planned works on a line last yet
+WORKS = timedelta(days=12)  # that planned works on a line last yet
 ENOUGH = 300  # open orders for which the factory's stock is enough; for more it has more
 VARIANTS = 400  # of a product are drawn at most
 PATIENT = 10.0  # seconds for one answer of the configuration engine: on a busy machine too, the seed alone decides
