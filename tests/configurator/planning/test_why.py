@@ -38,14 +38,18 @@ def wuxi(house) -> int:
 
 
 def late_order(plant_id: int, share: float = 0.5) -> int:
-    """The open order that was put off for longest; it was wanted in a share of the time that it takes now."""
+    """The open order that was put off for longest; it was wanted in a share of the time that it takes now.
+
+    It keeps its promise, at whatever hour of the day that is.
+    """
     with db.writing() as session:
         base = snapshot(session, plant_id)
         loose = [o for o in base.problem.orders if not any(step.id in base.problem.fixed for step in o.operations)]
         order = max(loose, key=lambda o: chain(base.problem, base.schedule, o.id).seconds(Reason.FREE))
         row = base.rows.orders[order.id]
         row.due_at = row.release_at + (row.completes_at - row.release_at) * share
-        row.work_order = {**row.work_order, "due": second(row.due_at)}
+        row.dispatch_at = max(row.dispatch_at, row.completes_at)
+        row.work_order = {**row.work_order, "due": second(row.due_at), "promise": second(row.dispatch_at)}
         return db.id_of(row)
 
 
