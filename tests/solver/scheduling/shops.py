@@ -399,10 +399,14 @@ class _Shop:
 
 
 def _arriving(order: WorkOrder, number: int, span: int) -> WorkOrder:
-    """Every fourth operation needs something that arrives while the orders are released, unless it must not wait."""
+    """Every fourth operation needs something that arrives while the orders are released, if it may wait for it.
+
+    Those that take materials wait for these; `work_orders` has both at once.
+    """
     return replace(order, operations=tuple(
         replace(operation, release=Second(order.release + 7 * (number + place) % (span // 2)))
-        if (number + place) % 4 == 3 and all(before.maximum_wait is None for before in operation.predecessors)
+        if (number + place) % 4 == 3 and not operation.materials
+        and all(before.maximum_wait is None for before in operation.predecessors)
         else operation
         for place, operation in enumerate(order.operations)
     ))
