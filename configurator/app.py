@@ -115,6 +115,7 @@ def _templates() -> Path:
 DEPARTMENTS = (
     "configurator.storefront.views",
     "configurator.storefront.cart_views",
+    "configurator.storefront.address_views",
     "configurator.storefront.change_views",
     "configurator.storefront.draft_views",
     "configurator.storefront.upload_views",

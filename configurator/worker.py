@@ -20,6 +20,7 @@ def chores(settings: Settings) -> list[Chore]:
     from configurator.planning.clock import roll
     from configurator.planning.holds import sweep
     from configurator.planning.room import make_rooms
+    from configurator.sales.address_checks import lapse_unconfirmed
     from configurator.sales.carts import forget_old
     from configurator.sales.dates import watch_dates
     from configurator.sales.mails import send_due_mails
@@ -39,16 +40,21 @@ def chores(settings: Settings) -> list[Chore]:
         Chore("old drafts", 3600, forget_old_drafts),
         Chore("old files", 3600, forget_old_files),
         Chore("deposits that did not come", 60, lapse),
+        Chore("addresses that nobody confirmed", 60, lapse_unconfirmed),
         Chore("compiled revisions", 3600, rebuild_missing),
         *([rush] if settings.room_seconds else []),
     ]
 
 
+def load_jobs() -> None:
+    """Load every module that does jobs: they announce themselves."""
+    from configurator.modelling import submissions  # noqa: F401
+    from configurator.planning import optimise, simulations, why  # noqa: F401
+
+
 def run_worker(settings: Settings, stop: threading.Event) -> NoReturn:
     """Work until `stop`. The application gives chores and jobs their words, templates and addresses."""
     app = create_app(settings)
-    from configurator.modelling import submissions  # noqa: F401 - its job announces itself
-    from configurator.planning import optimise, simulations, why  # noqa: F401 - their jobs announce themselves
-
+    load_jobs()
     with app.app_context():
         work(settings, chores(settings), stop)

@@ -76,6 +76,7 @@ Line = _line(1000)
 Day = Annotated[date, BeforeValidator(_iso_date), WithJsonSchema({"type": "string", "format": "date"})]
 CountryCode = Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2")]
 Mail = Annotated[str, Field(max_length=254, pattern=MAIL)]
+Token = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{16,40}$")]
 CLOSED: dict[str, Any] = {"additionalProperties": False}  # a map whose keys must be names
 
 
@@ -131,6 +132,9 @@ PostalCode = _line(20)
 Way = Annotated[str, Field(
     pattern=r"^(way-[0-9]{1,9})?$", description="The code of a way of delivery; empty: the usual one",
 )]
+AssuranceChoice = Annotated[Literal["", "address", "deposit"], Field(
+    description="What the order waits for where there is a choice (a promise's `assurances`); empty: the first of them",
+)]
 Quantity = Annotated[int, Field(ge=1, le=20, description="Units of it"), BeforeValidator(_whole)]
 
 
@@ -147,6 +151,7 @@ class PromiseBody(Body):
     country: CountryCode
     postal_code: PostalCode = ""  # type: ignore[valid-type]
     delivery: Way = ""
+    assurance: AssuranceChoice = ""
     decisions: Decisions = ()
     texts: Texts = {}
     variant: VariantBody | None = None
@@ -207,6 +212,7 @@ class OrderBody(ItemBody):
 
     more: Annotated[tuple[ItemBody, ...], Field(max_length=19, strict=False, description="Further items")] = ()
     delivery: Way = ""
+    assurance: AssuranceChoice = ""
     buyer: BuyerBody
     shown: ShownBody
 
@@ -225,15 +231,30 @@ class HoldQuery(BaseModel):
 
     postal_code: PostalCode = ""  # type: ignore[valid-type]
     delivery: Way = ""
+    assurance: AssuranceChoice = ""
 
 
 class HeldOrderBody(Body):
     """The order of what is held, at the price and for the day that were shown. `hold`: its token."""
 
-    hold: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{16,40}$")]
+    hold: Token
     delivery: Way = ""
+    assurance: AssuranceChoice = ""
     buyer: BuyerBody
     shown: ShownBody
+
+
+class LinkBody(Body):
+    """What the link in the mail ends with: the part of its address after /confirm/."""
+
+    link: Annotated[str, Field(min_length=1, max_length=300, pattern=r"^[A-Za-z0-9._-]+$")]
+
+
+class LinkAgainBody(Body):
+    """Where the link is to go; another address than the order's makes earlier links useless. `order`: its token."""
+
+    order: Token
+    mail: Mail
 
 
 class OrderHeaders(BaseModel):

@@ -344,10 +344,22 @@ class WayAnswer(Answer):
     arrives_on: date | None
 
 
+class AssuranceAnswer(Answer):
+    """What an order waits for before anything of it is made, and when its last unit would be there.
+
+    `address`: the buyer opens a link that is sent to the mail address; `deposit`: `amount_minor` is paid.
+    """
+
+    kind: Literal["address", "deposit"]
+    amount_minor: int
+    arrives_on: date | None
+
+
 class PromiseAnswer(Answer):
     """Price and date of one unit of a variant, delivered by `delivery`, one of `ways`; the price includes it.
 
     `ways` is empty where there is nothing to choose: then a carrier of the plant brings it at no extra charge.
+    `assurance` is what the order waits for (null: for nothing), one of `assurances` where there is a choice.
     """
 
     variant: VariantAnswer
@@ -355,6 +367,9 @@ class PromiseAnswer(Answer):
     date: DateAnswer
     delivery: str | None
     ways: list[WayAnswer]
+    assurance: Literal["address", "deposit"] | None
+    deposit_minor: int
+    assurances: list[AssuranceAnswer]
     revisions: Revisions
 
 
@@ -382,7 +397,9 @@ class HoldAnswer(Answer):
     arrives_on: date | None
     delivery: str | None
     ways: list[WayAnswer]
+    assurance: Literal["address", "deposit"] | None
     deposit_minor: int
+    assurances: list[AssuranceAnswer]
 
 
 class OrderAnswer(Answer):
@@ -468,14 +485,24 @@ class RefundAnswer(Answer):
     state: Literal["due", "paid"]
 
 
+class AwaitedAnswer(Answer):
+    """What an order waits for before it is made: a deposit, or that its buyer opens the link in our mail."""
+
+    kind: Literal["address", "deposit"]
+    until: datetime
+    amount_minor: int
+
+
 class TrackedOrderAnswer(Answer):
     """An order as its buyer may read it. Of several units the first is described, and the making of the last to come.
 
-    `making` is null once the order was cancelled, `delivery` where a carrier of the plant brings it at no extra charge.
+    `making` is null once the order was cancelled, `delivery` where a carrier of the plant brings it at no extra charge,
+    `waits_for` where it waits for nothing.
     """
 
     number: str
     state: str
+    waits_for: AwaitedAnswer | None
     placed_at: datetime
     product: ProductLine
     choices: list[ReadableAnswer]

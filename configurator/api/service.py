@@ -16,7 +16,7 @@ from configurator.errors import DomainError
 from configurator.planning.promise import Forecast, forecast, redirected
 from configurator.sales.configurations import judged
 from configurator.sales.delivery import ShipTo, WayOffer, chosen_of, kilograms_of, must_lead_there, ways_of
-from configurator.sales.payment_terms import terms_of
+from configurator.sales.payment_terms import Asked, Assurance, AssuranceOffer, terms_of
 from configurator.sales.terms import sum_of
 from configurator.storefront.service import standing_completion, text_allowed
 from solver.configuration.check import is_valid
@@ -76,13 +76,18 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Promised:
-    """Price and date of one variant, with its delivery. `way`: the chosen one of `ways`."""
+    """Price and date of one variant, with its delivery. `way`: the chosen one of `ways`.
+
+    `asked`: what its order would wait for, None: for nothing; `assurances`: where there is a choice of that.
+    """
 
     variant: Variant
     price: Price
     forecast: Forecast
     way: WayOffer | None
     ways: tuple[WayOffer, ...]
+    asked: Asked | None
+    assurances: tuple[AssuranceOffer, ...]
 
 
 def decide(
@@ -102,7 +107,8 @@ def decide(
 
 
 def promise(
-    offer: Offer, decisions: tuple[Decision, ...], texts: Mapping[str, str], to: ShipTo, *, seconds: float
+    offer: Offer, decisions: tuple[Decision, ...], texts: Mapping[str, str], to: ShipTo, *, seconds: float,
+    assurance: Assurance | None = None,
 ) -> Promised | Conflict:
     """Price and date of the decisions' standing completion.
 
@@ -114,11 +120,11 @@ def promise(
         case decided if decided.refused_texts:
             raise TextRefused((f"texts.{name}", message) for name, message in decided.refused_texts)
         case decided:
-            return promise_of(offer, decided.variant, to)
+            return promise_of(offer, decided.variant, to, assurance)
 
 
-def promise_of(offer: Offer, variant: Variant, to: ShipTo) -> Promised:
-    """Price and date of a complete variant.
+def promise_of(offer: Offer, variant: Variant, to: ShipTo, assurance: Assurance | None = None) -> Promised:
+    """Price and date of a complete variant; `assurance`: what its order is to wait for, where there is a choice.
 
     Raises UnknownName, TextRefused, NotServed, NotDelivered, NotValid, NoDate.
     """
@@ -128,17 +134,20 @@ def promise_of(offer: Offer, variant: Variant, to: ShipTo) -> Promised:
     way = chosen_of(found, to.way)
     must_lead_there(stated, way, to.way)
     price = sum_of([goods, way.price]) if way is not None else goods
-    deposit = terms_of(offer.company_id).asked_for(price, guest=True)  # nothing is made before it is here
-    date = forecast(
-        offer, variant, way.way.to() if way is not None else stated.standard(to.country),
-        not_before=deposit.due_at if deposit else None,
-    )
+    payment = terms_of(offer.company_id)
+    asked = payment.asked_for(price, guest=True, assurance=assurance)  # nothing is made before it is here
+    leads = way.way.to() if way is not None else stated.standard(to.country)
+    date = forecast(offer, variant, leads, not_before=asked.due_at if asked else None)
+    offered = payment.assurances(price, guest=True)
+    choice = [payment.asked_for(price, guest=True, assurance=one) for one in offered if len(offered) > 1]
     dated = [redirected(date, one.way.to()) for one in found]
     ways = tuple(
         replace(one, dates=(day.arrives_on if day is not None else None,))
         for one, day in zip(found, dated, strict=True)
     )
-    return Promised(variant, price, date, way, ways)
+    return Promised(variant, price, date, way, ways, asked, tuple(
+        AssuranceOffer(one, forecast(offer, variant, leads, not_before=one.due_at).arrives_on) for one in choice if one
+    ))
 
 
 def require_variant(offer: Offer, variant: Variant) -> Variant:

@@ -41,6 +41,8 @@ from configurator.api.inputs import (
     HoldBody,
     HoldQuery,
     ItemBody,
+    LinkAgainBody,
+    LinkBody,
     NothingBody,
     OrderBody,
     OrderHeaders,
@@ -61,6 +63,7 @@ from configurator.auth import Role, actor_id, bears, company_id, public, require
 from configurator.errors import DomainError, InvalidInput, NotFound, NotValid
 from configurator.modelling import submissions
 from configurator.planning.books import capacity_shown
+from configurator.sales import address_checks
 from configurator.sales.carts import (
     CartFull,
     CartView,
@@ -75,6 +78,7 @@ from configurator.sales.carts import (
 from configurator.sales.configurations import Selection
 from configurator.sales.delivery import NotDelivered, ShipTo
 from configurator.sales.orders import Wanted, earlier_order, order_by_token, place_units
+from configurator.sales.payment_terms import assurance_of
 from configurator.sales.payments import called_back
 from configurator.storefront.service import offer_for, offers
 from solver.configuration.explain import Conflict
@@ -138,11 +142,12 @@ def promise(code: str, json_data: PromiseBody) -> Any:
     """
     offer = offer_for(company_id(), _name(code))
     to = ShipTo(json_data.country, json_data.postal_code, json_data.delivery)
+    assurance = assurance_of(json_data.assurance)
     if json_data.variant is not None:
-        return promise_answer(offer, service.promise_of(offer, variant_of(json_data.variant), to))
+        return promise_answer(offer, service.promise_of(offer, variant_of(json_data.variant), to, assurance))
     decisions = decisions_of(json_data.decisions)
     seconds = settings().click_seconds
-    match service.promise(offer, decisions, json_data.texts, to, seconds=seconds):
+    match service.promise(offer, decisions, json_data.texts, to, seconds=seconds, assurance=assurance):
         case Conflict() as conflict:
             found = conflict_answer(offer, conflict).model_dump(mode="json")
             return problem(409, "configuration_conflict", _("These decisions cannot hold together."), "decisions",
@@ -169,8 +174,8 @@ def order(headers_data: OrderHeaders, json_data: OrderBody) -> tuple[OrderAnswer
     wanted = [_wanted(json_data), *map(_wanted, json_data.more)]
     try:
         placed = place_units(
-            company_id(), wanted, buyer_of(json_data.buyer), shown_of(json_data.shown), scope=SCOPE,
-            key=headers_data.idempotency_key, request=_sent(json_data), way=json_data.delivery,
+            company_id(), wanted, buyer_of(json_data.buyer), shown_of(json_data.shown, json_data.assurance),
+            scope=SCOPE, key=headers_data.idempotency_key, request=_sent(json_data), way=json_data.delivery,
         )
     except NotValid:
         _name_faults(wanted)  # every field, not only the first
@@ -191,7 +196,7 @@ def _name_faults(wanted: Sequence[Wanted]) -> None:
 
 def _sent(body: Body) -> dict[str, Any]:
     """What a key is for. Fields that came later are in it only where they say something: old keys stay good."""
-    later = {"quantity": 1, "more": [], "delivery": ""}
+    later = {"quantity": 1, "more": [], "delivery": "", "assurance": ""}
     return {name: value for name, value in body.model_dump(mode="json").items() if later.get(name, ...) != value}
 
 
@@ -259,16 +264,23 @@ def order_hold(headers_data: OrderHeaders, json_data: HeldOrderBody) -> tuple[Or
         units, shown = _held(token).units, json_data.shown
         placed = place_cart(
             company_id(), token, buyer_of(json_data.buyer),
-            ShownCart(shown.gross_minor, shown.currency, (shown.arrives_on,) * units), scope=SCOPE, key=key,
-            request=sent, way=json_data.delivery,
+            ShownCart(
+                shown.gross_minor, shown.currency, (shown.arrives_on,) * units,
+                assurance=assurance_of(json_data.assurance),
+            ),
+            scope=SCOPE, key=key, request=sent, way=json_data.delivery,
         )
     return placed_answer(placed), 201, {"Location": url_for(".track", token=placed.token)}
 
 
 def _held(token: str, query: HoldQuery | None = None) -> CartView:
     view = cart_of(company_id(), _token(token))
-    if view is not None and query is not None and (query.postal_code or query.delivery):
-        view = cart_of(company_id(), token, to=ShipTo(view.country, query.postal_code, query.delivery))
+    if view is not None and query is not None and (query.postal_code or query.delivery or query.assurance):
+        to = ShipTo(view.country, query.postal_code, query.delivery)
+        view = cart_of(
+            company_id(), token, to=to if query.postal_code or query.delivery else None,
+            assurance=assurance_of(query.assurance),
+        )
     if view is None:
         raise NotFound(field="hold")
     if query is not None and query.delivery and (view.way is None or view.way.code != query.delivery):
@@ -293,6 +305,28 @@ def _token(token: str) -> str:
 def track(token: str) -> TrackedOrderAnswer:
     """An order with its promise and how far it is. The token is all that is needed, so keep it."""
     return order_answer(order_by_token(company_id(), _token(token)))
+
+
+@bp.post("/confirmations")
+@bp.input(LinkBody, examples=document.LINK_EXAMPLES)
+@bp.output(TrackedOrderAnswer)
+@bp.doc(operation_id="confirmAddress")
+@public
+def confirm_address(json_data: LinkBody) -> TrackedOrderAnswer:
+    """The buyer has opened the link in the mail: the order that waited for it is made. Good once."""
+    token = address_checks.confirm(company_id(), json_data.link, secret=settings().secret_key)
+    return order_answer(order_by_token(company_id(), token))
+
+
+@bp.post("/confirmation-mails")
+@bp.input(LinkAgainBody)
+@bp.output(TrackedOrderAnswer, status_code=202)
+@bp.doc(operation_id="sendLinkAgain")
+@public
+def send_link_again(json_data: LinkAgainBody) -> tuple[TrackedOrderAnswer, int]:
+    """Send the link that confirms the mail address once more: a few times at most, and not twice in a minute."""
+    address_checks.send_again(company_id(), json_data.order, json_data.mail)
+    return order_answer(order_by_token(company_id(), json_data.order)), 202
 
 
 @bp.post("/payments/<provider>")

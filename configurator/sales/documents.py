@@ -166,6 +166,8 @@ def order_data(view: OrderView, settings: Settings, language: str) -> dict[str, 
         facts.append((_("Terms of payment"), payment_words(view, words)))
     if view.delivery:
         facts.append((_("Way of delivery"), words.text(view.delivery.name)))
+    if view.state == OrderState.AWAITING_ADDRESS and view.address:
+        facts.append((_("Waits for your confirmed address until"), words.moment(view.address.due_at, view.zone)))
     if view.state == OrderState.CANCELLED:
         facts.append((_("State"), _("Cancelled")))
     several = len(view.units) > 1

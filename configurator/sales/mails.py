@@ -19,6 +19,7 @@ from catalog.rows import Company, utc_now
 from configurator import db
 from configurator.config import Settings
 from configurator.outbox import OutboxMail, deliver, due_mails, settle
+from configurator.sales.address_checks import signed_link
 from configurator.sales.changes import move_by_id, order_history
 from configurator.sales.choices import differing
 from configurator.sales.documents import link_to, order_pdf, quote_pdf
@@ -143,6 +144,13 @@ def _order_confirmation(mail: OutboxMail, settings: Settings, words: Words) -> _
     )
 
 
+def _address_check(mail: OutboxMail, settings: Settings, words: Words) -> _Letter:
+    letter = _about_order(mail, settings, words)
+    order = letter.context["order"]
+    link = signed_link(mail.company_id, order.id, order.buyer.mail, secret=settings.secret_key)
+    return _Letter({"order": order, "link": link_to(settings, f"/confirm/{link}?lang={words.language}")})
+
+
 def _refund_paid(mail: OutboxMail, settings: Settings, words: Words) -> _Letter:
     letter = _about_order(mail, settings, words)
     order = letter.context["order"]
@@ -181,6 +189,8 @@ def _quote(mail: OutboxMail, settings: Settings, words: Words) -> _Letter:
 
 LETTERS: dict[str, Callable[[OutboxMail, Settings, Words], _Letter]] = {
     "order_confirmation": _order_confirmation,
+    "address_check": _address_check,
+    "address_lapsed": _about_order,
     "deposit_received": _about_order,
     "deposit_lapsed": _about_order,
     "order_changed": _order_changed,

@@ -15,6 +15,7 @@ from configurator.errors import StateRefused
 class OrderState(StrEnum):
     """Where a sales order stands; how far its making is, the manufacturing order says."""
 
+    AWAITING_ADDRESS = "awaiting_address"  # a sign that its buyer reads the mails to its address
     AWAITING_DEPOSIT = "awaiting_deposit"  # its slots are kept meanwhile, and nothing of it is started
     CONFIRMED = "confirmed"
     CLOSED = "closed"
@@ -22,6 +23,7 @@ class OrderState(StrEnum):
 
 
 ORDER_TRANSITIONS: dict[OrderState, frozenset[OrderState]] = {
+    OrderState.AWAITING_ADDRESS: frozenset({OrderState.CONFIRMED, OrderState.CANCELLED}),
     OrderState.AWAITING_DEPOSIT: frozenset({OrderState.CONFIRMED, OrderState.CANCELLED}),
     OrderState.CONFIRMED: frozenset({OrderState.CLOSED, OrderState.CANCELLED}),
     OrderState.CLOSED: frozenset(),
@@ -315,6 +317,42 @@ class PaymentTermsVersion(CompanyRow, table=True):
     saved_by: int | None = None
 
 
+class AddressState(StrEnum):
+    """Where the confirmation of a mail address stands."""
+
+    AWAITED = "awaited"
+    CONFIRMED = "confirmed"
+    LAPSED = "lapsed"  # the link was not opened in time, or its order was cancelled before
+
+
+ADDRESS_TRANSITIONS: dict[AddressState, frozenset[AddressState]] = {
+    AddressState.AWAITED: frozenset({AddressState.CONFIRMED, AddressState.LAPSED}),
+    AddressState.CONFIRMED: frozenset(),
+    AddressState.LAPSED: frozenset(),
+}
+
+
+class AddressCheck(CompanyRow, table=True):
+    """That the buyer of an order is to confirm its mail address by a link. `sends`: how often the link was sent."""
+
+    __tablename__ = "address_check"
+    __table_args__ = company_keys(
+        unique_in_company("sales_order_id"),
+        CheckConstraint(_one_of("state", AddressState), name="address_check_state_known"),
+        CheckConstraint("(state = 'awaited') = (decided_at is null)", name="address_check_decided_has_instant"),
+        CheckConstraint("sends >= 1", name="address_check_was_sent"),
+        Index("ix_address_check_state_due", "state", "due_at"),
+        sales_order_id="sales_order",
+    )
+
+    sales_order_id: int
+    due_at: datetime = Field(sa_type=UtcDateTime)
+    state: str = Field(default=AddressState.AWAITED, max_length=20)
+    decided_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    sends: int = 1
+    sent_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
 class DepositState(StrEnum):
     """Where a deposit stands."""
 
@@ -575,6 +613,13 @@ def move_deposit(deposit: Deposit, state: DepositState, at: datetime) -> None:
     if state not in DEPOSIT_TRANSITIONS[DepositState(deposit.state)]:
         raise StateRefused(field="state")
     deposit.state, deposit.decided_at = state, at
+
+
+def move_check(check: AddressCheck, state: AddressState, at: datetime) -> None:
+    """The only place that moves a check's state; raises StateRefused for a step that the table does not have."""
+    if state not in ADDRESS_TRANSITIONS[AddressState(check.state)]:
+        raise StateRefused(field="state")
+    check.state, check.decided_at = state, at
 
 
 def move_quote(revision: QuoteRevision, state: QuoteState) -> None:

@@ -16,7 +16,7 @@ from configurator.app import settings
 from configurator.auth import Role, company_id, public, requires
 from configurator.errors import DomainError, NotFound
 from configurator.i18n import language
-from configurator.sales import orders, payments, quotes, refunds
+from configurator.sales import address_checks, orders, payments, quotes, refunds
 from configurator.sales.changes import order_history
 from configurator.sales.deeds import Deed, deeds_of
 from configurator.sales.documents import country_name, payment_words, quote_pdf
@@ -24,7 +24,7 @@ from configurator.sales.forms import DeclineForm, QuoteForm, ReviseForm
 from configurator.sales.models import OrderState, QuoteState, RefundCause
 from configurator.sales.quotes import QuoteView
 from configurator.sales.reasons import REASONS
-from configurator.sales.uploads import HOUSE
+from configurator.sales.visitors import HOUSE
 from configurator.storefront import service as storefront
 from configurator.storefront.address import link_to_choices, read_address
 from configurator.storefront.drawings import draw
@@ -39,6 +39,7 @@ BADGES = {
     QuoteState.DECLINED: ("danger", "cross"),
     QuoteState.SUPERSEDED: ("neutral", "dot"),
     QuoteState.EXPIRED: ("warning", "clock"),
+    OrderState.AWAITING_ADDRESS: ("warning", "mail"),
     OrderState.AWAITING_DEPOSIT: ("warning", "clock"),
     OrderState.CONFIRMED: ("info", "box"),
     OrderState.CLOSED: ("success", "check"),
@@ -62,6 +63,7 @@ def state_word(state: QuoteState | OrderState) -> str:
         QuoteState.DECLINED: _("Declined"),
         QuoteState.SUPERSEDED: _("Replaced"),
         QuoteState.EXPIRED: _("Expired"),
+        OrderState.AWAITING_ADDRESS: _("Waiting for the confirmed address"),
         OrderState.AWAITING_DEPOSIT: _("Waiting for the deposit"),
         OrderState.CONFIRMED: _("Confirmed"),
         OrderState.CLOSED: _("Completed"),
@@ -118,6 +120,15 @@ def deposit(order_id: int) -> ResponseReturnValue:
     """The money is here: the order can be made."""
     payments.mark_received(company_id(), order_id, by=current_user.id)
     flash(_("The deposit is received. The order can be made, and the customer is told."), "success")
+    return redirect(url_for(".order", order_id=order_id))
+
+
+@bp.post("/sales/orders/<int:order_id>/address")
+@requires(Role.SALES)
+def address(order_id: int) -> ResponseReturnValue:
+    """We know by other means that the customer is real: the order can be made."""
+    address_checks.confirm_by_hand(company_id(), order_id, by=current_user.id)
+    flash(_("The address is noted as confirmed. The order can be made, and the customer is told."), "success")
     return redirect(url_for(".order", order_id=order_id))
 
 
@@ -320,6 +331,16 @@ def order_sentence(deed: Deed) -> str:
             )
         case "deposit.lapsed":
             return _("Cancelled: the deposit did not come in time.")
+        case "address.confirmed":
+            return _("%(who)s noted the email address as confirmed.", who=deed.actor) if deed.actor else _(
+                "The email address was confirmed."
+            )
+        case "address.sent" if deed.data.get("changed"):
+            return _("The link to confirm the address went to another address.")
+        case "address.sent":
+            return _("The link to confirm the address was sent again.")
+        case "address.lapsed":
+            return _("Cancelled: the email address was not confirmed in time.")
         case "order.delivery_changed":
             return _("%(who)s changed its delivery.", who=deed.actor) if deed.actor else _(
                 "Its delivery was changed by the customer."

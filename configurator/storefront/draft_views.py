@@ -7,25 +7,19 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from configurator.app import keep_secret, kept_secret
-from configurator.auth import actor_id, company_id, public
+from configurator.auth import company_id, public
 from configurator.i18n import language
 from configurator.sales.configurations import Selection, query_of
 from configurator.storefront import drafts, service
 from configurator.storefront.address import MOST_BESIDE, Address, compact, link_to_choices
-from configurator.storefront.drafts import DraftView, Owner, Trouble
+from configurator.storefront.drafts import DraftView, Trouble
 from configurator.storefront.drawings import draw
 from configurator.storefront.forms import DraftForm, PressForm
 from configurator.storefront.present import joined, said
-from configurator.storefront.viewing import viewer
 from configurator.storefront.views import answer_to, read
+from configurator.storefront.visiting import remember, visitor
 
 bp = Blueprint("draft", __name__)
-COOKIE = "configurator_drafts"
-
-
-def _owner() -> Owner:
-    return Owner(actor_id(), kept_secret(COOKIE))
 
 
 @bp.get("/products/<product>/draft")
@@ -44,11 +38,11 @@ def save(product: str) -> ResponseReturnValue:
         return _form_page(product, form), 422
     offer, reading = read(product)
     answered = answer_to(offer, reading)
-    typed = service.typed_texts(company_id(), reading.address.token, viewer())
+    typed = service.typed_texts(company_id(), reading.address.token, visitor())
     name = form.name.data or ""
     try:
         saved = drafts.save_draft(
-            company_id(), _owner(), name, offer, Selection(product, answered.decisions, typed), answered.country
+            company_id(), visitor(), name, offer, Selection(product, answered.decisions, typed), answered.country
         )
     except drafts.DraftsFull as full:
         form.name.errors = [full.message()]
@@ -58,8 +52,7 @@ def save(product: str) -> ResponseReturnValue:
         else _("“%(name)s” is saved.", name=name), "success",
     )
     response = redirect(url_for(".index"), 303)
-    if saved.holder:
-        keep_secret(response, COOKIE, saved.holder, drafts.KEPT_FOR)
+    remember(response, saved.holder)
     return response
 
 
@@ -81,7 +74,7 @@ def index() -> ResponseReturnValue:
     """What was saved, by products, under today's catalog."""
     lang = language()
     found: dict[str, list[DraftView]] = {}
-    for one in drafts.drafts_of(company_id(), _owner()):
+    for one in drafts.drafts_of(company_id(), visitor()):
         found.setdefault(one.product.code, []).append(one)
     return render_template(
         "storefront/drafts.html", products=found, lang=lang, draw=draw, press=PressForm(), most=MOST_BESIDE + 1,
@@ -126,7 +119,7 @@ def rename(token: str) -> ResponseReturnValue:
     """Give a draft another name."""
     form = DraftForm()
     if form.validate_on_submit():
-        drafts.rename_draft(company_id(), _owner(), token, form.name.data or "")
+        drafts.rename_draft(company_id(), visitor(), token, form.name.data or "")
     else:
         drafts.draft_by_token(company_id(), token)  # or it is not found
         flash(" ".join(str(error) for error in form.name.errors), "warning")
@@ -137,6 +130,6 @@ def rename(token: str) -> ResponseReturnValue:
 @public
 def delete(token: str) -> ResponseReturnValue:
     """Delete a draft."""
-    drafts.delete_drafts(company_id(), _owner(), [token])
+    drafts.delete_drafts(company_id(), visitor(), [token])
     flash(_("The draft is deleted."), "success")
     return redirect(url_for(".index"), 303)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from flask_babel import gettext as _
-from sqlalchemy import ColumnElement, and_, delete, or_
+from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
 from catalog.offer import NotOffered, Offer, current_offer
@@ -26,7 +26,8 @@ from configurator.sales.configurations import (
     selection_from_query,
     write_configuration,
 )
-from configurator.sales.models import Draft, new_token
+from configurator.sales.models import Draft
+from configurator.sales.visitors import Visitor
 from configurator.storefront.service import countries, standing_completion
 from solver.configuration.problem import Decision, Variant
 from solver.configuration.session import valid_domains
@@ -43,20 +44,6 @@ class DraftsFull(DomainError):
 
     def message(self) -> str:
         return _("You keep %(number)s drafts already. Delete one that you no longer need.", number=MOST)
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """Whose drafts: an account's, those of a browser's cookie, or both."""
-
-    user_id: int | None = None
-    holder: str = ""
-
-    def owns(self) -> ColumnElement[bool]:
-        """Of a query over drafts."""
-        mine = col(Draft.user_id) == self.user_id if self.user_id is not None else None
-        its = and_(col(Draft.holder) == self.holder, col(Draft.holder) != "")
-        return its if mine is None else or_(mine, its)
 
 
 class Trouble(StrEnum):
@@ -103,19 +90,19 @@ class Saved:
 
 
 def save_draft(
-    company_id: int, owner: Owner, name: str, offer: Offer, selection: Selection, country: str, *,
+    company_id: int, owner: Visitor, name: str, offer: Offer, selection: Selection, country: str, *,
     now: datetime | None = None,
 ) -> Saved:
     """Keep a selection under a name; the owner's draft of this name and product, if there is one, becomes it.
 
     An owner without account and holder gets a holder. Raises DraftsFull.
     """
-    holder = "" if owner.user_id is not None else owner.holder or new_token()
+    holder = owner.holder_of_new()
     with db.writing() as session:
         mine = session.exec(
             select(Draft, Configuration.product_code)
             .join(Configuration, col(Configuration.id) == Draft.configuration_id)
-            .where(Draft.company_id == company_id, owner.owns())
+            .where(Draft.company_id == company_id, owner.owns(Draft))
         ).all()
         same = next((row for row, code in mine if (row.name, code) == (name, selection.product)), None)
         if same is None and len(mine) >= MOST:
@@ -130,13 +117,13 @@ def save_draft(
         return Saved(row.token, holder, same is not None)
 
 
-def drafts_of(company_id: int, owner: Owner) -> tuple[DraftView, ...]:
+def drafts_of(company_id: int, owner: Visitor) -> tuple[DraftView, ...]:
     """The owner's drafts, the newest first, each under today's catalog."""
     with db.reading() as session:
         rows = session.exec(
             select(Draft, Configuration)
             .join(Configuration, col(Configuration.id) == Draft.configuration_id)
-            .where(Draft.company_id == company_id, owner.owns())
+            .where(Draft.company_id == company_id, owner.owns(Draft))
             .order_by(col(Draft.changed_at).desc(), col(Draft.id).desc())
         ).all()
         found = [(draft, configuration, *_offered(session, configuration)) for draft, configuration in rows]
@@ -158,13 +145,13 @@ def draft_by_token(company_id: int, token: str) -> DraftView:
     return _view(draft, configuration, offer, withdrawn)
 
 
-def rename_draft(company_id: int, owner: Owner, token: str, name: str) -> None:
+def rename_draft(company_id: int, owner: Visitor, token: str, name: str) -> None:
     """Give an own draft another name. Raises NotFound."""
     with db.writing() as session:
         _own(session, company_id, owner, token).name = name
 
 
-def delete_drafts(company_id: int, owner: Owner, tokens: Sequence[str]) -> None:
+def delete_drafts(company_id: int, owner: Visitor, tokens: Sequence[str]) -> None:
     """Delete own drafts. Raises NotFound."""
     with db.writing() as session:
         for token in tokens:
@@ -179,9 +166,9 @@ def forget_old_drafts(*, now: datetime | None = None) -> int:
     return int(gone.rowcount)  # type: ignore[attr-defined]
 
 
-def _own(session: Session, company_id: int, owner: Owner, token: str) -> Draft:
+def _own(session: Session, company_id: int, owner: Visitor, token: str) -> Draft:
     row = session.exec(
-        select(Draft).where(Draft.company_id == company_id, Draft.token == token, owner.owns())
+        select(Draft).where(Draft.company_id == company_id, Draft.token == token, owner.owns(Draft))
     ).one_or_none()
     if row is None:
         raise NotFound(field="draft")

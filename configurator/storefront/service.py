@@ -29,10 +29,10 @@ from configurator.sales.configurations import (
     variant_from_json,
 )
 from configurator.sales.delivery import ShipTo, WayOffer, chosen_of, kilograms_of, standard_to, ways_in
-from configurator.sales.payment_terms import Asked, terms_in, terms_of
+from configurator.sales.payment_terms import Asked, Assurance, AssuranceOffer, terms_in, terms_of
 from configurator.sales.quotes import acceptable_quote
 from configurator.sales.terms import price_for, sum_of
-from configurator.sales.uploads import STRANGER, Viewer
+from configurator.sales.visitors import STRANGER, Visitor
 from configurator.storefront.hints import Difference, Pair, differences, index_of, why_excluded, why_implied
 from solver.configuration.check import answers, is_asked
 from solver.configuration.complete import complete
@@ -135,7 +135,7 @@ class Checkout:
     """What is about to be ordered, at today's terms (or a quote's).
 
     `price` includes the delivery by `way`, the chosen one of `ways`. `delivered`: some way leads there, or there is
-    nothing to choose.
+    nothing to choose. `asked`: what it waits for; `assurances`: where there is a choice of that.
     """
 
     token: str
@@ -146,7 +146,8 @@ class Checkout:
     date: Forecast | None
     country: str
     quote_token: str | None = None
-    deposit: Asked | None = None
+    asked: Asked | None = None
+    assurances: tuple[AssuranceOffer, ...] = ()
     ways: tuple[WayOffer, ...] = ()
     way: WayOffer | None = None
     delivered: bool = True
@@ -418,7 +419,7 @@ def date_of(
 def second_thought(answered: Click, *, guest: bool, stop: Callable[[], bool], now: datetime | None = None) -> Click:
     """The answer after some thinking: the same, or with an earlier date. `stop`: ends the search when it says so.
 
-    Where a deposit is waited for the date is the deposit's, and nothing is searched. Raises Busy.
+    Where something is waited for first the date is that one's, and nothing is searched. Raises Busy.
     """
     first = answered.date
     if first is None or answered.refusal is not None:
@@ -509,12 +510,12 @@ def _carrying(offer: Offer, variant: Variant) -> Variant:
 # --- texts ------------------------------------------------------------------------------------------------------------
 
 
-def typed_texts(company_id: int, token: str, viewer: Viewer = STRANGER) -> dict[str, str]:
-    """The texts kept under a token, and its files that the viewer may read; none for an unknown token."""
+def typed_texts(company_id: int, token: str, visitor: Visitor = STRANGER) -> dict[str, str]:
+    """The texts kept under a token, and its files that the visitor may read; none for an unknown token."""
     if not token:
         return {}
     with db.reading() as session:
-        return texts_by_token(session, company_id, token, viewer)
+        return texts_by_token(session, company_id, token, visitor)
 
 
 def keep_texts(
@@ -591,7 +592,7 @@ def keep_variant(company_id: int, answered: Click) -> str:
 
 def checkout(
     company_id: int, token: str, to: ShipTo, *, guest: bool = True, quote_token: str | None = None,
-    now: datetime | None = None,
+    assurance: Assurance | None = None, now: datetime | None = None,
 ) -> Checkout:
     """The variant behind a token, under today's revisions and terms, or under those of a quote.
 
@@ -619,16 +620,29 @@ def checkout(
     found = ways.leading_to(country, to.postal_code, goods, kilograms_of([(offer, variant)]))
     way = chosen_of(found, to.way)
     price = sum_of([goods, way.price]) if way is not None else goods
-    deposit = payment.asked_for(price, guest=guest, since=now)
-    date = date_of(offer, variant, country, not_before=deposit.due_at if deposit else None, now=now)
+    asked = payment.asked_for(price, guest=guest, assurance=assurance, since=now)
+    date = date_of(offer, variant, country, not_before=asked.due_at if asked else None, now=now)
     dated = [date and redirected(date, one.way.to()) for one in found]
     if way is not None:
         date = dated[found.index(way)]
+    offered = payment.assurances(price, guest=guest)
+    choice = [payment.asked_for(price, guest=guest, assurance=one, since=now) for one in offered if len(offered) > 1]
     return Checkout(
-        token, offer, selection, variant, price, date, country, quote_token, deposit,
+        token, offer, selection, variant, price, date, country, quote_token, asked,
+        tuple(AssuranceOffer(one, _day_of(offer, variant, country, one, way, now)) for one in choice if one),
         tuple(
             replace(one, dates=(day.arrives_on if day is not None else None,))
             for one, day in zip(found, dated, strict=True)
         ),
         way, way is not None or not ways.stated,
     )
+
+
+def _day_of(
+    offer: Offer, variant: Variant, country: str, asked: Asked, way: WayOffer | None, now: datetime | None
+) -> date | None:
+    """When it would be there if it waited for this first."""
+    found = date_of(offer, variant, country, not_before=asked.due_at, now=now)
+    if found is not None and way is not None:
+        found = redirected(found, way.way.to())
+    return found.arrives_on if found is not None else None

@@ -45,6 +45,12 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "storefront.confirmation": PUBLIC,
     "storefront.pay": PUBLIC,  # a demo's test provider only
     "api.payment": PUBLIC,  # believed for its signature only
+    # the mail address of an order: behind a signed link, or the order's token
+    "address.show": PUBLIC,
+    "address.agree": PUBLIC,
+    "address.again": PUBLIC,
+    "api.confirm_address": PUBLIC,
+    "api.send_link_again": PUBLIC,
     "change.show": PUBLIC,
     "change.texts": PUBLIC,
     "change.confirm": PUBLIC,
@@ -110,6 +116,7 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "sales.order_list": frozenset({Role.SALES}),
     "sales.order": frozenset({Role.SALES}),
     "sales.deposit": frozenset({Role.SALES}),
+    "sales.address": frozenset({Role.SALES}),
     "sales.refund_list": frozenset({Role.SALES}),
     "sales.refund_paid": frozenset({Role.SALES}),
     "sales.refund_ask": frozenset({Role.SALES}),

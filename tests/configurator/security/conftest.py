@@ -23,7 +23,8 @@ from configurator.sales.carts import add_item
 from configurator.sales.configurations import Selection, save_configuration
 from configurator.sales.models import DeliveryWay, QuoteRevision, Refund, SalesOrder
 from configurator.sales.quotes import Customer, save_quote, send_quote
-from configurator.storefront.drafts import Owner, save_draft
+from configurator.sales.visitors import STRANGER
+from configurator.storefront.drafts import save_draft
 from configurator.storefront.service import standing_completion
 from tests.catalog.small import DOT
 from tests.configurator.security.house import NOBODY, VISITOR, Documents, buyer, order_for
@@ -47,7 +48,7 @@ def documents(factory: int) -> Documents:
     send_quote(factory, quotes[0], by=seller)
     with db.writing() as session:
         store_picture(session, factory, "dot.svg", DOT)
-    draft = save_draft(factory, Owner(), "For the hallway", offer, Selection("bicycle"), "CN")
+    draft = save_draft(factory, STRANGER, "For the hallway", offer, Selection("bicycle"), "CN")
     cart = add_item(factory, "", offer, Selection("bicycle"), variant, "CN", anonymous=True)
     with db.writing() as session:
         quote_token = session.exec(select(QuoteRevision.token).where(QuoteRevision.quote_id == quotes[0])).one()
@@ -104,7 +105,7 @@ def documents(factory: int) -> Documents:
             "provider": "transfer", "cart_token": cart.token,
             "draft_token": draft.token, "draft_holder": draft.holder, "item_id": cart.item_id,
             "digest": pictures_of(session, factory)["dot.svg"],
-            "file": "A" * 22, "question": "logo",
+            "file": "A" * 22, "link": "A" * 22, "question": "logo",
             "search_id": helping.id, "simulation_id": played.id, "position": 0, "number": 1,
             "order_id": session.exec(select(SalesOrder.id)).first(),
             "mail_id": session.exec(select(outbox.OutboxMail.id)).first(),

@@ -26,7 +26,7 @@ from configurator.sales.parties import Party
 from configurator.sales.payment_terms import configure as configure_payments
 from configurator.schema import tables
 from configurator.storefront.cart_views import COOKIE as CART
-from configurator.storefront.draft_views import COOKIE as DRAFTS
+from configurator.storefront.visiting import COOKIE as DRAFTS
 from tests.configurator.security.house import VISITOR, Documents, fingerprint, rules
 
 pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
@@ -80,6 +80,7 @@ def _forms(documents: Documents) -> list[tuple[str, str, dict[str, Any]]]:
         ("administrator", "/admin/delivery/new", WAY),
         ("administrator", f"/admin/delivery/{ids['way_id']}", WAY),
         (VISITOR, f"/orders/{documents.order.token}/delivery", {"way": f"way-{ids['way_id'] + 1}"}),  # from the page
+        (VISITOR, f"/orders/{documents.order.token}/address", {"mail": "dora@delta.example"}),
         (VISITOR, f"/orders/{documents.order.token}/cancel", {}),
         ("sales", "/sales/quotes/new/bicycle?colour=sky", {
             "validity_days": "14", "name": "Dora Delta", "mail": "dora@delta.example", "country": "CN",
@@ -169,6 +170,7 @@ def test_every_form_of_the_house_is_tried_or_takes_no_input(app: APIFlask, docum
         "modelling.cancel", "modelling.publish", "modelling.discard",  # nothing of the body is stored
         "delivery.retire", "delivery.resume", "sales.refund_paid", "sales.refund_ask",  # nothing of the body is stored
         "cart.hold", "cart.renew", "sales.deposit", "storefront.pay",  # nothing of the body is stored
+        "sales.address", "address.agree",  # nothing of the body is stored
         "sales.start_at_once", "draft.delete", "storefront.earlier",  # nothing of the body is stored
         "modelling.keep_pictures",  # files, judged by what they contain: tests/catalog/test_pictures.py
     }

@@ -11,11 +11,11 @@ from catalog.load import load_catalog
 from catalog.rows import utc_now
 from configurator import db
 from configurator.sales.configurations import Selection
+from configurator.sales.visitors import Visitor
 from configurator.storefront.drafts import (
     KEPT_FOR,
     MOST,
     DraftsFull,
-    Owner,
     Trouble,
     drafts_of,
     forget_old_drafts,
@@ -89,7 +89,7 @@ def test_another_browser_sees_nothing_of_it_but_by_its_address(app, client, lamp
 def test_an_account_has_its_drafts_in_every_browser(app, login, lamp):
     client = login("buyer")
     token = save(client, "At home")
-    assert "configurator_drafts" not in str(client.get("/drafts").headers)
+    assert "configurator_visitor" not in str(client.get("/drafts").headers)
     with db.reading() as session:
         from sqlmodel import select
 
@@ -124,13 +124,13 @@ def test_drafts_are_compared_side_by_side(client, lamp):
 
 
 def test_there_are_so_many_drafts_and_those_of_no_account_end(lamp):
-    chosen, owner = Selection("lamp", (RED,)), Owner()
+    chosen, owner = Selection("lamp", (RED,)), Visitor()
     for number in range(MOST):
-        owner = Owner(holder=save_draft(lamp.company_id, owner, f"No. {number}", lamp, chosen, "DE").holder)
+        owner = Visitor(holder=save_draft(lamp.company_id, owner, f"No. {number}", lamp, chosen, "DE").holder)
     with pytest.raises(DraftsFull):
         save_draft(lamp.company_id, owner, "One more", lamp, chosen, "DE")
     save_draft(lamp.company_id, owner, "No. 3", lamp, chosen, "DE", now=utc_now() + timedelta(days=2))
     assert forget_old_drafts(now=utc_now() + KEPT_FOR + timedelta(days=1)) == MOST - 1
     assert [(one.name, one.trouble) for one in drafts_of(lamp.company_id, owner)] == [("No. 3", None)]
-    assert drafts_of(lamp.company_id, Owner()) == ()
+    assert drafts_of(lamp.company_id, Visitor()) == ()
     assert Trouble.CHANGED not in {one.trouble for one in drafts_of(lamp.company_id, owner)}
