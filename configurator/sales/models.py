@@ -73,6 +73,16 @@ def _price_checks(name: str) -> tuple[CheckConstraint, ...]:
     )
 
 
+def _delivery_checks(name: str) -> tuple[CheckConstraint, ...]:
+    return (
+        CheckConstraint(
+            "delivery_net_minor + delivery_tax_minor = delivery_gross_minor and delivery_net_minor >= 0"
+            " and delivery_tax_minor >= 0", name=f"{name}_delivery_adds_up",
+        ),
+        CheckConstraint("(delivery_way_id is null) = (delivery_kind is null)", name=f"{name}_delivery_has_kind"),
+    )
+
+
 def new_token() -> str:
     """128 random bits for a public address that nobody can guess."""
     return secrets.token_urlsafe(16)
@@ -180,14 +190,17 @@ class Quote(CompanyRow, table=True):
     number: str | None = Field(default=None, max_length=20)
     customer_id: int
     country: str = Field(max_length=2)  # ship-to, ISO 3166-1 alpha-2: decides tax and transit
+    postal_code: str = Field(default="", max_length=20)  # ship-to, as far as it is known: decides the ways of delivery
     locale: str = Field(max_length=20)
     validity_days: int
     created_by: int
     created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
 
 
-class QuoteRevision(CompanyRow, PriceColumns, PromiseColumns, table=True):
+class QuoteRevision(CompanyRow, PriceColumns, PromiseColumns, DeliveryColumns, table=True):
     """One state of a quote: a configuration, its price, its date. After it was sent only its state still moves.
+
+    Without a way of delivery its buyer chooses one with the order.
 
     `comment` is what the customer wrote when declining; it may be emptied when that person is to be forgotten.
     """
@@ -203,6 +216,7 @@ class QuoteRevision(CompanyRow, PriceColumns, PromiseColumns, table=True):
             name="quote_revision_sent_has_instant",
         ),
         *_price_checks("quote_revision"),
+        *_delivery_checks("quote_revision"),
         # At most one revision of a quote can still be sent or accepted, or has been.
         Index(
             "uq_quote_revision_open", "company_id", "quote_id", unique=True,
@@ -212,6 +226,7 @@ class QuoteRevision(CompanyRow, PriceColumns, PromiseColumns, table=True):
         Index("ix_quote_revision_state_until", "state", "valid_until"),
         quote_id="quote",
         configuration_id="configuration",
+        delivery_way_id="delivery_way",
     )
 
     quote_id: int
@@ -236,11 +251,7 @@ class SalesOrder(CompanyRow, PriceColumns, PromiseColumns, DeliveryColumns, tabl
         unique_in_company("quote_id"),  # a quote becomes one order
         CheckConstraint(_one_of("state", OrderState), name="sales_order_state_known"),
         *_price_checks("sales_order"),
-        CheckConstraint(
-            "delivery_net_minor + delivery_tax_minor = delivery_gross_minor and delivery_net_minor >= 0"
-            " and delivery_tax_minor >= 0", name="sales_order_delivery_adds_up",
-        ),
-        CheckConstraint("(delivery_way_id is null) = (delivery_kind is null)", name="sales_order_delivery_has_kind"),
+        *_delivery_checks("sales_order"),
         Index("ix_sales_order_placed", "company_id", "placed_at"),
         customer_id="party",
         ship_to_id="party",
@@ -632,9 +643,9 @@ def move_quote(revision: QuoteRevision, state: QuoteState) -> None:
 # What a revision never changes once it was sent.
 _FROZEN = (
     "id", "company_id", "quote_id", "number", "token", "configuration_id", "price_items", "created_at", "sent_at",
-    "valid_until", *PriceColumns.model_fields, *PromiseColumns.model_fields,
+    "valid_until", *PriceColumns.model_fields, *PromiseColumns.model_fields, *DeliveryColumns.model_fields,
 )
-_JSON_COLUMNS = {"price_items", "carrier_days"}
+_JSON_COLUMNS = {"price_items", "carrier_days", "delivery_name"}
 
 
 def item_revision_triggers(dialect: str) -> list[str]:

@@ -15,7 +15,6 @@ from sqlalchemy import func, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from catalog.content import Text
 from catalog.offer import NotOffered, Offer, current_offer
 from catalog.price import Price
 from catalog.products import ProductContent, ProductRevision
@@ -50,7 +49,7 @@ from configurator.sales.delivery import (
     ways_in,
 )
 from configurator.sales.lists import Page, contains, page_of
-from configurator.sales.models import DeliveryKind, OrderState, Quote, SalesOrder, SalesOrderItem
+from configurator.sales.models import OrderState, Quote, SalesOrder, SalesOrderItem
 from configurator.sales.parties import Party
 from configurator.sales.payment_terms import (
     Asked,
@@ -65,9 +64,10 @@ from configurator.sales.payments import DepositView, deposit_view, wait_for
 from configurator.sales.quotes import AcceptableQuote, accept_in, acceptable_quote
 from configurator.sales.refunds import RefundView, refunds_of
 from configurator.sales.terms import (
+    DeliveryView,
     cost_of,
     delivery_columns,
-    delivery_price,
+    delivery_view,
     exchange_rate,
     price_columns,
     price_for,
@@ -147,16 +147,6 @@ class OrderedUnit:
     price: Price
     arrives_on: date
     progress: Progress | None  # None: it was cancelled
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryView:
-    """The way of delivery that was chosen for an order, in its words of then; `code`: what names the way."""
-
-    code: str
-    kind: DeliveryKind
-    name: Text
-    price: Price
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,7 +366,7 @@ def _terms(session: Session, company_id: int, wanted: Sequence[Wanted], quote_to
     )
     if quote_token:
         quote = acceptable_quote(session, company_id, quote_token)
-        return _Terms((quote.offer,), quote, house, ways, payment)
+        return _Terms((quote.offer,), quote, house, quote.ways or ways, payment)
     try:
         offers = tuple(current_offer(session, company_id, one.offer.product.code) for one in wanted)
     except NotOffered as error:
@@ -625,7 +615,7 @@ def _order(company_id: int, which: Any) -> OrderView:
                 select(Quote.number).where(Quote.company_id == company_id, Quote.id == order.quote_id)
             ).one()
         units = _ordered_units(session, order)
-        delivery = _delivery_view(order)
+        delivery = delivery_view(order)
         deposit, address = deposit_view(session, order), address_view(session, order)
         payment = accepted_terms(session, company_id, order.payment_terms_id)
         refunds = refunds_of(session, order)
@@ -655,15 +645,6 @@ def _order(company_id: int, which: Any) -> OrderView:
         terms_version=order.terms_version,
         house=house.name,
         house_zone=house.zone,
-    )
-
-
-def _delivery_view(order: SalesOrder) -> DeliveryView | None:
-    price = delivery_price(order)
-    if price is None or order.delivery_kind is None:
-        return None
-    return DeliveryView(
-        f"way-{order.delivery_way_id}", DeliveryKind(order.delivery_kind), Text(**order.delivery_name), price
     )
 
 

@@ -11,7 +11,7 @@ from configurator.auth import company_id, public
 from configurator.errors import DomainError, NotFound
 from configurator.sales.address_checks import Linked, LinkOver, LinkUnknown, LinkUsed, confirm, linked, send_again
 from configurator.sales.orders import order_by_token
-from configurator.storefront.forms import LinkAgainForm
+from configurator.storefront.forms import MailForm
 from configurator.storefront.views import order_page
 
 bp = Blueprint("address", __name__)
@@ -45,7 +45,7 @@ def agree(link: str) -> ResponseReturnValue:
 @public
 def again(token: str) -> ResponseReturnValue:
     """Send the link once more, to another address if the first one was mistyped."""
-    form = LinkAgainForm()
+    form = MailForm()
     if not form.validate_on_submit():
         return order_page(token, form), 422
     try:

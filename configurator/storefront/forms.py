@@ -18,6 +18,7 @@ from configurator.sales.models import Deliveries
 from configurator.sales.orders import Buyer, Shown
 from configurator.sales.payment_terms import Asked, Assurance, assurance_of
 from configurator.sales.payments import TestDeed
+from configurator.storefront.drafts import NAME_LENGTH
 
 # Countries that have no postal codes; everywhere else a parcel without one goes astray.
 WITHOUT_POSTAL_CODE = frozenset({"AE", "AO", "BS", "BW", "FJ", "HK", "MO", "QA"})
@@ -149,8 +150,8 @@ class CheckoutForm(ShownForm):
         return int(self.shown_deposit.data) if self.shown_deposit.data else None
 
 
-class LinkAgainForm(FlaskForm):
-    """Where the link that confirms a mail address is to go."""
+class MailForm(FlaskForm):
+    """Where a link is to go."""
 
     mail = EmailField(
         _l("Email address"), [InputRequired(NEEDED), Length(max=254), is_mail_address], filters=[trimmed]
@@ -160,7 +161,7 @@ class LinkAgainForm(FlaskForm):
 class DraftForm(FlaskForm):
     """The name of a draft."""
 
-    name = StringField(_l("Name"), [InputRequired(NEEDED), Length(max=80), one_line], filters=[trimmed],
+    name = StringField(_l("Name"), [InputRequired(NEEDED), Length(max=NAME_LENGTH), one_line], filters=[trimmed],
                        description=_l("For example: for the hallway, in oak."))
 
 

@@ -607,7 +607,7 @@ def checkout(
             raise NotFound(field="token")
         if quote_token:
             quote = acceptable_quote(session, company_id, quote_token)
-            offer, country = quote.offer, country or quote.customer.country
+            offer, country, ways = quote.offer, country or quote.customer.country, quote.ways or ways
         else:
             try:
                 offer = current_offer(session, company_id, row.product_code)

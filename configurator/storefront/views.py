@@ -34,7 +34,7 @@ from configurator.storefront import pictures, service
 from configurator.storefront.address import SHIP_TO, Reading, from_compact, read_address
 from configurator.storefront.columns import budget_of, currency_symbol, day_of, faults_of, needs_of, table_of
 from configurator.storefront.drawings import draw
-from configurator.storefront.forms import CheckoutForm, LinkAgainForm, TestPaymentForm
+from configurator.storefront.forms import CheckoutForm, MailForm, TestPaymentForm
 from configurator.storefront.present import (
     country_name,
     date_of_page,
@@ -308,7 +308,7 @@ def checkout(token: str) -> ResponseReturnValue:
     form = _form(asked)
     if asked.quote_token:
         customer = quote_by_token(company_id(), asked.quote_token).customer
-        form.name.data, form.mail.data = customer.name, customer.mail
+        form.name.data, form.mail.data, form.postal_code.data = customer.name, customer.mail, customer.postal_code
     return _checkout_page(asked, form)
 
 
@@ -360,7 +360,8 @@ def _checkout(token: str, to: ShipTo, assurance: Assurance | None = None) -> Che
     """The configuration of a token; a country that nobody serves is answered with the first that is."""
     quote_token = request.args.get("quote") or None
     if quote_token and not to.country:
-        to = replace(to, country=quote_by_token(company_id(), quote_token).customer.country)
+        customer = quote_by_token(company_id(), quote_token).customer
+        to = replace(to, country=customer.country, postal_code=to.postal_code or customer.postal_code)
     ask = partial(
         service.checkout, company_id(), token, guest=not current_user.is_authenticated, quote_token=quote_token,
         assurance=assurance,
@@ -456,7 +457,7 @@ def track(token: str) -> ResponseReturnValue:
     return order_page(token)
 
 
-def order_page(token: str, link_form: LinkAgainForm | None = None) -> str:
+def order_page(token: str, link_form: MailForm | None = None) -> str:
     """The page of an order. `link_form`: where the link was to go, if that was no address."""
     view = order_by_token(company_id(), token)
     until, can_cancel = cancel_until(company_id(), token)
@@ -464,7 +465,7 @@ def order_page(token: str, link_form: LinkAgainForm | None = None) -> str:
         "storefront/order.html", order=view, draw=draw, lang=language(), country=country_name(view.buyer.country),
         history=order_history(company_id(), view.id), reasons=REASONS, until=until, can_cancel=can_cancel,
         mail=settings().mail_from, other_way=_other_way(token), payment_words=payment_words,
-        link_form=link_form or LinkAgainForm(mail=view.buyer.mail),
+        link_form=link_form or MailForm(mail=view.buyer.mail),
     )
 
 

@@ -66,6 +66,9 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "draft.compare": PUBLIC,
     "draft.rename": PUBLIC,
     "draft.delete": PUBLIC,
+    "draft.send": PUBLIC,
+    "draft.offered": PUBLIC,
+    "draft.take": PUBLIC,
     # files: their owner's and the house's (others get 404: its own test), or an order's by its address
     "upload.send": PUBLIC,
     "upload.remove": PUBLIC,

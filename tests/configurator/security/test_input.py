@@ -77,6 +77,7 @@ def _forms(documents: Documents) -> list[tuple[str, str, dict[str, Any]]]:
         (VISITOR, f"/orders/{documents.order.token}/items/1/change/texts", {"engraving": "DORA"}),
         (VISITOR, "/products/bicycle/draft?colour=sky", {"name": "For Dora"}),
         (VISITOR, f"/drafts/{ids['draft_token']}/name", {"name": "For Dora and me"}),
+        (VISITOR, f"/drafts/{ids['draft_token']}/mail", {"mail": "dora@delta.example"}),
         ("administrator", "/admin/delivery/new", WAY),
         ("administrator", f"/admin/delivery/{ids['way_id']}", WAY),
         (VISITOR, f"/orders/{documents.order.token}/delivery", {"way": f"way-{ids['way_id'] + 1}"}),  # from the page
@@ -171,7 +172,7 @@ def test_every_form_of_the_house_is_tried_or_takes_no_input(app: APIFlask, docum
         "delivery.retire", "delivery.resume", "sales.refund_paid", "sales.refund_ask",  # nothing of the body is stored
         "cart.hold", "cart.renew", "sales.deposit", "storefront.pay",  # nothing of the body is stored
         "sales.address", "address.agree",  # nothing of the body is stored
-        "sales.start_at_once", "draft.delete", "storefront.earlier",  # nothing of the body is stored
+        "sales.start_at_once", "draft.delete", "draft.take", "storefront.earlier",  # nothing of the body is stored
         "modelling.keep_pictures",  # files, judged by what they contain: tests/catalog/test_pictures.py
     }
     for rule in rules(app):
