@@ -79,6 +79,10 @@ HOLD_LINKS = {
     },
     "giveUp": {"operationId": "giveUpHold", "parameters": {"token": "$response.body#/token"}},
 }
+UPLOAD_EXAMPLES = _examples(logo={
+    "product": "bicycle", "question": "logo", "name": "logo.svg",
+    "data": "PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciPjxwYXRoIGQ9Ik0wIDBoOXY5eiIvPjwvc3ZnPg==",
+})
 LINK_EXAMPLES = _examples(link={"link": "WzEsMTIsImE5ZjAxYzJiM2Q0ZTVmNjciXQ.kQ3vX8bN1mZ7sT5wY2rP4g"})
 ORDER_LINKS = {"track": {"operationId": "trackOrder", "parameters": {"token": "$response.body#/token"}}}
 _BY_TOKEN = {"parameters": {"token": "$response.body#/token"}}
@@ -113,6 +117,7 @@ _SENT = {
 }
 _ALSO = {  # by operation
     "confirmAddress": {"410": "It was not opened in time, or the order was cancelled before."},
+    "sendFile": {"429": "More files are being sent than are taken in an hour."},
     "sendLinkAgain": {"429": "It was sent just now, or as often as it is sent at most."},
 }
 _GUARDED = {

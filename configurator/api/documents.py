@@ -53,11 +53,13 @@ from configurator.api.outputs import (
     TrackedOrderAnswer,
     UndecidedAnswer,
     UnitAnswer,
+    UploadQuestionAnswer,
     VariantAnswer,
     WayAnswer,
     Words,
 )
 from configurator.api.service import Decided, Promised
+from configurator.auth import actor_id
 from configurator.modelling.report import sentence_from, translated
 from configurator.modelling.submissions import SubmissionView
 from configurator.planning.progress import Progress
@@ -66,6 +68,7 @@ from configurator.sales.delivery import WayOffer
 from configurator.sales.models import OrderState
 from configurator.sales.orders import Buyer, OrderView, PlacedOrder, Shown
 from configurator.sales.payment_terms import assurance_of
+from configurator.sales.visitors import Visitor
 from configurator.storefront.service import as_asked
 from solver.configuration.explain import Conflict
 from solver.configuration.problem import Choose, Decision, Enter, GroupId, OptionId, ParameterId, Variant
@@ -111,6 +114,11 @@ def shown_of(body: ShownBody, assurance: str) -> Shown:
     return Shown(body.gross_minor, body.currency, body.arrives_on, assurance=assurance_of(assurance))
 
 
+def visitor_of(key: str) -> Visitor:
+    """Whose files a program names: those of its login, or of the key that came with them."""
+    return Visitor(actor_id(), key)
+
+
 # --- out --------------------------------------------------------------------------------------------------------------
 
 
@@ -134,6 +142,13 @@ def product_answer(offer: Offer) -> ProductAnswer:
         groups=[_group(group) for group in product.groups],
         parameters=[_parameter(parameter) for parameter in product.parameters],
         texts=[_text(text) for text in product.texts],
+        uploads=[
+            UploadQuestionAnswer(
+                id=one.id, step=one.step, name=_words(one.name), help=_maybe(one.help), kinds=list(one.kinds),
+                most_megabytes=one.most_megabytes, when=one.when,
+            )
+            for one in product.uploads
+        ],
         components=[
             InstanceAnswer(
                 id=place.id, component=place.component, number=place.number, name=_words(place.name),

@@ -149,6 +149,32 @@ class TextAnswer(Answer):
     patterns: list[PatternAnswer]
 
 
+class UploadQuestionAnswer(Answer):
+    """A file to send (`/uploads`), of one of these kinds by its content; only where `when` holds."""
+
+    id: str
+    step: str
+    name: Words
+    help: Words | None
+    kinds: list[Literal["pdf", "png", "jpeg", "svg"]]
+    most_megabytes: int
+    when: str | None
+
+
+class UploadAnswer(Answer):
+    """A file that is kept. `answer` goes into the texts of a variant, by the question that asked for it.
+
+    `key` is the owner's: whoever orders with the file sends it too, and nobody else needs to know it. It is null for
+    files of a login, which owns them. What no order or hold has for 30 days is deleted.
+    """
+
+    answer: str
+    kind: Literal["pdf", "png", "jpeg", "svg"]
+    size: int
+    name: str
+    key: str | None
+
+
 class RuleAnswer(Answer):
     """What must hold, as a sentence."""
 
@@ -190,6 +216,7 @@ class ProductAnswer(Answer):
     groups: list[GroupAnswer]
     parameters: list[ParameterAnswer]
     texts: list[TextAnswer]
+    uploads: list[UploadQuestionAnswer]
     components: list[InstanceAnswer]
     rules: list[RuleAnswer]
     presets: list[PresetAnswer]

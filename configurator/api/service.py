@@ -11,7 +11,8 @@ from flask_babel import lazy_gettext as _l
 
 from catalog.offer import Offer
 from catalog.price import CountryNotServed, Price, quote_price
-from catalog.state import text_limits
+from catalog.state import text_limits, upload_asked
+from catalog.uploads import sent_file
 from configurator.errors import DomainError
 from configurator.planning.promise import Forecast, forecast, redirected
 from configurator.sales.configurations import judged
@@ -159,7 +160,7 @@ def require_variant(offer: Offer, variant: Variant) -> Variant:
 
 
 def text_faults(offer: Offer, variant: Variant, prefix: str = "") -> Iterator[Fault]:
-    """Every text of the variant that cannot be made, with the reason."""
+    """Every text and file of the variant that cannot be taken, with the reason."""
     for content in offer.product.texts:
         typed = variant.texts.get(content.id, "")
         limits = text_limits(offer.problem, content, variant)
@@ -172,6 +173,12 @@ def text_faults(offer: Offer, variant: Variant, prefix: str = "") -> Iterator[Fa
             yield prefix + content.id, _("Some of these characters cannot be made.")
         elif typed and not text_allowed(offer, content, variant):
             yield prefix + content.id, _("Another choice is needed before this text can be made.")
+    for upload in offer.product.uploads:
+        answer = variant.texts.get(upload.id, "")
+        if answer and sent_file(answer) is None:
+            yield prefix + upload.id, _("This names no file: send it to /uploads, and write here what that answers.")
+        elif answer and not upload_asked(offer.problem, upload, variant):
+            yield prefix + upload.id, _("Another choice is needed before this file is asked for.")
 
 
 def _priced(offer: Offer, variant: Variant, country: str) -> Price:
@@ -211,5 +218,5 @@ def _unknown_in(problem: ConfigurationProblem, variant: Variant) -> Iterator[str
 
 
 def _unknown_texts(offer: Offer, texts: Mapping[str, str], prefix: str) -> Iterator[str]:
-    known = {text.id for text in offer.product.texts}
+    known = {text.id for text in offer.product.texts} | {upload.id for upload in offer.product.uploads}
     return (f"{prefix}.{name}" for name in texts if name not in known)

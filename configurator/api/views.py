@@ -16,6 +16,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
+from catalog.uploads import NotTaken, kind_accepted
 from configurator.api import document, service
 from configurator.api.documents import (
     analysis_answer,
@@ -32,6 +33,7 @@ from configurator.api.documents import (
     promise_answer,
     shown_of,
     variant_of,
+    visitor_of,
 )
 from configurator.api.inputs import (
     AnalysisBody,
@@ -47,6 +49,7 @@ from configurator.api.inputs import (
     OrderBody,
     OrderHeaders,
     PromiseBody,
+    UploadBody,
 )
 from configurator.api.outputs import (
     AnalysisAnswer,
@@ -57,6 +60,7 @@ from configurator.api.outputs import (
     ProductsAnswer,
     PromiseAnswer,
     TrackedOrderAnswer,
+    UploadAnswer,
 )
 from configurator.app import problem, settings
 from configurator.auth import Role, actor_id, bears, company_id, public, requires
@@ -80,6 +84,8 @@ from configurator.sales.delivery import NotDelivered, ShipTo
 from configurator.sales.orders import Wanted, earlier_order, order_by_token, place_units
 from configurator.sales.payment_terms import assurance_of
 from configurator.sales.payments import called_back
+from configurator.sales.uploads import keep_file, refuse_others
+from configurator.storefront.present import file_fault_words
 from configurator.storefront.service import offer_for, offers
 from solver.configuration.explain import Conflict
 from solver.scheduling.capacity import FreeCapacity
@@ -156,6 +162,35 @@ def promise(code: str, json_data: PromiseBody) -> Any:
             return promise_answer(offer, promised)
 
 
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+@bp.post("/uploads")
+@bp.input(UploadBody, examples=document.UPLOAD_EXAMPLES)
+@bp.output(UploadAnswer, status_code=201)
+@bp.doc(operation_id="sendFile")
+@public
+def upload(json_data: UploadBody) -> Any:
+    """Keep a file that a product asks for. It is judged by its content, whatever its name says."""
+    offer = offer_for(company_id(), json_data.product)
+    content = next((one for one in offer.product.uploads if one.id == json_data.question), None)
+    if content is None:
+        raise NotFound(field="question")
+    data = json_data.content()
+    try:
+        file, holder = keep_file(company_id(), visitor_of(json_data.key), content, json_data.name, data)
+    except NotTaken as refused:
+        return problem(422, f"file_{refused.fault}", file_fault_words(content, refused, len(data)), "data", fields=[])
+    return UploadAnswer(
+        answer=file.answer, kind=kind_accepted(content, data), size=file.size, name=file.name, key=holder or None
+    ), 201
+
+
+def _refuse_others_files(wanted: Sequence[Wanted], key: str) -> None:
+    for one in wanted:
+        refuse_others(company_id(), visitor_of(key), one.offer.product, one.variant.texts)
+
+
 # --- orders -----------------------------------------------------------------------------------------------------------
 
 
@@ -172,6 +207,7 @@ def order(headers_data: OrderHeaders, json_data: OrderBody) -> tuple[OrderAnswer
     it is refused. If price or date are no longer true, the answer names the new one and nothing is ordered.
     """
     wanted = [_wanted(json_data), *map(_wanted, json_data.more)]
+    _refuse_others_files(wanted, json_data.upload_key)
     try:
         placed = place_units(
             company_id(), wanted, buyer_of(json_data.buyer), shown_of(json_data.shown, json_data.assurance),
@@ -196,7 +232,7 @@ def _name_faults(wanted: Sequence[Wanted]) -> None:
 
 def _sent(body: Body) -> dict[str, Any]:
     """What a key is for. Fields that came later are in it only where they say something: old keys stay good."""
-    later = {"quantity": 1, "more": [], "delivery": "", "assurance": ""}
+    later = {"quantity": 1, "more": [], "delivery": "", "assurance": "", "upload_key": ""}
     return {name: value for name, value in body.model_dump(mode="json").items() if later.get(name, ...) != value}
 
 
@@ -217,6 +253,7 @@ def hold(headers_data: OrderHeaders, json_data: HoldBody) -> tuple[HoldAnswer, i
     """
     wanted = [_wanted(json_data), *map(_wanted, json_data.more)]
     _name_faults(wanted)
+    _refuse_others_files(wanted, json_data.upload_key)
     token = put_together(
         company_id(), wanted, json_data.country, scope=HOLDS, key=headers_data.idempotency_key, request=_sent(json_data)
     )

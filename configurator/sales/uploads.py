@@ -80,6 +80,13 @@ class TooManyFiles(DomainError):
     words = _l("Too many files are being sent at the moment. Please try again in an hour.")
 
 
+class FileUnknown(DomainError):
+    """A configuration names a file that is not kept, or that is somebody else's."""
+
+    code, status = "file_unknown", 409
+    words = _l("This file is not kept here, or it is not yours. Please send it again.")
+
+
 def keep_file(
     company_id: int, visitor: Visitor, content: UploadContent, name: str, data: bytes, *, now: datetime | None = None
 ) -> tuple[SentFile, str]:
@@ -116,6 +123,18 @@ def file_for(company_id: int, visitor: Visitor, token: str) -> tuple[str, bytes]
         if row is None or not visitor.may_read(row):
             raise NotFound(field="file")
         return row.name, session.get_one(StoredFile, row.file_id).data
+
+
+def refuse_others(
+    company_id: int, visitor: Visitor, product: ProductContent, answers: Mapping[str, str]
+) -> None:
+    """Raise FileUnknown for the first of the answers that names a file which the visitor may not read."""
+    with db.reading() as session:
+        for content in product.uploads:
+            named = sent_file(answers.get(content.id, ""))
+            row = _upload(session, company_id, named.token) if named is not None else None
+            if named is not None and (row is None or not visitor.may_read(row)):
+                raise FileUnknown(field=content.id)
 
 
 def readable_answers(

@@ -18,6 +18,7 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "api.decide": PUBLIC,
     "api.promise": PUBLIC,
     "api.order": PUBLIC,
+    "api.upload": PUBLIC,
     "api.track": PUBLIC,
     "api.hold": PUBLIC,  # a hold is behind an unguessable token
     "api.show_hold": PUBLIC,
