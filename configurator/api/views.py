@@ -180,7 +180,7 @@ def upload(json_data: UploadBody) -> Any:
     try:
         file, holder = keep_file(company_id(), visitor_of(json_data.key), content, json_data.name, data)
     except NotTaken as refused:
-        return problem(422, f"file_{refused.fault}", file_fault_words(content, refused, len(data)), "data", fields=[])
+        return problem(409, f"file_{refused.fault}", file_fault_words(content, refused, len(data)), "data", fields=[])
     return UploadAnswer(
         answer=file.answer, kind=kind_accepted(content, data), size=file.size, name=file.name, key=holder or None
     ), 201

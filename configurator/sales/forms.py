@@ -48,7 +48,8 @@ class ReviseForm(FlaskForm):
         description=_l("From the day on which you send it."),
     )
     way = SelectField(
-        _l("Way of delivery"), description=_l("Its price is part of the quote, and the customer orders with it only."),
+        _l("Way of delivery"), default="",
+        description=_l("Its price is part of the quote, and the customer orders with it only."),
     )
 
 

@@ -31,8 +31,8 @@ def database_kind() -> str:
 def send(program: FlaskClient, factory: int) -> Callable[..., Any]:
     """`send(data, key=…)`: send a logo of a bicycle."""
 
-    def post(data: bytes = SVG, **said: Any) -> Any:
-        body = {"product": "bicycle", "question": "logo", "name": "logo.svg", "data": b64encode(data).decode()}
+    def post(content: bytes = SVG, **said: Any) -> Any:
+        body = {"product": "bicycle", "question": "logo", "name": "logo.svg", "data": b64encode(content).decode()}
         return program.post("/api/v1/uploads", json=body | said)
 
     return post
@@ -98,7 +98,7 @@ def test_nobody_orders_with_anothers_file(program, order_body, place, send) -> N
 def test_a_wrong_file_is_refused_with_a_code_and_nothing_is_kept(send, data: bytes, code: str) -> None:
     refused = send(data)
     error = refused.get_json()["error"]
-    assert (refused.status_code, error["code"], error["field"]) == (422, code, "data") and len(error["message"]) > 20
+    assert (refused.status_code, error["code"], error["field"]) == (409, code, "data") and len(error["message"]) > 20
     with db.reading() as session:
         assert session.exec(select(Upload)).all() == [] == session.exec(select(StoredFile)).all()
 

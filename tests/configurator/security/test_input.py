@@ -81,11 +81,11 @@ def _forms(documents: Documents) -> list[tuple[str, str, dict[str, Any]]]:
         ("administrator", "/admin/delivery/new", WAY),
         ("administrator", f"/admin/delivery/{ids['way_id']}", WAY),
         (VISITOR, f"/orders/{documents.order.token}/delivery", {"way": f"way-{ids['way_id'] + 1}"}),  # from the page
-        (VISITOR, f"/orders/{documents.order.token}/address", {"mail": "dora@delta.example"}),
+        (VISITOR, f"/orders/{documents.other_order.token}/address", {"mail": "dora@delta.example"}),
         (VISITOR, f"/orders/{documents.order.token}/cancel", {}),
         ("sales", "/sales/quotes/new/bicycle?colour=sky", {
             "validity_days": "14", "name": "Dora Delta", "mail": "dora@delta.example", "country": "CN",
-            "language": "en",
+            "language": "en", "postal_code": "200040",
         }),
         ("sales", f"/sales/quotes/{ids['quote_id']}/send", {}),
         ("sales", f"/sales/quotes/{ids['quote_id']}/revise", {}),

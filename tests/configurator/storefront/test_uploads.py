@@ -161,14 +161,14 @@ def test_equal_contents_are_stored_once_and_what_nothing_has_is_forgotten(client
 INSIDE = """\
       count: drawers
       uploads:
-        - {id: plan, step: drawers, name: {zh: 图纸, en: Plan}, kinds: [svg], when: front.framed}
+        - {id: plan, step: drawers, name: {zh: 图纸, en: Plan}, kinds: [svg], when: front_height > 150}
       groups:
 """
 
 
 @pytest.fixture
 def chest(company_id: int) -> None:
-    """A chest whose drawers each ask for a plan, if their front is framed."""
+    """A chest whose drawers each ask for a plan, if their front is high."""
     asking = CHEST.replace("      count: drawers\n      groups:\n", INSIDE, 1)
     assert asking != CHEST
     with db.writing() as session:
@@ -176,9 +176,9 @@ def chest(company_id: int) -> None:
 
 
 def test_each_drawer_asks_for_its_own_file(client: FlaskClient, chest: None) -> None:
-    query = "drawers=2&drawer_1_front=flat&drawer_2_front=framed&lang=en"
+    query = "drawers=2&drawer_2_front_height=200&lang=en"
     page = client.get(f"/products/chest?{query}").text
-    assert 'id="q-drawer_2_plan"' in page and 'id="q-drawer_1_plan"' not in page  # that one's front is flat
+    assert 'id="q-drawer_2_plan"' in page and 'id="q-drawer_1_plan"' not in page  # that one's front is low
     sent = client.post(f"/products/chest/files/drawer_2_plan?{query}", data={"file": (BytesIO(SVG), "front.svg")})
     assert (sent.status_code, sent.location[-16:]) == (303, "#q-drawer_2_plan")
     shown = client.get(sent.location).text
