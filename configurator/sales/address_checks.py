@@ -18,7 +18,7 @@ from configurator.sales.parties import Party
 from configurator.sales.waiting import awaited_of, give_up_late, keep_slots, let_be_made, no_longer_wait
 
 MOST_SENDS = 4  # of the link, the first included
-PAUSE = timedelta(minutes=1)  # between two of them
+PAUSE = timedelta(minutes=1)  # between two of them to one address; a mistyped one is corrected at once
 _SALT = "the mail address of an order"
 
 
@@ -197,12 +197,11 @@ def send_again(company_id: int, token: str, mail: str, *, now: datetime | None =
         check = awaited_of(session, AddressCheck, order) if order is not None else None
         if order is None or check is None or check.state != AddressState.AWAITED or _is_late(check, at):
             raise StateRefused(field="state")
-        if check.sends >= MOST_SENDS or at < check.sent_at + PAUSE:
-            raise TooManySends(field="mail")
-        check.sends, check.sent_at = check.sends + 1, at
         party = session.get_one(Party, order.ship_to_id)
         changed = party.mail != mail
-        party.mail = mail
+        if check.sends >= MOST_SENDS or (not changed and at < check.sent_at + PAUSE):
+            raise TooManySends(field="mail")
+        check.sends, check.sent_at, party.mail = check.sends + 1, at, mail
         _post_link(session, order)
         audit.record(session, company_id, "address.sent", "sales_order", order.id, sends=check.sends, changed=changed)
 

@@ -196,7 +196,7 @@ def test_the_link_is_sent_again_a_few_times_and_only_the_newest_address_is_good(
     order, at = ordered(shop), utc_now()
     with pytest.raises(TooManySends):
         send_again(shop.company_id, order.token, MAIL, now=at)  # just now
-    for count in range(1, MOST_SENDS):
+    for count in range(MOST_SENDS - 1):  # what was mistyped is corrected at once
         send_again(shop.company_id, order.token, "right@example.com", now=at + 2 * count * PAUSE)
     with pytest.raises(TooManySends):
         send_again(shop.company_id, order.token, MAIL, now=at + timedelta(hours=3))
