@@ -19,7 +19,7 @@ from configurator.sales.configurations import judged
 from configurator.sales.delivery import ShipTo, WayOffer, chosen_of, kilograms_of, must_lead_there, ways_of
 from configurator.sales.payment_terms import Asked, Assurance, AssuranceOffer, terms_of
 from configurator.sales.terms import sum_of
-from configurator.storefront.service import standing_completion, text_allowed
+from configurator.storefront.service import assurance_offers, standing_completion, text_allowed
 from solver.configuration.check import is_valid
 from solver.configuration.explain import Conflict
 from solver.configuration.problem import ConfigurationProblem, Decision, Enter, Variant
@@ -137,18 +137,17 @@ def promise_of(offer: Offer, variant: Variant, to: ShipTo, assurance: Assurance 
     price = sum_of([goods, way.price]) if way is not None else goods
     payment = terms_of(offer.company_id)
     asked = payment.asked_for(price, guest=True, assurance=assurance)  # nothing is made before it is here
-    leads = way.way.to() if way is not None else stated.standard(to.country)
-    date = forecast(offer, variant, leads, not_before=asked.due_at if asked else None)
-    offered = payment.assurances(price, guest=True)
-    choice = [payment.asked_for(price, guest=True, assurance=one) for one in offered if len(offered) > 1]
+    date = forecast(
+        offer, variant, way.way.to() if way is not None else stated.standard(to.country),
+        not_before=asked.due_at if asked else None,
+    )
     dated = [redirected(date, one.way.to()) for one in found]
     ways = tuple(
         replace(one, dates=(day.arrives_on if day is not None else None,))
         for one, day in zip(found, dated, strict=True)
     )
-    return Promised(variant, price, date, way, ways, asked, tuple(
-        AssuranceOffer(one, forecast(offer, variant, leads, not_before=one.due_at).arrives_on) for one in choice if one
-    ))
+    choice = assurance_offers(offer, variant, to.country, payment.choice(price, guest=True), way)
+    return Promised(variant, price, date, way, ways, asked, choice)
 
 
 def require_variant(offer: Offer, variant: Variant) -> Variant:

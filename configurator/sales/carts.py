@@ -275,8 +275,11 @@ class _Read:
         """What is asked for, counted from when the dates were held."""
         if total is None:
             return None
-        since = self.hold.made_at if self.hold is not None and self.hold.units else now
-        return self.payment.asked_for(total, guest=self.guest, assurance=assurance, since=since)
+        return self.payment.asked_for(total, guest=self.guest, assurance=assurance, since=self.held_since(now))
+
+    def held_since(self, now: datetime | None) -> datetime | None:
+        """When its dates were held; `now` if none is."""
+        return self.hold.made_at if self.hold is not None and self.hold.units else now
 
     def kept(self, country: str, asked: Asked | None) -> Mapping[str, HeldUnit]:
         """What is held as it can be ordered: for this country, and not to be started before what it waits for."""
@@ -362,13 +365,9 @@ def _terms(
 
 def _assurances(read: _Read, country: str, terms: _Terms, now: datetime | None) -> tuple[AssuranceOffer, ...]:
     """Where there is a choice of what it waits for, each with the day of the last unit."""
-    offered = read.payment.assurances(terms.total, guest=read.guest) if terms.total is not None else ()
-    if len(offered) < 2:
-        return ()
     found = []
-    for assurance in offered:
-        asked = read.asked(terms.total, assurance, now)
-        assert asked is not None
+    choice = read.payment.choice(terms.total, guest=read.guest, since=read.held_since(now)) if terms.total else ()
+    for asked in choice:
         units = terms.units if asked == terms.asked else _redirected(
             _dates(read, country, asked, [True] * len(read.items), now), terms.way
         )

@@ -134,7 +134,13 @@ class PaymentTerms:
         if (assurance if assurance in offered else offered[0]) is Assurance.ADDRESS:
             return Asked(Assurance.ADDRESS, 0, since + TO_CONFIRM, "")
         amount = self.deposit_of(price, guest=guest)
-        return Asked(Assurance.DEPOSIT, amount, since + self.patience(), self.takers()[0].code)
+        return Asked(Assurance.DEPOSIT, amount, since + self.patience(), self.takers()[0].code) if amount else None
+
+    def choice(self, price: Price, *, guest: bool, since: datetime | None = None) -> tuple[Asked, ...]:
+        """Everything that an order of this price could wait for, where its buyer can choose; else ()."""
+        offered = self.assurances(price, guest=guest)
+        found = (self.asked_for(price, guest=guest, assurance=one, since=since) for one in offered)
+        return tuple(one for one in found if one is not None) if len(offered) > 1 else ()
 
     def patience(self) -> timedelta:
         """How long an order waits for its deposit: as long as the slowest way of paying needs."""

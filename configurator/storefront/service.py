@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from time import monotonic
@@ -625,11 +625,9 @@ def checkout(
     dated = [date and redirected(date, one.way.to()) for one in found]
     if way is not None:
         date = dated[found.index(way)]
-    offered = payment.assurances(price, guest=guest)
-    choice = [payment.asked_for(price, guest=guest, assurance=one, since=now) for one in offered if len(offered) > 1]
     return Checkout(
         token, offer, selection, variant, price, date, country, quote_token, asked,
-        tuple(AssuranceOffer(one, _day_of(offer, variant, country, one, way, now)) for one in choice if one),
+        assurance_offers(offer, variant, country, payment.choice(price, guest=guest, since=now), way, now=now),
         tuple(
             replace(one, dates=(day.arrives_on if day is not None else None,))
             for one, day in zip(found, dated, strict=True)
@@ -638,11 +636,15 @@ def checkout(
     )
 
 
-def _day_of(
-    offer: Offer, variant: Variant, country: str, asked: Asked, way: WayOffer | None, now: datetime | None
-) -> date | None:
-    """When it would be there if it waited for this first."""
-    found = date_of(offer, variant, country, not_before=asked.due_at, now=now)
-    if found is not None and way is not None:
-        found = redirected(found, way.way.to())
-    return found.arrives_on if found is not None else None
+def assurance_offers(
+    offer: Offer, variant: Variant, country: str, choice: Iterable[Asked], way: WayOffer | None, *,
+    now: datetime | None = None,
+) -> tuple[AssuranceOffer, ...]:
+    """What an order of one unit could wait for, each with the day on which it would then be there by this way."""
+    found = []
+    for asked in choice:
+        date = date_of(offer, variant, country, not_before=asked.due_at, now=now)
+        if date is not None and way is not None:
+            date = redirected(date, way.way.to())
+        found.append(AssuranceOffer(asked, date.arrives_on if date is not None else None))
+    return tuple(found)
