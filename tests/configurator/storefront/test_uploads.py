@@ -167,7 +167,7 @@ INSIDE = """\
 
 
 @pytest.fixture
-def chest(company_id: int) -> None:
+def asking_chest(company_id: int) -> None:
     """A chest whose drawers each ask for a plan, if their front is high."""
     asking = CHEST.replace("      count: drawers\n      groups:\n", INSIDE, 1)
     assert asking != CHEST
@@ -175,7 +175,7 @@ def chest(company_id: int) -> None:
         load_catalog(session, company_id, asking, loaded_at=utc_now())
 
 
-def test_each_drawer_asks_for_its_own_file(client: FlaskClient, chest: None) -> None:
+def test_each_drawer_asks_for_its_own_file(client: FlaskClient, asking_chest: None) -> None:
     query = "drawers=2&drawer_2_front_height=200&lang=en"
     page = client.get(f"/products/chest?{query}").text
     assert 'id="q-drawer_2_plan"' in page and 'id="q-drawer_1_plan"' not in page  # that one's front is low
