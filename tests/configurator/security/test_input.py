@@ -12,11 +12,10 @@ import pytest
 from apiflask import APIFlask
 from flask import request
 from flask.testing import FlaskClient
-from sqlalchemy import Boolean, Date, DateTime, Integer, update
+from sqlalchemy import Boolean, Date, DateTime, Integer
 from sqlmodel import select
 from werkzeug.datastructures import MultiDict
 
-from catalog.factory import Plant
 from configurator import db
 from configurator.admin.models import User, UserRole
 from configurator.auth import public
@@ -132,11 +131,11 @@ def _marked_rows() -> list[str]:
     return found
 
 
-def test_columns_added_to_every_form_change_nothing(app: APIFlask, who: Who, documents: Documents) -> None:
+def test_columns_added_to_every_form_change_nothing(
+    app: APIFlask, who: Who, unhurried: None, documents: Documents  # or the order could not be changed any more
+) -> None:
     hostile = _hostile_columns()
     assert len(hostile) > 100
-    with db.writing() as session:  # or the order could not be changed any more
-        session.execute(update(Plant).values(frozen_minutes=0))
     with db.reading() as session:
         roles = set(session.exec(select(UserRole.user_id, UserRole.role)).all())
     configure_payments(Settings(bank_account="Test House · Test Bank · DE00 1234"))  # or nothing could be offered
