@@ -166,11 +166,17 @@ INSIDE = """\
 """
 
 
+PLANS = """  items:
+    - {id: plans, name: {zh: 图纸, en: Plans}, amount: "sum(drawer, when length(plan) > 0 then 7 else 0)"}
+"""
+
+
 @pytest.fixture
 def asking_chest(company_id: int) -> None:
     """A chest whose drawers each ask for a plan, if their front is high."""
     asking = CHEST.replace("      count: drawers\n      groups:\n", INSIDE, 1)
     assert asking != CHEST
+    asking = asking.replace("  items:\n", PLANS, 1)  # what is sent can be asked for, drawer by drawer
     with db.writing() as session:
         load_catalog(session, company_id, asking, loaded_at=utc_now())
 
@@ -183,6 +189,8 @@ def test_each_drawer_asks_for_its_own_file(client: FlaskClient, asking_chest: No
     assert (sent.status_code, sent.location[-16:]) == (303, "#q-drawer_2_plan")
     shown = client.get(sent.location).text
     assert "front.svg" in shown and client.get(link_in(shown)).data == SVG
+    before, after = (float(re.search(r"€([\d.]+)", one)[1]) for one in (page, shown))
+    assert after == pytest.approx(before + 7)
     ordered = client.post(f"/products/chest/order?{sent.location.partition('?')[2].partition('#')[0]}")
     checkout = client.get(ordered.location + "&lang=en").text
     assert "Drawer 2: Plan" in checkout and "front.svg" in checkout
