@@ -401,11 +401,12 @@ def client(app: APIFlask) -> FlaskClient:
 def login(app: APIFlask, company_id: int) -> Callable[..., FlaskClient]:
     """`login("planner")`, `login(Role.SALES, Role.PLANNER)`: the client of a new user with these roles."""
 
-    def as_user(*roles: Role | str) -> FlaskClient:
+    def as_user(*roles: Role | str, locale: str = "en") -> FlaskClient:
         with db.writing() as session:
             name = f"{roles[0] if roles else 'nobody'}-{uuid.uuid4().hex[:8]}"
             user = auth.add_user(
-                session, company_id, name, "a long password", f"Test {name}", {Role(role) for role in roles}
+                session, company_id, name, "a long password", f"Test {name}", {Role(role) for role in roles},
+                locale=locale,
             )
             token = auth.start_session(session, user, hours=1)
             user_id = user.id

@@ -17,7 +17,7 @@ from catalog.products import Product, TextContent
 from catalog.state import preset_decisions, text_limits, text_usable, upload_asked, wished_in
 from configurator import db
 from configurator.errors import DomainError, InvalidInput, NoDate, NotFound
-from configurator.planning.promise import Forecast, forecast, forecast_each, redirected
+from configurator.planning.promise import Destination, Forecast, forecast, forecast_each, redirected
 from configurator.planning.second_thought import think
 from configurator.sales.configurations import (
     Selection,
@@ -65,6 +65,7 @@ class Click:
         is not asked beside the newest one
     standing: the decisions, completed by the product's defaults and then as cheaply as can be
     date: the earliest by the present schedule; None if the factory has no room within its horizon
+    to: where it goes before the buyer has chosen a way
     """
 
     offer: Offer
@@ -73,9 +74,13 @@ class Click:
     standing: Variant
     price: Price
     date: Forecast | None
-    country: str
+    to: Destination
     refusal: Refusal | None = None
     left_out: tuple[Decision, ...] = ()
+
+    @property
+    def country(self) -> str:
+        return self.to.country
 
     @property
     def selection(self) -> Selection:
@@ -222,11 +227,11 @@ def click(
     """
     if country not in offer.prices.tax:
         raise NotFound(field="country")
-    texts = texts or {}
+    texts, to = texts or {}, standard_to(offer.company_id, country)
     session = Session(offer.compiled, decisions, seconds=seconds)
     domains = valid_domains(offer.compiled, session.decisions, seconds=seconds)
     if domains is not None:
-        return _answer(offer, session.decisions, domains, country, texts, now)
+        return _answer(offer, session.decisions, domains, to, texts, now)
     session, asked, conflict, left_out = _what_holds(offer, decisions, before, seconds)
     repairs = tuple(as_asked(offer.problem, repair) for repair in conflict.repairs)
     if isinstance(asked, Enter) and is_never(offer, asked):
@@ -237,9 +242,9 @@ def click(
             domains = valid_domains(offer.compiled, repair.decisions, seconds=seconds)
             if domains is not None:
                 gone = tuple(change.old for change in repair.changes)
-                return replace(_answer(offer, repair.decisions, domains, country, texts, now), left_out=gone)
-    answered = _answer(offer, session.decisions, session.domains(), country, texts, now)
-    refusal = Refusal(asked, conflict, tuple(_offered(offer, r, country, texts, now) for r in repairs))
+                return replace(_answer(offer, repair.decisions, domains, to, texts, now), left_out=gone)
+    answered = _answer(offer, session.decisions, session.domains(), to, texts, now)
+    refusal = Refusal(asked, conflict, tuple(_offered(offer, r, to, texts, now) for r in repairs))
     return replace(answered, refusal=refusal, left_out=left_out)
 
 
@@ -302,21 +307,21 @@ def _answer(
     offer: Offer,
     decisions: tuple[Decision, ...],
     domains: ValidDomains,
-    country: str,
+    to: Destination,
     texts: Mapping[str, str],
     now: datetime | None,
 ) -> Click:
     standing = standing_completion(offer, decisions, texts)
-    price = quote_price(offer.prices, offer.problem, standing, country=country)
-    return Click(offer, decisions, domains, standing, price, date_of(offer, standing, country, now=now), country)
+    price = quote_price(offer.prices, offer.problem, standing, country=to.country)
+    return Click(offer, decisions, domains, standing, price, _date_to(offer, standing, to, now=now), to)
 
 
 def _offered(
-    offer: Offer, repair: Repair, country: str, texts: Mapping[str, str], now: datetime | None
+    offer: Offer, repair: Repair, to: Destination, texts: Mapping[str, str], now: datetime | None
 ) -> RepairOffer:
     standing = standing_completion(offer, repair.decisions, texts)
-    price = quote_price(offer.prices, offer.problem, standing, country=country)
-    return RepairOffer(repair, standing, price, date_of(offer, standing, country, now=now))
+    price = quote_price(offer.prices, offer.problem, standing, country=to.country)
+    return RepairOffer(repair, standing, price, _date_to(offer, standing, to, now=now))
 
 
 def standing_completion(
@@ -410,8 +415,14 @@ def date_of(
     offer: Offer, variant: Variant, country: str, *, not_before: datetime | None = None, now: datetime | None = None
 ) -> Forecast | None:
     """The earliest date by the present schedule, None if there is none. `not_before`: nothing starts earlier."""
+    return _date_to(offer, variant, standard_to(offer.company_id, country), not_before=not_before, now=now)
+
+
+def _date_to(
+    offer: Offer, variant: Variant, to: Destination, *, not_before: datetime | None = None, now: datetime | None = None
+) -> Forecast | None:
     try:
-        return forecast(offer, variant, standard_to(offer.company_id, country), not_before=not_before, now=now)
+        return forecast(offer, variant, to, not_before=not_before, now=now)
     except NoDate:
         return None
 
@@ -426,8 +437,7 @@ def second_thought(answered: Click, *, guest: bool, stop: Callable[[], bool], no
         return answered
     if terms_of(answered.offer.company_id).asked_for(answered.price, guest=guest, since=now):
         return answered
-    to = standard_to(answered.offer.company_id, answered.country)
-    return replace(answered, date=think(answered.offer, answered.standing, to, stop=stop, now=now))
+    return replace(answered, date=think(answered.offer, answered.standing, answered.to, stop=stop, now=now))
 
 
 def is_never(offer: Offer, asked: Enter) -> bool:
@@ -493,11 +503,10 @@ def hints(
         offer, answered.decisions, prefer, answered.standing, answered.price, answered.country, wanted, _DIFFERENCES
     )
     variants = [_carrying(offer, difference.variant) for difference in found.values()]
-    to = standard_to(offer.company_id, answered.country)
     forecasts: tuple[Forecast | None, ...] = ()
     if dates_seconds:
         nearby = _carrying(offer, answered.standing)
-        forecasts = forecast_each(offer, variants, to, seconds=dates_seconds, now=now, nearby=nearby)
+        forecasts = forecast_each(offer, variants, answered.to, seconds=dates_seconds, now=now, nearby=nearby)
     arrivals = (None if one is None else one.arrives_on for one in forecasts)
     return Hints(found, excluded, implied, dict(zip(found, arrivals, strict=False)))
 

@@ -52,7 +52,7 @@ bp = Blueprint("storefront", __name__)
 LOOK = "look"  # the button that asks for other terms and orders nothing
 
 # Seconds for the dates of all options: a click hardly waits for them, a page without scripts has them from the start.
-DATES_OF_A_CLICK, DATES_OF_A_PAGE, DATES_LATER = 0.03, 0.4, 3.0
+DATES_OF_A_CLICK, DATES_OF_A_PAGE, DATES_LATER = 0.12, 0.4, 3.0
 
 
 @bp.get("/")
