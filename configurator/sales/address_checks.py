@@ -39,7 +39,7 @@ class LinkUsed(DomainError):
 
 
 class LinkOver(DomainError):
-    """The link was not opened in time, or the order was cancelled before."""
+    """The link was not opened in time, or the order (`data["order"]`: its token) was cancelled before."""
 
     code, status = "link_over", 410
     words = _l(
@@ -124,7 +124,7 @@ def linked(company_id: int, link: str, *, secret: str) -> Linked:
     with db.reading() as session:
         order, check = _open(session, company_id, link, secret)
         if check.state == AddressState.LAPSED or _is_late(check, utc_now()):
-            raise LinkOver(field="link")
+            raise LinkOver(field="link", order=order.token)
         return Linked(db.id_of(order), order.token, AddressState(check.state))
 
 
@@ -140,7 +140,7 @@ def confirm(company_id: int, link: str, *, secret: str, now: datetime | None = N
         if check.state == AddressState.CONFIRMED:
             raise LinkUsed(field="link")
         if check.state == AddressState.LAPSED or _is_late(check, at):
-            raise LinkOver(field="link")
+            raise LinkOver(field="link", order=order.token)
         _confirm(session, order, check, at, actor_id=None)
         return order.token
 

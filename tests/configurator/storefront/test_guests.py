@@ -102,6 +102,7 @@ def test_a_wrong_and_an_old_link_say_so_and_what_to_do(app, client, factory):
     lapse_unconfirmed(now=one(AddressCheck).due_at)
     for answer in (client.get(f"{link}?lang=en"), client.post(f"{link}?lang=en")):
         assert answer.status_code == 410 and "You can order again at any time" in answer.text
+        assert f'href="{place}/items/1/again"' in answer.text  # the same choices, at today's price and date
     page = client.get(place).text
     assert "not confirmed in time" in page and "Send the link again" not in page
 
