@@ -136,7 +136,6 @@ def confirm(company_id: int, link: str, *, secret: str, now: datetime | None = N
     with db.writing() as session:
         db.lock_row(session, SalesOrder, order_id)
         order, check = _open(session, company_id, link, secret)
-        session.refresh(check)
         if check.state == AddressState.CONFIRMED:
             raise LinkUsed(field="link")
         if check.state == AddressState.LAPSED or _is_late(check, at):
