@@ -120,7 +120,8 @@ def _newest_manufacturing_revision() -> ScalarSelect[Any]:
     return (
         select(ManufacturingRevision.id)
         .where(ManufacturingRevision.company_id == Product.company_id, ManufacturingRevision.product_id == Product.id)
-        .where(ManufacturingRevision.status == RevisionStatus.PUBLISHED, ManufacturingRevision.valid_from <= bindparam("today"))
+        .where(ManufacturingRevision.status == RevisionStatus.PUBLISHED)
+        .where(ManufacturingRevision.valid_from <= bindparam("today"))
         .order_by(col(ManufacturingRevision.number).desc())
         .limit(1)
         .correlate(Product)
