@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from time import monotonic
@@ -29,10 +29,10 @@ from configurator.sales.configurations import (
     variant_from_json,
 )
 from configurator.sales.delivery import ShipTo, WayOffer, chosen_of, kilograms_of, standard_to, ways_in
-from configurator.sales.payment_terms import Asked, terms_in, terms_of
+from configurator.sales.payment_terms import Asked, Assurance, AssuranceOffer, terms_in, terms_of
 from configurator.sales.quotes import acceptable_quote
 from configurator.sales.terms import price_for, sum_of
-from configurator.sales.uploads import STRANGER, Viewer
+from configurator.sales.visitors import STRANGER, Visitor
 from configurator.storefront.hints import Difference, Pair, differences, index_of, why_excluded, why_implied
 from solver.configuration.check import answers, is_asked
 from solver.configuration.complete import complete
@@ -140,7 +140,7 @@ class Checkout:
     """What is about to be ordered, at today's terms (or a quote's).
 
     `price` includes the delivery by `way`, the chosen one of `ways`. `delivered`: some way leads there, or there is
-    nothing to choose.
+    nothing to choose. `asked`: what it waits for; `assurances`: where there is a choice of that.
     """
 
     token: str
@@ -151,7 +151,8 @@ class Checkout:
     date: Forecast | None
     country: str
     quote_token: str | None = None
-    deposit: Asked | None = None
+    asked: Asked | None = None
+    assurances: tuple[AssuranceOffer, ...] = ()
     ways: tuple[WayOffer, ...] = ()
     way: WayOffer | None = None
     delivered: bool = True
@@ -429,7 +430,7 @@ def _date_to(
 def second_thought(answered: Click, *, guest: bool, stop: Callable[[], bool], now: datetime | None = None) -> Click:
     """The answer after some thinking: the same, or with an earlier date. `stop`: ends the search when it says so.
 
-    Where a deposit is waited for the date is the deposit's, and nothing is searched. Raises Busy.
+    Where something is waited for first the date is that one's, and nothing is searched. Raises Busy.
     """
     first = answered.date
     if first is None or answered.refusal is not None:
@@ -518,12 +519,12 @@ def _carrying(offer: Offer, variant: Variant) -> Variant:
 # --- texts ------------------------------------------------------------------------------------------------------------
 
 
-def typed_texts(company_id: int, token: str, viewer: Viewer = STRANGER) -> dict[str, str]:
-    """The texts kept under a token, and its files that the viewer may read; none for an unknown token."""
+def typed_texts(company_id: int, token: str, visitor: Visitor = STRANGER) -> dict[str, str]:
+    """The texts kept under a token, and its files that the visitor may read; none for an unknown token."""
     if not token:
         return {}
     with db.reading() as session:
-        return texts_by_token(session, company_id, token, viewer)
+        return texts_by_token(session, company_id, token, visitor)
 
 
 def keep_texts(
@@ -600,7 +601,7 @@ def keep_variant(company_id: int, answered: Click) -> str:
 
 def checkout(
     company_id: int, token: str, to: ShipTo, *, guest: bool = True, quote_token: str | None = None,
-    now: datetime | None = None,
+    assurance: Assurance | None = None, now: datetime | None = None,
 ) -> Checkout:
     """The variant behind a token, under today's revisions and terms, or under those of a quote.
 
@@ -615,7 +616,7 @@ def checkout(
             raise NotFound(field="token")
         if quote_token:
             quote = acceptable_quote(session, company_id, quote_token)
-            offer, country = quote.offer, country or quote.customer.country
+            offer, country, ways = quote.offer, country or quote.customer.country, quote.ways or ways
         else:
             try:
                 offer = current_offer(session, company_id, row.product_code)
@@ -628,16 +629,31 @@ def checkout(
     found = ways.leading_to(country, to.postal_code, goods, kilograms_of([(offer, variant)]))
     way = chosen_of(found, to.way)
     price = sum_of([goods, way.price]) if way is not None else goods
-    deposit = payment.asked_for(price, guest=guest, since=now)
-    date = date_of(offer, variant, country, not_before=deposit.due_at if deposit else None, now=now)
+    asked = payment.asked_for(price, guest=guest, assurance=assurance, since=now)
+    date = date_of(offer, variant, country, not_before=asked.due_at if asked else None, now=now)
     dated = [date and redirected(date, one.way.to()) for one in found]
     if way is not None:
         date = dated[found.index(way)]
     return Checkout(
-        token, offer, selection, variant, price, date, country, quote_token, deposit,
+        token, offer, selection, variant, price, date, country, quote_token, asked,
+        assurance_offers(offer, variant, country, payment.choice(price, guest=guest, since=now), way, now=now),
         tuple(
             replace(one, dates=(day.arrives_on if day is not None else None,))
             for one, day in zip(found, dated, strict=True)
         ),
         way, way is not None or not ways.stated,
     )
+
+
+def assurance_offers(
+    offer: Offer, variant: Variant, country: str, choice: Iterable[Asked], way: WayOffer | None, *,
+    now: datetime | None = None,
+) -> tuple[AssuranceOffer, ...]:
+    """What an order of one unit could wait for, each with the day on which it would then be there by this way."""
+    found = []
+    for asked in choice:
+        date = date_of(offer, variant, country, not_before=asked.due_at, now=now)
+        if date is not None and way is not None:
+            date = redirected(date, way.way.to())
+        found.append(AssuranceOffer(asked, date.arrives_on if date is not None else None))
+    return tuple(found)
