@@ -334,14 +334,15 @@ def test_what_has_begun_is_not_cancelled(shop, plain, done) -> None:
 
 
 def proposed(shop, changed_later, cancelled_later, moves) -> tuple[int, datetime]:
-    """A proposal that leaves two orders where they are, and packs the third one hours later; and when that is."""
+    """A proposal that leaves two orders where they are, and packs the third one hours after all; and when that is."""
     with db.reading() as session:
         base = snapshot(session, order_of(moves).plant_id)
     numbers = [order_of(order_id).number for order_id in (changed_later, cancelled_later)]
     placements = {p.operation: p for p in base.rows.placements.values() if p.operation.partition("/")[0] in numbers}
     pack = base.rows.placements[f"{order_of(moves).number}/pack"]
     line = next(line for line in base.problem.lines if line.id == pack.line)
-    starts = ((max(w.start, pack.end + 10_800), w.end) for w in line.windows)
+    over = max(p.end for p in base.rows.placements.values()) + 10_800
+    starts = ((max(w.start, over), w.end) for w in line.windows)
     start = next(start for start, end in starts if start + pack.end - pack.start <= end)
     placements[pack.operation] = dataclasses.replace(pack, start=start, end=start + pack.end - pack.start)
     figures = {"broken": 0, "over": 0, "late": [], "tardiness": 0, "setup": 0, "makespan": 0}
