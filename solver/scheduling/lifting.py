@@ -22,8 +22,6 @@ from solver.scheduling.arrays import (
     MODE_FAMILY,
     MODE_LINE,
     MODE_TIME,
-    NEED_AT,
-    NEED_RESOURCE,
     OP_ORDER,
     OP_RUNNING,
     OPERATIONS,
@@ -31,11 +29,8 @@ from solver.scheduling.arrays import (
     PRED_AT,
     PRED_OP,
     RESOURCES,
-    SLOT_OP,
     SUCC_AT,
     SUCC_OP,
-    UNIT_AT,
-    UNIT_ROW,
 )
 from solver.scheduling.chance import below
 from solver.scheduling.guide import FAR, GAIN, LATEST, SLOPE, W_SETUP, left_by, order_cost
@@ -49,12 +44,12 @@ from solver.scheduling.moves import (
     place_now,
     propagate,
     put_in,
-    retime,
     set_mode,
-    timed_there,
+    time_there,
 )
+from solver.scheduling.pools import with_units
 from solver.scheduling.problem import NEVER
-from solver.scheduling.rows import NOWHERE, into_row, out_of_row, place_of, place_of_unit, places_on
+from solver.scheduling.rows import NOWHERE, into_row, out_of_row, place_of, places_on
 from solver.scheduling.sequences import enqueue, ready_at, undo
 from solver.scheduling.state import (
     AFTER,
@@ -67,7 +62,6 @@ from solver.scheduling.state import (
     RING,
     ROW,
     START,
-    UNIT_ROWS,
 )
 from solver.scheduling.timing import after_setup, fit, setup_of
 
@@ -77,20 +71,6 @@ SETUPS = LIFTED * MOST  # behind them: the change of setup seconds
 SIZE = SETUPS + 1
 NEAR = 24  # so much is timed anew before the next one is placed
 PLACES = 12  # so many places from where it is ready are tried on each line
-
-
-@kernel("int64(int64[::1], int64[::1], int64, int64)")
-def _units_ready(s: Any, w: Any, mode: int, start: int) -> int:
-    """About when the units that a mode needs are free, from `start` on."""
-    for need in range(s[s[NEED_AT] + mode], s[s[NEED_AT] + mode + 1]):
-        resource, soonest = s[s[NEED_RESOURCE] + need], NEVER
-        for unit in range(s[s[UNIT_AT] + resource], s[s[UNIT_AT] + resource + 1]):
-            place, free = place_of_unit(s, w, unit, start), 0
-            if place:
-                free = w[w[END] + s[s[SLOT_OP] + w[w[UNIT_ROWS] + s[s[UNIT_ROW] + unit] + place - 1]]]
-            soonest = min(soonest, free)
-        start = max(start, soonest)
-    return int(start)
 
 
 @kernel("int64(int64[::1], int64[::1], int64[::1], int64, int64)", into_callers=True)
@@ -154,9 +134,12 @@ def _least(s: Any, w: Any, g: Any, r: Any, op: int, roof: int, heat: int) -> tup
                 end, before = left_by(s, w, line, w[row + place - 1] if place else -1)
                 setup = setup_of(s, line, before, family)
                 begin = max(ready, after_setup(s, line, end, setup))
+            running, duration = s[s[OP_RUNNING] + op], s[s[MODE_TIME] + mode]
             if s[RESOURCES]:
-                begin = _units_ready(s, w, mode, begin)
-            _, end = fit(s, line, s[s[OP_RUNNING] + op], s[s[MODE_TIME] + mode], begin)
+                behind = w[row + place] if limited and place < w[w[LENGTH] + line] else -1
+                _, end = with_units(s, w, op, mode, behind, running, duration, begin, 0)
+            else:
+                _, end = fit(s, line, running, duration, begin)
             value = order_cost(s, w, order, end + rest)
             if end >= NEVER or value > least:
                 break
@@ -228,22 +211,19 @@ def _roof(s: Any, w: Any, out: Any, count: int, first: int, last: int) -> int:
     return int(roof)
 
 
-@kernel("int64(int64[::1], int64[::1], int64, int64, int64, int64)")
-def _laid(s: Any, w: Any, op: int, mode: int, place: int, delta: int) -> int:
+@kernel("int64(int64[::1], int64[::1], int64, int64, int64, int64, int64)")
+def _laid(s: Any, w: Any, op: int, mode: int, place: int, delta: int, how: int) -> int:
     """Put an operation at a place, with its times there: `delta` and the costs' change, or GIVEN_UP."""
     n, start = s[OPERATIONS], w[w[START] + op]
     delta += moved_cost(w, n, op, start, mode) - moved_cost(w, n, op, start, w[w[MODE] + op])
     if place != NOWHERE:
         delta += put_in(s, w, op, mode, place)
-        if delta >= DEAREST:
-            return GIVEN_UP
     else:
         set_mode(s, w, op, mode)
-    start, end = timed_there(s, w, op)
-    if start >= NEVER:
+    delta += time_there(s, w, op, NEVER, how)
+    if delta >= DEAREST:
         return GIVEN_UP
     head = w[w[HEAD] + op] if s[BESIDE] else op
-    delta += retime(s, w, head, start, end)
     if w[w[AFTER] + head] >= 0:
         enqueue(w, w[w[AFTER] + head])
     return int(delta)
@@ -262,7 +242,7 @@ def move_order(s: Any, w: Any, g: Any, r: Any, out: Any, op: int, limit: int, he
     elif last - first > MOST:
         first = max(first, op - below(r, MOST))
         last = min(last, first + MOST)
-    count = _lift(s, w, out, first, last)
+    count, how = _lift(s, w, out, first, last), below(r, 2) if s[RESOURCES] else 0
     roof, linked, same = _roof(s, w, out, count, first, last), 0, 1
     delta = w[W_SETUP] * out[SETUPS]
     while linked < count and delta < DEAREST:
@@ -275,7 +255,7 @@ def move_order(s: Any, w: Any, g: Any, r: Any, out: Any, op: int, limit: int, he
             break
         if mode != out[at + 1] or place != out[at + 2]:
             same = 0
-        delta = _laid(s, w, out[at], mode, place, delta)
+        delta = _laid(s, w, out[at], mode, place, delta, how)
         out[at + 3] = place
         linked += 1
     if linked == count and delta < DEAREST and not same:
