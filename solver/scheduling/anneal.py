@@ -262,7 +262,7 @@ def anneal(s: Any, w: Any, r: Any, cost: Any, moves: int, temperature: float) ->
             else:
                 place = NOWHERE
         if ok:
-            delta = make_room(s, w, op, delta, most, ceiling, below(r, 2) if s[RESOURCES] else 0)
+            delta = make_room(s, w, op, delta, most, ceiling)
             if w[W_MAKESPAN] and delta < DEAREST:
                 top = latest_end(s, w)
                 delta += w[W_MAKESPAN] * (top - latest)
@@ -310,8 +310,8 @@ def _chosen_near(s: Any, w: Any, g: Any, r: Any, low: int, high: int) -> int:
 # --- a move of one operation ------------------------------------------------------------------------------------------
 
 
-@kernel("int64(int64[::1], int64[::1], int64, int64, int64, int64, int64, int64)")
-def _relocate(s: Any, w: Any, op: int, mode: int, place: int, old_place: int, limit: int, how: int) -> int:
+@kernel("int64(int64[::1], int64[::1], int64, int64, int64, int64, int64)")
+def _relocate(s: Any, w: Any, op: int, mode: int, place: int, old_place: int, limit: int) -> int:
     """Make a move: what it changes of the costs, or GIVEN_UP, with all as it was, if that is more than `limit`."""
     old_mode, old_start = w[w[MODE] + op], w[w[START] + op]
     delta = take_out(s, w, op, old_place) if old_place != NOWHERE else 0
@@ -322,7 +322,7 @@ def _relocate(s: Any, w: Any, op: int, mode: int, place: int, old_place: int, li
     if linked:
         delta += put_in(s, w, op, mode, place)
     if delta < DEAREST:
-        delta = make_room(s, w, op, delta, limit, NEVER, how)
+        delta = make_room(s, w, op, delta, limit, NEVER)
     if delta <= limit:
         return int(delta)
     put_back(s, w, op, place if linked else NOWHERE, old_mode, old_place)
@@ -348,7 +348,7 @@ def _move_one(s: Any, w: Any, g: Any, r: Any, op: int, limit: int) -> int:
         return GIVEN_UP
     if min(place, old_place) >= NOWHERE and estimate(s, w, g, op, mode, place, old_place) > limit:
         return GIVEN_UP
-    return int(_relocate(s, w, op, mode, place, old_place, limit, below(r, 2) if s[RESOURCES] else 0))
+    return int(_relocate(s, w, op, mode, place, old_place, limit))
 
 
 # --- annealing --------------------------------------------------------------------------------------------------------

@@ -137,7 +137,7 @@ def _least(s: Any, w: Any, g: Any, r: Any, op: int, roof: int, heat: int) -> tup
             running, duration = s[s[OP_RUNNING] + op], s[s[MODE_TIME] + mode]
             if s[RESOURCES]:
                 behind = w[row + place] if limited and place < w[w[LENGTH] + line] else -1
-                _, end = with_units(s, w, op, mode, behind, running, duration, begin, 0)
+                _, end = with_units(s, w, op, mode, behind, running, duration, begin)
             else:
                 _, end = fit(s, line, running, duration, begin)
             value = order_cost(s, w, order, end + rest)
@@ -211,8 +211,8 @@ def _roof(s: Any, w: Any, out: Any, count: int, first: int, last: int) -> int:
     return int(roof)
 
 
-@kernel("int64(int64[::1], int64[::1], int64, int64, int64, int64, int64)")
-def _laid(s: Any, w: Any, op: int, mode: int, place: int, delta: int, how: int) -> int:
+@kernel("int64(int64[::1], int64[::1], int64, int64, int64, int64)")
+def _laid(s: Any, w: Any, op: int, mode: int, place: int, delta: int) -> int:
     """Put an operation at a place, with its times there: `delta` and the costs' change, or GIVEN_UP."""
     n, start = s[OPERATIONS], w[w[START] + op]
     delta += moved_cost(w, n, op, start, mode) - moved_cost(w, n, op, start, w[w[MODE] + op])
@@ -220,7 +220,7 @@ def _laid(s: Any, w: Any, op: int, mode: int, place: int, delta: int, how: int) 
         delta += put_in(s, w, op, mode, place)
     else:
         set_mode(s, w, op, mode)
-    delta += time_there(s, w, op, NEVER, how)
+    delta += time_there(s, w, op, NEVER)
     if delta >= DEAREST:
         return GIVEN_UP
     head = w[w[HEAD] + op] if s[BESIDE] else op
@@ -242,7 +242,7 @@ def move_order(s: Any, w: Any, g: Any, r: Any, out: Any, op: int, limit: int, he
     elif last - first > MOST:
         first = max(first, op - below(r, MOST))
         last = min(last, first + MOST)
-    count, how = _lift(s, w, out, first, last), below(r, 2) if s[RESOURCES] else 0
+    count = _lift(s, w, out, first, last)
     roof, linked, same = _roof(s, w, out, count, first, last), 0, 1
     delta = w[W_SETUP] * out[SETUPS]
     while linked < count and delta < DEAREST:
@@ -255,7 +255,7 @@ def move_order(s: Any, w: Any, g: Any, r: Any, out: Any, op: int, limit: int, he
             break
         if mode != out[at + 1] or place != out[at + 2]:
             same = 0
-        delta = _laid(s, w, out[at], mode, place, delta, how)
+        delta = _laid(s, w, out[at], mode, place, delta)
         out[at + 3] = place
         linked += 1
     if linked == count and delta < DEAREST and not same:

@@ -23,7 +23,6 @@ from solver.scheduling.arrays import (
     ORDERS,
     PRED_AT,
     PRED_OP,
-    RESOURCES,
     SUCC_AT,
     SUCC_OP,
 )
@@ -31,16 +30,13 @@ from solver.scheduling.guide import EXTRA, W_FLOW, W_MAKESPAN, W_MOVED, W_SETUP,
 from solver.scheduling.problem import NEVER
 from solver.scheduling.rows import NOWHERE, fits_into, in_reach, into_row, out_of_row, place_on_line
 from solver.scheduling.sequences import (
-    PUSHES,
     done_of,
     enqueue,
     enqueue_before,
-    enqueue_crowd,
     set_times,
     setup_at,
     take_next,
     timed,
-    timed_beside,
     undo,
 )
 from solver.scheduling.state import (
@@ -156,20 +152,16 @@ def retime(s: Any, w: Any, op: int, start: int, end: int) -> int:
             return delta
 
 
-@kernel("int64(int64[::1], int64[::1], int64, int64, int64)")
-def time_there(s: Any, w: Any, op: int, ceiling: int, how: int) -> int:
+@kernel("int64(int64[::1], int64[::1], int64, int64)")
+def time_there(s: Any, w: Any, op: int, ceiling: int) -> int:
     """Time an operation that has a new place: the change of the costs, or GIVEN_UP if it would end after `ceiling`.
 
-    What that moves goes into the heap, but for what comes after it on its line. `how`: it YIELDS or PUSHES.
+    What that moves goes into the heap, but for what comes after it on its line.
     """
-    head = w[w[HEAD] + op] if s[BESIDE] else op
-    start, end = timed_beside(s, w, head, how) if s[BESIDE] else timed(s, w, op)
+    start, end = timed(s, w, op)
     if start >= NEVER or end > ceiling:
         return GIVEN_UP
-    delta = retime(s, w, op, start, end)
-    if how == PUSHES and s[RESOURCES]:
-        enqueue_crowd(s, w, head)
-    return int(delta)
+    return int(retime(s, w, op, start, end))
 
 
 @kernel("int64(int64[::1], int64[::1], int64, int64, int64, int64)")
@@ -240,11 +232,11 @@ def put_in(s: Any, w: Any, op: int, mode: int, place: int) -> int:
     return int(w[W_SETUP] * (setups + setup_at(s, w, op)))
 
 
-@kernel("int64(int64[::1], int64[::1], int64, int64, int64, int64, int64)")
-def make_room(s: Any, w: Any, op: int, delta: int, limit: int, ceiling: int, how: int) -> int:
+@kernel("int64(int64[::1], int64[::1], int64, int64, int64, int64)")
+def make_room(s: Any, w: Any, op: int, delta: int, limit: int, ceiling: int) -> int:
     """Time an operation that has a new place, and all that this moves: `delta` and the costs' change, or GIVEN_UP."""
     end = w[w[END] + op]
-    delta += time_there(s, w, op, ceiling, how)
+    delta += time_there(s, w, op, ceiling)
     if delta >= DEAREST:
         return GIVEN_UP
     if s[BESIDE]:

@@ -33,7 +33,8 @@ from solver.scheduling.state import (
     IN_USE,
     MODE,
     RING,
-    SHARE_PLACE,
+    SHARE_ENDS,
+    SHARE_STARTS,
     SHARES,
     SHARES_LENGTH,
     SHARES_LONGEST,
@@ -74,49 +75,56 @@ def clear_shares(s: Any, w: Any) -> None:
         w[w[SHARES_LENGTH] + resource] = w[w[SHARES_LONGEST] + resource] = 0
 
 
-@kernel("void(int64[::1], int64[::1], int64)")
-def place_shares(s: Any, w: Any, op: int) -> None:
-    """Bring an operation's shares to where its start belongs; nothing else in their rows has another start since."""
+@kernel("int64(int64[::1], int64[::1], int64, int64)")
+def shares_before(s: Any, w: Any, resource: int, instant: int) -> int:
+    """How many in a resource's row start before `instant`."""
+    starts = w[SHARE_STARTS] + s[s[SHARE_ROW] + resource]
+    low, high = 0, w[w[SHARES_LENGTH] + resource]
+    while low < high:
+        middle = (low + high) >> 1
+        if w[starts + middle] < instant:
+            low = middle + 1
+        else:
+            high = middle
+    return int(low)
+
+
+@kernel("void(int64[::1], int64[::1], int64, int64, int64, int64)", into_callers=True)
+def _place_share(s: Any, w: Any, share: int, place: int, start: int, end: int) -> None:
+    """Bring what stands at a place of a resource's row to where its start belongs."""
+    resource = s[s[SHARE_RESOURCE] + share]
+    first, last = s[s[SHARE_ROW] + resource], w[w[SHARES_LENGTH] + resource] - 1
+    row, starts, ends = w[SHARES] + first, w[SHARE_STARTS] + first, w[SHARE_ENDS] + first
+    while place and w[starts + place - 1] > start:
+        w[row + place], w[starts + place] = w[row + place - 1], w[starts + place - 1]
+        w[ends + place] = w[ends + place - 1]
+        place -= 1
+    while place < last and w[starts + place + 1] < start:
+        w[row + place], w[starts + place] = w[row + place + 1], w[starts + place + 1]
+        w[ends + place] = w[ends + place + 1]
+        place += 1
+    w[row + place], w[starts + place], w[ends + place] = share, start, end
+    w[w[SHARES_LONGEST] + resource] = max(w[w[SHARES_LONGEST] + resource], end - start)
+
+
+@kernel("void(int64[::1], int64[::1], int64, int64, int64)")
+def move_shares(s: Any, w: Any, op: int, start: int, end: int) -> None:
+    """Bring an operation's shares from where its start is to where it is going to be."""
     for share in range(s[s[SHARE_AT] + op], s[s[SHARE_AT] + op + 1]):
         resource = s[s[SHARE_RESOURCE] + share]
-        row, last = w[SHARES] + s[s[SHARE_ROW] + resource], w[w[SHARES_LENGTH] + resource] - 1
-        w[w[SHARES_LONGEST] + resource] = max(w[w[SHARES_LONGEST] + resource], w[w[END] + op] - w[w[START] + op])
-        place, start = w[w[SHARE_PLACE] + share], w[w[START] + op]
-        while place and w[w[START] + s[s[SHARE_OP] + w[row + place - 1]]] > start:
-            other = w[row + place - 1]
-            w[row + place], w[w[SHARE_PLACE] + other] = other, place
-            place -= 1
-        while place < last and w[w[START] + s[s[SHARE_OP] + w[row + place + 1]]] < start:
-            other = w[row + place + 1]
-            w[row + place], w[w[SHARE_PLACE] + other] = other, place
+        row, place = w[SHARES] + s[s[SHARE_ROW] + resource], shares_before(s, w, resource, w[w[START] + op])
+        while w[row + place] != share:
             place += 1
-        w[row + place], w[w[SHARE_PLACE] + share] = share, place
+        _place_share(s, w, share, place, start, end)
 
 
 @kernel("void(int64[::1], int64[::1], int64)")
 def enter_shares(s: Any, w: Any, op: int) -> None:
     """Put an operation that stands somewhere now into the rows of its resources."""
     for share in range(s[s[SHARE_AT] + op], s[s[SHARE_AT] + op + 1]):
-        resource = s[s[SHARE_RESOURCE] + share]
-        length = w[w[SHARES_LENGTH] + resource]
-        w[w[SHARES] + s[s[SHARE_ROW] + resource] + length] = share
-        w[w[SHARE_PLACE] + share] = length
-        w[w[SHARES_LENGTH] + resource] = length + 1
-    place_shares(s, w, op)
-
-
-@kernel("int64(int64[::1], int64[::1], int64, int64)")
-def shares_before(s: Any, w: Any, resource: int, instant: int) -> int:
-    """How many in a resource's row start before `instant`."""
-    row, start = w[SHARES] + s[s[SHARE_ROW] + resource], w[START]
-    low, high = 0, w[w[SHARES_LENGTH] + resource]
-    while low < high:
-        middle = (low + high) >> 1
-        if w[start + s[s[SHARE_OP] + w[row + middle]]] < instant:
-            low = middle + 1
-        else:
-            high = middle
-    return int(low)
+        length = w[SHARES_LENGTH] + s[s[SHARE_RESOURCE] + share]
+        w[length] += 1
+        _place_share(s, w, share, w[length] - 1, w[w[START] + op], w[w[END] + op])
 
 
 @kernel("int64(int64[::1], int64[::1], int64, int64, int64)", into_callers=True)
@@ -137,47 +145,44 @@ def stands_aside(s: Any, w: Any, head: int, after: int, op: int) -> int:
 
 
 @kernel(
-    "UniTuple(int64, 2)(int64[::1], int64[::1], int64, int64, int64, int64, int64, int64, int64, int64, int64, int64)"
+    "UniTuple(int64, 2)(int64[::1], int64[::1], int64, int64, int64, int64, int64, int64, int64, int64, int64)"
 )
 def _first_room(
     s: Any, w: Any, resource: int, number: int, head: int, after: int, line: int, running: int, duration: int,
-    start: int, end: int, pushes: int,
+    start: int, end: int,
 ) -> tuple[int, int]:  # fmt: skip
     """Start and end, from these on, between which so many units of a resource are not in use."""
     most = s[s[UNIT_AT] + resource + 1] - s[s[UNIT_AT] + resource] - number
     if most < 0:
         return NEVER, NEVER
-    row, length, queue = w[SHARES] + s[s[SHARE_ROW] + resource], w[w[SHARES_LENGTH] + resource], w[IN_USE]
-    first, last, used = queue, queue, 0  # what is in use, the earliest end first
+    row, length = s[s[SHARE_ROW] + resource], w[w[SHARES_LENGTH] + resource]
+    starts, ends, row = w[SHARE_STARTS] + row, w[SHARE_ENDS] + row, w[SHARES] + row
+    first, last, used = w[IN_USE], w[IN_USE], 0  # what is in use, the earliest end first: end and units
     place = shares_before(s, w, resource, start - w[w[SHARES_LONGEST] + resource])
     while place < length:
-        share = w[row + place]
-        op = s[s[SHARE_OP] + share]
-        begun = w[w[START] + op]
+        begun, until, share = w[starts + place], w[ends + place], w[row + place]
         if begun >= end:
             break
         place += 1
-        until, units = w[w[END] + op], w[w[UNITS] + share]
-        if until <= start or units == 0 or (pushes and begun > start and not s[s[OP_FIXED] + op]):
-            continue
-        if stands_aside(s, w, head, after, op):
+        units = w[w[UNITS] + share]
+        if until <= start or units == 0 or stands_aside(s, w, head, after, s[s[SHARE_OP] + share]):
             continue
         instant = max(begun, start)
-        while first < last and w[w[END] + s[s[SHARE_OP] + w[first]]] <= instant:
-            used -= w[w[UNITS] + w[first]]
-            first += 1
+        while first < last and w[first] <= instant:
+            used -= w[first + 1]
+            first += 2
         i = last
-        while i > first and w[w[END] + s[s[SHARE_OP] + w[i - 1]]] > until:
-            w[i] = w[i - 1]
-            i -= 1
-        w[i] = share
-        last += 1
+        while i > first and w[i - 2] > until:
+            w[i], w[i + 1] = w[i - 2], w[i - 1]
+            i -= 2
+        w[i], w[i + 1] = until, units
+        last += 2
         used += units
         if used > most:
             while used > most:
-                used -= w[w[UNITS] + w[first]]
-                start = w[w[END] + s[s[SHARE_OP] + w[first]]]
-                first += 1
+                start = w[first]
+                used -= w[first + 1]
+                first += 2
             start, end = fit(s, line, running, duration, start)
             if start >= NEVER:
                 return NEVER, NEVER
@@ -197,14 +202,13 @@ def _needed_together(s: Any, w: Any, head: int, mode: int, resource: int) -> int
             return number
 
 
-@kernel("UniTuple(int64, 2)(int64[::1], int64[::1], int64, int64, int64, int64, int64, int64, int64)")
+@kernel("UniTuple(int64, 2)(int64[::1], int64[::1], int64, int64, int64, int64, int64, int64)")
 def with_units(
-    s: Any, w: Any, head: int, mode: int, after: int, running: int, duration: int, ready: int, pushes: int
+    s: Any, w: Any, head: int, mode: int, after: int, running: int, duration: int, ready: int
 ) -> tuple[int, int]:
     """The first start at or after `ready`, and the end, that calendar and units allow a batch; NEVER if there is none.
 
-    `mode`: of the head, if it is alone. `after`: the head of what follows on the line; it gives way. `pushes`: so does
-    all that starts later.
+    `mode`: of the head, if it is alone. `after`: the head of what follows on the line; it gives way.
     """
     line = s[s[MODE_LINE] + mode]
     start, end = fit(s, line, running, duration, ready)
@@ -217,7 +221,7 @@ def with_units(
                 number = _needed_together(s, w, head, mode, resource)
                 if number:
                     start, end = _first_room(
-                        s, w, resource, number, head, after, line, running, duration, start, end, pushes
+                        s, w, resource, number, head, after, line, running, duration, start, end
                     )
                 if start >= NEVER:
                     return NEVER, NEVER
@@ -239,12 +243,8 @@ def user_before(s: Any, w: Any, op: int, other: int) -> int:
         resource = s[s[SHARE_RESOURCE] + share]
         row, place = w[SHARES] + s[s[SHARE_ROW] + resource], shares_before(s, w, resource, start) - 1
         soonest = start - w[w[SHARES_LONGEST] + resource] if w[w[UNITS] + share] else NEVER
-        while place >= 0:
-            met = w[row + place]
-            its = s[s[SHARE_OP] + met]
-            if w[w[START] + its] < soonest:
-                break
-            if w[w[END] + its] == start and w[w[UNITS] + met]:
-                return int(its)
+        while place >= 0 and w[w[SHARE_STARTS] + s[s[SHARE_ROW] + resource] + place] >= soonest:
+            if w[w[SHARE_ENDS] + s[s[SHARE_ROW] + resource] + place] == start and w[w[UNITS] + w[row + place]]:
+                return int(s[s[SHARE_OP] + w[row + place]])
             place -= 1
     return other

@@ -37,9 +37,6 @@ from solver.scheduling.arrays import (
     PRED_WAIT,
     RESOURCES,
     SHARE_AT,
-    SHARE_OP,
-    SHARE_RESOURCE,
-    SHARE_ROW,
     SUCC_AT,
     SUCC_MOST,
     SUCC_OP,
@@ -48,7 +45,7 @@ from solver.scheduling.arrays import (
     Arrays,
     Words,
 )
-from solver.scheduling.pools import clear_shares, enter_shares, place_shares, shares_before, with_units
+from solver.scheduling.pools import clear_shares, enter_shares, move_shares, with_units
 from solver.scheduling.problem import NEVER
 from solver.scheduling.rows import fits_into, into_row
 from solver.scheduling.state import (
@@ -65,7 +62,8 @@ from solver.scheduling.state import (
     MODE,
     RING,
     ROW,
-    SHARE_PLACE,
+    SHARE_ENDS,
+    SHARE_STARTS,
     SHARES,
     SHARES_LENGTH,
     SHARES_LONGEST,
@@ -78,8 +76,6 @@ from solver.scheduling.state import (
 )
 from solver.scheduling.timing import after_setup, arrival, fit, setup_of, together
 
-YIELDS, PUSHES, FIRST = 0, 1, 2  # how an operation is timed where units are scarce
-
 
 def work_of(arrays: Arrays, mode: Words, start: Words, end: Words) -> Words:
     """The state of a complete schedule (columns by operation); its sequences count, `settle` times it."""
@@ -90,7 +86,7 @@ def work_of(arrays: Arrays, mode: Words, start: Words, end: Words) -> Words:
     sizes = {
         MODE: n, START: n, END: n, BEFORE: n, AFTER: n, DONE: orders, ROW: places, LENGTH: lines, HEAP: n + 1, WAITS: n,
         TRAIL: 3 * (10 * n + 64), FAMILY: n, HEAD: n, RING: n,
-        UNITS: shares, SHARES: shares, SHARE_PLACE: shares, IN_USE: shares,
+        UNITS: shares, SHARES: shares, SHARE_STARTS: shares, SHARE_ENDS: shares, IN_USE: 2 * shares,
         SHARES_LENGTH: resources, SHARES_LONGEST: resources,
     }  # fmt: skip
     w = np.zeros(WORK_HEADER + sum(sizes.values()), dtype=np.int64)
@@ -246,10 +242,10 @@ def _not_sooner(s: Any, w: Any, head: int) -> int:
 
 
 @kernel("UniTuple(int64, 2)(int64[::1], int64[::1], int64, int64)")
-def timed_beside(s: Any, w: Any, head: int, how: int) -> tuple[int, int]:
+def timed_beside(s: Any, w: Any, head: int, alone: int) -> tuple[int, int]:
     """As `timed`, for a head and all that is in its batch, with the units that they need.
 
-    `how`: YIELDS to all that has units; or PUSHES what starts later; or FIRST: what comes after it is not timed yet.
+    `alone`: what comes after it is not timed yet.
     """
     mode = w[w[MODE] + head]
     if mode < 0:
@@ -268,7 +264,7 @@ def timed_beside(s: Any, w: Any, head: int, how: int) -> tuple[int, int]:
         op = w[w[RING] + op]
         if op == head:
             break
-    until = _not_sooner(s, w, head) if s[LONGEST] and how != FIRST else 0
+    until = _not_sooner(s, w, head) if s[LONGEST] and not alone else 0
     if fixed >= 0:
         start, end = w[w[START] + fixed], w[w[END] + fixed]
         return (start, end) if free <= start and end >= until else (NEVER, NEVER)
@@ -286,7 +282,7 @@ def timed_beside(s: Any, w: Any, head: int, how: int) -> tuple[int, int]:
         free = high
     if not s[RESOURCES]:
         return fit(s, line, running, duration, free)
-    return with_units(s, w, head, mode, w[w[AFTER] + head], running, duration, free, how == PUSHES)
+    return with_units(s, w, head, mode, w[w[AFTER] + head], running, duration, free)
 
 
 @kernel("UniTuple(int64, 2)(int64[::1], int64[::1], int64)", into_callers=True)
@@ -296,7 +292,7 @@ def timed(s: Any, w: Any, op: int) -> tuple[int, int]:
     What is fixed stays where it is: what it waits for must be over by then.
     """
     if s[BESIDE]:
-        return timed_beside(s, w, w[w[HEAD] + op], YIELDS)
+        return timed_beside(s, w, w[w[HEAD] + op], 0)
     fixed = s[s[OP_FIXED] + op]
     mode = w[w[MODE] + op]
     line = s[s[MODE_LINE] + mode]
@@ -333,36 +329,12 @@ def enqueue_before(s: Any, w: Any, op: int) -> None:
             enqueue(w, w[w[HEAD] + before])
 
 
-@kernel("void(int64[::1], int64[::1], int64)")
-def enqueue_crowd(s: Any, w: Any, head: int) -> None:
-    """Put those into the heap that start later than a batch and have units that it needs while it runs.
-
-    What there is room for stays where it is; what could start sooner stays, too, until its line or its order moves it:
-    otherwise each move would time half the schedule anew. `settle` makes up for it.
-    """
-    start, end, op = w[w[START] + head], w[w[END] + head], head
-    while True:
-        for share in range(s[s[SHARE_AT] + op], s[s[SHARE_AT] + op + 1]):
-            resource = s[s[SHARE_RESOURCE] + share]
-            row, place = w[SHARES] + s[s[SHARE_ROW] + resource], shares_before(s, w, resource, start)
-            while w[w[UNITS] + share] and place < w[w[SHARES_LENGTH] + resource]:
-                other = s[s[SHARE_OP] + w[row + place]]
-                if w[w[START] + other] >= end:
-                    break
-                if w[w[UNITS] + w[row + place]] and w[w[HEAD] + other] != head:
-                    enqueue(w, w[w[HEAD] + other])
-                place += 1
-        op = w[w[RING] + op]
-        if op == head:
-            break
-
-
 @kernel("void(int64[::1], int64[::1], int64, int64, int64)", into_callers=True)
 def set_times(s: Any, w: Any, op: int, start: int, end: int) -> None:
     """Give an operation other times."""
-    w[w[START] + op], w[w[END] + op] = start, end
     if s[RESOURCES]:
-        place_shares(s, w, op)
+        move_shares(s, w, op, start, end)
+    w[w[START] + op], w[w[END] + op] = start, end
 
 
 @kernel("int64(int64[::1], int64[::1])")
@@ -375,7 +347,7 @@ def _pull_later(s: Any, w: Any) -> int:
     steps = 0
     while w[HEAP_SIZE]:
         head = take_next(w)
-        start, end = timed_beside(s, w, head, YIELDS)
+        start, end = timed_beside(s, w, head, 0)
         steps += 1
         if start >= NEVER or steps > 50 * s[OPERATIONS] + 1000:
             forget_queue(w)
@@ -431,7 +403,7 @@ def settle(s: Any, w: Any) -> int:
             enqueue(w, op)
     while w[HEAP_SIZE]:
         head = take_next(w)
-        start, end = timed_beside(s, w, head, FIRST) if s[BESIDE] else timed(s, w, head)
+        start, end = timed_beside(s, w, head, 1) if s[BESIDE] else timed(s, w, head)
         if start >= NEVER:
             forget_queue(w)
             return 0
