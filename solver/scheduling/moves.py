@@ -58,6 +58,7 @@ from solver.scheduling.state import (
 
 DEAREST = 1 << 60  # no limit is as high
 GIVEN_UP = 1 << 61
+FALLS = 4
 
 
 @kernel("int64(int64[::1], int64[::1])")
@@ -216,7 +217,7 @@ def take_out(s: Any, w: Any, op: int, place: int) -> int:
 
     Its own times stay. One setup may be longer than the two that it replaces: then times rise, which is fine too.
     """
-    return propagate(s, w, w[W_SETUP] * lift_off(s, w, op, place), DEAREST, NEVER, NEVER)
+    return propagate(s, w, w[W_SETUP] * lift_off(s, w, op, place), DEAREST, NEVER, FALLS)
 
 
 @kernel("int64(int64[::1], int64[::1], int64, int64, int64)")
@@ -242,7 +243,7 @@ def make_room(s: Any, w: Any, op: int, delta: int, limit: int, ceiling: int) -> 
     if s[BESIDE]:
         op = w[w[HEAD] + op]
     if w[w[END] + op] < end:  # what falls first, so that what rises afterwards only costs
-        delta = propagate(s, w, delta, DEAREST, NEVER, NEVER)
+        delta = propagate(s, w, delta, DEAREST, NEVER, FALLS)
     after = w[w[AFTER] + op]
     if after >= 0:
         enqueue(w, after)
