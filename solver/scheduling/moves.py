@@ -176,6 +176,8 @@ def propagate(s: Any, w: Any, delta: int, limit: int, latest: int, number: int) 
     steps, most = 0, min(4 * s[OPERATIONS] + 100, 600 if s[LONGEST] else NEVER)
     while w[HEAP_SIZE] and number:
         op = take_next(w)
+        if s[BESIDE]:
+            op = w[w[HEAD] + op]  # it may have joined a batch while it waited
         steps += 1
         start, end = timed(s, w, op)
         if start == w[w[START] + op] and end == w[w[END] + op]:
