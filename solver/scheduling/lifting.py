@@ -69,7 +69,7 @@ MOST = 8  # operations of one order that are taken out together
 LIFTED = 4  # words for each of them: operation, mode and place before, place now
 SETUPS = LIFTED * MOST  # behind them: the change of setup seconds
 SIZE = SETUPS + 1
-NEAR = 8
+NEAR = 12  # so much is timed anew before the next one is placed
 PLACES = 12  # so many places from where it is ready are tried on each line
 
 

@@ -58,7 +58,7 @@ from solver.scheduling.state import (
 
 DEAREST = 1 << 60  # no limit is as high
 GIVEN_UP = 1 << 61
-FALLS = 4
+FALLS = 6  # so much of what falls is timed before what rises, the rest with it
 
 
 @kernel("int64(int64[::1], int64[::1])")
