@@ -39,7 +39,7 @@ from solver.scheduling.arrays import (
     SUCC_OP,
     TRANSPORT,
 )
-from solver.scheduling.pools import user_before, with_units
+from solver.scheduling.pools import fit_alone, user_before
 from solver.scheduling.problem import NEVER
 from solver.scheduling.sequences import ready_at, setup_at
 from solver.scheduling.state import (
@@ -276,17 +276,12 @@ def entering(s: Any, w: Any, g: Any, op: int, mode: int, place: int) -> int:
         setup = setup_of(s, line, before, family)
         ready = max(ready, after_setup(s, line, end, setup))
         total += w[W_SETUP] * setup
-    running, duration = s[s[OP_RUNNING] + op], s[s[MODE_TIME] + mode]
-    if s[RESOURCES]:
-        behind = w[row + place] if limited and place < w[w[LENGTH] + line] else -1
-        _, end = with_units(s, w, op, mode, behind, running, duration, ready)
-    else:
-        _, end = fit(s, line, running, duration, ready)
+    after = w[row + place] if limited and place < w[w[LENGTH] + line] else -1
+    _, end = fit_alone(s, w, op, mode, after, ready)
     if end >= NEVER:
         return NEVER
     total += at_end(s, w, g, op, plant, end)
-    if limited and place < w[w[LENGTH] + line]:
-        after = w[row + place]
+    if after >= 0:
         setup = setup_of(s, line, family, w[w[FAMILY] + after])
         begin = after_setup(s, line, end, setup)
         if begin > w[w[START] + after]:

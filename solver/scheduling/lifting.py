@@ -28,7 +28,6 @@ from solver.scheduling.arrays import (
     ORDER_AT,
     PRED_AT,
     PRED_OP,
-    RESOURCES,
     SUCC_AT,
     SUCC_OP,
 )
@@ -47,7 +46,7 @@ from solver.scheduling.moves import (
     set_mode,
     time_there,
 )
-from solver.scheduling.pools import with_units
+from solver.scheduling.pools import fit_alone
 from solver.scheduling.problem import NEVER
 from solver.scheduling.rows import NOWHERE, into_row, out_of_row, place_of, places_on
 from solver.scheduling.sequences import enqueue, ready_at, undo
@@ -134,17 +133,12 @@ def _least(s: Any, w: Any, g: Any, r: Any, op: int, roof: int, heat: int) -> tup
                 end, before = left_by(s, w, line, w[row + place - 1] if place else -1)
                 setup = setup_of(s, line, before, family)
                 begin = max(ready, after_setup(s, line, end, setup))
-            running, duration = s[s[OP_RUNNING] + op], s[s[MODE_TIME] + mode]
-            if s[RESOURCES]:
-                behind = w[row + place] if limited and place < w[w[LENGTH] + line] else -1
-                _, end = with_units(s, w, op, mode, behind, running, duration, begin)
-            else:
-                _, end = fit(s, line, running, duration, begin)
+            after = w[row + place] if limited and place < w[w[LENGTH] + line] else -1
+            _, end = fit_alone(s, w, op, mode, after, begin)
             value = order_cost(s, w, order, end + rest)
             if end >= NEVER or value > least:
                 break
-            if limited and place < w[w[LENGTH] + line]:
-                after = w[row + place]
+            if after >= 0:
                 if s[s[LINE_BATCH] + line]:
                     joined = _joined(s, w, g, op, mode, after, ready, rest)
                     if joined < least:
@@ -183,7 +177,7 @@ def _lift(s: Any, w: Any, out: Any, first: int, last: int) -> int:
 
 @kernel("void(int64[::1], int64[::1], int64[::1], int64, int64)")
 def _lay_back(s: Any, w: Any, out: Any, count: int, linked: int) -> None:
-    """Take what may move of these operations off their lines, into `out`: how many. What follows waits in the heap."""
+    """Put the lifted operations back, of which so many stand elsewhere: all is as it was."""
     undo(s, w)
     for i in range(linked - 1, -1, -1):
         if out[LIFTED * i + 3] != NOWHERE:

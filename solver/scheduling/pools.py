@@ -3,7 +3,9 @@
 A *share* is a resource and an operation that may need units of it. A resource's row holds the shares of all that stands
 somewhere, sorted by start; what is on no line, or in a mode that does not need the resource, has 0 of it. Which unit an
 operation gets is nobody's question: where no more are in use at any instant than there are, they can always be handed
-on by start. What waits to be timed anew does not count: it gives way to what is timed before it.
+on by start. What is timed takes the first room that all others leave it, but for what waits to be timed after it: so
+nobody else is moved on. Source: the earliest feasible start of serial schedule generation, Kolisch and Hartmann,
+Heuristic algorithms for the resource-constrained project scheduling problem (1999).
 """
 
 from __future__ import annotations
@@ -13,10 +15,12 @@ from typing import Any
 from solver.native import kernel
 from solver.scheduling.arrays import (
     MODE_LINE,
+    MODE_TIME,
     NEED_AT,
     NEED_RESOURCE,
     OP_FIXED,
     OP_ORDER,
+    OP_RUNNING,
     RESOURCES,
     SHARE_AT,
     SHARE_OP,
@@ -128,7 +132,7 @@ def enter_shares(s: Any, w: Any, op: int) -> None:
 
 
 @kernel("int64(int64[::1], int64[::1], int64, int64, int64)", into_callers=True)
-def stands_aside(s: Any, w: Any, head: int, after: int, op: int) -> int:
+def _stands_aside(s: Any, w: Any, head: int, after: int, op: int) -> int:
     """Whether an operation's units are there for a batch: it is in it, or is going to be timed after it."""
     its = w[w[HEAD] + op]
     if its == head:
@@ -144,9 +148,7 @@ def stands_aside(s: Any, w: Any, head: int, after: int, op: int) -> int:
     return 0
 
 
-@kernel(
-    "UniTuple(int64, 2)(int64[::1], int64[::1], int64, int64, int64, int64, int64, int64, int64, int64, int64)"
-)
+@kernel("UniTuple(int64, 2)(int64[::1], int64[::1], int64, int64, int64, int64, int64, int64, int64, int64, int64)")
 def _first_room(
     s: Any, w: Any, resource: int, number: int, head: int, after: int, line: int, running: int, duration: int,
     start: int, end: int,
@@ -165,7 +167,7 @@ def _first_room(
             break
         place += 1
         units = w[w[UNITS] + share]
-        if until <= start or units == 0 or stands_aside(s, w, head, after, s[s[SHARE_OP] + share]):
+        if until <= start or units == 0 or _stands_aside(s, w, head, after, s[s[SHARE_OP] + share]):
             continue
         instant = max(begun, start)
         while first < last and w[first] <= instant:
@@ -220,9 +222,7 @@ def with_units(
                 begun, resource = start, s[s[SHARE_RESOURCE] + share]
                 number = _needed_together(s, w, head, mode, resource)
                 if number:
-                    start, end = _first_room(
-                        s, w, resource, number, head, after, line, running, duration, start, end
-                    )
+                    start, end = _first_room(s, w, resource, number, head, after, line, running, duration, start, end)
                 if start >= NEVER:
                     return NEVER, NEVER
                 if start > begun:
@@ -235,16 +235,25 @@ def with_units(
     return int(start), int(end)
 
 
+@kernel("UniTuple(int64, 2)(int64[::1], int64[::1], int64, int64, int64, int64)")
+def fit_alone(s: Any, w: Any, op: int, mode: int, after: int, ready: int) -> tuple[int, int]:
+    """As `with_units`, for an operation that is in no batch, whether units are scarce or not."""
+    if s[RESOURCES]:
+        return with_units(s, w, op, mode, after, s[s[OP_RUNNING] + op], s[s[MODE_TIME] + mode], ready)
+    return fit(s, s[s[MODE_LINE] + mode], s[s[OP_RUNNING] + op], s[s[MODE_TIME] + mode], ready)
+
+
 @kernel("int64(int64[::1], int64[::1], int64, int64)")
 def user_before(s: Any, w: Any, op: int, other: int) -> int:
     """One that has units, which an operation needs, until the instant it starts; if there is none, `other`."""
     start = w[w[START] + op]
     for share in range(s[s[SHARE_AT] + op], s[s[SHARE_AT] + op + 1]):
         resource = s[s[SHARE_RESOURCE] + share]
-        row, place = w[SHARES] + s[s[SHARE_ROW] + resource], shares_before(s, w, resource, start) - 1
+        row, place = s[s[SHARE_ROW] + resource], shares_before(s, w, resource, start) - 1
+        starts, ends, row = w[SHARE_STARTS] + row, w[SHARE_ENDS] + row, w[SHARES] + row
         soonest = start - w[w[SHARES_LONGEST] + resource] if w[w[UNITS] + share] else NEVER
-        while place >= 0 and w[w[SHARE_STARTS] + s[s[SHARE_ROW] + resource] + place] >= soonest:
-            if w[w[SHARE_ENDS] + s[s[SHARE_ROW] + resource] + place] == start and w[w[UNITS] + w[row + place]]:
+        while place >= 0 and w[starts + place] >= soonest:
+            if w[ends + place] == start and w[w[UNITS] + w[row + place]]:
                 return int(s[s[SHARE_OP] + w[row + place]])
             place -= 1
     return other

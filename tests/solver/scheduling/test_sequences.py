@@ -14,9 +14,11 @@ from solver.scheduling.anneal import Untimed, anneal, anneal_guided, state_of, t
 from solver.scheduling.arrays import (
     LINE_AT,
     LINES,
+    MODE_LINE,
     OP_SIZE,
     ORDERS,
     RESOURCES,
+    RUNNING,
     SHARE_AT,
     SHARE_ROW,
     Arrays,
@@ -27,7 +29,9 @@ from solver.scheduling.check import violations
 from solver.scheduling.dispatch import Unplaceable, dispatch
 from solver.scheduling.exact import solve
 from solver.scheduling.guide import BY_START, SECTIONS
+from solver.scheduling.pools import with_units
 from solver.scheduling.problem import (
+    NEVER,
     FamilyId,
     Line,
     LineId,
@@ -63,6 +67,7 @@ from solver.scheduling.state import (
     UNITS,
     WAITS,
 )
+from solver.scheduling.timing import fit
 from tests.solver.scheduling.shops import random_problem
 from tests.solver.scheduling.test_anneal import OTHERS, improved, one_after_another
 
@@ -175,6 +180,43 @@ def test_timed_anew_nothing_is_later_where_units_are_scarce(seed: int, size: int
     _, start, _ = columns(arrays, w)
     assert settle(s, w)
     assert (columns(arrays, w)[1] <= start).all()
+
+
+def soonest_with_units(problem: SchedulingProblem, arrays: Arrays, w: Words, op: int, ready: int) -> int:
+    """When an operation could start with the units that all others leave, but for what comes after it in its order."""
+    s, number = arrays.words, {resource.id: resource.number for resource in problem.resources}
+    mode, operation = int(w[w[MODE] + op]), arrays.operations[op]
+    others = [
+        (int(w[w[START] + i]), int(w[w[END] + i]), {n.resource: n.number for n in arrays.modes[w[w[MODE] + i]].needs})
+        for i, other in enumerate(arrays.operations)
+        if i != op and w[w[MODE] + i] >= 0 and operation.id not in {before.operation for before in other.predecessors}
+    ]
+    for again in sorted({ready, *(end for _, end, _ in others if end > ready)}):
+        start, end = fit(s, int(arrays.column(MODE_LINE, mode + 1)[mode]), RUNNING[operation.running],
+                         arrays.modes[mode].duration, again)  # fmt: skip
+        instants = [start, *(begun for begun, _, _ in others if start < begun < end)]
+        if all(
+            need.number + sum(has.get(need.resource, 0) for begun, until, has in others if begun <= instant < until)
+            <= number[need.resource]
+            for need in arrays.modes[mode].needs for instant in instants
+        ):  # fmt: skip
+            return start
+    return NEVER
+
+
+@given(seed=st.integers(0, 10_000), size=st.integers(3, 9), ready=st.integers(0, 300))
+@settings(max_examples=60, deadline=None)
+def test_an_operation_takes_the_first_room_that_others_leave_it(seed: int, size: int, ready: int) -> None:
+    problem = shop(seed, size, {"oven": False, "tools": True})
+    arrays, w = state(problem, seed)
+    for op, operation in enumerate(arrays.operations):
+        if w[w[MODE] + op] < 0 or not arrays.modes[w[w[MODE] + op]].needs:
+            continue
+        found, _ = with_units(
+            arrays.words, w, op, w[w[MODE] + op], -1, RUNNING[operation.running],
+            arrays.modes[w[w[MODE] + op]].duration, ready,
+        )  # fmt: skip
+        assert found == soonest_with_units(problem, arrays, w, op, ready)
 
 
 @given(seed=st.integers(0, 10_000), size=st.integers(1, 7), fixed=st.booleans())
