@@ -15,6 +15,7 @@ from solver.scheduling.arrays import (
     LINE_AT,
     LINES,
     MODE_LINE,
+    OP_EARLIEST,
     OP_SIZE,
     ORDERS,
     RESOURCES,
@@ -29,6 +30,7 @@ from solver.scheduling.check import violations
 from solver.scheduling.dispatch import Unplaceable, dispatch
 from solver.scheduling.exact import solve
 from solver.scheduling.guide import BY_START, SECTIONS
+from solver.scheduling.moves import DEAREST, propagate
 from solver.scheduling.pools import with_units
 from solver.scheduling.problem import (
     NEVER,
@@ -49,7 +51,7 @@ from solver.scheduling.problem import (
     WorkOrderId,
 )
 from solver.scheduling.schedule import TARDINESS_ONLY, Part, evaluate
-from solver.scheduling.sequences import settle, work_of
+from solver.scheduling.sequences import enqueue, settle, work_of
 from solver.scheduling.state import (
     AFTER,
     BEFORE,
@@ -268,17 +270,35 @@ def test_units_are_waited_for(needs: int, units: int, makespan: int) -> None:
     assert evaluate(problem, schedule).makespan == makespan
 
 
-def test_orders_are_gathered_into_batches() -> None:
-    oven = Line(LineId("oven"), PlantId("p"), OPEN, batch=3)
+def one_oven(count: int, batch: int) -> SchedulingProblem:
+    """Orders of 10 s and more of two families, by turns, that all go through one oven."""
+    oven = Line(LineId("oven"), PlantId("p"), OPEN, batch=batch)
     orders = tuple(
         WorkOrder(
             WorkOrderId(f"o{i}"),
             (Operation(OperationId(f"o{i}"), (Mode(oven.id, 10 + i),), family=FamilyId("ab"[i % 2])),),
             Second(0), Second(0),
         )
-        for i in range(6)
+        for i in range(count)
     )  # fmt: skip
-    problem = SchedulingProblem((oven,), orders)
+    return SchedulingProblem((oven,), orders)
+
+
+@pytest.mark.parametrize("waits", [0, 2])  # the head of the batch, or what has joined it while it waited
+def test_what_comes_after_a_batch_follows_it(waits: int) -> None:
+    arrays = arrays_of(one_oven(3, 2))
+    s = arrays.words
+    times = np.array([0, 12, 0]), np.array([12, 23, 12])  # o0 and o2 together, then o1
+    w = state_of(arrays, (np.arange(3), *times), weights_of(TARDINESS)).w
+    assert w[w[HEAD] + 2] == 0
+    s[s[OP_EARLIEST] + waits] = 5
+    enqueue(w, waits)
+    propagate(s, w, 0, DEAREST, NEVER, NEVER)
+    assert columns(arrays, w)[1].tolist() == [5, 17, 5]
+
+
+def test_orders_are_gathered_into_batches() -> None:
+    problem = one_oven(6, 3)
     arrays = arrays_of(problem)
     alone = arrays.schedule(*(np.arange(6), np.arange(6) * 20, np.arange(6) * 20 + 10 + np.arange(6)))
     found = improved(problem, alone, {Part.MAKESPAN: 1}, 3000, 1)
