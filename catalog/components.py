@@ -17,6 +17,7 @@ from catalog.products import (
     QuantityContent,
     RuleContent,
     TextContent,
+    UploadContent,
 )
 from catalog.sayings import asked_where, there_from
 from solver.configuration.problem import when_id
@@ -215,7 +216,7 @@ def written_out(product: ProductContent) -> AskedContent:
         asked: tuple[_Question, ...] = (*component.groups, *component.parameters)
         new: tuple[_Question, ...] = (*new_groups, *new_parameters)
         questions += new
-        inside = {own.names[asks.id]: asks.name for asks in (*asked, *component.texts)}
+        inside = {own.names[asks.id]: asks.name for asks in (*asked, *component.texts, *component.uploads)}
         places.append(Place(one.id, component.id, one.number, name, inside))
         for question, stated in zip(new, asked, strict=True):
             if stated.when is not None:
@@ -230,6 +231,7 @@ def written_out(product: ProductContent) -> AskedContent:
             "quantities": tuple(quantities),
             "lookups": tuple(lookups),
             "texts": all_texts(product),
+            "uploads": all_uploads(product),
             "preferences": tuple(preferences),
             "components": (),
             "places": tuple(places),
@@ -253,6 +255,17 @@ def all_texts(product: ProductContent) -> tuple[TextContent, ...]:
     return (
         *product.texts,
         *(_text(text, instances, one.own, one.name) for one in made(product) for text in one.component.texts),
+    )
+
+
+def all_uploads(product: ProductContent) -> tuple[UploadContent, ...]:
+    """The files that the product and every instance of its components ask for; these where the instance is."""
+    if not any(component.uploads or component.components for component in product.components):
+        return product.uploads
+    instances = instances_of(product)
+    return (
+        *product.uploads,
+        *(_upload(one, instances, at.own, at.name) for at in made(product) for one in at.component.uploads),
     )
 
 
@@ -309,6 +322,16 @@ def _text(text: TextContent, instances: Instances, own: Instance, name: Text) ->
             "patterns": tuple(
                 one.model_copy(update={"when": _printed(one.when, instances, own)}) for one in text.patterns
             ),
+        }
+    )
+
+
+def _upload(upload: UploadContent, instances: Instances, own: Instance, name: Text) -> UploadContent:
+    return upload.model_copy(
+        update={
+            "id": own.names[upload.id],
+            "name": _joined(name, upload.name),
+            "when": _condition(upload.when, instances, own),
         }
     )
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from math import ceil
 from typing import TYPE_CHECKING
 
 from catalog.content import Text
 from catalog.reckon import Reckoning
 from solver.configuration.problem import ConfigurationProblem, GroupId, Variant
+from solver.configuration.rules import Exact
 from solver.scheduling.problem import (
     FamilyId,
     LineId,
@@ -61,7 +61,7 @@ class NotMakeable(ValueError):
 class BadFormula(ValueError):
     """A bill of materials or routing gives a quantity below 0 or a duration of 0 or less for this variant."""
 
-    def __init__(self, where: str, result: Fraction) -> None:
+    def __init__(self, where: str, result: Exact) -> None:
         super().__init__(f"{where}: {result} is not possible.")
         self.where = where
         self.result = result
@@ -138,7 +138,8 @@ def _operations(
             made = same.get(operation_id(order_id, row.operation))
             if made is not None:
                 needed.add(row.operation)
-                operations.append(replace(made, predecessors=_predecessors(before[row.operation], order_id)))
+                preceding = _predecessors(before[row.operation], order_id)
+                operations.append(made if preceding == made.predecessors else replace(made, predecessors=preceding))
         elif row.when is None or asked.holds(row.when):
             needed.add(row.operation)
             modes = _modes(row, asked, plant)
@@ -164,7 +165,7 @@ def operation_id(order_id: str, operation: str) -> OperationId:
     return OperationId(f"{order_id}/{operation}")
 
 
-def _component(row: BomRow, quantity: Fraction) -> Component:
+def _component(row: BomRow, quantity: Exact) -> Component:
     if quantity < 0:
         raise BadFormula(row.component, quantity)
     return Component(row.component, row.name, row.material, ceil(quantity))
@@ -208,7 +209,7 @@ def _modes(row: OperationContent, asked: Reckoning, plant: PlantFacts) -> tuple[
     found: list[Mode] = []
     for way in row.ways:
         lines = plant.stages.get(way.stage, ())
-        minutes = asked.value(way.minutes) if lines else Fraction(1)
+        minutes = asked.value(way.minutes) if lines else 1
         if minutes <= 0:
             raise BadFormula(row.operation, minutes)
         above, below = 6000 * minutes.numerator, minutes.denominator

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Any, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -337,9 +338,9 @@ def windows(calendar: Calendar, downtimes: Iterable[Downtime], start: datetime, 
     shifts that start on it. Raises ValueError for a naive `start` or `end`.
     """
     first, last = _unix(start), _unix(end)
-    opened = _merged(_clip(_shifts(calendar, start, end), first, last))
+    opened = _opened(_weeks_of(calendar), first, last)
     closed = _merged(_clip(((_unix(d.starts_at), _unix(d.ends_at)) for d in downtimes), first, last))
-    return tuple(Window(Second(a), Second(b)) for a, b in _without(opened, closed))
+    return tuple(_windows(_without([(w.start, w.end) for w in opened], closed))) if closed else opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -437,8 +438,8 @@ def _downtimes(session: Session, plant: Plant, start: datetime, end: datetime) -
 
 def _materials(session: Session, plant: Plant, end: datetime) -> tuple[SolverMaterial, ...]:
     arrivals: dict[int, list[tuple[Second, int]]] = {}
-    query = (
-        select(MaterialSupply)
+    query = (  # columns alone: there are thousands of arrivals
+        select(MaterialSupply.material_id, MaterialSupply.arrives_at, MaterialSupply.quantity)
         .join(
             Material,
             and_(col(Material.id) == MaterialSupply.material_id, col(Material.company_id) == MaterialSupply.company_id),
@@ -446,8 +447,8 @@ def _materials(session: Session, plant: Plant, end: datetime) -> tuple[SolverMat
         .where(Material.company_id == plant.company_id, Material.plant_id == plant.id, MaterialSupply.arrives_at < end)
         .order_by(col(MaterialSupply.arrives_at))
     )
-    for supply in session.exec(query).all():
-        arrivals.setdefault(supply.material_id, []).append((Second(_unix(supply.arrives_at)), supply.quantity))
+    for material_id, arrives_at, quantity in session.exec(query).all():
+        arrivals.setdefault(material_id, []).append((Second(_unix(arrives_at)), quantity))
     return tuple(
         SolverMaterial(material_key(plant, material), material.stock, tuple(arrivals.get(material.id or 0, ())))
         for material in materials_of(session, plant)
@@ -465,16 +466,44 @@ def local_instant(day: date, at: time, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, at, tzinfo=zone).replace(fold=0).astimezone(UTC)
 
 
-def _shifts(calendar: Calendar, start: datetime, end: datetime) -> Iterable[Interval]:
-    """Every shift that could touch [start, end); the day before counts because of night shifts."""
-    zone = ZoneInfo(calendar.zone)
-    holidays = [(date.fromisoformat(h["first"]), date.fromisoformat(h["last"])) for h in calendar.holidays]
-    shifts = [(set(s["days"]), time.fromisoformat(s["start"]), time.fromisoformat(s["end"])) for s in calendar.weekly]
-    day = start.astimezone(zone).date() - timedelta(days=1)
-    last = end.astimezone(zone).date()
-    while day <= last:
-        if not any(first <= day <= final for first, final in holidays):
-            for days, opens, closes in shifts:
+@dataclass(frozen=True, slots=True)
+class _Weeks:
+    """What a calendar says, comparable: most lines of a house have the same."""
+
+    zone: str
+    shifts: tuple[tuple[frozenset[str], time, time], ...]
+    holidays: tuple[tuple[date, date], ...]
+
+
+def _weeks_of(calendar: Calendar) -> _Weeks:
+    return _Weeks(
+        calendar.zone,
+        tuple(
+            (frozenset(s["days"]), time.fromisoformat(s["start"]), time.fromisoformat(s["end"]))
+            for s in calendar.weekly
+        ),
+        tuple((date.fromisoformat(h["first"]), date.fromisoformat(h["last"])) for h in calendar.holidays),
+    )
+
+
+@lru_cache(maxsize=64)
+def _opened(weeks: _Weeks, first: int, last: int) -> tuple[Window, ...]:
+    """The shifts within [first, last), merged and sorted."""
+    return tuple(_windows(_merged(_clip(_shifts(weeks, first, last), first, last))))
+
+
+def _windows(intervals: Iterable[Interval]) -> Iterable[Window]:
+    return (Window(Second(a), Second(b)) for a, b in intervals)
+
+
+def _shifts(weeks: _Weeks, first: int, last: int) -> Iterable[Interval]:
+    """Every shift that could touch [first, last); the day before counts because of night shifts."""
+    zone = ZoneInfo(weeks.zone)
+    day = datetime.fromtimestamp(first, zone).date() - timedelta(days=1)
+    final = datetime.fromtimestamp(last, zone).date()
+    while day <= final:
+        if not any(begins <= day <= ends for begins, ends in weeks.holidays):
+            for days, opens, closes in weeks.shifts:
                 if DAYS[day.weekday()] in days:
                     until = day if closes > opens else day + timedelta(days=1)
                     yield _unix(local_instant(day, opens, zone)), _unix(local_instant(until, closes, zone))

@@ -3,12 +3,14 @@
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import ScalarSelect
+from sqlalchemy import ScalarSelect, bindparam
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import Select
 
 from catalog.components import AskedContent, written_out
 from catalog.keep import Keeping
@@ -54,13 +56,8 @@ class Offer:
 
 def current_offer(session: Session, company_id: int, product_code: str, *, today: date | None = None) -> Offer:
     """The offer of the newest published revisions; manufacturing as valid `today` (UTC). Raises NotOffered."""
-    found = session.exec(
-        select(
-            _newest_product_revision(),
-            _newest_price_list_revision(),
-            _newest_manufacturing_revision(today or utc_now().date()),
-        ).where(Product.company_id == company_id, Product.code == product_code)
-    ).one_or_none()
+    asked = {"company": company_id, "product": product_code, "today": today or utc_now().date()}
+    found = session.exec(_newest(), params=asked).one_or_none()
     if found is None:
         raise NotOffered(product_code, "product")
     product, prices, manufacturing = found
@@ -83,6 +80,14 @@ def offer_of(
     """
     key = (company_id, product_revision_id, price_list_revision_id, manufacturing_revision_id)
     return _cache.get(key) or _cache.put(key, _read(session, key))
+
+
+@cache
+def _newest() -> Select[int, int, int]:
+    """The newest revisions of a `product` of a `company`, `today`; put together once, for every click asks it."""
+    return select(
+        _newest_product_revision(), _newest_price_list_revision(), _newest_manufacturing_revision()
+    ).where(Product.company_id == bindparam("company"), Product.code == bindparam("product"))
 
 
 def _newest_product_revision() -> ScalarSelect[Any]:
@@ -111,11 +116,12 @@ def _newest_price_list_revision() -> ScalarSelect[Any]:
     )
 
 
-def _newest_manufacturing_revision(today: date) -> ScalarSelect[Any]:
+def _newest_manufacturing_revision() -> ScalarSelect[Any]:
     return (
         select(ManufacturingRevision.id)
         .where(ManufacturingRevision.company_id == Product.company_id, ManufacturingRevision.product_id == Product.id)
-        .where(ManufacturingRevision.status == RevisionStatus.PUBLISHED, ManufacturingRevision.valid_from <= today)
+        .where(ManufacturingRevision.status == RevisionStatus.PUBLISHED)
+        .where(ManufacturingRevision.valid_from <= bindparam("today"))
         .order_by(col(ManufacturingRevision.number).desc())
         .limit(1)
         .correlate(Product)

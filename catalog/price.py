@@ -18,7 +18,7 @@ from catalog.reckon import Reckoning
 from catalog.rows import CompanyRow, UtcDateTime, company_keys, revision_checks, unique_in_company
 from catalog.state import formula_of, names_asked
 from solver.configuration.problem import ConfigurationProblem, GroupId, OptionId, ParameterId, Variant
-from solver.configuration.rules import DividedByZero, Each, Expression, names_in, value, walk
+from solver.configuration.rules import DividedByZero, Each, Exact, Expression, names_in, value, walk
 
 Percent = Annotated[str, Bound(pattern=r"^\d{1,2}(\.\d{1,4})?$")]
 Country = Annotated[str, Bound(pattern=r"^[A-Z]{2}$")]  # ISO 3166-1 alpha-2
@@ -141,7 +141,7 @@ class _Prepared:
     constant: int | None  # minor units, if the amount names nothing
 
 
-def round_half_up(amount: Fraction, exponent: int = 0) -> int:
+def round_half_up(amount: Exact, exponent: int = 0) -> int:
     """The nearest integer to the amount times 10^exponent; a half goes away from zero, so that refunds are exact."""
     above, below = abs(amount.numerator) * int(10**exponent), amount.denominator
     size = (2 * above + below) // (2 * below)
@@ -240,7 +240,7 @@ def _charge(prepared: "_Prepared", problem: ConfigurationProblem, variant: Varia
     """What the item charges, not rounded; 0 if it does not apply, or cannot be said."""
     asked = Reckoning(problem, variant)
     try:
-        return asked.value(prepared.item.amount) * 10**exponent if _applies(prepared, asked) else Fraction(0)
+        return Fraction(asked.value(prepared.item.amount)) * 10**exponent if _applies(prepared, asked) else Fraction(0)
     except DividedByZero:
         return Fraction(0)
 

@@ -344,6 +344,7 @@ class ComponentContent(Content):
     lookups: tuple[LookupContent, ...] = ()
     rules: tuple[RuleContent, ...] = ()
     texts: Annotated[tuple[TextContent, ...], Later] = ()
+    uploads: Annotated[tuple[UploadContent, ...], Bound(max_length=10), Later] = ()
     preferences: Annotated[tuple[PreferenceContent, ...], Later] = ()
     components: Annotated[tuple["ComponentContent", ...], Later] = ()
 
@@ -354,9 +355,9 @@ class ComponentContent(Content):
 
     @property
     def own_ids(self) -> tuple[str, ...]:
-        """The ids of its groups, parameters, quantities, lookups and texts: the names of its own."""
+        """The ids of its groups, parameters, quantities, lookups, texts and uploads: the names of its own."""
         kinds: tuple[tuple[Any, ...], ...] = (
-            self.groups, self.parameters, self.quantities, self.lookups, self.texts,
+            self.groups, self.parameters, self.quantities, self.lookups, self.texts, self.uploads,
         )  # fmt: skip
         return tuple(one.id for kind in kinds for one in kind)
 

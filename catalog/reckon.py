@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from fractions import Fraction
 
-from catalog.state import ProductProblem, formula_of, names_asked
+from catalog.state import ProductProblem, Studied, formula_of, names_asked
 from solver.configuration.check import VariantAnswers
 from solver.configuration.problem import ConfigurationProblem, GroupId, ParameterId, Variant
+from solver.configuration.quick_rules import function_of
 from solver.configuration.rules import Exact, Expression, Sum
 
 
@@ -26,9 +26,9 @@ class Reckoning(VariantAnswers):
         """The reckoning of another variant of the same problem."""
         return Reckoning(self.problem, variant, self, frozenset(changed_questions(self.variant, variant)))
 
-    def value(self, formula: str) -> Fraction:
+    def value(self, formula: str) -> Exact:
         """The exact value of a formula. Raises DividedByZero."""
-        return Fraction(self._worth(formula_of(self.problem, formula)))
+        return self._worth(formula_of(self.problem, formula))
 
     def holds(self, formula: str) -> bool:
         """Whether the value of a formula is not 0. Raises DividedByZero."""
@@ -36,22 +36,26 @@ class Reckoning(VariantAnswers):
 
     def parameter(self, name: str) -> Exact:
         """The number that was entered, or the value of the derived quantity; raises DividedByZero."""
-        if name not in self.known and (derived := self.problem.derived_by_id.get(name)) is not None:
-            self.known[name] = self._worth(derived.expression)
-        return VariantAnswers.parameter(self, name)
+        known = self.known.get(name)
+        if known is None:
+            derived = self.problem.derived_by_id.get(name)
+            known = self.variant.numbers[ParameterId(name)] if derived is None else self._worth(derived.expression)
+            self.known[name] = known
+        return known
 
     def _worth(self, expression: Expression) -> Exact:
         """The value of an expression of the problem's own; of a sum that changes, only what changes in it."""
         known = self._worths.get(id(expression))
         if known is None:
-            if self.nearby is not None and self.changed.isdisjoint(_asked_by(self.problem, expression)):
+            _, asked, function = _studied(self.problem, expression)
+            if self.nearby is not None and self.changed.isdisjoint(asked):
                 known = self.nearby._worth(expression)
             elif isinstance(expression, Sum):
                 known = 0
                 for operand in expression.operands:
                     known += self._worth(operand)
             else:
-                known = expression.evaluate(self)
+                known = function(self)
             self._worths[id(expression)] = known
         return known
 
@@ -64,10 +68,13 @@ def changed_questions(old: Variant, new: Variant) -> tuple[str, ...]:
     return (*groups, *numbers, *sorted(texts))
 
 
-def _asked_by(problem: ConfigurationProblem, expression: Expression) -> frozenset[str]:
-    """The groups, parameters and texts that an expression asks, also through derived quantities; kept."""
-    kept = problem.asked if isinstance(problem, ProductProblem) else {}
-    found = kept.get(id(expression))
-    if found is None or found[0] is not expression:  # it is kept too, so that its id is nobody else's
-        found = kept[id(expression)] = expression, names_asked(problem, expression)
-    return found[1]
+def _studied(problem: ConfigurationProblem, expression: Expression) -> Studied:
+    """What the expression asks, also through derived quantities, and how its value is found; a product keeps it."""
+    if not isinstance(problem, ProductProblem):
+        return Studied(expression, names_asked(problem, expression), expression.evaluate)
+    found = problem.studied.get(id(expression))
+    if found is None:  # it is kept with its expression, so that the id is nobody else's
+        found = problem.studied[id(expression)] = Studied(
+            expression, names_asked(problem, expression), function_of(expression)
+        )
+    return found

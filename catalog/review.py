@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Final
 
-from catalog.components import all_texts
+from catalog.components import all_texts, all_uploads
 from catalog.factory import FactoryContent
 from catalog.manufacturing import ManufacturingContent
 from catalog.price import PriceListContent
@@ -228,14 +228,14 @@ class _Stated:
 
     def __init__(self, product: ProductContent) -> None:
         self.product_problem = state(product)
-        asked = all_texts(product)
+        asked, files = all_texts(product), all_uploads(product)
         self._texts = {text.id: max(limits.maximum_length for limits in text.limits) for text in asked}
-        self._texts |= {upload.id: MAXIMUM_ANSWER for upload in product.uploads}
+        self._texts |= {upload.id: MAXIMUM_ANSWER for upload in files}
         lengths = [IntegerParameter(ParameterId(name), 0, most) for name, most in self._texts.items()]
         self.problem: ConfigurationProblem = replace(
             self.product_problem, parameters=(*self.product_problem.parameters, *lengths)
         )
-        conditions = {text.id: text.requires for text in asked} | {one.id: one.when for one in product.uploads}
+        conditions = {text.id: text.requires for text in asked} | {one.id: one.when for one in files}
         required = [
             Or((_equal(Parameter(name), 0), self._formula(condition)))
             for name, condition in conditions.items()

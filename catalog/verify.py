@@ -15,7 +15,7 @@ from importlib.resources import files
 from babel.numbers import get_currency_precision, list_currencies
 
 from catalog.cells import ANYTHING, BadCell, interval
-from catalog.components import NUMBER, Made, Owner, all_texts, made, most_of
+from catalog.components import NUMBER, Made, Owner, all_texts, all_uploads, made, most_of
 from catalog.content import MAXIMUM_CODE, parsed
 from catalog.draw import compile_drawing
 from catalog.explode import LineFact, NotMakeable, PlantFacts, components_of, explode
@@ -34,6 +34,7 @@ from catalog.products import (
     QuantityContent,
     RuleContent,
     TextContent,
+    UploadContent,
 )
 from catalog.reckon import Reckoning
 from catalog.shape import Finding
@@ -94,15 +95,15 @@ class Names:
         """The names of a product."""
         groups = {group.id: group for group in product.groups}
         numbers = {*_ids_of(product.parameters), *_ids_of(product.quantities), *_ids_of(product.lookups)}
-        texts = {text.id for text in product.texts}
+        texts, uploads = {text.id for text in product.texts}, {upload.id for upload in product.uploads}
         for one in _made(product):
             groups |= {one.id_of(group.id): group for group in one.component.groups}
             numbers |= {one.id_of(name) for name in _numbers_of(one.component)}
             texts |= {one.id_of(text.id) for text in one.component.texts}
+            uploads |= {one.id_of(upload.id) for upload in one.component.uploads}
         members = {name: _members(group) for name, group in groups.items()}
         components = frozenset(component.id for component in product.components)
-        uploads = frozenset(upload.id for upload in product.uploads)
-        whole = cls(groups, members, frozenset(numbers), frozenset(texts), components, {}, uploads)
+        whole = cls(groups, members, frozenset(numbers), frozenset(texts), components, {}, frozenset(uploads))
         inside: dict[str, Names] = {}
         for component in product.components:
             inside[component.id] = within = whole._within(component)
@@ -121,7 +122,7 @@ class Names:
             self.texts.union(text.id for text in component.texts),
             self.components.union(inner.id for inner in component.components),
             {},
-            self.uploads,
+            self.uploads.union(upload.id for upload in component.uploads),
         )
 
     @property
@@ -282,8 +283,7 @@ def product_problems(product: ProductContent) -> Iterator[Finding]:
     yield from _parameters((), product.parameters)
     yield from _asked((), product.groups, product.parameters, names)
     yield from _texts((), product.texts, names)
-    for index, upload in enumerate(product.uploads):
-        yield from names.problems(("uploads", index, "when"), upload.when, texts=False)
+    yield from _uploads((), product.uploads, names)
     yield from _reckoned((), product.quantities, product.lookups, names)
     yield from _rules((), product.rules, names)
     yield from _components(product, names)
@@ -304,14 +304,14 @@ def _ids(product: ProductContent) -> Iterator[Finding]:
         yield from _own_ids((), kind, [one.id for one in getattr(product, kind)], owner)
     for index, component in enumerate(product.components):
         inner = {**owner, NUMBER: "quantities"}  # a name of the product would be out of reach inside
-        for kind in (*_NAMED, "texts", "components"):
+        for kind in (*_NAMED, "texts", "uploads", "components"):
             yield from _own_ids(("components", index), kind, [one.id for one in getattr(component, kind)], inner)
         for place, deeper in enumerate(component.components):
             innermost = dict(inner)
-            for kind in (*_NAMED, "texts"):
+            for kind in (*_NAMED, "texts", "uploads"):
                 path: Path = ("components", index, "components", place)
                 yield from _own_ids(path, kind, [one.id for one in getattr(deeper, kind)], innermost)
-    for kind in (*_NAMED, "texts"):
+    for kind in (*_NAMED, "texts", "uploads"):
         yield from _written_out_ids(product, kind, owner)
 
 
@@ -361,7 +361,7 @@ def _steps(product: ProductContent) -> Iterator[Finding]:
     for kind in ("groups", "parameters", "texts", "uploads"):
         yield from _in_steps((kind,), (one.step for one in getattr(product, kind)), known, used)
     for path, component, _ in _every(product):
-        for kind in ("groups", "parameters", "texts"):
+        for kind in ("groups", "parameters", "texts", "uploads"):
             yield from _in_steps((*path, kind), (one.step for one in getattr(component, kind)), known, used)
     for index, one in enumerate(product.steps):
         if one.id not in used:
@@ -385,6 +385,11 @@ def _asked(
         if parameter.when is None and parameter.otherwise:
             at = (*path, "parameters", index, "otherwise")
             yield Finding(at, N_("the parameter is always asked for"), N_("otherwise only beside when"))
+
+
+def _uploads(above: Path, uploads: Iterable[UploadContent], names: Names) -> Iterator[Finding]:
+    for index, upload in enumerate(uploads):
+        yield from names.problems((*above, "uploads", index, "when"), upload.when, texts=False)
 
 
 def _texts(above: Path, texts: Iterable[TextContent], names: Names) -> Iterator[Finding]:
@@ -441,6 +446,7 @@ def _components(product: ProductContent, names: Names) -> Iterator[Finding]:
         yield from _parameters(path, component.parameters)
         yield from _asked(path, component.groups, component.parameters, inside)
         yield from _texts(path, component.texts, inside)
+        yield from _uploads(path, component.uploads, inside)
         yield from _preferences(path, component.preferences, inside)
         yield from _reckoned(path, component.quantities, component.lookups, inside)
         yield from _twice((*path, "rules"), "id", (rule.id for rule in component.rules))
@@ -1024,7 +1030,7 @@ def tried_problems(
         return  # what could be tried is missing, not wrong
     for drawn in variants:
         full = {text.id: "x" * text_limits(problem, text, drawn).maximum_length for text in asked}
-        full |= {one.id: "x" for one in product.uploads if upload_asked(problem, one, drawn)}
+        full |= {one.id: "x" for one in all_uploads(product) if upload_asked(problem, one, drawn)}
         for texts in ({}, full) if full else ({},):
             variant = Variant(drawn.chosen, drawn.numbers, texts)
             for section, finding in faults_of(problem, variant, prices, manufacturing, factory):

@@ -39,6 +39,7 @@ from catalog.offer import keep_offers
 from catalog.products import Product
 from configurator import db
 from configurator.auth import ROLE_WORDS, Role, init_auth
+from configurator.compression import init_compression
 from configurator.config import Settings
 from configurator.errors import DomainError
 from configurator.i18n import init_i18n
@@ -51,7 +52,8 @@ log = structlog.get_logger()
 PACKAGE = Path(__file__).parent
 csrf = CSRFProtect()
 MAX_BODY_BYTES = 2 * 1024 * 1024
-LARGER_BODIES = {"upload.send": 32 * 1024 * 1024}  # by endpoint: what is too large is said beside its question
+# By endpoint: what is too large is said beside its question.
+LARGER_BODIES = {"upload.send": 32 * 1024 * 1024, "api.upload": 32 * 1024 * 1024}
 
 
 def create_app(settings: Settings) -> APIFlask:
@@ -87,6 +89,7 @@ def create_app(settings: Settings) -> APIFlask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count, x_prefix=0)  # type: ignore[method-assign]
     app.url_map.converters["int"] = RowIdConverter
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    init_compression(app)
     _init_requests(app)
     init_metrics(app)
     init_i18n(app)
@@ -115,6 +118,7 @@ def _templates() -> Path:
 DEPARTMENTS = (
     "configurator.storefront.views",
     "configurator.storefront.cart_views",
+    "configurator.storefront.address_views",
     "configurator.storefront.change_views",
     "configurator.storefront.draft_views",
     "configurator.storefront.upload_views",

@@ -17,7 +17,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from flask import Flask, abort, current_app, g, redirect, request, url_for
 from flask_babel import lazy_gettext as _l
 from flask_login import AnonymousUserMixin, LoginManager, current_user
-from sqlalchemy import delete, func, or_
+from sqlalchemy import delete, or_
 from sqlmodel import Session, select
 
 from catalog.rows import Company, utc_now
@@ -25,12 +25,12 @@ from configurator import db
 from configurator.admin.models import LoginAttempt, User, UserRole, WebSession
 from configurator.errors import DomainError
 from configurator.sales.parties import Party
+from configurator.throttle import MINUTES, count_try, subject
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 # 19 MiB, 2 passes, 1 lane: OWASP's minimum for argon2id, 32 ms where the default takes 250.
 hasher = PasswordHasher(memory_cost=19456, time_cost=2, parallelism=1)
-THROTTLE_MINUTES = 15
 COOKIE = "configurator_session"
 
 
@@ -242,10 +242,6 @@ def _dummy_hash() -> str:
     return hasher.hash(secrets.token_urlsafe(16))
 
 
-def _subject(secret: str, kind: str, value: str) -> str:
-    return hmac.new(secret.encode(), f"{kind}:{value}".encode(), hashlib.sha256).hexdigest()
-
-
 def log_in(company_id: int, login: str, password: str, address: str, *, secret: str, attempts: int) -> User:
     """The user; raises LoginRefused or TooManyTries.
 
@@ -253,11 +249,11 @@ def log_in(company_id: int, login: str, password: str, address: str, *, secret: 
     The pause is for the pair of account and address and for the address, so a victim can log in from elsewhere.
     """
     name = login.strip().lower()
-    pair = _subject(secret, "pair", f"{company_id}:{name}@{address}")
-    subjects = {pair: attempts, _subject(secret, "address", address): attempts * 5,
-                _subject(secret, "account", f"{company_id}:{name}"): attempts * 20}
+    pair = subject(secret, "pair", f"{company_id}:{name}@{address}")
+    subjects = {pair: attempts, subject(secret, "address", address): attempts * 5,
+                subject(secret, "account", f"{company_id}:{name}"): attempts * 20}
     with db.writing() as session:
-        mine = _count_try(session, subjects)
+        mine = count_try(session, subjects, TooManyTries(field="login", minutes=MINUTES))
     with db.reading() as session:
         user = session.exec(select(User).where(User.company_id == company_id, User.login == name)).one_or_none()
     good = _matches(user.password_hash if user else _dummy_hash(), password)
@@ -274,24 +270,6 @@ def _matches(stored: str, password: str) -> bool:
         return hasher.verify(stored, password)
     except (VerificationError, InvalidHashError):
         return False
-
-
-def _count_try(session: Session, subjects: dict[str, int]) -> list[int]:
-    since = utc_now() - timedelta(minutes=THROTTLE_MINUTES)
-    session.execute(delete(LoginAttempt).where(LoginAttempt.at < since))  # type: ignore[arg-type]
-    if not db.database().is_sqlite:  # SQLite's writing sessions are one at a time already
-        for subject in sorted(subjects):
-            session.execute(func.pg_advisory_xact_lock(int(subject[:15], 16)).select())
-    for subject, limit in subjects.items():
-        tries = session.exec(
-            select(func.count()).select_from(LoginAttempt).where(LoginAttempt.subject == subject)
-        ).one()
-        if tries >= limit:
-            raise TooManyTries(field="login", minutes=THROTTLE_MINUTES)
-    rows = [LoginAttempt(subject=subject) for subject in subjects]
-    session.add_all(rows)
-    session.flush()
-    return [row.id for row in rows if row.id is not None]
 
 
 def add_user(

@@ -102,7 +102,8 @@ class Settings:
              "until an administrator saves other terms"
     ] = 0
     guest_deposit_from: Annotated[
-        int, "the same for people who did not log in (0: as for everybody), until an administrator saves other terms"
+        int, "order value from which people who did not log in confirm their mail address or pay a deposit (0: as for "
+             "everybody), until an administrator saves other terms"
     ] = 0
     deposit_days: Annotated[
         int, "days for which an order waits for its deposit; its production starts after them, until an administrator "

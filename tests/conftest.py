@@ -13,8 +13,9 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,12 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 from itsdangerous import URLSafeTimedSerializer
+from jinja2 import BytecodeCache, FileSystemBytecodeCache
 from sqlalchemy import create_engine, text, update
 from sqlmodel import select
 
-from catalog.offer import forget_offers
+from catalog.load import load_catalog
+from catalog.offer import Offer, current_offer, forget_offers
 from catalog.rows import Company, utc_now
 from configurator import auth, db
 from configurator.app import create_app
@@ -33,6 +36,8 @@ from configurator.auth import Role
 from configurator.config import Settings
 from configurator.planning.books import forget_books
 from configurator.schema import create_tables
+from tests.catalog.chest import CHEST
+from tests.catalog.small import LAMP
 
 ROOT = Path(__file__).parent.parent
 FAMILIES = ROOT / "catalog" / "families"
@@ -123,13 +128,24 @@ def _fill_empty(_settings: Settings) -> None:
         session.add(Company(code="test", name="Test House", zone="Europe/Berlin", currency="EUR", locale="en"))
 
 
-def _fill_factory(_settings: Settings) -> None:
-    from catalog.load import load_catalog
+def _filling(source: Callable[[], str]) -> Callable[[Settings], None]:
+    """What loads one more catalog file beside what is there."""
 
-    with db.writing() as session:
-        company_id = session.exec(select(Company.id)).one()
-        for name in ("factory", "bicycle"):
-            load_catalog(session, company_id, (FAMILIES / f"{name}.yaml").read_text(), loaded_at=utc_now())
+    def fill(_settings: Settings) -> None:
+        with db.writing() as session:
+            load_catalog(session, session.exec(select(Company.id)).one(), source(), loaded_at=utc_now())
+
+    return fill
+
+
+def family(name: str) -> str:
+    """The file of one of the demo's product families."""
+    return (FAMILIES / f"{name}.yaml").read_text()
+
+
+def _fill_factory(_settings: Settings) -> None:
+    for name in ("factory", "bicycle"):
+        _filling(partial(family, name))(_settings)
 
 
 def _fill_house(settings: Settings) -> None:
@@ -145,6 +161,23 @@ TEMPLATES: dict[str, tuple[str | None, Callable[[Settings], None]]] = {
     "factory": ("empty", _fill_factory),
     "house": ("tables", _fill_house),
 }
+# A test that asks for `with_<name>` finds the file loaded beside what it asks for else.
+MORE: dict[str, Callable[[], str]] = {
+    "lamp": lambda: LAMP,
+    "chest": lambda: CHEST,
+    "wardrobe": lambda: family("wardrobe"),
+    "pump_station": lambda: family("pump_station"),
+}
+
+
+def template_for(asked: Collection[str]) -> str:
+    """The template of a test that asks for these fixtures; those that it needs are added to `TEMPLATES`."""
+    name = next((one for one in ("house", "factory") if one in asked), "empty")
+    for more, source in MORE.items():
+        if f"with_{more}" in asked:
+            below, name = name, f"{name}_{more}"
+            TEMPLATES.setdefault(name, (below, _filling(source)))
+    return name
 
 
 class Copies:
@@ -210,8 +243,7 @@ def database_kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def database(request: pytest.FixtureRequest, database_kind: str, shared_folder: Path) -> Iterator[db.Database]:
     """The process's database, fresh for this test."""
-    asked = request.fixturenames
-    template = "house" if "house" in asked else "factory" if "factory" in asked else "empty"
+    template = template_for(request.fixturenames)
     copies = Copies(database_kind, shared_folder, lambda: request.getfixturevalue("postgres"))
     name = f"test_{uuid.uuid4().hex[:16]}"
     with _connected(copies.copy(template, name)) as connected:
@@ -246,6 +278,52 @@ def company_id(database: db.Database) -> int:
 def factory(company_id: int) -> int:
     """A company with the demo factory and the bicycle published; its id."""
     return company_id
+
+
+def _loaded(name: str) -> object:
+    @pytest.fixture(name=f"with_{name}")
+    def loaded() -> None:
+        """For `template_for`."""
+
+    return loaded
+
+
+with_lamp, with_chest, with_wardrobe, with_pump_station = map(_loaded, MORE)
+
+
+def _on_offer(company_id: int, product: str) -> Offer:
+    with db.reading() as session:
+        return current_offer(session, company_id, product)
+
+
+@pytest.fixture
+def bicycle(factory: int) -> Offer:
+    """The bicycle, published and on offer."""
+    return _on_offer(factory, "bicycle")
+
+
+@pytest.fixture
+def wardrobe(factory: int, with_wardrobe: None) -> Offer:
+    """The fitted wardrobe, published and on offer."""
+    return _on_offer(factory, "wardrobe")
+
+
+@pytest.fixture
+def pump_station(factory: int, with_pump_station: None) -> Offer:
+    """The pump station, published and on offer."""
+    return _on_offer(factory, "pump_station")
+
+
+@pytest.fixture
+def lamp(company_id: int, with_lamp: None) -> Offer:
+    """A lamp, on offer: a number, a group of several and a text that needs another choice."""
+    return _on_offer(company_id, "lamp")
+
+
+@pytest.fixture
+def chest(company_id: int, with_chest: None) -> Offer:
+    """A chest with drawers and questions that are not always asked, on offer."""
+    return _on_offer(company_id, "chest")
 
 
 @pytest.fixture
@@ -295,10 +373,19 @@ def settings(database: db.Database, tmp_path: Path) -> Settings:
     return _settings(database.url, tmp_path)
 
 
+@pytest.fixture(scope="session")
+def compiled_templates(shared_folder: Path) -> BytecodeCache:
+    """The pages' templates, compiled once a run: each application of a process would do it anew."""
+    folder = shared_folder / "templates"
+    folder.mkdir(exist_ok=True)
+    return FileSystemBytecodeCache(str(folder))
+
+
 @pytest.fixture
-def app(settings: Settings) -> APIFlask:
+def app(settings: Settings, compiled_templates: BytecodeCache) -> APIFlask:
     """The application over `database`."""
     application = create_app(settings)
+    application.jinja_env.bytecode_cache = compiled_templates
     application.testing = True
     application.test_client_class = FormClient
     return application
@@ -314,11 +401,12 @@ def client(app: APIFlask) -> FlaskClient:
 def login(app: APIFlask, company_id: int) -> Callable[..., FlaskClient]:
     """`login("planner")`, `login(Role.SALES, Role.PLANNER)`: the client of a new user with these roles."""
 
-    def as_user(*roles: Role | str) -> FlaskClient:
+    def as_user(*roles: Role | str, locale: str = "en") -> FlaskClient:
         with db.writing() as session:
             name = f"{roles[0] if roles else 'nobody'}-{uuid.uuid4().hex[:8]}"
             user = auth.add_user(
-                session, company_id, name, "a long password", f"Test {name}", {Role(role) for role in roles}
+                session, company_id, name, "a long password", f"Test {name}", {Role(role) for role in roles},
+                locale=locale,
             )
             token = auth.start_session(session, user, hours=1)
             user_id = user.id

@@ -105,8 +105,8 @@ def test_only_names_in_the_design_stand_at_the_top() -> None:
 
 
 # Who may know of HTTP and forms: the platform's edge, and in each department what faces the browser.
-EDGE = {"app", "auth", "i18n", "metrics"}
-FACING_THE_BROWSER = {"views", "viewing", "forms", "floor", "drawings"}  # also `cart_views` and the like
+EDGE = {"app", "auth", "compression", "i18n", "metrics"}
+FACING_THE_BROWSER = {"views", "visiting", "forms", "floor", "drawings"}  # also `cart_views` and the like
 
 
 def test_services_know_no_http() -> None:

@@ -49,11 +49,11 @@ class WebSession(SQLModel, table=True):
 
 
 class LoginAttempt(SQLModel, table=True):
-    """A failed login, counted per account and per address across all web processes; kept for minutes only."""
+    """A failed login, or another try that is throttled, counted across all web processes; kept for minutes only."""
 
     __tablename__ = "login_attempt"
     __table_args__ = (Index("ix_login_attempt_subject_at", "subject", "at"),)
 
     id: int | None = Field(default=None, primary_key=True)
-    subject: str = Field(max_length=80)  # keyed hash of "account:…" or "address:…"
+    subject: str = Field(max_length=80)  # keyed hash of "account:…", "address:…" and the like
     at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)

@@ -50,8 +50,19 @@ WORK_WORDS = {
     "optimise": _l("Finding a better schedule"),
     "remedies": _l("Finding what helps a late order"),
     "simulate": _l("Simulating policies"),
+    "analyse": _l("Analysing a catalog file"),
     "order_confirmation": _l("Order confirmation"),
+    "address_check": _l("Link to confirm an email address"),
+    "address_lapsed": _l("Cancelled: the address was not confirmed"),
+    "deposit_received": _l("The deposit was received"),
+    "deposit_lapsed": _l("Cancelled: the deposit did not come"),
+    "order_changed": _l("The order was changed"),
+    "delivery_changed": _l("The delivery was changed"),
+    "refund_paid": _l("Money was paid back"),
+    "order_cancelled": _l("The order was cancelled"),
+    "date_moved": _l("The date has moved"),
     "quote": _l("Quote"),
+    "draft_link": _l("Link to a draft"),
 }
 
 

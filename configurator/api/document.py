@@ -79,6 +79,11 @@ HOLD_LINKS = {
     },
     "giveUp": {"operationId": "giveUpHold", "parameters": {"token": "$response.body#/token"}},
 }
+UPLOAD_EXAMPLES = _examples(logo={
+    "product": "bicycle", "question": "logo", "name": "logo.svg",
+    "data": "PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciPjxwYXRoIGQ9Ik0wIDBoOXY5eiIvPjwvc3ZnPg==",
+})
+LINK_EXAMPLES = _examples(link={"link": "WzEsMTIsImE5ZjAxYzJiM2Q0ZTVmNjciXQ.kQ3vX8bN1mZ7sT5wY2rP4g"})
 ORDER_LINKS = {"track": {"operationId": "trackOrder", "parameters": {"token": "$response.body#/token"}}}
 _BY_TOKEN = {"parameters": {"token": "$response.body#/token"}}
 ANALYSIS_LINKS = {
@@ -109,6 +114,11 @@ _SENT = {
     "413": "The body is too large.",
     "415": "The body is not sent as application/json.",
     "422": "Something is missing or wrong; every field is named.",
+}
+_ALSO = {  # by operation
+    "confirmAddress": {"410": "It was not opened in time, or the order was cancelled before."},
+    "sendFile": {"429": "More files are being sent than are taken in an hour."},
+    "sendLinkAgain": {"429": "It was sent just now, or as often as it is sent at most."},
 }
 _GUARDED = {
     "401": "Login and password were not sent, or do not match.",
@@ -170,6 +180,7 @@ def _finish_operation(path: str, operation: dict[str, Any]) -> None:
     guarded = _GUARDED if operation.get("security") == MODELLER else {}
     asked = {status: _SENT[status] for status in ("409", "422")} if any(one["in"] == "query" for one in others) else {}
     refusals = _ALWAYS | guarded | (_NAMED if named or sent else {}) | (_SENT if sent else {}) | asked
+    refusals |= _ALSO.get(operation.get("operationId", ""), {})
     for status, description in sorted(refusals.items()):
         operation["responses"][status] = {
             "description": description,

@@ -14,6 +14,8 @@ from configurator.api.inputs import BuyerBody, Choice, Entry, ShownBody, Variant
 from configurator.api.outputs import (
     AddressAnswer,
     AnalysisAnswer,
+    AssuranceAnswer,
+    AwaitedAnswer,
     ChangeAnswer,
     ChoiceAnswer,
     ConflictAnswer,
@@ -51,17 +53,22 @@ from configurator.api.outputs import (
     TrackedOrderAnswer,
     UndecidedAnswer,
     UnitAnswer,
+    UploadQuestionAnswer,
     VariantAnswer,
     WayAnswer,
     Words,
 )
 from configurator.api.service import Decided, Promised
+from configurator.auth import actor_id
 from configurator.modelling.report import sentence_from, translated
 from configurator.modelling.submissions import SubmissionView
 from configurator.planning.progress import Progress
 from configurator.sales.carts import CartView
 from configurator.sales.delivery import WayOffer
+from configurator.sales.models import OrderState
 from configurator.sales.orders import Buyer, OrderView, PlacedOrder, Shown
+from configurator.sales.payment_terms import assurance_of
+from configurator.sales.visitors import Visitor
 from configurator.storefront.service import as_asked
 from solver.configuration.explain import Conflict
 from solver.configuration.problem import Choose, Decision, Enter, GroupId, OptionId, ParameterId, Variant
@@ -102,9 +109,14 @@ def buyer_of(body: BuyerBody) -> Buyer:
     )
 
 
-def shown_of(body: ShownBody) -> Shown:
+def shown_of(body: ShownBody, assurance: str) -> Shown:
     """What the buyer agreed to."""
-    return Shown(body.gross_minor, body.currency, body.arrives_on)
+    return Shown(body.gross_minor, body.currency, body.arrives_on, assurance=assurance_of(assurance))
+
+
+def visitor_of(key: str) -> Visitor:
+    """Whose files a program names: those of its login, or of the key that came with them."""
+    return Visitor(actor_id(), key)
 
 
 # --- out --------------------------------------------------------------------------------------------------------------
@@ -130,6 +142,13 @@ def product_answer(offer: Offer) -> ProductAnswer:
         groups=[_group(group) for group in product.groups],
         parameters=[_parameter(parameter) for parameter in product.parameters],
         texts=[_text(text) for text in product.texts],
+        uploads=[
+            UploadQuestionAnswer(
+                id=one.id, step=one.step, name=_words(one.name), help=_maybe(one.help), kinds=list(one.kinds),
+                most_megabytes=one.most_megabytes, when=one.when,
+            )
+            for one in product.uploads
+        ],
         components=[
             InstanceAnswer(
                 id=place.id, component=place.component, number=place.number, name=_words(place.name),
@@ -230,6 +249,7 @@ def promise_answer(offer: Offer, promised: Promised) -> PromiseAnswer:
         price=price_answer(promised.price),
         delivery=promised.way.code if promised.way is not None else None,
         ways=ways_answer(promised.ways),
+        **_asked_answer(promised),
         date=DateAnswer(
             arrives_on=forecast.arrives_on, zone=forecast.zone, completes_at=forecast.completes_at,
             promise_at=forecast.promise_at, dispatch_at=forecast.dispatch_at, plant=_words(forecast.plant_name),
@@ -250,6 +270,20 @@ def ways_answer(ways: Iterable[WayOffer]) -> list[WayAnswer]:
     ]
 
 
+def _asked_answer(view: Promised | CartView) -> dict[str, Any]:
+    """What an order would wait for, as fields of an answer."""
+    return {
+        "assurance": view.asked.assurance.value if view.asked is not None else None,
+        "deposit_minor": view.asked.amount_minor if view.asked is not None else 0,
+        "assurances": [
+            AssuranceAnswer(
+                kind=one.assurance.value, amount_minor=one.asked.amount_minor, arrives_on=one.arrives_on
+            )
+            for one in view.assurances
+        ],
+    }
+
+
 def hold_answer(view: CartView) -> HoldAnswer:
     """What is held, or was."""
     return HoldAnswer(
@@ -267,7 +301,7 @@ def hold_answer(view: CartView) -> HoldAnswer:
         arrives_on=view.last,
         delivery=view.way.code if view.way is not None else None,
         ways=ways_answer(view.ways),
-        deposit_minor=view.deposit.amount_minor if view.deposit is not None else 0,
+        **_asked_answer(view),
     )
 
 
@@ -281,6 +315,7 @@ def order_answer(view: OrderView) -> TrackedOrderAnswer:
     return TrackedOrderAnswer(
         number=view.number,
         state=view.state.value,
+        waits_for=_awaited(view),
         placed_at=view.placed_at,
         product=ProductLine(
             code=view.product.code, name=_words(view.product.name), description=_words(view.product.description)
@@ -319,6 +354,14 @@ def order_answer(view: OrderView) -> TrackedOrderAnswer:
             for one in view.refunds
         ],
     )
+
+
+def _awaited(view: OrderView) -> AwaitedAnswer | None:
+    if view.state is OrderState.AWAITING_ADDRESS and view.address is not None:
+        return AwaitedAnswer(kind="address", until=view.address.due_at, amount_minor=0)
+    if view.state is OrderState.AWAITING_DEPOSIT and view.deposit is not None:
+        return AwaitedAnswer(kind="deposit", until=view.deposit.due_at, amount_minor=view.deposit.amount_minor)
+    return None
 
 
 def _making(progress: Progress) -> MakingAnswer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from base64 import b64decode
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -22,6 +23,7 @@ from pydantic_core import PydanticCustomError
 
 LIMIT = 10**9  # numbers of a configuration, as the solver takes them
 MINOR_LIMIT = 10**15  # money in minor units
+MOST_ENCODED = 4 * 20_000_000 // 3 + 4  # characters of a file of 20 MB, as large as any product asks for
 NAME = r"^[a-z][a-z0-9_]{0,39}$"
 PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"  # no control characters, as JSON Schema can say it
 VISIBLE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*[^\s\x00-\x1f\x7f-\x9f\u2028\u2029][^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
@@ -76,6 +78,7 @@ Line = _line(1000)
 Day = Annotated[date, BeforeValidator(_iso_date), WithJsonSchema({"type": "string", "format": "date"})]
 CountryCode = Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2")]
 Mail = Annotated[str, Field(max_length=254, pattern=MAIL)]
+Token = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{16,40}$")]
 CLOSED: dict[str, Any] = {"additionalProperties": False}  # a map whose keys must be names
 
 
@@ -127,9 +130,35 @@ class VariantBody(Body):
     texts: Texts = {}
 
 
+UploadKey = Annotated[str, Field(
+    max_length=40, pattern=r"^[A-Za-z0-9_-]*$",
+    description="The key that came with the files which the texts name; needed where they name any",
+)]
+
+
+class UploadBody(Body):
+    """A file that a question of a product asks for. `key`: of a file that was sent before, so that one is for both."""
+
+    product: Name
+    question: Name
+    name: _line(200, 1)  # type: ignore[valid-type]
+    data: Annotated[str, Field(
+        max_length=MOST_ENCODED, pattern=r"^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
+        description="Its content in Base64",
+    )]
+    key: UploadKey = ""
+
+    def content(self) -> bytes:
+        """The file itself."""
+        return b64decode(self.data)
+
+
 PostalCode = _line(20)
 Way = Annotated[str, Field(
     pattern=r"^(way-[0-9]{1,9})?$", description="The code of a way of delivery; empty: the usual one",
+)]
+AssuranceChoice = Annotated[Literal["", "address", "deposit"], Field(
+    description="What the order waits for where there is a choice (a promise's `assurances`); empty: the first of them",
 )]
 Quantity = Annotated[int, Field(ge=1, le=20, description="Units of it"), BeforeValidator(_whole)]
 
@@ -147,6 +176,7 @@ class PromiseBody(Body):
     country: CountryCode
     postal_code: PostalCode = ""  # type: ignore[valid-type]
     delivery: Way = ""
+    assurance: AssuranceChoice = ""
     decisions: Decisions = ()
     texts: Texts = {}
     variant: VariantBody | None = None
@@ -206,7 +236,9 @@ class OrderBody(ItemBody):
     """
 
     more: Annotated[tuple[ItemBody, ...], Field(max_length=19, strict=False, description="Further items")] = ()
+    upload_key: UploadKey = ""
     delivery: Way = ""
+    assurance: AssuranceChoice = ""
     buyer: BuyerBody
     shown: ShownBody
 
@@ -215,6 +247,7 @@ class HoldBody(ItemBody):
     """What to keep capacity and material for, at most 20 units, and where it goes."""
 
     more: Annotated[tuple[ItemBody, ...], Field(max_length=19, strict=False, description="Further items")] = ()
+    upload_key: UploadKey = ""
     country: CountryCode
 
 
@@ -225,15 +258,30 @@ class HoldQuery(BaseModel):
 
     postal_code: PostalCode = ""  # type: ignore[valid-type]
     delivery: Way = ""
+    assurance: AssuranceChoice = ""
 
 
 class HeldOrderBody(Body):
     """The order of what is held, at the price and for the day that were shown. `hold`: its token."""
 
-    hold: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{16,40}$")]
+    hold: Token
     delivery: Way = ""
+    assurance: AssuranceChoice = ""
     buyer: BuyerBody
     shown: ShownBody
+
+
+class LinkBody(Body):
+    """What the link in the mail ends with: the part of its address after /confirm/."""
+
+    link: Annotated[str, Field(min_length=1, max_length=300, pattern=r"^[A-Za-z0-9._-]+$")]
+
+
+class LinkAgainBody(Body):
+    """Where the link is to go; another address than the order's makes earlier links useless. `order`: its token."""
+
+    order: Token
+    mail: Mail
 
 
 class OrderHeaders(BaseModel):

@@ -149,6 +149,32 @@ class TextAnswer(Answer):
     patterns: list[PatternAnswer]
 
 
+class UploadQuestionAnswer(Answer):
+    """A file to send (`/uploads`), of one of these kinds by its content; only where `when` holds."""
+
+    id: str
+    step: str
+    name: Words
+    help: Words | None
+    kinds: list[Literal["pdf", "png", "jpeg", "svg"]]
+    most_megabytes: int
+    when: str | None
+
+
+class UploadAnswer(Answer):
+    """A file that is kept. `answer` goes into the texts of a variant, by the question that asked for it.
+
+    `key` is the owner's: whoever orders with the file sends it too, and nobody else needs to know it. It is null for
+    files of a login, which owns them. What no order or hold has for 30 days is deleted.
+    """
+
+    answer: str
+    kind: Literal["pdf", "png", "jpeg", "svg"]
+    size: int
+    name: str
+    key: str | None
+
+
 class RuleAnswer(Answer):
     """What must hold, as a sentence."""
 
@@ -190,6 +216,7 @@ class ProductAnswer(Answer):
     groups: list[GroupAnswer]
     parameters: list[ParameterAnswer]
     texts: list[TextAnswer]
+    uploads: list[UploadQuestionAnswer]
     components: list[InstanceAnswer]
     rules: list[RuleAnswer]
     presets: list[PresetAnswer]
@@ -344,10 +371,22 @@ class WayAnswer(Answer):
     arrives_on: date | None
 
 
+class AssuranceAnswer(Answer):
+    """What an order waits for before anything of it is made, and when its last unit would be there.
+
+    `address`: the buyer opens a link that is sent to the mail address; `deposit`: `amount_minor` is paid.
+    """
+
+    kind: Literal["address", "deposit"]
+    amount_minor: int
+    arrives_on: date | None
+
+
 class PromiseAnswer(Answer):
     """Price and date of one unit of a variant, delivered by `delivery`, one of `ways`; the price includes it.
 
     `ways` is empty where there is nothing to choose: then a carrier of the plant brings it at no extra charge.
+    `assurance` is what the order waits for (null: for nothing), one of `assurances` where there is a choice.
     """
 
     variant: VariantAnswer
@@ -355,6 +394,9 @@ class PromiseAnswer(Answer):
     date: DateAnswer
     delivery: str | None
     ways: list[WayAnswer]
+    assurance: Literal["address", "deposit"] | None
+    deposit_minor: int
+    assurances: list[AssuranceAnswer]
     revisions: Revisions
 
 
@@ -382,7 +424,9 @@ class HoldAnswer(Answer):
     arrives_on: date | None
     delivery: str | None
     ways: list[WayAnswer]
+    assurance: Literal["address", "deposit"] | None
     deposit_minor: int
+    assurances: list[AssuranceAnswer]
 
 
 class OrderAnswer(Answer):
@@ -468,14 +512,24 @@ class RefundAnswer(Answer):
     state: Literal["due", "paid"]
 
 
+class AwaitedAnswer(Answer):
+    """What an order waits for before it is made: a deposit, or that its buyer opens the link in our mail."""
+
+    kind: Literal["address", "deposit"]
+    until: datetime
+    amount_minor: int
+
+
 class TrackedOrderAnswer(Answer):
     """An order as its buyer may read it. Of several units the first is described, and the making of the last to come.
 
-    `making` is null once the order was cancelled, `delivery` where a carrier of the plant brings it at no extra charge.
+    `making` is null once the order was cancelled, `delivery` where a carrier of the plant brings it at no extra charge,
+    `waits_for` where it waits for nothing.
     """
 
     number: str
     state: str
+    waits_for: AwaitedAnswer | None
     placed_at: datetime
     product: ProductLine
     choices: list[ReadableAnswer]

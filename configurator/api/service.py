@@ -11,14 +11,15 @@ from flask_babel import lazy_gettext as _l
 
 from catalog.offer import Offer
 from catalog.price import CountryNotServed, Price, quote_price
-from catalog.state import text_limits
+from catalog.state import text_limits, upload_asked
+from catalog.uploads import sent_file
 from configurator.errors import DomainError
 from configurator.planning.promise import Forecast, forecast, redirected
 from configurator.sales.configurations import judged
 from configurator.sales.delivery import ShipTo, WayOffer, chosen_of, kilograms_of, must_lead_there, ways_of
-from configurator.sales.payment_terms import terms_of
+from configurator.sales.payment_terms import Asked, Assurance, AssuranceOffer, terms_of
 from configurator.sales.terms import sum_of
-from configurator.storefront.service import standing_completion, text_allowed
+from configurator.storefront.service import assurance_offers, standing_completion, text_allowed
 from solver.configuration.check import is_valid
 from solver.configuration.explain import Conflict
 from solver.configuration.problem import ConfigurationProblem, Decision, Enter, Variant
@@ -76,13 +77,18 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Promised:
-    """Price and date of one variant, with its delivery. `way`: the chosen one of `ways`."""
+    """Price and date of one variant, with its delivery. `way`: the chosen one of `ways`.
+
+    `asked`: what its order would wait for, None: for nothing; `assurances`: where there is a choice of that.
+    """
 
     variant: Variant
     price: Price
     forecast: Forecast
     way: WayOffer | None
     ways: tuple[WayOffer, ...]
+    asked: Asked | None
+    assurances: tuple[AssuranceOffer, ...]
 
 
 def decide(
@@ -102,7 +108,8 @@ def decide(
 
 
 def promise(
-    offer: Offer, decisions: tuple[Decision, ...], texts: Mapping[str, str], to: ShipTo, *, seconds: float
+    offer: Offer, decisions: tuple[Decision, ...], texts: Mapping[str, str], to: ShipTo, *, seconds: float,
+    assurance: Assurance | None = None,
 ) -> Promised | Conflict:
     """Price and date of the decisions' standing completion.
 
@@ -114,11 +121,11 @@ def promise(
         case decided if decided.refused_texts:
             raise TextRefused((f"texts.{name}", message) for name, message in decided.refused_texts)
         case decided:
-            return promise_of(offer, decided.variant, to)
+            return promise_of(offer, decided.variant, to, assurance)
 
 
-def promise_of(offer: Offer, variant: Variant, to: ShipTo) -> Promised:
-    """Price and date of a complete variant.
+def promise_of(offer: Offer, variant: Variant, to: ShipTo, assurance: Assurance | None = None) -> Promised:
+    """Price and date of a complete variant; `assurance`: what its order is to wait for, where there is a choice.
 
     Raises UnknownName, TextRefused, NotServed, NotDelivered, NotValid, NoDate.
     """
@@ -128,17 +135,19 @@ def promise_of(offer: Offer, variant: Variant, to: ShipTo) -> Promised:
     way = chosen_of(found, to.way)
     must_lead_there(stated, way, to.way)
     price = sum_of([goods, way.price]) if way is not None else goods
-    deposit = terms_of(offer.company_id).asked_for(price, guest=True)  # nothing is made before it is here
+    payment = terms_of(offer.company_id)
+    asked = payment.asked_for(price, guest=True, assurance=assurance)  # nothing is made before it is here
     date = forecast(
         offer, variant, way.way.to() if way is not None else stated.standard(to.country),
-        not_before=deposit.due_at if deposit else None,
+        not_before=asked.due_at if asked else None,
     )
     dated = [redirected(date, one.way.to()) for one in found]
     ways = tuple(
         replace(one, dates=(day.arrives_on if day is not None else None,))
         for one, day in zip(found, dated, strict=True)
     )
-    return Promised(variant, price, date, way, ways)
+    choice = assurance_offers(offer, variant, to.country, payment.choice(price, guest=True), way)
+    return Promised(variant, price, date, way, ways, asked, choice)
 
 
 def require_variant(offer: Offer, variant: Variant) -> Variant:
@@ -150,7 +159,7 @@ def require_variant(offer: Offer, variant: Variant) -> Variant:
 
 
 def text_faults(offer: Offer, variant: Variant, prefix: str = "") -> Iterator[Fault]:
-    """Every text of the variant that cannot be made, with the reason."""
+    """Every text and file of the variant that cannot be taken, with the reason."""
     for content in offer.product.texts:
         typed = variant.texts.get(content.id, "")
         limits = text_limits(offer.problem, content, variant)
@@ -163,6 +172,12 @@ def text_faults(offer: Offer, variant: Variant, prefix: str = "") -> Iterator[Fa
             yield prefix + content.id, _("Some of these characters cannot be made.")
         elif typed and not text_allowed(offer, content, variant):
             yield prefix + content.id, _("Another choice is needed before this text can be made.")
+    for upload in offer.product.uploads:
+        answer = variant.texts.get(upload.id, "")
+        if answer and sent_file(answer) is None:
+            yield prefix + upload.id, _("This names no file: send it to /uploads, and write here what that answers.")
+        elif answer and not upload_asked(offer.problem, upload, variant):
+            yield prefix + upload.id, _("Another choice is needed before this file is asked for.")
 
 
 def _priced(offer: Offer, variant: Variant, country: str) -> Price:
@@ -202,5 +217,5 @@ def _unknown_in(problem: ConfigurationProblem, variant: Variant) -> Iterator[str
 
 
 def _unknown_texts(offer: Offer, texts: Mapping[str, str], prefix: str) -> Iterator[str]:
-    known = {text.id for text in offer.product.texts}
+    known = {text.id for text in offer.product.texts} | {upload.id for upload in offer.product.uploads}
     return (f"{prefix}.{name}" for name in texts if name not in known)

@@ -16,6 +16,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
+from catalog.uploads import NotTaken, kind_accepted
 from configurator.api import document, service
 from configurator.api.documents import (
     analysis_answer,
@@ -32,6 +33,7 @@ from configurator.api.documents import (
     promise_answer,
     shown_of,
     variant_of,
+    visitor_of,
 )
 from configurator.api.inputs import (
     AnalysisBody,
@@ -41,10 +43,13 @@ from configurator.api.inputs import (
     HoldBody,
     HoldQuery,
     ItemBody,
+    LinkAgainBody,
+    LinkBody,
     NothingBody,
     OrderBody,
     OrderHeaders,
     PromiseBody,
+    UploadBody,
 )
 from configurator.api.outputs import (
     AnalysisAnswer,
@@ -55,12 +60,14 @@ from configurator.api.outputs import (
     ProductsAnswer,
     PromiseAnswer,
     TrackedOrderAnswer,
+    UploadAnswer,
 )
 from configurator.app import problem, settings
 from configurator.auth import Role, actor_id, bears, company_id, public, requires
 from configurator.errors import DomainError, InvalidInput, NotFound, NotValid
 from configurator.modelling import submissions
 from configurator.planning.books import capacity_shown
+from configurator.sales import address_checks
 from configurator.sales.carts import (
     CartFull,
     CartView,
@@ -75,7 +82,10 @@ from configurator.sales.carts import (
 from configurator.sales.configurations import Selection
 from configurator.sales.delivery import NotDelivered, ShipTo
 from configurator.sales.orders import Wanted, earlier_order, order_by_token, place_units
+from configurator.sales.payment_terms import assurance_of
 from configurator.sales.payments import called_back
+from configurator.sales.uploads import keep_file, refuse_others
+from configurator.storefront.present import file_fault_words
 from configurator.storefront.service import offer_for, offers
 from solver.configuration.explain import Conflict
 from solver.scheduling.capacity import FreeCapacity
@@ -138,17 +148,47 @@ def promise(code: str, json_data: PromiseBody) -> Any:
     """
     offer = offer_for(company_id(), _name(code))
     to = ShipTo(json_data.country, json_data.postal_code, json_data.delivery)
+    assurance = assurance_of(json_data.assurance)
     if json_data.variant is not None:
-        return promise_answer(offer, service.promise_of(offer, variant_of(json_data.variant), to))
+        return promise_answer(offer, service.promise_of(offer, variant_of(json_data.variant), to, assurance))
     decisions = decisions_of(json_data.decisions)
     seconds = settings().click_seconds
-    match service.promise(offer, decisions, json_data.texts, to, seconds=seconds):
+    match service.promise(offer, decisions, json_data.texts, to, seconds=seconds, assurance=assurance):
         case Conflict() as conflict:
             found = conflict_answer(offer, conflict).model_dump(mode="json")
             return problem(409, "configuration_conflict", _("These decisions cannot hold together."), "decisions",
                            fields=[], conflict=found)
         case promised:
             return promise_answer(offer, promised)
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+@bp.post("/uploads")
+@bp.input(UploadBody, examples=document.UPLOAD_EXAMPLES)
+@bp.output(UploadAnswer, status_code=201)
+@bp.doc(operation_id="sendFile")
+@public
+def upload(json_data: UploadBody) -> Any:
+    """Keep a file that a product asks for. It is judged by its content, whatever its name says."""
+    offer = offer_for(company_id(), json_data.product)
+    content = next((one for one in offer.product.uploads if one.id == json_data.question), None)
+    if content is None:
+        raise NotFound(field="question")
+    data = json_data.content()
+    try:
+        file, holder = keep_file(company_id(), visitor_of(json_data.key), content, json_data.name, data)
+    except NotTaken as refused:
+        return problem(409, f"file_{refused.fault}", file_fault_words(content, refused, len(data)), "data", fields=[])
+    return UploadAnswer(
+        answer=file.answer, kind=kind_accepted(content, data), size=file.size, name=file.name, key=holder or None
+    ), 201
+
+
+def _refuse_others_files(wanted: Sequence[Wanted], key: str) -> None:
+    for one in wanted:
+        refuse_others(company_id(), visitor_of(key), one.offer.product, one.variant.texts)
 
 
 # --- orders -----------------------------------------------------------------------------------------------------------
@@ -167,10 +207,11 @@ def order(headers_data: OrderHeaders, json_data: OrderBody) -> tuple[OrderAnswer
     it is refused. If price or date are no longer true, the answer names the new one and nothing is ordered.
     """
     wanted = [_wanted(json_data), *map(_wanted, json_data.more)]
+    _refuse_others_files(wanted, json_data.upload_key)
     try:
         placed = place_units(
-            company_id(), wanted, buyer_of(json_data.buyer), shown_of(json_data.shown), scope=SCOPE,
-            key=headers_data.idempotency_key, request=_sent(json_data), way=json_data.delivery,
+            company_id(), wanted, buyer_of(json_data.buyer), shown_of(json_data.shown, json_data.assurance),
+            scope=SCOPE, key=headers_data.idempotency_key, request=_sent(json_data), way=json_data.delivery,
         )
     except NotValid:
         _name_faults(wanted)  # every field, not only the first
@@ -191,7 +232,7 @@ def _name_faults(wanted: Sequence[Wanted]) -> None:
 
 def _sent(body: Body) -> dict[str, Any]:
     """What a key is for. Fields that came later are in it only where they say something: old keys stay good."""
-    later = {"quantity": 1, "more": [], "delivery": ""}
+    later = {"quantity": 1, "more": [], "delivery": "", "assurance": "", "upload_key": ""}
     return {name: value for name, value in body.model_dump(mode="json").items() if later.get(name, ...) != value}
 
 
@@ -212,6 +253,7 @@ def hold(headers_data: OrderHeaders, json_data: HoldBody) -> tuple[HoldAnswer, i
     """
     wanted = [_wanted(json_data), *map(_wanted, json_data.more)]
     _name_faults(wanted)
+    _refuse_others_files(wanted, json_data.upload_key)
     token = put_together(
         company_id(), wanted, json_data.country, scope=HOLDS, key=headers_data.idempotency_key, request=_sent(json_data)
     )
@@ -259,16 +301,23 @@ def order_hold(headers_data: OrderHeaders, json_data: HeldOrderBody) -> tuple[Or
         units, shown = _held(token).units, json_data.shown
         placed = place_cart(
             company_id(), token, buyer_of(json_data.buyer),
-            ShownCart(shown.gross_minor, shown.currency, (shown.arrives_on,) * units), scope=SCOPE, key=key,
-            request=sent, way=json_data.delivery,
+            ShownCart(
+                shown.gross_minor, shown.currency, (shown.arrives_on,) * units,
+                assurance=assurance_of(json_data.assurance),
+            ),
+            scope=SCOPE, key=key, request=sent, way=json_data.delivery,
         )
     return placed_answer(placed), 201, {"Location": url_for(".track", token=placed.token)}
 
 
 def _held(token: str, query: HoldQuery | None = None) -> CartView:
     view = cart_of(company_id(), _token(token))
-    if view is not None and query is not None and (query.postal_code or query.delivery):
-        view = cart_of(company_id(), token, to=ShipTo(view.country, query.postal_code, query.delivery))
+    if view is not None and query is not None and (query.postal_code or query.delivery or query.assurance):
+        to = ShipTo(view.country, query.postal_code, query.delivery)
+        view = cart_of(
+            company_id(), token, to=to if query.postal_code or query.delivery else None,
+            assurance=assurance_of(query.assurance),
+        )
     if view is None:
         raise NotFound(field="hold")
     if query is not None and query.delivery and (view.way is None or view.way.code != query.delivery):
@@ -293,6 +342,28 @@ def _token(token: str) -> str:
 def track(token: str) -> TrackedOrderAnswer:
     """An order with its promise and how far it is. The token is all that is needed, so keep it."""
     return order_answer(order_by_token(company_id(), _token(token)))
+
+
+@bp.post("/confirmations")
+@bp.input(LinkBody, examples=document.LINK_EXAMPLES)
+@bp.output(TrackedOrderAnswer)
+@bp.doc(operation_id="confirmAddress")
+@public
+def confirm_address(json_data: LinkBody) -> TrackedOrderAnswer:
+    """The buyer has opened the link in the mail: the order that waited for it is made. Good once."""
+    token = address_checks.confirm(company_id(), json_data.link, secret=settings().secret_key)
+    return order_answer(order_by_token(company_id(), token))
+
+
+@bp.post("/confirmation-mails")
+@bp.input(LinkAgainBody)
+@bp.output(TrackedOrderAnswer, status_code=202)
+@bp.doc(operation_id="sendLinkAgain")
+@public
+def send_link_again(json_data: LinkAgainBody) -> tuple[TrackedOrderAnswer, int]:
+    """Send the link that confirms the mail address once more: a few times at most, and not twice in a minute."""
+    address_checks.send_again(company_id(), json_data.order, json_data.mail)
+    return order_answer(order_by_token(company_id(), json_data.order)), 202
 
 
 @bp.post("/payments/<provider>")

@@ -44,7 +44,15 @@ from configurator.sales.delivery import (
 )
 from configurator.sales.models import Cart, CartItem, Deliveries
 from configurator.sales.orders import Buyer, PlacedOrder, Unit, Wanted, asked_with, check_buyer, write_order
-from configurator.sales.payment_terms import Asked, PaymentTerms, kept_terms, must_be_shown, terms_in
+from configurator.sales.payment_terms import (
+    Asked,
+    Assurance,
+    AssuranceOffer,
+    PaymentTerms,
+    kept_terms,
+    must_be_shown,
+    terms_in,
+)
 from configurator.sales.terms import NotTogether, price_for, sum_of
 from solver.configuration.problem import Decision, Variant
 
@@ -117,7 +125,8 @@ class CartView:
     way: the chosen one; None: none leads there, or the plants' carriers bring everything
     held_until: the end of the live hold
     renewed: whether it was made longer already
-    deposit: what is asked for before it is made; None: nothing
+    asked: what is asked for before it is made; None: nothing
+    assurances: where there is a choice of that, each with its date
     expired: its last hold is over, and nothing is held instead
     """
 
@@ -129,7 +138,8 @@ class CartView:
     held_until: datetime | None
     renewed: bool
     expired: bool
-    deposit: Asked | None
+    asked: Asked | None
+    assurances: tuple[AssuranceOffer, ...]
     ways: tuple[WayOffer, ...]
     way: WayOffer | None
     delivered: bool  # some way leads there, or there is nothing to choose
@@ -175,17 +185,22 @@ class ShownCart:
     currency: str
     arrives_on: tuple[date, ...]
     deposit_minor: int | None = None  # None: it showed none, and none is compared
+    assurance: Assurance | None = None  # what was chosen where there was a choice
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
 def cart_of(
-    company_id: int, token: str, *, to: ShipTo | None = None, guest: bool = True, now: datetime | None = None
+    company_id: int, token: str, *, to: ShipTo | None = None, guest: bool = True,
+    assurance: Assurance | None = None, now: datetime | None = None,
 ) -> CartView | None:
-    """The cart of a token; None if there is none (any more). `to`: as if it went there instead."""
+    """The cart of a token; None if there is none (any more).
+
+    `to`: as if it went there instead. `assurance`: what it would wait for, where there is a choice.
+    """
     read = _read(company_id, token, now, guest=guest)
-    return None if read is None else _view(read, to, now)
+    return None if read is None else _view(read, to, assurance, now)
 
 
 def units_in(company_id: int, token: str) -> int:
@@ -256,18 +271,23 @@ class _Read:
         goods, way = self.goods(self.cart.country), chosen_of(self.leading_to(None), "")
         return sum_of([goods, way.price]) if goods is not None and way is not None else goods
 
-    def deposit(self, total: Price | None, now: datetime | None) -> Asked | None:
+    def asked(self, total: Price | None, assurance: Assurance | None, now: datetime | None) -> Asked | None:
         """What is asked for, counted from when the dates were held."""
-        since = self.hold.made_at if self.hold is not None and self.hold.units else now
-        return self.payment.asked_for(total, guest=self.guest, since=since) if total is not None else None
+        if total is None:
+            return None
+        return self.payment.asked_for(total, guest=self.guest, assurance=assurance, since=self.held_since(now))
 
-    def kept(self, country: str, deposit: Asked | None) -> Mapping[str, HeldUnit]:
-        """What is held as it can be ordered: for this country, and not to be started before the deposit is here."""
+    def held_since(self, now: datetime | None) -> datetime | None:
+        """When its dates were held; `now` if none is."""
+        return self.hold.made_at if self.hold is not None and self.hold.units else now
+
+    def kept(self, country: str, asked: Asked | None) -> Mapping[str, HeldUnit]:
+        """What is held as it can be ordered: for this country, and not to be started before what it waits for."""
         if self.hold is None or country != self.cart.country:
             return {}
         return {
             key: unit for key, unit in self.hold.units.items()
-            if deposit is None or unit.starts_at >= deposit.due_at.replace(second=0, microsecond=0)
+            if asked is None or unit.starts_at >= asked.due_at.replace(second=0, microsecond=0)
         }
 
 
@@ -319,26 +339,41 @@ def _item(session: Session, row: CartItem, configuration: Configuration, held: H
 
 @dataclass(frozen=True, slots=True)
 class _Terms:
-    """What a cart comes to on its way: price with delivery, deposit, and each unit as it is held or forecast."""
+    """What a cart comes to on its way: price with delivery, what it waits for, and each unit as held or forecast."""
 
     ways: tuple[WayOffer, ...]
     way: WayOffer | None
     total: Price | None
-    deposit: Asked | None
+    asked: Asked | None
     units: list[tuple[HeldUnit | Forecast | None, ...]]
 
 
-def _terms(read: _Read, to: ShipTo | None, good: Sequence[bool], now: datetime | None) -> _Terms:
+def _terms(
+    read: _Read, to: ShipTo | None, assurance: Assurance | None, good: Sequence[bool], now: datetime | None
+) -> _Terms:
     country = to.country if to is not None else read.cart.country
     goods, ways = read.goods(country), read.leading_to(to)
     way = chosen_of(ways, to.way if to is not None else "")
     total = sum_of([goods, way.price]) if goods is not None and way is not None else goods
-    deposit = read.deposit(total, now)
-    units = _dates(read, country, deposit, good, now)
+    asked = read.asked(total, assurance, now)
+    units = _dates(read, country, asked, good, now)
     return _Terms(
-        tuple(replace(one, dates=_days(_redirected(units, one))) for one in ways), way, total, deposit,
+        tuple(replace(one, dates=_days(_redirected(units, one))) for one in ways), way, total, asked,
         _redirected(units, way),
     )
+
+
+def _assurances(read: _Read, country: str, terms: _Terms, now: datetime | None) -> tuple[AssuranceOffer, ...]:
+    """Where there is a choice of what it waits for, each with the day of the last unit."""
+    found = []
+    choice = read.payment.choice(terms.total, guest=read.guest, since=read.held_since(now)) if terms.total else ()
+    for asked in choice:
+        units = terms.units if asked == terms.asked else _redirected(
+            _dates(read, country, asked, [True] * len(read.items), now), terms.way
+        )
+        days = _days(units)
+        found.append(AssuranceOffer(asked, None if None in days else max(day for day in days if day)))
+    return tuple(found)
 
 
 def _redirected(
@@ -355,12 +390,12 @@ def _days(units: Sequence[tuple[HeldUnit | Forecast | None, ...]]) -> tuple[date
     return tuple(unit.arrives_on if unit is not None else None for item in units for unit in item)
 
 
-def _view(read: _Read, to: ShipTo | None, now: datetime | None) -> CartView:
+def _view(read: _Read, to: ShipTo | None, assurance: Assurance | None, now: datetime | None) -> CartView:
     country = to.country if to is not None else read.cart.country
     priced = [_priced(item, country) for item in read.items]
-    terms = _terms(read, to, [trouble is None for _price, _earlier, trouble in priced], now)
+    terms = _terms(read, to, assurance, [trouble is None for _price, _earlier, trouble in priced], now)
     held = read.hold if country == read.cart.country else None
-    kept = read.kept(country, terms.deposit)
+    kept = read.kept(country, terms.asked)
     lines = tuple(
         CartLine(
             id=item.row.id or 0, offer=item.offer, selection=item.selection, variant=item.variant,
@@ -376,8 +411,9 @@ def _view(read: _Read, to: ShipTo | None, now: datetime | None) -> CartView:
         token=read.cart.token, country=country, deliveries=Deliveries(read.cart.deliveries), lines=lines,
         total=terms.total, held_until=held.expires_at if held is not None and held.units else None,
         renewed=held is not None and held.renewed,
-        expired=read.cart.held_until is not None and read.cart.held_until <= at, deposit=terms.deposit,
-        ways=terms.ways, way=terms.way, delivered=terms.way is not None or not read.ways.stated,
+        expired=read.cart.held_until is not None and read.cart.held_until <= at, asked=terms.asked,
+        assurances=_assurances(read, country, terms, now), ways=terms.ways, way=terms.way,
+        delivered=terms.way is not None or not read.ways.stated,
     )
 
 
@@ -395,17 +431,17 @@ def _priced(item: _Item, country: str) -> tuple[Price | None, int | None, Troubl
 
 
 def _dates(
-    read: _Read, country: str, deposit: Asked | None, good: Sequence[bool], now: datetime | None
+    read: _Read, country: str, asked: Asked | None, good: Sequence[bool], now: datetime | None
 ) -> list[tuple[HeldUnit | Forecast | None, ...]]:
     """Of each unit of each item: what is held for it, or its forecast beside the others (None: no room)."""
-    keep = read.kept(country, deposit)
+    keep = read.kept(country, asked)
     wanted = [
         (number, key) for number, item in enumerate(read.items) if good[number] for key in item.unit_keys
         if key not in keep
     ]
     found = forecast_all(
         [(read.items[number].offer, read.items[number].variant) for number, _key in wanted],
-        read.ways.standard(country), not_before=deposit.due_at if deposit else None, now=now,
+        read.ways.standard(country), not_before=asked.due_at if asked else None, now=now,
     )
     forecasts = {key: one for (_number, key), one in zip(wanted, found, strict=True)}
     return [tuple(keep.get(key) or forecasts.get(key) for key in item.unit_keys) for item in read.items]
@@ -416,13 +452,13 @@ def _dates(
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """A cart after something was put in. `refused`: why its date is not held; `waits`: for a deposit."""
+    """A cart after something was put in. `refused`: why its date is not held; `waits`: for what, None: for nothing."""
 
     token: str
     item_id: int
     arrives_on: date | None
     refused: DomainError | None
-    waits: bool
+    waits: Assurance | None
 
 
 def add_item(
@@ -456,7 +492,7 @@ def add_item(
     refused = hold_cart(company_id, token, anonymous=anonymous, now=now)
     view = cart_of(company_id, token, guest=anonymous, now=now)
     days = [day for line in view.lines if line.id == item_id for day in line.dates if day] if view else []
-    waits = view is not None and view.deposit is not None
+    waits = view.asked.assurance if view is not None and view.asked is not None else None
     return Added(token, item_id, max(days, default=None), refused, waits)
 
 
@@ -621,19 +657,19 @@ def _hold_item(
         item = next((one for one in read.items if one.row.id == item_id), None) if read is not None else None
         if read is None or item is None or not _may_be_held(item, read.cart.country, accept):
             return None
-        deposit = read.deposit(read.usual_total(), now)
-        kept = read.kept(read.cart.country, deposit)
+        asked = read.asked(read.usual_total(), None, now)
+        kept = read.kept(read.cart.country, asked)
         wanted = [key for key in item.unit_keys if key not in kept or _is_stale(item)]
         found = forecast_all(
             [(item.offer, item.variant) for _unit in wanted], read.ways.standard(read.cart.country), now=now,
-            not_before=_begins(read, deposit, now),
+            not_before=_begins(read, asked, now),
         )
         forecasts = [one for one in found if one is not None]
         if len(forecasts) < len(wanted):
             return NoDate()
         try:
             if wanted:
-                _hold_units(company_id, read, item, dict(zip(wanted, forecasts, strict=True)), deposit, anonymous, now)
+                _hold_units(company_id, read, item, dict(zip(wanted, forecasts, strict=True)), asked, anonymous, now)
         except (DateLost, NoDate, Outdated) as error:
             if last:
                 return error
@@ -644,10 +680,10 @@ def _hold_item(
     raise AssertionError("unreachable")
 
 
-def _begins(read: _Read, deposit: Asked | None, now: datetime | None) -> datetime:
-    """When what is held may begin: after the hold, and after its deposit is here."""
+def _begins(read: _Read, asked: Asked | None, now: datetime | None) -> datetime:
+    """When what is held may begin: after the hold, and after the last moment of what it waits for."""
     until = read.hold.expires_at if read.hold is not None else expiry(now)
-    return until if deposit is None else max(until, deposit.due_at)
+    return until if asked is None else max(until, asked.due_at)
 
 
 def _is_stale(item: _Item) -> bool:
@@ -661,7 +697,7 @@ def _may_be_held(item: _Item, country: str, accept: bool) -> bool:
 
 
 def _hold_units(
-    company_id: int, read: _Read, item: _Item, wanted: Mapping[str, Forecast], deposit: Asked | None, anonymous: bool,
+    company_id: int, read: _Read, item: _Item, wanted: Mapping[str, Forecast], asked: Asked | None, anonymous: bool,
     now: datetime | None,
 ) -> None:
     """Hold these units of an item in one transaction; a stale item gets a row under today's revisions.
@@ -683,7 +719,7 @@ def _hold_units(
         wishes = [Wish(unit, item.offer, item.variant, one) for unit, one in wanted.items()]
         cart.held_until = hold(
             session, company_id, key, wishes, anonymous=anonymous, now=now,
-            not_before=deposit.due_at if deposit else None,
+            not_before=asked.due_at if asked else None,
         )
 
 
@@ -780,13 +816,13 @@ def _units(read: _Read, buyer: Buyer, shown: ShownCart, way: str) -> tuple[list[
     prices = [price for item, (price, _earlier, _no) in zip(read.items, priced, strict=True) if price is not None
               for _unit in range(item.row.quantity)]
     sum_of(prices)  # or they cannot be ordered together
-    terms = _terms(read, ShipTo(buyer.country, buyer.postal_code, way), [True] * len(read.items), None)
+    terms = _terms(read, ShipTo(buyer.country, buyer.postal_code, way), shown.assurance, [True] * len(read.items), None)
     must_lead_there(read.ways, terms.way, way)
     total = terms.total
     assert total is not None
     if (total.gross, total.currency) != (shown.gross_minor, shown.currency):
         raise PriceChanged(field="price", gross_minor=total.gross, currency=total.currency, exponent=total.exponent)
-    must_be_shown(terms.deposit, shown.deposit_minor)
+    must_be_shown(terms.asked, shown.deposit_minor, shown.assurance)
     dates = [unit for item in terms.units for unit in item if unit is not None]
     if len(dates) < sum(map(len, terms.units)):
         raise NoDate
@@ -815,7 +851,7 @@ def _place_in(
     key = _hold_key(cart)
     placed = write_order(
         session, company_id, units, buyer, house=session.get_one(Company, company_id), hold_key=key,
-        payment=payment, deposit=terms.deposit, way=terms.way, terms_version=terms_version, actor_id=actor_id,
+        payment=payment, asked=terms.asked, way=terms.way, terms_version=terms_version, actor_id=actor_id,
     )
     _delete(session, cart)
     return placed

@@ -25,6 +25,7 @@ from configurator.idempotency import Keyed, request_hash
 from configurator.planning.amend import Amended, amend, amended, release
 from configurator.planning.decoupling import Windows, standing, whole_window, windows
 from configurator.planning.models import ManufacturingOrder
+from configurator.sales.address_checks import waive_address
 from configurator.sales.choices import ReadableChoice, readable_choices
 from configurator.sales.configurations import (
     Configuration,
@@ -64,7 +65,7 @@ from configurator.sales.terms import (
 from solver.configuration.problem import Decision, Variant
 
 log = structlog.get_logger()
-CANCELLABLE = (OrderState.AWAITING_DEPOSIT, OrderState.CONFIRMED)
+CANCELLABLE = (OrderState.AWAITING_ADDRESS, OrderState.AWAITING_DEPOSIT, OrderState.CONFIRMED)
 CHANGED = "changed"  # the reason of a promise that moved because the buyer changed the order
 
 
@@ -79,6 +80,13 @@ class AwaitsDeposit(NotChangeable):
 
     code = "awaits_deposit"
     words = _l("This order waits for its deposit. Once that is here, it can be changed.")
+
+
+class AwaitsAddress(NotChangeable):
+    """The order waits for its buyer to confirm the mail address."""
+
+    code = "awaits_address"
+    words = _l("This order waits until you have confirmed your email address. Then it can be changed.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +171,8 @@ def changeable(company_id: int, token: str, item: int, *, now: datetime | None =
 def terms_of(asked: Changeable, variant: Variant) -> Terms:
     """What it would come to as `variant`, by the present schedule without the unit's own load.
 
-    Raises NotChangeable (AwaitsDeposit), NotValid, TooLate, NoDate, and InvalidInput if nothing would change.
+    Raises NotChangeable (AwaitsDeposit, AwaitsAddress), NotValid, TooLate, NoDate, and InvalidInput if nothing would
+    change.
     """
     refuse_unchangeable(asked.state)
     if variant == asked.variant:
@@ -177,6 +186,8 @@ def refuse_unchangeable(state: OrderState) -> None:
     """Raises NotChangeable unless an order of this state can be changed."""
     if state == OrderState.AWAITING_DEPOSIT:
         raise AwaitsDeposit
+    if state == OrderState.AWAITING_ADDRESS:
+        raise AwaitsAddress
     if state != OrderState.CONFIRMED:
         raise NotChangeable
 
@@ -352,7 +363,7 @@ def note_promise(session: Session, item: SalesOrderItem, was: date, becomes: dat
 def cancel_order(company_id: int, token: str, *, actor_id: int | None = None) -> None:
     """Nothing of the order is made, and its capacity and material are free; once cancelled it stays so.
 
-    A deposit that it waits for is no longer asked for; one that was received is owed back.
+    A deposit or a confirmation that it waits for is no longer asked for; a deposit that was received is owed back.
 
     Raises TooLate if something of it has begun or is about to, NotChangeable once it is completed, NotFound.
     """
@@ -367,6 +378,7 @@ def cancel_order(company_id: int, token: str, *, actor_id: int | None = None) ->
         if order.state not in CANCELLABLE:
             raise NotChangeable
         waive_deposit(session, order)
+        waive_address(session, order)
         release(session, company_id, _made(_items(session, order)), actor_id=actor_id)
         move_order(order, OrderState.CANCELLED)
         book_refund(session, order)

@@ -15,7 +15,8 @@ from catalog.state import text_limits, text_usable, upload_asked
 from catalog.uploads import sent_file
 from configurator import db
 from configurator.errors import NotFound, NotValid
-from configurator.sales.uploads import STRANGER, Viewer, note_uses, readable_answers
+from configurator.sales.uploads import note_uses, readable_answers
+from configurator.sales.visitors import STRANGER, Visitor
 from solver.configuration.check import answers, is_asked, violations
 from solver.configuration.problem import (
     Choose,
@@ -238,13 +239,13 @@ def configuration_by_token(session: Session, company_id: int, token: str) -> Con
     return row
 
 
-def texts_by_token(session: Session, company_id: int, token: str, viewer: Viewer = STRANGER) -> dict[str, str]:
-    """The texts of the row of a token, and of its files those that the viewer may read; none for an unknown token."""
+def texts_by_token(session: Session, company_id: int, token: str, visitor: Visitor = STRANGER) -> dict[str, str]:
+    """The texts of the row of a token, and of its files those that the visitor may read; none for an unknown token."""
     try:
         row = configuration_by_token(session, company_id, token)
     except NotFound:
         return {}
-    return readable_answers(session, company_id, db.id_of(row), row.texts, viewer)
+    return readable_answers(session, company_id, db.id_of(row), row.texts, visitor)
 
 
 def all_answers(problem: ConfigurationProblem, variant: Variant) -> tuple[Decision, ...]:

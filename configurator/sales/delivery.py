@@ -127,9 +127,13 @@ class WayOffer:
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """The ways of a company. It has none as long as it states none: then the plants' carriers bring everything."""
+    """The ways of a company. It has none as long as it states none: then the plants' carriers bring everything.
+
+    `agreed`: the way and the price that a quote names; then it is the only one.
+    """
 
     stated: tuple[Way, ...]
+    agreed: WayOffer | None = None
 
     def standard(self, country: str) -> Destination:
         """Where things go before their buyer has chosen: in the usual way, or nowhere."""
@@ -151,6 +155,8 @@ class Ways:
         self, country: str, postal_code: str, goods: Price, kilograms: Fraction | None
     ) -> tuple[WayOffer, ...]:
         """Those that lead to an address, the usual one first."""
+        if self.agreed is not None:
+            return (self.agreed,) if self.agreed.way.leads_to(country, postal_code) else ()
         found = [
             WayOffer(way, price) for way in sorted(self.stated, key=_usual)
             if way.leads_to(country, postal_code) and (price := way.price(goods, kilograms)) is not None

@@ -23,6 +23,7 @@ from configurator.sales.choices import ReadableChoice
 from configurator.sales.models import DeliveryKind, DepositState, OrderState
 from configurator.sales.orders import OrderView
 from configurator.sales.quotes import QuoteView
+from configurator.sales.terms import DeliveryView
 from configurator.words import LOCALES, Words
 
 FOLDER = Path(__file__).parent
@@ -100,6 +101,7 @@ def quote_data(view: QuoteView, settings: Settings, language: str) -> dict[str, 
         "revision": str(revision.number),
         "valid_until": until,
         "arrives_on": words.day(revision.arrives_on),
+        "delivery": _rows([(_("Way of delivery"), words.text(revision.delivery.name))] if revision.delivery else []),
         "product": words.text(revision.product.name),
         "choices": _choices(revision.choices, language),
         "price": {
@@ -118,6 +120,7 @@ def quote_data(view: QuoteView, settings: Settings, language: str) -> dict[str, 
             "valid_until": _("Valid until"),
             "ships_to": _("Delivery to"),
             **_price_words(price, words),
+            **_arrival_words(revision.delivery, words),
             "link_says": _("Look at it and accept it online"),
             "terms": _(
                 "The price holds until %(day)s. The delivery date is today's; when you accept, the factory checks it "
@@ -139,6 +142,11 @@ def _price_words(price: Price, words: Words) -> dict[str, str]:
         "net": _("Net"),
         "tax": _("Tax %(rate)s %%", rate=price.rate),
     }
+
+
+def _arrival_words(delivery: DeliveryView | None, words: Words) -> dict[str, str]:
+    """The word before the date of what its buyer fetches at the plant, in place of the usual one."""
+    return {"arrives": words.gettext("Ready for you on")} if is_collected(delivery) else {}
 
 
 def _choices(choices: Iterable[ReadableChoice], language: str) -> list[dict[str, str]]:
@@ -166,6 +174,8 @@ def order_data(view: OrderView, settings: Settings, language: str) -> dict[str, 
         facts.append((_("Terms of payment"), payment_words(view, words)))
     if view.delivery:
         facts.append((_("Way of delivery"), words.text(view.delivery.name)))
+    if view.state == OrderState.AWAITING_ADDRESS and view.address:
+        facts.append((_("Waits for your confirmed address until"), words.moment(view.address.due_at, view.zone)))
     if view.state == OrderState.CANCELLED:
         facts.append((_("State"), _("Cancelled")))
     several = len(view.units) > 1
@@ -211,7 +221,7 @@ def order_data(view: OrderView, settings: Settings, language: str) -> dict[str, 
             "ships_to": _("Delivery to"),
             "deposit": _("Deposit"),
             **_price_words(price, words),
-            **({"arrives": _("Ready for you on")} if is_collected(view) else {}),
+            **_arrival_words(view.delivery, words),
             "link_says": _("See how far it is"),
             "terms": _(WITHDRAWAL),
         },
@@ -235,9 +245,9 @@ def payment_words(view: OrderView, words: Words | None = None) -> str:
              percent=view.payment.percent, days=view.payment.days)
 
 
-def is_collected(view: OrderView) -> bool:
+def is_collected(delivery: DeliveryView | None) -> bool:
     """The buyer fetches it at the plant."""
-    return view.delivery is not None and view.delivery.kind is DeliveryKind.PICKUP
+    return delivery is not None and delivery.kind is DeliveryKind.PICKUP
 
 
 def _basis(price: Price) -> int:

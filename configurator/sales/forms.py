@@ -39,13 +39,17 @@ is_mail_address = Email(_l("This is not an email address, such as name@example.c
 
 
 class ReviseForm(FlaskForm):
-    """How long a new revision is valid."""
+    """How long a new revision is valid, and how it is delivered."""
 
     validity_days = IntegerField(
         _l("Valid for (days)"),
         [InputRequired(NEEDED), NumberRange(1, 365, _l("Choose from 1 to 365 days."))],
         default=VALIDITY_DAYS,
         description=_l("From the day on which you send it."),
+    )
+    way = SelectField(
+        _l("Way of delivery"), default="",
+        description=_l("Its price is part of the quote, and the customer orders with it only."),
     )
 
 
@@ -63,13 +67,20 @@ class QuoteForm(ReviseForm):
         description=_l("The quote goes there when you send it."),
     )
     country = SelectField(_l("Delivery to"), description=_l("Decides tax and transit."))
+    postal_code = StringField(
+        _l("Postal code"), [Length(max=20), one_line], filters=[trimmed],
+        description=_l("Where you know it: whether the way of delivery leads there."),
+    )
     language = SelectField(
         _l("Language"), choices=list(NAMES.items()), description=_l("Of the mail and the PDF."),
     )
 
     def customer(self) -> Customer:
         """The customer as typed."""
-        return Customer(self.name.data or "", self.mail.data or "", self.country.data, self.language.data)
+        return Customer(
+            self.name.data or "", self.mail.data or "", self.country.data, self.language.data,
+            self.postal_code.data or "",
+        )
 
 
 class DeclineForm(FlaskForm):

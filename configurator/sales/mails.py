@@ -19,9 +19,12 @@ from catalog.rows import Company, utc_now
 from configurator import db
 from configurator.config import Settings
 from configurator.outbox import OutboxMail, deliver, due_mails, settle
+from configurator.sales.address_checks import signed_link
 from configurator.sales.changes import move_by_id, order_history
 from configurator.sales.choices import differing
+from configurator.sales.configurations import Configuration, offer_of_configuration
 from configurator.sales.documents import link_to, order_pdf, quote_pdf
+from configurator.sales.models import Draft
 from configurator.sales.orders import order_by_id
 from configurator.sales.parties import Party
 from configurator.sales.quotes import revision_by_id
@@ -71,7 +74,7 @@ def _send(settings: Settings, mail_id: int) -> bool:
         return False
     try:
         message = message_of(mail, settings)
-        if message is not None:  # None: the person was erased meanwhile
+        if message is not None:  # None: the person or the draft was erased meanwhile
             deliver(settings, message, f"{mail.id:06d}-{mail.template}")
     except Exception as error:  # noqa: BLE001 - whatever stops one mail must not stop the others
         log.warning("mail.failed", mail=mail_id, error=type(error).__name__)
@@ -93,7 +96,7 @@ def _claim(mail_id: int) -> OutboxMail | None:
 
 
 def message_of(mail: OutboxMail, settings: Settings) -> EmailMessage | None:
-    """The message of an outbox row, None if its party has no address any more."""
+    """The message of an outbox row, None if its party has no address or what it is about is gone."""
     with db.reading() as session:
         party = session.get_one(Party, mail.party_id)
         house = session.get_one(Company, mail.company_id).name
@@ -101,6 +104,8 @@ def message_of(mail: OutboxMail, settings: Settings) -> EmailMessage | None:
         return None
     words = Words(language_of(mail.locale))
     letter = LETTERS[mail.template](mail, settings, words)
+    if letter is None:
+        return None
     rendered = _templates().get_template(f"{mail.template}.txt").render(
         _=words.gettext, words=words, name=party.name, house=house, **letter.context
     )
@@ -143,6 +148,13 @@ def _order_confirmation(mail: OutboxMail, settings: Settings, words: Words) -> _
     )
 
 
+def _address_check(mail: OutboxMail, settings: Settings, words: Words) -> _Letter:
+    letter = _about_order(mail, settings, words)
+    order = letter.context["order"]
+    link = signed_link(mail.company_id, order.id, order.buyer.mail, secret=settings.secret_key)
+    return _Letter({"order": order, "link": link_to(settings, f"/confirm/{link}?lang={words.language}")})
+
+
 def _refund_paid(mail: OutboxMail, settings: Settings, words: Words) -> _Letter:
     letter = _about_order(mail, settings, words)
     order = letter.context["order"]
@@ -172,6 +184,17 @@ def _date_moved(mail: OutboxMail, settings: Settings, words: Words) -> _Letter:
     })
 
 
+def _draft_link(mail: OutboxMail, settings: Settings, words: Words) -> _Letter | None:
+    with db.reading() as session:
+        draft = session.get(Draft, mail.data["draft_id"])
+        if draft is None:
+            return None
+        product = offer_of_configuration(session, session.get_one(Configuration, draft.configuration_id)).product
+    return _Letter({
+        "product": product, "link": link_to(settings, f"/drafts/{draft.token}/take?lang={words.language}"),
+    })
+
+
 def _quote(mail: OutboxMail, settings: Settings, words: Words) -> _Letter:
     quote = revision_by_id(mail.data["revision_id"])
     link = link_to(settings, f"/quotes/{quote.revision.token}?lang={words.language}")
@@ -179,8 +202,10 @@ def _quote(mail: OutboxMail, settings: Settings, words: Words) -> _Letter:
     return _Letter({"quote": quote, "link": link}, (Attachment(f"{quote.number}-{quote.revision.number}.pdf", pdf),))
 
 
-LETTERS: dict[str, Callable[[OutboxMail, Settings, Words], _Letter]] = {
+LETTERS: dict[str, Callable[[OutboxMail, Settings, Words], _Letter | None]] = {
     "order_confirmation": _order_confirmation,
+    "address_check": _address_check,
+    "address_lapsed": _about_order,
     "deposit_received": _about_order,
     "deposit_lapsed": _about_order,
     "order_changed": _order_changed,
@@ -189,4 +214,5 @@ LETTERS: dict[str, Callable[[OutboxMail, Settings, Words], _Letter]] = {
     "order_cancelled": _about_order,
     "date_moved": _date_moved,
     "quote": _quote,
+    "draft_link": _draft_link,
 }

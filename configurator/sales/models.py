@@ -15,6 +15,7 @@ from configurator.errors import StateRefused
 class OrderState(StrEnum):
     """Where a sales order stands; how far its making is, the manufacturing order says."""
 
+    AWAITING_ADDRESS = "awaiting_address"  # a sign that its buyer reads the mails to its address
     AWAITING_DEPOSIT = "awaiting_deposit"  # its slots are kept meanwhile, and nothing of it is started
     CONFIRMED = "confirmed"
     CLOSED = "closed"
@@ -22,6 +23,7 @@ class OrderState(StrEnum):
 
 
 ORDER_TRANSITIONS: dict[OrderState, frozenset[OrderState]] = {
+    OrderState.AWAITING_ADDRESS: frozenset({OrderState.CONFIRMED, OrderState.CANCELLED}),
     OrderState.AWAITING_DEPOSIT: frozenset({OrderState.CONFIRMED, OrderState.CANCELLED}),
     OrderState.CONFIRMED: frozenset({OrderState.CLOSED, OrderState.CANCELLED}),
     OrderState.CLOSED: frozenset(),
@@ -68,6 +70,16 @@ def _price_checks(name: str) -> tuple[CheckConstraint, ...]:
         CheckConstraint(
             "tax_reason in ('standard', 'zero_rated', 'reverse_charge')", name=f"{name}_tax_reason_known"
         ),
+    )
+
+
+def _delivery_checks(name: str) -> tuple[CheckConstraint, ...]:
+    return (
+        CheckConstraint(
+            "delivery_net_minor + delivery_tax_minor = delivery_gross_minor and delivery_net_minor >= 0"
+            " and delivery_tax_minor >= 0", name=f"{name}_delivery_adds_up",
+        ),
+        CheckConstraint("(delivery_way_id is null) = (delivery_kind is null)", name=f"{name}_delivery_has_kind"),
     )
 
 
@@ -178,14 +190,17 @@ class Quote(CompanyRow, table=True):
     number: str | None = Field(default=None, max_length=20)
     customer_id: int
     country: str = Field(max_length=2)  # ship-to, ISO 3166-1 alpha-2: decides tax and transit
+    postal_code: str = Field(default="", max_length=20)  # ship-to, as far as it is known: decides the ways of delivery
     locale: str = Field(max_length=20)
     validity_days: int
     created_by: int
     created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
 
 
-class QuoteRevision(CompanyRow, PriceColumns, PromiseColumns, table=True):
+class QuoteRevision(CompanyRow, PriceColumns, PromiseColumns, DeliveryColumns, table=True):
     """One state of a quote: a configuration, its price, its date. After it was sent only its state still moves.
+
+    Without a way of delivery its buyer chooses one with the order.
 
     `comment` is what the customer wrote when declining; it may be emptied when that person is to be forgotten.
     """
@@ -201,6 +216,7 @@ class QuoteRevision(CompanyRow, PriceColumns, PromiseColumns, table=True):
             name="quote_revision_sent_has_instant",
         ),
         *_price_checks("quote_revision"),
+        *_delivery_checks("quote_revision"),
         # At most one revision of a quote can still be sent or accepted, or has been.
         Index(
             "uq_quote_revision_open", "company_id", "quote_id", unique=True,
@@ -210,6 +226,7 @@ class QuoteRevision(CompanyRow, PriceColumns, PromiseColumns, table=True):
         Index("ix_quote_revision_state_until", "state", "valid_until"),
         quote_id="quote",
         configuration_id="configuration",
+        delivery_way_id="delivery_way",
     )
 
     quote_id: int
@@ -234,11 +251,7 @@ class SalesOrder(CompanyRow, PriceColumns, PromiseColumns, DeliveryColumns, tabl
         unique_in_company("quote_id"),  # a quote becomes one order
         CheckConstraint(_one_of("state", OrderState), name="sales_order_state_known"),
         *_price_checks("sales_order"),
-        CheckConstraint(
-            "delivery_net_minor + delivery_tax_minor = delivery_gross_minor and delivery_net_minor >= 0"
-            " and delivery_tax_minor >= 0", name="sales_order_delivery_adds_up",
-        ),
-        CheckConstraint("(delivery_way_id is null) = (delivery_kind is null)", name="sales_order_delivery_has_kind"),
+        *_delivery_checks("sales_order"),
         Index("ix_sales_order_placed", "company_id", "placed_at"),
         customer_id="party",
         ship_to_id="party",
@@ -313,6 +326,42 @@ class PaymentTermsVersion(CompanyRow, table=True):
     providers: list[str] = Field(sa_type=JSON)
     saved_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
     saved_by: int | None = None
+
+
+class AddressState(StrEnum):
+    """Where the confirmation of a mail address stands."""
+
+    AWAITED = "awaited"
+    CONFIRMED = "confirmed"
+    LAPSED = "lapsed"  # the link was not opened in time, or its order was cancelled before
+
+
+ADDRESS_TRANSITIONS: dict[AddressState, frozenset[AddressState]] = {
+    AddressState.AWAITED: frozenset({AddressState.CONFIRMED, AddressState.LAPSED}),
+    AddressState.CONFIRMED: frozenset(),
+    AddressState.LAPSED: frozenset(),
+}
+
+
+class AddressCheck(CompanyRow, table=True):
+    """That the buyer of an order is to confirm its mail address by a link. `sends`: how often the link was sent."""
+
+    __tablename__ = "address_check"
+    __table_args__ = company_keys(
+        unique_in_company("sales_order_id"),
+        CheckConstraint(_one_of("state", AddressState), name="address_check_state_known"),
+        CheckConstraint("(state = 'awaited') = (decided_at is null)", name="address_check_decided_has_instant"),
+        CheckConstraint("sends >= 1", name="address_check_was_sent"),
+        Index("ix_address_check_state_due", "state", "due_at"),
+        sales_order_id="sales_order",
+    )
+
+    sales_order_id: int
+    due_at: datetime = Field(sa_type=UtcDateTime)
+    state: str = Field(default=AddressState.AWAITED, max_length=20)
+    decided_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    sends: int = 1
+    sent_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
 
 
 class DepositState(StrEnum):
@@ -577,6 +626,13 @@ def move_deposit(deposit: Deposit, state: DepositState, at: datetime) -> None:
     deposit.state, deposit.decided_at = state, at
 
 
+def move_check(check: AddressCheck, state: AddressState, at: datetime) -> None:
+    """The only place that moves a check's state; raises StateRefused for a step that the table does not have."""
+    if state not in ADDRESS_TRANSITIONS[AddressState(check.state)]:
+        raise StateRefused(field="state")
+    check.state, check.decided_at = state, at
+
+
 def move_quote(revision: QuoteRevision, state: QuoteState) -> None:
     """The only place that moves a revision's state; raises StateRefused for a step that the table does not have."""
     if state not in QUOTE_TRANSITIONS[QuoteState(revision.state)]:
@@ -587,9 +643,9 @@ def move_quote(revision: QuoteRevision, state: QuoteState) -> None:
 # What a revision never changes once it was sent.
 _FROZEN = (
     "id", "company_id", "quote_id", "number", "token", "configuration_id", "price_items", "created_at", "sent_at",
-    "valid_until", *PriceColumns.model_fields, *PromiseColumns.model_fields,
+    "valid_until", *PriceColumns.model_fields, *PromiseColumns.model_fields, *DeliveryColumns.model_fields,
 )
-_JSON_COLUMNS = {"price_items", "carrier_days"}
+_JSON_COLUMNS = {"price_items", "carrier_days", "delivery_name"}
 
 
 def item_revision_triggers(dialect: str) -> list[str]:

@@ -15,7 +15,6 @@ from sqlalchemy import func, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from catalog.content import Text
 from catalog.offer import NotOffered, Offer, current_offer
 from catalog.price import Price
 from catalog.products import ProductContent, ProductRevision
@@ -28,6 +27,7 @@ from configurator.planning import grace
 from configurator.planning.holds import HeldUnit, HoldOver, Taken, hold_of, lock_hold, sent, take
 from configurator.planning.progress import Progress, progress
 from configurator.planning.promise import Destination, Forecast, forecast_all, reserve, zone_of
+from configurator.sales.address_checks import AddressView, address_view, wait_for_address
 from configurator.sales.choices import ReadableChoice, readable_choices
 from configurator.sales.configurations import (
     Configuration,
@@ -49,10 +49,11 @@ from configurator.sales.delivery import (
     ways_in,
 )
 from configurator.sales.lists import Page, contains, page_of
-from configurator.sales.models import DeliveryKind, OrderState, Quote, SalesOrder, SalesOrderItem
+from configurator.sales.models import OrderState, Quote, SalesOrder, SalesOrderItem
 from configurator.sales.parties import Party
 from configurator.sales.payment_terms import (
     Asked,
+    Assurance,
     PaymentTerms,
     accepted_terms,
     kept_terms,
@@ -63,9 +64,10 @@ from configurator.sales.payments import DepositView, deposit_view, wait_for
 from configurator.sales.quotes import AcceptableQuote, accept_in, acceptable_quote
 from configurator.sales.refunds import RefundView, refunds_of
 from configurator.sales.terms import (
+    DeliveryView,
     cost_of,
     delivery_columns,
-    delivery_price,
+    delivery_view,
     exchange_rate,
     price_columns,
     price_for,
@@ -95,12 +97,13 @@ class Buyer:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the page showed when the button was pressed."""
+    """What the page showed when the button was pressed. `assurance`: what was chosen where there was a choice."""
 
     gross_minor: int
     currency: str
     arrives_on: date
     deposit_minor: int | None = None  # None: it showed none, and none is compared
+    assurance: Assurance | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,20 +150,11 @@ class OrderedUnit:
 
 
 @dataclass(frozen=True, slots=True)
-class DeliveryView:
-    """The way of delivery that was chosen for an order, in its words of then; `code`: what names the way."""
-
-    code: str
-    kind: DeliveryKind
-    name: Text
-    price: Price
-
-
-@dataclass(frozen=True, slots=True)
 class OrderView:
     """Everything that a page about an order shows. The promise is that of its last unit, the price that of them all.
 
     `payment`: the terms of payment that it was placed under, None for orders from before these were kept.
+    `deposit`, `address`: what it waits or waited for, None if for nothing of the kind.
     `delivery`: None where the plant's carrier brings it and its price is part of the goods'.
     """
 
@@ -179,6 +173,7 @@ class OrderView:
     arrives_on: date
     zone: str
     deposit: DepositView | None
+    address: AddressView | None
     payment: PaymentTerms | None
     delivery: DeliveryView | None
     refunds: tuple[RefundView, ...]
@@ -338,10 +333,10 @@ def place_units(
     def prepare() -> Callable[[Session], PlacedOrder]:
         with db.reading() as session:
             terms = _terms(session, company_id, wanted, quote_token)
-        units, chosen, deposit = _prepare(terms, wanted, buyer, shown, way, guest=actor_id is None)
+        units, chosen, asked = _prepare(terms, wanted, buyer, shown, way, guest=actor_id is None)
         payment = kept_terms(company_id, terms.payment)
         return lambda session: write_order(
-            session, company_id, units, buyer, house=terms.house, quote=terms.quote, payment=payment, deposit=deposit,
+            session, company_id, units, buyer, house=terms.house, quote=terms.quote, payment=payment, asked=asked,
             way=chosen, terms_version=terms_version, actor_id=actor_id,
         )
 
@@ -371,7 +366,7 @@ def _terms(session: Session, company_id: int, wanted: Sequence[Wanted], quote_to
     )
     if quote_token:
         quote = acceptable_quote(session, company_id, quote_token)
-        return _Terms((quote.offer,), quote, house, ways, payment)
+        return _Terms((quote.offer,), quote, house, quote.ways or ways, payment)
     try:
         offers = tuple(current_offer(session, company_id, one.offer.product.code) for one in wanted)
     except NotOffered as error:
@@ -382,7 +377,7 @@ def _terms(session: Session, company_id: int, wanted: Sequence[Wanted], quote_to
 def _prepare(
     terms: _Terms, wanted: Sequence[Wanted], buyer: Buyer, shown: Shown, way: str, *, guest: bool
 ) -> tuple[list[Unit], WayOffer | None, Asked | None]:
-    """Judge, price and date it, outside of any transaction; its way of delivery, and the deposit that is asked for."""
+    """Judge, price and date it, outside of any transaction; its way of delivery, and what it waits for."""
     check_buyer(buyer)
     priced = []
     for line, (offer, one) in enumerate(zip(terms.offers, wanted, strict=True)):
@@ -399,10 +394,10 @@ def _prepare(
         raise PriceChanged(
             field="price", gross_minor=total.gross, currency=total.currency, exponent=total.exponent
         )
-    deposit = terms.payment.asked_for(total, guest=guest)
-    must_be_shown(deposit, shown.deposit_minor)
+    asked = terms.payment.asked_for(total, guest=guest, assurance=shown.assurance)
+    must_be_shown(asked, shown.deposit_minor, shown.assurance)
     to = chosen.way.to() if chosen is not None else terms.ways.standard(buyer.country)
-    found = forecast_all(makes, to, not_before=deposit.due_at if deposit else None)
+    found = forecast_all(makes, to, not_before=asked.due_at if asked else None)
     dated = [one for one in found if one is not None]
     if len(dated) < len(found):
         raise NoDate
@@ -416,7 +411,7 @@ def _prepare(
             configuration_id=terms.quote.configuration_id if terms.quote else None, line=line,
         )
         for (line, offer, one, price), forecast in zip(priced, dated, strict=True)
-    ], chosen, deposit
+    ], chosen, asked
 
 
 def check_buyer(buyer: Buyer) -> None:
@@ -436,14 +431,14 @@ def write_order(
     payment: PaymentTerms,
     quote: AcceptableQuote | None = None,
     hold_key: str = "",
-    deposit: Asked | None = None,
+    asked: Asked | None = None,
     way: WayOffer | None = None,
     terms_version: str | None = None,
     actor_id: int | None = None,
 ) -> PlacedOrder:
     """Everything about an order, in the caller's transaction.
 
-    `hold_key`: of the hold that the held units are taken from. `payment`: a version of the terms. `deposit`: what it
+    `hold_key`: of the hold that the held units are taken from. `payment`: a version of the terms. `asked`: what it
     waits for. `way`: the chosen way of delivery. Raises DateLost, NoDate, HoldOver, QuoteNotOpen, NotTogether.
     """
     now = utc_now()
@@ -453,7 +448,7 @@ def write_order(
         accept_in(session, company_id, quote, now)
     number = draw_number(session, company_id, "SO", year)
     made = _slots(
-        session, company_id, units, number, year, hold_key, deposit.due_at if deposit else None,
+        session, company_id, units, number, year, hold_key, asked.due_at if asked else None,
         way.way.to() if way is not None else None, actor_id,
     )
     zone = zone_of(buyer.country)
@@ -467,7 +462,7 @@ def write_order(
         customer_id=quote.customer_id if quote else db.id_of(party),
         ship_to_id=db.id_of(party),
         quote_id=quote.quote_id if quote else None,
-        state=OrderState.AWAITING_DEPOSIT if deposit else OrderState.CONFIRMED,
+        state=_first_state(asked),
         locale=buyer.locale,
         terms_version=terms_version,
         payment_terms_id=payment.id,
@@ -480,10 +475,14 @@ def write_order(
     )
     session.add(order)
     session.flush()
-    _write_items(session, company_id, db.id_of(order), number, units, [order_id for order_id, _ in made])
-    if deposit is not None:
-        wait_for(session, order, deposit, [order_id for order_id, _ in made])
-    outbox.post(session, company_id, "order_confirmation", db.id_of(party), buyer.locale, order_id=order.id)
+    made_ids = [order_id for order_id, _ in made]
+    _write_items(session, company_id, db.id_of(order), number, units, made_ids)
+    if asked is not None and asked.assurance is Assurance.ADDRESS:
+        wait_for_address(session, order, asked.due_at, made_ids)
+    else:
+        if asked is not None:
+            wait_for(session, order, asked, made_ids)
+        outbox.post(session, company_id, "order_confirmation", db.id_of(party), buyer.locale, order_id=order.id)
     audit.record(
         session, company_id, "order.placed", "sales_order", order.id, actor_id=actor_id,
         moved=sorted({number for _, one in made if isinstance(one, Forecast) for number in one.moved_orders}),
@@ -501,6 +500,12 @@ def write_order(
         arrives_on=order.arrives_on,
         promise_at=order.promise_at,
     )
+
+
+def _first_state(asked: Asked | None) -> OrderState:
+    if asked is None:
+        return OrderState.CONFIRMED
+    return OrderState.AWAITING_ADDRESS if asked.assurance is Assurance.ADDRESS else OrderState.AWAITING_DEPOSIT
 
 
 def _pegging_key(number: str, units: Sequence[Unit], count: int) -> str:
@@ -610,8 +615,8 @@ def _order(company_id: int, which: Any) -> OrderView:
                 select(Quote.number).where(Quote.company_id == company_id, Quote.id == order.quote_id)
             ).one()
         units = _ordered_units(session, order)
-        delivery = _delivery_view(order)
-        deposit = deposit_view(session, order)
+        delivery = delivery_view(order)
+        deposit, address = deposit_view(session, order), address_view(session, order)
         payment = accepted_terms(session, company_id, order.payment_terms_id)
         refunds = refunds_of(session, order)
         house = session.get_one(Company, company_id)
@@ -633,21 +638,13 @@ def _order(company_id: int, which: Any) -> OrderView:
         arrives_on=order.arrives_on,
         zone=order.zone,
         deposit=deposit,
+        address=address,
         payment=payment,
         delivery=delivery,
         refunds=refunds,
         terms_version=order.terms_version,
         house=house.name,
         house_zone=house.zone,
-    )
-
-
-def _delivery_view(order: SalesOrder) -> DeliveryView | None:
-    price = delivery_price(order)
-    if price is None or order.delivery_kind is None:
-        return None
-    return DeliveryView(
-        f"way-{order.delivery_way_id}", DeliveryKind(order.delivery_kind), Text(**order.delivery_name), price
     )
 
 

@@ -1,5 +1,7 @@
 """Terms of payment: when a company asks for a deposit, how much, for how long it waits, and who takes it.
 
+Of guests it asks earlier, and then for either of two things: a confirmed mail address, or the deposit.
+
 The settings are what a company begins with; what its administrators save are versions, each a row that never changes.
 """
 
@@ -7,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from configurator.config import Settings
 
 MOST_DAYS, MOST_VALUE = 60, 10**9
+TO_CONFIRM = timedelta(hours=24)  # for so long an order waits for its buyer to confirm the mail address
 
 
 class DepositChanged(PriceChanged):
@@ -38,13 +42,41 @@ class DepositChanged(PriceChanged):
     words = _l("The terms of payment have changed since you saw them. Please look at the deposit again.")
 
 
+class Assurance(StrEnum):
+    """What an order can wait for before anything of it is made."""
+
+    ADDRESS = "address"  # a sign that its buyer reads the mails to its address
+    DEPOSIT = "deposit"
+
+
+def assurance_of(sent: str | None) -> Assurance | None:
+    """What a buyer has chosen; None where nothing was, or nothing that there is."""
+    return Assurance(sent) if sent in set(Assurance) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A deposit that an order will wait for; nothing of it starts before `due_at`. `provider`: who is named first."""
+    """What an order will wait for; nothing of it starts before `due_at`.
 
+    `amount_minor`, `provider` (who is named first): of a deposit, else 0 and "".
+    """
+
+    assurance: Assurance
     amount_minor: int
     due_at: datetime
     provider: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssuranceOffer:
+    """One of several things that an order could wait for, and when its last unit would be there (None: no room)."""
+
+    asked: Asked
+    arrives_on: date | None
+
+    @property
+    def assurance(self) -> Assurance:
+        return self.asked.assurance
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +105,42 @@ class PaymentTerms:
         """Whether both say the same, in whichever version."""
         return replace(self, id=other.id, number=other.number) == other
 
+    def assurances(self, price: Price, *, guest: bool) -> tuple[Assurance, ...]:
+        """What an order of this price can wait for, the usual first; () if nothing is asked for."""
+        if self._is_worth(price, self.asked_from):
+            return (Assurance.DEPOSIT,)
+        return tuple(Assurance) if guest and self._is_worth(price, self.asked_of_guests_from) else ()
+
+    @staticmethod
+    def _is_worth(price: Price, limit: int) -> bool:
+        return limit > 0 and price.gross >= limit * 10**price.exponent
+
     def deposit_of(self, price: Price, *, guest: bool) -> int:
-        """The deposit in minor units, 0 if none is asked for."""
-        limits = [limit for limit in (self.asked_from, guest and self.asked_of_guests_from) if limit]
-        if not limits or price.gross < min(limits) * 10**price.exponent:
+        """The deposit in minor units, 0 if none is asked for or offered."""
+        if not self.assurances(price, guest=guest):
             return 0
         return round_half_up(Fraction(price.gross * self.percent, 100))
 
-    def asked_for(self, price: Price, *, guest: bool, since: datetime | None = None) -> Asked | None:
-        """The deposit for an order of this price, None if none is asked for. `since`: when its slots were held."""
-        amount = self.deposit_of(price, guest=guest)
-        if not amount:
+    def asked_for(
+        self, price: Price, *, guest: bool, assurance: Assurance | None = None, since: datetime | None = None
+    ) -> Asked | None:
+        """What an order of this price waits for, None if for nothing.
+
+        `assurance`: what its buyer has chosen, where there is a choice. `since`: when its slots were held.
+        """
+        offered, since = self.assurances(price, guest=guest), since or utc_now()
+        if not offered:
             return None
-        return Asked(amount, (since or utc_now()) + self.patience(), self.takers()[0].code)
+        if (assurance if assurance in offered else offered[0]) is Assurance.ADDRESS:
+            return Asked(Assurance.ADDRESS, 0, since + TO_CONFIRM, "")
+        amount = self.deposit_of(price, guest=guest)
+        return Asked(Assurance.DEPOSIT, amount, since + self.patience(), self.takers()[0].code) if amount else None
+
+    def choice(self, price: Price, *, guest: bool, since: datetime | None = None) -> tuple[Asked, ...]:
+        """Everything that an order of this price could wait for, where its buyer can choose; else ()."""
+        offered = self.assurances(price, guest=guest)
+        found = (self.asked_for(price, guest=guest, assurance=one, since=since) for one in offered)
+        return tuple(one for one in found if one is not None) if len(offered) > 1 else ()
 
     def patience(self) -> timedelta:
         """How long an order waits for its deposit: as long as the slowest way of paying needs."""
@@ -120,10 +175,16 @@ def takers() -> Collection[str]:
     return [code for code, provider in providers.known().items() if provider.can_take()]
 
 
-def must_be_shown(asked: Asked | None, shown_minor: int | None) -> None:
-    """Raise DepositChanged if another deposit was shown to the buyer (None: the client shows none)."""
+def must_be_shown(asked: Asked | None, shown_minor: int | None, chosen: Assurance | None) -> None:
+    """Raise DepositChanged if something else is asked for than what the buyer saw and chose.
+
+    `shown_minor`: the deposit that was shown (None: the client shows none, and nothing is compared).
+    """
+    if shown_minor is None:
+        return
     amount = asked.amount_minor if asked is not None else 0
-    if shown_minor is not None and shown_minor != amount:
+    unseen = asked is not None and asked.assurance is Assurance.ADDRESS and chosen is not Assurance.ADDRESS
+    if shown_minor != amount or unseen:
         raise DepositChanged(field="deposit", deposit_minor=amount)
 
 

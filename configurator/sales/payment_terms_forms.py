@@ -34,7 +34,9 @@ class PaymentTermsForm(FlaskForm):
     )
     asked_of_guests_from = IntegerField(
         _l("Of guests from an order value of"), [InputRequired(NEEDED), VALUE],
-        description=_l("Of buyers who did not log in. 0: as of everybody."),
+        description=_l(
+            "Buyers who did not log in confirm their email address by a link, or pay the deposit. 0: as everybody."
+        ),
     )
     days = IntegerField(
         _l("Days to pay"), [InputRequired(NEEDED), NumberRange(1, MOST_DAYS, _l("Choose from %(min)s to %(max)s."))],

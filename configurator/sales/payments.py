@@ -13,7 +13,6 @@ from sqlmodel import Session, col, select
 from catalog.rows import utc_now
 from configurator import audit, db, outbox
 from configurator.errors import NotFound, StateRefused
-from configurator.planning.holds import end_waiting, keep, let_go
 from configurator.sales.models import (
     Deposit,
     DepositState,
@@ -22,13 +21,12 @@ from configurator.sales.models import (
     Refund,
     RefundState,
     SalesOrder,
-    SalesOrderItem,
     move_deposit,
-    move_order,
 )
 from configurator.sales.payment_terms import Asked, accepted_terms
 from configurator.sales.providers import BadSignature, Notice, Outcome, Provider, known, rehearsal
 from configurator.sales.refunds import RefundView, book_refund, note_asked, pay_back
+from configurator.sales.waiting import awaited_of, give_up_late, keep_slots, let_be_made, no_longer_wait
 
 log = structlog.get_logger()
 GRACE = timedelta(hours=1)  # between the instant that the buyer was told and the end of the wait
@@ -55,9 +53,7 @@ class DepositView:
 
 def deposit_view(session: Session, order: SalesOrder) -> DepositView | None:
     """The deposit of an order, None if it has none."""
-    row = session.exec(
-        select(Deposit).where(Deposit.company_id == order.company_id, Deposit.sales_order_id == order.id)
-    ).one_or_none()
+    row = awaited_of(session, Deposit, order)
     if row is None:
         return None
     ways = _ways_to_pay(session, order, row)
@@ -75,16 +71,12 @@ def _ways_to_pay(session: Session, order: SalesOrder, deposit: Deposit) -> list[
 
 
 def wait_for(session: Session, order: SalesOrder, asked: Asked, manufacturing_order_ids: list[int]) -> None:
-    """Let a new order wait for its deposit: its slots are kept, and nothing of it is started."""
+    """Let a new order wait for its deposit."""
     session.add(Deposit(
         company_id=order.company_id, sales_order_id=db.id_of(order), provider=asked.provider,
         reference=order.number, amount_minor=asked.amount_minor, due_at=asked.due_at,
     ))
-    keep(session, order.company_id, _hold_key(order), manufacturing_order_ids, asked.due_at + GRACE)
-
-
-def _hold_key(order: SalesOrder) -> str:
-    return f"order-{order.id}"
+    keep_slots(session, order, manufacturing_order_ids, asked.due_at + GRACE)
 
 
 # --- it comes ---------------------------------------------------------------------------------------------------------
@@ -196,8 +188,7 @@ def _take_refund_notice(session: Session, order: SalesOrder, refund: Refund, not
 
 def _receive(session: Session, order: SalesOrder, deposit: Deposit, *, actor_id: int | None) -> None:
     move_deposit(deposit, DepositState.RECEIVED, utc_now())
-    move_order(order, OrderState.CONFIRMED)
-    end_waiting(session, order.company_id, _hold_key(order))
+    let_be_made(session, order)
     audit.record(session, order.company_id, "deposit.received", "sales_order", order.id, actor_id=actor_id)
     outbox.post(
         session, order.company_id, "deposit_received", order.ship_to_id, order.locale, order_id=order.id
@@ -205,9 +196,7 @@ def _receive(session: Session, order: SalesOrder, deposit: Deposit, *, actor_id:
 
 
 def _deposit_of(session: Session, order: SalesOrder) -> Deposit:
-    row = session.exec(
-        select(Deposit).where(Deposit.company_id == order.company_id, Deposit.sales_order_id == order.id)
-    ).one_or_none()
+    row = awaited_of(session, Deposit, order)
     if row is None:
         raise StateRefused(field="state")
     return row
@@ -218,45 +207,19 @@ def waive_deposit(session: Session, order: SalesOrder) -> None:
     if order.state != OrderState.AWAITING_DEPOSIT:
         return
     move_deposit(_deposit_of(session, order), DepositState.LAPSED, utc_now())
-    end_waiting(session, order.company_id, _hold_key(order))
+    no_longer_wait(session, order)
 
 
 # --- it does not come -------------------------------------------------------------------------------------------------
 
 
 def lapse(*, now: datetime | None = None) -> int:
-    """Cancel every order whose deposit did not come in time, each in a transaction of its own; how many."""
+    """Cancel every order whose deposit did not come in time; how many."""
     at = now or utc_now()
     late = (col(Deposit.state) == DepositState.AWAITED.value, col(Deposit.due_at) <= at - GRACE)
-    with db.reading() as session:
-        orders = session.exec(select(Deposit.sales_order_id).where(*late)).all()
-    count = 0
-    for order_id in orders:
-        with db.writing() as session:
-            order = db.lock_row(session, SalesOrder, order_id)
-            assert order is not None
-            deposit = session.exec(
-                select(Deposit).where(*late, Deposit.sales_order_id == order_id)
-            ).one_or_none()
-            if deposit is not None:
-                _give_up(session, order, deposit, at)
-                count += 1
-    return count
-
-
-def _give_up(session: Session, order: SalesOrder, deposit: Deposit, at: datetime) -> None:
-    move_deposit(deposit, DepositState.LAPSED, at)
-    move_order(order, OrderState.CANCELLED)
-    for item in session.exec(
-        select(SalesOrderItem).where(
-            SalesOrderItem.company_id == order.company_id, SalesOrderItem.sales_order_id == order.id
-        )
-    ).all():
-        item.manufacturing_order_id = None
-    session.flush()
-    let_go(session, order.company_id, _hold_key(order))
-    audit.record(session, order.company_id, "deposit.lapsed", "sales_order", order.id)
-    outbox.post(session, order.company_id, "deposit_lapsed", order.ship_to_id, order.locale, order_id=order.id)
+    return give_up_late(
+        Deposit, late, lambda deposit: move_deposit(deposit, DepositState.LAPSED, at), "deposit.lapsed"
+    )
 
 
 # --- the test provider's page -----------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -32,17 +32,32 @@ from configurator.sales.configurations import (
     write_configuration,
 )
 from configurator.sales.deeds import Deed, deeds_of
-from configurator.sales.delivery import standard_to
+from configurator.sales.delivery import (
+    ShipTo,
+    Way,
+    WayOffer,
+    Ways,
+    kilograms_of,
+    must_lead_there,
+    standard_to,
+    way_from,
+    ways_in,
+)
 from configurator.sales.lists import Page, contains, page_of
-from configurator.sales.models import Quote, QuoteRevision, QuoteState, SalesOrder, move_quote
+from configurator.sales.models import DeliveryWay, Quote, QuoteRevision, QuoteState, SalesOrder, move_quote
 from configurator.sales.parties import Party
 from configurator.sales.terms import (
+    DeliveryView,
+    delivery_columns,
+    delivery_price,
+    delivery_view,
     margin_columns,
     price_columns,
     price_for,
     price_items,
     promise_columns,
     stored_price,
+    sum_of,
 )
 from solver.configuration.problem import Decision, Variant
 
@@ -53,17 +68,21 @@ MAXIMUM_COMMENT = 2000
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """Whom a quote is for. `country`: where it goes, ISO 3166-1 alpha-2; `locale`: `zh` or `en`."""
+    """Whom a quote is for. `country`: where it goes, ISO 3166-1 alpha-2; `locale`: `zh` or `en`.
+
+    `postal_code`: where there, "" if that is not known.
+    """
 
     name: str
     mail: str
     country: str
     locale: str
+    postal_code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class RevisionView:
-    """One revision of a quote as pages and documents show it."""
+    """One revision of a quote as pages and documents show it. `price`: with its delivery, if a way was chosen."""
 
     id: int
     number: int
@@ -76,6 +95,7 @@ class RevisionView:
     decisions: tuple[Decision, ...]
     texts: Mapping[str, str]
     price: Price
+    delivery: DeliveryView | None
     arrives_on: date
     zone: str
     created_at: datetime
@@ -127,7 +147,7 @@ class QuoteRow:
 
 @dataclass(frozen=True, slots=True)
 class AcceptableQuote:
-    """A sent, unexpired revision as an order is placed from it."""
+    """A sent, unexpired revision as an order is placed from it. `ways`: the one that it names, None if none."""
 
     quote_id: int
     revision_id: int
@@ -138,6 +158,7 @@ class AcceptableQuote:
     arrives_on: date
     offer: Offer
     variant: dict[str, Any]
+    ways: Ways | None
 
 
 # --- by sales ---------------------------------------------------------------------------------------------------------
@@ -145,12 +166,16 @@ class AcceptableQuote:
 
 def save_quote(
     company_id: int, offer: Offer, selection: Selection, variant: Variant, customer: Customer, *,
-    validity_days: int = VALIDITY_DAYS, by: int,
+    validity_days: int = VALIDITY_DAYS, way: str = "", by: int,
 ) -> int:
-    """A new quote with its first revision, a draft; its id. Raises NotValid, NoDate, InvalidInput."""
+    """A new quote with its first revision, a draft; its id.
+
+    `way`: the code of the way of delivery, "" if its buyer is to choose. Raises NotValid, NoDate, NotDelivered,
+    InvalidInput.
+    """
     if not 1 <= validity_days <= 365:
         raise InvalidInput(field="validity_days", what=_("Choose from 1 to 365 days."))
-    terms = _terms(offer, variant, customer.country)
+    terms = _terms(offer, variant, ShipTo(customer.country, customer.postal_code, way))
     with db.writing() as session:
         party = Party(
             company_id=company_id, name=customer.name, mail=customer.mail, country=customer.country,
@@ -159,8 +184,8 @@ def save_quote(
         session.add(party)
         session.flush()
         quote = Quote(
-            company_id=company_id, customer_id=db.id_of(party), country=customer.country, locale=customer.locale,
-            validity_days=validity_days, created_by=by,
+            company_id=company_id, customer_id=db.id_of(party), country=customer.country,
+            postal_code=customer.postal_code, locale=customer.locale, validity_days=validity_days, created_by=by,
         )
         session.add(quote)
         session.flush()
@@ -171,15 +196,18 @@ def save_quote(
 
 def revise_quote(
     company_id: int, quote_id: int, offer: Offer, selection: Selection, variant: Variant, *,
-    validity_days: int | None = None, by: int,
+    validity_days: int | None = None, way: str | None = None, by: int,
 ) -> int:
     """A new draft revision in place of the newest one, which is superseded; its number.
 
-    A draft that was never sent is replaced. Raises StateRefused once the quote was accepted.
+    A draft that was never sent is replaced. `way`: the code of the way of delivery ("": its buyer is to choose), None
+    for that of the newest revision. Raises StateRefused once the quote was accepted, NotDelivered.
     """
     with db.reading() as session:
-        country = _quote(session, company_id, quote_id).country
-    terms = _terms(offer, variant, country)
+        quote = _quote(session, company_id, quote_id)
+        chosen = delivery_view(_newest(session, quote)) if way is None else None
+        way = way or (chosen.code if chosen is not None else "")
+    terms = _terms(offer, variant, ShipTo(quote.country, quote.postal_code, way))
     with db.writing() as session:
         quote = _lock(session, company_id, quote_id)
         newest = _newest(session, quote)
@@ -224,8 +252,10 @@ def send_quote(company_id: int, quote_id: int, *, by: int) -> str:
             raise StateRefused(field="state")
         configuration = session.get_one(Configuration, draft.configuration_id)
         offer = offer_of_configuration(session, configuration)
+        way = _way(session, draft)
     variant = judged(offer, variant_from_json(configuration.variant or {}))
-    found = forecast(offer, variant, standard_to(company_id, quote.country))
+    to = way.to() if way is not None else standard_to(company_id, quote.country)
+    found = forecast(offer, variant, to)
     with db.writing() as session:
         quote = _lock(session, company_id, quote_id)
         revision = _newest(session, quote)
@@ -293,12 +323,24 @@ def acceptable_quote(session: Session, company_id: int, token: str) -> Acceptabl
         revision_id=revision.id or 0,
         number=revision.number,
         customer_id=quote.customer_id,
-        customer=Customer(party.name, party.mail, quote.country, quote.locale),
+        customer=Customer(party.name, party.mail, quote.country, quote.locale, quote.postal_code),
         configuration_id=revision.configuration_id,
         arrives_on=revision.arrives_on,
         offer=offer_of_configuration(session, configuration),
         variant=configuration.variant or {},
+        ways=_agreed(session, revision),
     )
+
+
+def _way(session: Session, revision: QuoteRevision) -> Way | None:
+    """The way of delivery of a revision, whether it is still offered or not."""
+    return way_from(session.get_one(DeliveryWay, revision.delivery_way_id)) if revision.delivery_way_id else None
+
+
+def _agreed(session: Session, revision: QuoteRevision) -> Ways | None:
+    """The way of delivery of a revision at its price of then, in place of those that are offered now."""
+    way, price = _way(session, revision), delivery_price(revision)
+    return Ways((way,), WayOffer(way, price)) if way is not None and price is not None else None
 
 
 def accept_in(session: Session, company_id: int, quote: AcceptableQuote, now: datetime) -> None:
@@ -416,14 +458,37 @@ def house_zone(company_id: int) -> str:
 # --- rows -------------------------------------------------------------------------------------------------------------
 
 
-def _terms(offer: Offer, variant: Variant, country: str) -> dict[str, Any]:
-    """Judge, price and date a variant: the columns that a revision keeps."""
+def _terms(offer: Offer, variant: Variant, to: ShipTo) -> dict[str, Any]:
+    """Judge, price and date a variant with its delivery: the columns that a revision keeps. Raises NotDelivered."""
     judged(offer, variant)
-    price = price_for(offer, variant, country)
-    found: Forecast = forecast(offer, variant, standard_to(offer.company_id, country))
+    goods = price_for(offer, variant, to.country)
     with db.reading() as session:
+        ways = ways_in(session, offer.company_id)
         margin = margin_columns(offer, variant, session.get_one(Company, offer.company_id).currency)
-    return price_columns(price) | margin | promise_columns(found) | {"price_items": price_items(price)}
+    way = None
+    if to.way:
+        offered = ways_to_quote(ways, offer, variant, to.country)
+        way = next((one for one in offered if one.code == to.way and _may_lead(one.way, to)), None)
+        must_lead_there(ways, way, to.way)
+    price = sum_of([goods, way.price]) if way is not None else goods
+    found: Forecast = forecast(offer, variant, way.way.to() if way is not None else ways.standard(to.country))
+    return price_columns(price) | margin | promise_columns(found) | delivery_columns(way) | {
+        "price_items": price_items(goods)
+    }
+
+
+def ways_to_quote(ways: Ways, offer: Offer, variant: Variant, country: str) -> tuple[WayOffer, ...]:
+    """The ways of delivery to anywhere in a country, each with its price beside this variant."""
+    goods, weight = price_for(offer, variant, country), kilograms_of([(offer, variant)])
+    return tuple(
+        WayOffer(way, price) for way in ways.stated
+        if way.country == country and (price := way.price(goods, weight)) is not None
+    )
+
+
+def _may_lead(way: Way, to: ShipTo) -> bool:
+    """Whether a way leads to where a quote goes, or somewhere in its country as long as that is all that is known."""
+    return way.leads_to(to.country, to.postal_code) if to.postal_code else way.country == to.country
 
 
 def _add_revision(
@@ -486,11 +551,11 @@ def _view(session: Session, revision: QuoteRevision) -> QuoteView:
     order = session.exec(
         select(SalesOrder).where(SalesOrder.company_id == quote.company_id, SalesOrder.quote_id == quote.id)
     ).one_or_none()
-    variant = variant_from_json(configuration.variant or {})
+    variant, delivery = variant_from_json(configuration.variant or {}), delivery_view(revision)
     return QuoteView(
         id=quote.id or 0,
         number=quote.number,
-        customer=Customer(party.name, party.mail, quote.country, quote.locale),
+        customer=Customer(party.name, party.mail, quote.country, quote.locale, quote.postal_code),
         validity_days=quote.validity_days,
         house=company.name,
         house_zone=company.zone,
@@ -505,7 +570,10 @@ def _view(session: Session, revision: QuoteRevision) -> QuoteView:
             choices=readable_choices(offer.product, variant),
             decisions=decisions_from_json(configuration.decisions),
             texts=dict(configuration.texts),
-            price=stored_price(revision, revision.price_items),
+            price=replace(stored_price(revision, ()), items=(
+                *stored_price(revision, revision.price_items).items, *(delivery.price.items if delivery else ())
+            )),
+            delivery=delivery,
             arrives_on=revision.arrives_on,
             zone=revision.zone,
             created_at=revision.created_at,

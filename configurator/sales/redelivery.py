@@ -58,7 +58,7 @@ class OtherWays:
 def other_ways(company_id: int, token: str, *, now: datetime | None = None) -> OtherWays:
     """The ways in which the order at a public address can still come.
 
-    Raises NotFound, and NotChangeable if it waits for its deposit, is closed, or has left the factory.
+    Raises NotFound, and NotChangeable if it waits for something, is closed, or has left the factory.
     """
     with db.reading() as session:
         found = session.exec(

@@ -24,6 +24,7 @@ from configurator.sales.models import (
     move_refund,
 )
 from configurator.sales.parties import Party
+from configurator.sales.waiting import awaited_of
 
 log = structlog.get_logger()
 PAID = "paid"  # the outcome of a payment event
@@ -67,7 +68,7 @@ def book_refund(session: Session, order: SalesOrder) -> Refund | None:
 
     A cancelled order keeps nothing, another one no more than the deposit that was asked for and than it costs.
     """
-    deposit = _deposit(session, order)
+    deposit = awaited_of(session, Deposit, order)
     if deposit is None:
         return None
     session.flush()
@@ -88,12 +89,6 @@ def book_refund(session: Session, order: SalesOrder) -> Refund | None:
     session.flush()
     audit.record(session, order.company_id, "refund.booked", "sales_order", order.id, refund=refund.id)
     return refund
-
-
-def _deposit(session: Session, order: SalesOrder) -> Deposit | None:
-    return session.exec(
-        select(Deposit).where(Deposit.company_id == order.company_id, Deposit.sales_order_id == order.id)
-    ).one_or_none()
 
 
 def _received(session: Session, deposit: Deposit) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask_babel import gettext as _
@@ -16,7 +16,7 @@ from configurator.errors import DomainError, InvalidInput
 from configurator.planning.holds import HeldUnit
 from configurator.planning.promise import Forecast
 from configurator.sales.delivery import WayOffer
-from configurator.sales.models import PriceColumns, SalesOrder, SalesOrderItem
+from configurator.sales.models import DeliveryKind, PriceColumns, QuoteRevision, SalesOrder, SalesOrderItem
 from solver.configuration.problem import Variant
 
 
@@ -80,13 +80,33 @@ def delivery_columns(way: WayOffer | None) -> dict[str, Any]:
     }
 
 
-def delivery_price(order: SalesOrder) -> Price | None:
-    """What the delivery of an order costs; None if no way was chosen."""
-    if order.delivery_way_id is None:
+@dataclass(frozen=True, slots=True)
+class DeliveryView:
+    """The way of delivery that was chosen for a document, in its words of then; `code`: what names the way."""
+
+    code: str
+    kind: DeliveryKind
+    name: Text
+    price: Price
+
+
+def delivery_view(document: SalesOrder | QuoteRevision) -> DeliveryView | None:
+    """The way of delivery of an order or a quote; None if no way was chosen."""
+    price = delivery_price(document)
+    if price is None or document.delivery_kind is None:
         return None
-    net, tax, gross = order.delivery_net_minor, order.delivery_tax_minor, order.delivery_gross_minor
-    item = PriceItem("delivery", Text(**order.delivery_name), net if order.basis == Basis.NET else gross)
-    return replace(stored_price(order, ()), items=(item,), net=net, tax=tax, gross=gross)
+    return DeliveryView(
+        f"way-{document.delivery_way_id}", DeliveryKind(document.delivery_kind), Text(**document.delivery_name), price
+    )
+
+
+def delivery_price(document: SalesOrder | QuoteRevision) -> Price | None:
+    """What the delivery of an order or a quote costs; None if no way was chosen."""
+    if document.delivery_way_id is None:
+        return None
+    net, tax, gross = document.delivery_net_minor, document.delivery_tax_minor, document.delivery_gross_minor
+    item = PriceItem("delivery", Text(**document.delivery_name), net if document.basis == Basis.NET else gross)
+    return replace(stored_price(document, ()), items=(item,), net=net, tax=tax, gross=gross)
 
 
 def margin_columns(offer: Offer, variant: Variant, house_currency: str) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from flask_babel import lazy_gettext as _l
@@ -17,6 +16,7 @@ from catalog.uploads import SentFile, kind_accepted, plain_name, sent_file
 from configurator import db
 from configurator.errors import DomainError, NotFound, NotValid
 from configurator.sales.models import new_token
+from configurator.sales.visitors import Visitor
 
 GUESTS_AN_HOUR = 300_000_000  # bytes that visitors without an account may send, all together
 
@@ -80,34 +80,22 @@ class TooManyFiles(DomainError):
     words = _l("Too many files are being sent at the moment. Please try again in an hour.")
 
 
-@dataclass(frozen=True, slots=True)
-class Viewer:
-    """Who asks for a file. `holder`: the secret in the browser's cookie, "" without one; `staff`: sees all files."""
+class FileUnknown(DomainError):
+    """A configuration names a file that is not kept, or that is somebody else's."""
 
-    user_id: int | None = None
-    holder: str = ""
-    staff: bool = False
-
-    def may_read(self, upload: Upload) -> bool:
-        """Whether the file is the viewer's own, or the viewer works here."""
-        mine = self.user_id is not None and upload.user_id == self.user_id
-        its = self.holder != "" and upload.holder == self.holder
-        return self.staff or mine or its
-
-
-STRANGER = Viewer()
-HOUSE = Viewer(staff=True)  # once somebody else has seen to it that it may be read
+    code, status = "file_unknown", 409
+    words = _l("This file is not kept here, or it is not yours. Please send it again.")
 
 
 def keep_file(
-    company_id: int, viewer: Viewer, content: UploadContent, name: str, data: bytes, *, now: datetime | None = None
+    company_id: int, visitor: Visitor, content: UploadContent, name: str, data: bytes, *, now: datetime | None = None
 ) -> tuple[SentFile, str]:
     """Keep a file that a question asks for; the holder of the browser's cookie too, "" where an account owns it.
 
     Raises catalog.uploads.NotTaken and TooManyFiles.
     """
     kind, now = kind_accepted(content, data), now or utc_now()
-    holder = "" if viewer.user_id is not None else viewer.holder or new_token()
+    holder = visitor.holder_of_new()
     digest = hashlib.sha256(data).hexdigest()
     with db.writing() as session:
         if holder:
@@ -121,32 +109,44 @@ def keep_file(
             file_id = db.id_of(stored)
         row = Upload(
             company_id=company_id, file_id=file_id, name=plain_name(name, kind), kind=kind, size=len(data),
-            holder=holder, user_id=viewer.user_id, sent_at=now,
+            holder=holder, user_id=visitor.user_id, sent_at=now,
         )
         session.add(row)
         session.flush()
         return SentFile(row.token, row.size, row.name), holder
 
 
-def file_for(company_id: int, viewer: Viewer, token: str) -> tuple[str, bytes]:
-    """Name and content of a file that the viewer may read; raises NotFound for others too."""
+def file_for(company_id: int, visitor: Visitor, token: str) -> tuple[str, bytes]:
+    """Name and content of a file that the visitor may read; raises NotFound for others too."""
     with db.reading() as session:
         row = _upload(session, company_id, token)
-        if row is None or not viewer.may_read(row):
+        if row is None or not visitor.may_read(row):
             raise NotFound(field="file")
         return row.name, session.get_one(StoredFile, row.file_id).data
 
 
+def refuse_others(
+    company_id: int, visitor: Visitor, product: ProductContent, answers: Mapping[str, str]
+) -> None:
+    """Raise FileUnknown for the first of the answers that names a file which the visitor may not read."""
+    with db.reading() as session:
+        for content in product.uploads:
+            named = sent_file(answers.get(content.id, ""))
+            row = _upload(session, company_id, named.token) if named is not None else None
+            if named is not None and (row is None or not visitor.may_read(row)):
+                raise FileUnknown(field=content.id)
+
+
 def readable_answers(
-    session: Session, company_id: int, configuration_id: int, answers: Mapping[str, str], viewer: Viewer
+    session: Session, company_id: int, configuration_id: int, answers: Mapping[str, str], visitor: Visitor
 ) -> dict[str, str]:
-    """The answers of a configuration without the files that the viewer may not read."""
+    """The answers of a configuration without the files that the visitor may not read."""
     uses = session.exec(
         select(UploadUse.question, Upload)
         .join(Upload, (col(Upload.id) == UploadUse.upload_id) & (col(Upload.company_id) == company_id))
         .where(UploadUse.company_id == company_id, UploadUse.configuration_id == configuration_id)
     ).all()
-    closed = {question for question, upload in uses if not viewer.may_read(upload)}
+    closed = {question for question, upload in uses if not visitor.may_read(upload)}
     return {name: answer for name, answer in answers.items() if name not in closed}
 
 

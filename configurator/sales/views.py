@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
@@ -15,16 +16,17 @@ from markupsafe import Markup
 from configurator.app import settings
 from configurator.auth import Role, company_id, public, requires
 from configurator.errors import DomainError, NotFound
-from configurator.i18n import language
-from configurator.sales import orders, payments, quotes, refunds
+from configurator.i18n import language, money, text_of
+from configurator.sales import address_checks, orders, payments, quotes, refunds
 from configurator.sales.changes import order_history
 from configurator.sales.deeds import Deed, deeds_of
+from configurator.sales.delivery import NotDelivered, WayOffer, ways_of
 from configurator.sales.documents import country_name, payment_words, quote_pdf
 from configurator.sales.forms import DeclineForm, QuoteForm, ReviseForm
 from configurator.sales.models import OrderState, QuoteState, RefundCause
 from configurator.sales.quotes import QuoteView
 from configurator.sales.reasons import REASONS
-from configurator.sales.uploads import HOUSE
+from configurator.sales.visitors import HOUSE
 from configurator.storefront import service as storefront
 from configurator.storefront.address import link_to_choices, read_address
 from configurator.storefront.drawings import draw
@@ -39,6 +41,7 @@ BADGES = {
     QuoteState.DECLINED: ("danger", "cross"),
     QuoteState.SUPERSEDED: ("neutral", "dot"),
     QuoteState.EXPIRED: ("warning", "clock"),
+    OrderState.AWAITING_ADDRESS: ("warning", "mail"),
     OrderState.AWAITING_DEPOSIT: ("warning", "clock"),
     OrderState.CONFIRMED: ("info", "box"),
     OrderState.CLOSED: ("success", "check"),
@@ -62,6 +65,7 @@ def state_word(state: QuoteState | OrderState) -> str:
         QuoteState.DECLINED: _("Declined"),
         QuoteState.SUPERSEDED: _("Replaced"),
         QuoteState.EXPIRED: _("Expired"),
+        OrderState.AWAITING_ADDRESS: _("Waiting for the confirmed address"),
         OrderState.AWAITING_DEPOSIT: _("Waiting for the deposit"),
         OrderState.CONFIRMED: _("Confirmed"),
         OrderState.CLOSED: _("Completed"),
@@ -118,6 +122,15 @@ def deposit(order_id: int) -> ResponseReturnValue:
     """The money is here: the order can be made."""
     payments.mark_received(company_id(), order_id, by=current_user.id)
     flash(_("The deposit is received. The order can be made, and the customer is told."), "success")
+    return redirect(url_for(".order", order_id=order_id))
+
+
+@bp.post("/sales/orders/<int:order_id>/address")
+@requires(Role.SALES)
+def address(order_id: int) -> ResponseReturnValue:
+    """We know by other means that the customer is real: the order can be made."""
+    address_checks.confirm_by_hand(company_id(), order_id, by=current_user.id)
+    flash(_("The address is noted as confirmed. The order can be made, and the customer is told."), "success")
     return redirect(url_for(".order", order_id=order_id))
 
 
@@ -179,12 +192,16 @@ def new_quote(product: str) -> ResponseReturnValue:
         return redirect(f"/products/{product}?{address.query()}")
     revised = quotes.quote_by_id(company_id(), int(address.quote_id)) if address.quote_id else None
     form = _quote_form(revised, countries, address.country)
+    _offer_ways(form, answered, (revised.customer.country,) if revised is not None else countries)
     status = 200
     # The button of the configuring page sends no field of ours: it asks for the form.
     if request.method == "POST" and "validity_days" in request.form:
         if form.validate_on_submit():
             try:
                 return redirect(_save(form, revised, answered))
+            except NotDelivered as error:
+                form.way.errors = [_("This way does not lead to where the quote goes. Choose another one.")]
+                status = error.status
             except DomainError as error:
                 flash(error.message(), "error")
                 status = error.status
@@ -199,20 +216,41 @@ def new_quote(product: str) -> ResponseReturnValue:
 
 def _quote_form(revised: QuoteView | None, countries: tuple[str, ...], country: str) -> ReviseForm:
     if revised is not None:
-        return ReviseForm(validity_days=revised.validity_days)
+        delivery = revised.revision.delivery
+        return ReviseForm(validity_days=revised.validity_days, way=delivery.code if delivery is not None else "")
     form = QuoteForm(country=country, language=language())
     form.country.choices = [(code, _country(code)) for code in countries]
     return form
 
 
+def _offer_ways(form: ReviseForm, answered: storefront.Click, countries: Sequence[str]) -> None:
+    """The ways of delivery by country, each with its price; none to choose where the company states none."""
+    ways = ways_of(company_id())
+    if not ways.stated:
+        del form.way
+        return
+    choices: dict[str, list[tuple[str, str]]] = {_("Left open"): [("", _("The customer chooses with the order"))]}
+    for country in countries:
+        found = quotes.ways_to_quote(ways, answered.offer, answered.standing, country)
+        if found:
+            choices[_country(country)] = [(one.code, _way_words(one)) for one in found]
+    form.way.choices = choices
+
+
+def _way_words(way: WayOffer) -> str:
+    price = money(way.price.gross, way.price.currency, way.price.exponent) if way.price.gross else _("free of charge")
+    words = f"{text_of(way.name)} · {price}"
+    return f"{words} ({', '.join(way.way.prefixes)})" if way.way.prefixes else words
+
+
 def _save(form: ReviseForm, revised: QuoteView | None, answered: storefront.Click) -> str:
     choice = (answered.offer, answered.selection, answered.standing)
-    days = form.validity_days.data or quotes.VALIDITY_DAYS
+    days, way = form.validity_days.data or quotes.VALIDITY_DAYS, form.way.data or "" if form.way else ""
     if revised is not None:
-        quotes.revise_quote(company_id(), revised.id, *choice, validity_days=days, by=current_user.id)
+        quotes.revise_quote(company_id(), revised.id, *choice, validity_days=days, way=way, by=current_user.id)
         return url_for(".quote", quote_id=revised.id)
     assert isinstance(form, QuoteForm)
-    saved = quotes.save_quote(company_id(), *choice, form.customer(), validity_days=days, by=current_user.id)
+    saved = quotes.save_quote(company_id(), *choice, form.customer(), validity_days=days, way=way, by=current_user.id)
     return url_for(".quote", quote_id=saved)
 
 
@@ -247,7 +285,13 @@ def send(quote_id: int) -> ResponseReturnValue:
 @bp.post("/sales/quotes/<int:quote_id>/revise")
 @requires(Role.SALES)
 def revise(quote_id: int) -> ResponseReturnValue:
-    number = quotes.copy_revision(company_id(), quote_id, by=current_user.id)
+    try:
+        number = quotes.copy_revision(company_id(), quote_id, by=current_user.id)
+    except NotDelivered:
+        flash(
+            _("Its way of delivery is no longer offered there. Choose another one with “Change and revise”."), "warning"
+        )
+        return redirect(url_for(".quote", quote_id=quote_id))
     flash(_("Revision %(number)s has today's price and date. Send it when it is right.", number=number), "success")
     return redirect(url_for(".quote", quote_id=quote_id))
 
@@ -320,6 +364,16 @@ def order_sentence(deed: Deed) -> str:
             )
         case "deposit.lapsed":
             return _("Cancelled: the deposit did not come in time.")
+        case "address.confirmed":
+            return _("%(who)s noted the email address as confirmed.", who=deed.actor) if deed.actor else _(
+                "The email address was confirmed."
+            )
+        case "address.sent" if deed.data.get("changed"):
+            return _("The link to confirm the address went to another address.")
+        case "address.sent":
+            return _("The link to confirm the address was sent again.")
+        case "address.lapsed":
+            return _("Cancelled: the email address was not confirmed in time.")
         case "order.delivery_changed":
             return _("%(who)s changed its delivery.", who=deed.actor) if deed.actor else _(
                 "Its delivery was changed by the customer."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -26,12 +26,13 @@ from configurator.sales.delivery import NotDelivered, ShipTo, cheapest_and_soone
 from configurator.sales.documents import WITHDRAWAL
 from configurator.sales.models import Deliveries
 from configurator.sales.orders import earlier_order
+from configurator.sales.payment_terms import Assurance
 from configurator.storefront import service
 from configurator.storefront.address import link_to_choices
 from configurator.storefront.drawings import draw
 from configurator.storefront.forms import CheckoutForm, CountryForm, DeliveriesForm, PressForm, QuantityForm
 from configurator.storefront.present import country_name
-from configurator.storefront.views import LOOK, answer_to, read, ship_to, way_choices
+from configurator.storefront.views import LOOK, answer_to, chosen_assurance, read, ship_to, way_choices
 
 bp = Blueprint("cart", __name__)
 COOKIE = "configurator_cart"
@@ -90,6 +91,9 @@ def add(product: str) -> ResponseReturnValue:
         days = {"held": day(added.arrives_on), "forecast": day(forecast)}
         flash(
             _("It is made once its deposit is here, so it arrives on %(held)s and not on %(forecast)s.", **days)
+            if added.waits is Assurance.DEPOSIT else
+            _("It is made once you have confirmed your email address, so it arrives on %(held)s and not on "
+              "%(forecast)s.", **days)
             if added.waits else
             _("The factory can hold %(held)s for it. The forecast was %(forecast)s; an order placed at once may still "
               "get it.", **days),
@@ -173,8 +177,8 @@ def _say_refused(refused: DomainError | None) -> None:
         flash(refused.message(), "warning")
 
 
-def _view(to: ShipTo | None = None) -> CartView | None:
-    return carts.cart_of(company_id(), _token(), to=to, guest=_anonymous())
+def _view(to: ShipTo | None = None, assurance: Assurance | None = None) -> CartView | None:
+    return carts.cart_of(company_id(), _token(), to=to, guest=_anonymous(), assurance=assurance)
 
 
 def _cart_page(
@@ -226,7 +230,7 @@ def checkout() -> ResponseReturnValue:
     view = _view()
     if view is None or not view.can_be_ordered:
         return redirect(url_for(".show"))
-    view = _wanted(ShipTo(view.country))
+    view = _wanted({"country": view.country})
     return _checkout_page(view, _form(view))
 
 
@@ -235,7 +239,7 @@ def checkout() -> ResponseReturnValue:
 def terms() -> ResponseReturnValue:
     """Price and dates for another country: the part of the checkout that it changes."""
     try:
-        view = _wanted(ship_to(request.args))
+        view = _wanted(request.args)
     except NotFound:  # ordered or emptied in another tab
         return redirect(url_for(".show"))
     return render_template(
@@ -253,7 +257,7 @@ def place() -> ResponseReturnValue:
     earlier = earlier_order(company_id(), scope, sent.get("key", ""), sent)
     if earlier is not None:
         return _ordered(earlier.token)
-    view = _wanted(ship_to(request.form))
+    view = _wanted(request.form)
     form = _form(view)
     if LOOK in request.form:  # nothing is ordered: what would another address, or another way, come to?
         return _checkout_page(_with_terms(view, form), form)
@@ -266,7 +270,7 @@ def place() -> ResponseReturnValue:
             actor_id=actor_id(),
         )
     except (PriceChanged, DateLost, Outdated, HoldOver, NotDelivered) as changed:
-        again = _wanted(ship_to(request.form))
+        again = _wanted(request.form)
         if not again.can_be_ordered:
             _say_refused(changed)
             return redirect(url_for(".show"), 303)
@@ -283,13 +287,13 @@ def _ordered(token: str) -> Response:
     return response  # type: ignore[return-value]
 
 
-def _wanted(to: ShipTo) -> CartView:
-    """The cart, as if it went to a country that it can go to; raises NotFound."""
-    view = _view()
+def _wanted(sent: Mapping[str, str]) -> CartView:
+    """The cart, as if it went where the form says, if it can go there; raises NotFound."""
+    view, to = _view(), ship_to(sent)
     if view is None or not view.lines:
         raise NotFound(field="cart")
     country = to.country if to.country in dict(_countries(view)) else view.country
-    view = _view(replace(to, country=country))
+    view = _view(replace(to, country=country), chosen_assurance(sent))
     assert view is not None
     return view
 
@@ -310,7 +314,7 @@ def _form(view: CartView) -> CheckoutForm:
 def _with_terms(view: CartView, form: CheckoutForm) -> CartView:
     """What the page shows is what the next press of the button says."""
     form.way.data = view.way.code if view.way is not None else None
-    form.show_deposit(view.deposit)
+    form.show_asked(view.asked)
     if view.total is not None:
         form.shown_gross.data, form.shown_currency.data = str(view.total.gross), view.total.currency
     form.shown_date.data = ",".join(promised.isoformat() for promised in view.promised())

@@ -10,6 +10,7 @@ from configurator.errors import DomainError, NoDate
 from configurator.planning.decoupling import TooLate, Window
 from configurator.sales.changes import Changeable, NotChangeable, Terms, terms_of
 from configurator.sales.configurations import Selection, save_configuration
+from configurator.sales.delivery import standard_to
 from configurator.sales.models import OrderState
 from configurator.storefront.hints import index_of
 from configurator.storefront.service import (
@@ -99,7 +100,8 @@ def changed(asked: Changeable, decisions: tuple[Decision, ...], texts_token: str
     variant = _nearest(asked, tuple(held), session.decisions, _texts(asked, texts_token))
     terms, hindered = _terms(asked, variant)
     price = terms.price if terms is not None else asked.price
-    click = Click(asked.offer, session.decisions, session.domains(), variant, price, None, asked.country)
+    to = standard_to(asked.offer.company_id, asked.country)
+    click = Click(asked.offer, session.decisions, session.domains(), variant, price, None, to)
     return Change(asked, tuple(held), locked, click, refused, terms, hindered, late)
 
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import count
 
 from flask_babel import gettext as _
-from sqlalchemy import ColumnElement, and_, delete, or_
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import delete, or_, update
 from sqlmodel import Session, col, select
 
 from catalog.offer import NotOffered, Offer, current_offer
 from catalog.price import Price, quote_price
 from catalog.products import ProductContent
 from catalog.rows import utc_now
-from configurator import db
+from configurator import db, outbox
 from configurator.errors import DomainError, NotFound
 from configurator.sales.configurations import (
     Configuration,
@@ -26,12 +28,18 @@ from configurator.sales.configurations import (
     selection_from_query,
     write_configuration,
 )
-from configurator.sales.models import Draft, new_token
+from configurator.sales.models import Draft
+from configurator.sales.parties import Party
+from configurator.sales.visitors import Visitor
 from configurator.storefront.service import countries, standing_completion
+from configurator.throttle import MINUTES, count_try, subject
 from solver.configuration.problem import Decision, Variant
 from solver.configuration.session import valid_domains
 
 MOST = 30  # of one owner
+NAME_LENGTH = 80
+MAILS = 3  # to one address, or by one owner, within the minutes of the throttle
+ADDRESSES_KEPT_FOR = timedelta(days=7)  # of mails that could not be sent
 KEPT_FOR = timedelta(days=180)  # what no account has, from its last change on
 _SECONDS = 0.5  # to see whether a draft still holds together
 
@@ -45,18 +53,11 @@ class DraftsFull(DomainError):
         return _("You keep %(number)s drafts already. Delete one that you no longer need.", number=MOST)
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """Whose drafts: an account's, those of a browser's cookie, or both."""
+class TooManyMails(DomainError):
+    """So many links were asked for that somebody might be bothered."""
 
-    user_id: int | None = None
-    holder: str = ""
-
-    def owns(self) -> ColumnElement[bool]:
-        """Of a query over drafts."""
-        mine = col(Draft.user_id) == self.user_id if self.user_id is not None else None
-        its = and_(col(Draft.holder) == self.holder, col(Draft.holder) != "")
-        return its if mine is None else or_(mine, its)
+    code, status = "too_many_mails", 429
+    words = _l("Several links were sent just now. Please try again in %(minutes)s minutes.")
 
 
 class Trouble(StrEnum):
@@ -103,19 +104,19 @@ class Saved:
 
 
 def save_draft(
-    company_id: int, owner: Owner, name: str, offer: Offer, selection: Selection, country: str, *,
+    company_id: int, owner: Visitor, name: str, offer: Offer, selection: Selection, country: str, *,
     now: datetime | None = None,
 ) -> Saved:
     """Keep a selection under a name; the owner's draft of this name and product, if there is one, becomes it.
 
     An owner without account and holder gets a holder. Raises DraftsFull.
     """
-    holder = "" if owner.user_id is not None else owner.holder or new_token()
+    holder = owner.holder_of_new()
     with db.writing() as session:
         mine = session.exec(
             select(Draft, Configuration.product_code)
             .join(Configuration, col(Configuration.id) == Draft.configuration_id)
-            .where(Draft.company_id == company_id, owner.owns())
+            .where(Draft.company_id == company_id, owner.owns(Draft))
         ).all()
         same = next((row for row, code in mine if (row.name, code) == (name, selection.product)), None)
         if same is None and len(mine) >= MOST:
@@ -130,13 +131,13 @@ def save_draft(
         return Saved(row.token, holder, same is not None)
 
 
-def drafts_of(company_id: int, owner: Owner) -> tuple[DraftView, ...]:
+def drafts_of(company_id: int, owner: Visitor) -> tuple[DraftView, ...]:
     """The owner's drafts, the newest first, each under today's catalog."""
     with db.reading() as session:
         rows = session.exec(
             select(Draft, Configuration)
             .join(Configuration, col(Configuration.id) == Draft.configuration_id)
-            .where(Draft.company_id == company_id, owner.owns())
+            .where(Draft.company_id == company_id, owner.owns(Draft))
             .order_by(col(Draft.changed_at).desc(), col(Draft.id).desc())
         ).all()
         found = [(draft, configuration, *_offered(session, configuration)) for draft, configuration in rows]
@@ -158,13 +159,80 @@ def draft_by_token(company_id: int, token: str) -> DraftView:
     return _view(draft, configuration, offer, withdrawn)
 
 
-def rename_draft(company_id: int, owner: Owner, token: str, name: str) -> None:
+def take_draft(company_id: int, owner: Visitor, token: str, *, now: datetime | None = None) -> Saved:
+    """Keep the draft of an unguessable token as an own one too, beside the owner's others; where that is.
+
+    A name that the owner has given already gets a number. Raises NotFound, DraftsFull.
+    """
+    holder = owner.holder_of_new()
+    with db.writing() as session:
+        row = session.exec(select(Draft).where(Draft.company_id == company_id, Draft.token == token)).one_or_none()
+        if row is None:
+            raise NotFound(field="draft")
+        mine = session.exec(select(Draft).where(Draft.company_id == company_id, owner.owns(Draft))).all()
+        same = next((one for one in mine if one.configuration_id == row.configuration_id), None)
+        if same is not None:
+            return Saved(same.token, "", replaced=False)
+        if len(mine) >= MOST:
+            raise DraftsFull(field="name")
+        taken = Draft(
+            company_id=company_id, name=_free_name(row.name, {one.name for one in mine}), holder=holder,
+            user_id=owner.user_id, configuration_id=row.configuration_id, country=row.country,
+            changed_at=now or utc_now(),
+        )
+        session.add(taken)
+        session.flush()
+        return Saved(taken.token, holder, replaced=False)
+
+
+def _free_name(name: str, taken: Collection[str]) -> str:
+    numbered = (f"{name[:NAME_LENGTH - 5]} ({number})" for number in count(2))
+    return name if name not in taken else next(one for one in numbered if one not in taken)
+
+
+def mail_link(
+    company_id: int, owner: Visitor, token: str, mail: str, locale: str, *, address: str, secret: str
+) -> None:
+    """Send the link to an own draft to a mail address, in a language (`zh`, `en`).
+
+    Whoever asks, the owner, the machine (`address`) and the mail address are each sent a few within some minutes.
+    Raises NotFound, TooManyMails.
+    """
+    whose = f"user {owner.user_id}" if owner.user_id is not None else f"holder {owner.holder}"
+    limits = {
+        subject(secret, "draft mail to", mail.lower()): MAILS, subject(secret, "draft mail by", whose): MAILS,
+        subject(secret, "draft mail from", address): 4 * MAILS,
+    }
+    with db.writing() as session:
+        draft = _own(session, company_id, owner, token)
+        count_try(session, limits, TooManyMails(field="mail", minutes=MINUTES))
+        party = Party(company_id=company_id, mail=mail, locale=locale)
+        session.add(party)
+        session.flush()
+        outbox.post(session, company_id, "draft_link", db.id_of(party), locale, draft_id=draft.id)
+
+
+def forget_addresses(*, now: datetime | None = None) -> int:
+    """Erase the mail addresses that links to drafts went to, or could not go to for so long; how many."""
+    at = now or utc_now()
+    done = select(outbox.OutboxMail.party_id).where(
+        outbox.OutboxMail.template == "draft_link",
+        or_(col(outbox.OutboxMail.sent_at).is_not(None), col(outbox.OutboxMail.created_at) <= at - ADDRESSES_KEPT_FOR),
+    )
+    with db.writing() as session:
+        erased = session.execute(
+            update(Party).where(col(Party.id).in_(done), col(Party.erased_at).is_(None)).values(mail="", erased_at=at)
+        )
+    return int(erased.rowcount)  # type: ignore[attr-defined]
+
+
+def rename_draft(company_id: int, owner: Visitor, token: str, name: str) -> None:
     """Give an own draft another name. Raises NotFound."""
     with db.writing() as session:
         _own(session, company_id, owner, token).name = name
 
 
-def delete_drafts(company_id: int, owner: Owner, tokens: Sequence[str]) -> None:
+def delete_drafts(company_id: int, owner: Visitor, tokens: Sequence[str]) -> None:
     """Delete own drafts. Raises NotFound."""
     with db.writing() as session:
         for token in tokens:
@@ -179,9 +247,9 @@ def forget_old_drafts(*, now: datetime | None = None) -> int:
     return int(gone.rowcount)  # type: ignore[attr-defined]
 
 
-def _own(session: Session, company_id: int, owner: Owner, token: str) -> Draft:
+def _own(session: Session, company_id: int, owner: Visitor, token: str) -> Draft:
     row = session.exec(
-        select(Draft).where(Draft.company_id == company_id, Draft.token == token, owner.owns())
+        select(Draft).where(Draft.company_id == company_id, Draft.token == token, owner.owns(Draft))
     ).one_or_none()
     if row is None:
         raise NotFound(field="draft")

@@ -16,8 +16,9 @@ from configurator.sales.carts import MOST_UNITS, ShownCart
 from configurator.sales.forms import NEEDED, is_mail_address, one_line, trimmed
 from configurator.sales.models import Deliveries
 from configurator.sales.orders import Buyer, Shown
-from configurator.sales.payment_terms import Asked
+from configurator.sales.payment_terms import Asked, Assurance, assurance_of
 from configurator.sales.payments import TestDeed
+from configurator.storefront.drafts import NAME_LENGTH
 
 # Countries that have no postal codes; everywhere else a parcel without one goes astray.
 WITHOUT_POSTAL_CODE = frozenset({"AE", "AO", "BS", "BW", "FJ", "HK", "MO", "QA"})
@@ -106,6 +107,9 @@ class CheckoutForm(ShownForm):
     shown_deposit = HiddenField(
         validators=[Optional(), Regexp(r"^[0-9]{1,15}\Z", message=_l("Please open the page again."))]
     )
+    assurance = RadioField(
+        _l("Before we make it"), [Optional()], choices=[(one.value, "") for one in Assurance], validate_choice=False
+    )
     accept_terms = BooleanField(
         _l("I accept the terms of sale."), [InputRequired(_l("Please read the terms and accept them to order."))]
     )
@@ -127,27 +131,37 @@ class CheckoutForm(ShownForm):
         )
 
     def shown(self) -> Shown:
-        """What the page showed, with the deposit."""
-        return replace(super().shown(), deposit_minor=self._deposit())
+        """What the page showed, with what the order waits for."""
+        return replace(super().shown(), deposit_minor=self._deposit(), assurance=assurance_of(self.assurance.data))
 
     def shown_cart(self) -> ShownCart:
         """What the page of a cart showed: a day for each unit."""
         return ShownCart(
-            int(self.shown_gross.data or 0), self.shown_currency.data or "", self.shown_days(), self._deposit()
+            int(self.shown_gross.data or 0), self.shown_currency.data or "", self.shown_days(), self._deposit(),
+            assurance_of(self.assurance.data),
         )
 
-    def show_deposit(self, asked: Asked | None) -> None:
+    def show_asked(self, asked: Asked | None) -> None:
         """What the page shows is what the next press of the button says."""
+        self.assurance.data = asked.assurance.value if asked is not None else None
         self.shown_deposit.data = str(asked.amount_minor if asked is not None else 0)
 
     def _deposit(self) -> int | None:
         return int(self.shown_deposit.data) if self.shown_deposit.data else None
 
 
+class MailForm(FlaskForm):
+    """Where a link is to go."""
+
+    mail = EmailField(
+        _l("Email address"), [InputRequired(NEEDED), Length(max=254), is_mail_address], filters=[trimmed]
+    )
+
+
 class DraftForm(FlaskForm):
     """The name of a draft."""
 
-    name = StringField(_l("Name"), [InputRequired(NEEDED), Length(max=80), one_line], filters=[trimmed],
+    name = StringField(_l("Name"), [InputRequired(NEEDED), Length(max=NAME_LENGTH), one_line], filters=[trimmed],
                        description=_l("For example: for the hallway, in oak."))
 
 

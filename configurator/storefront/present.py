@@ -551,7 +551,7 @@ class _Words:
         for upload in product.uploads:
             if upload_asked(self.offer.problem, upload, self.answered.standing):
                 self.put(by_step[upload.step], self.file(upload))
-            else:
+            elif upload.id not in self.places:
                 unasked[upload.step].append(self.text(upload.name))
         for step in product.steps:
             places = {place.id: self.text(place.name) for place in product.places}
@@ -575,7 +575,7 @@ class _Words:
         place = self.places.get(question.id)
         parts.setdefault(place.id if place else None, []).append(question)
 
-    def name_of(self, question: GroupContent | ParameterContent | TextContent) -> str:
+    def name_of(self, question: GroupContent | ParameterContent | TextContent | UploadContent) -> str:
         """The question's name below its heading: an instance's name stands above all its questions."""
         place = self.places.get(question.id)
         return self.text(place.questions[question.id] if place else question.name)
@@ -732,7 +732,7 @@ class _Words:
     def file(self, content: UploadContent) -> FileQuestion:
         sent = sent_file(self.answered.standing.texts.get(content.id, ""))
         return FileQuestion(
-            "file", content.id, self.text(content.name), self.text(content.help), False, str(sent or ""),
+            "file", content.id, self.name_of(content), self.text(content.help), False, str(sent or ""),
             sent.token if sent else "", ",".join(f".{end}" for kind in content.kinds for end in ENDINGS[kind]),
             _kinds_words(content), self.faults.get(content.id, ""),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from time import monotonic
@@ -17,7 +17,7 @@ from catalog.products import Product, TextContent
 from catalog.state import preset_decisions, text_limits, text_usable, upload_asked, wished_in
 from configurator import db
 from configurator.errors import DomainError, InvalidInput, NoDate, NotFound
-from configurator.planning.promise import Forecast, forecast, forecast_each, redirected
+from configurator.planning.promise import Destination, Forecast, forecast, forecast_each, redirected
 from configurator.planning.second_thought import think
 from configurator.sales.configurations import (
     Selection,
@@ -29,10 +29,10 @@ from configurator.sales.configurations import (
     variant_from_json,
 )
 from configurator.sales.delivery import ShipTo, WayOffer, chosen_of, kilograms_of, standard_to, ways_in
-from configurator.sales.payment_terms import Asked, terms_in, terms_of
+from configurator.sales.payment_terms import Asked, Assurance, AssuranceOffer, terms_in, terms_of
 from configurator.sales.quotes import acceptable_quote
 from configurator.sales.terms import price_for, sum_of
-from configurator.sales.uploads import STRANGER, Viewer
+from configurator.sales.visitors import STRANGER, Visitor
 from configurator.storefront.hints import Difference, Pair, differences, index_of, why_excluded, why_implied
 from solver.configuration.check import answers, is_asked
 from solver.configuration.complete import complete
@@ -65,6 +65,7 @@ class Click:
         is not asked beside the newest one
     standing: the decisions, completed by the product's defaults and then as cheaply as can be
     date: the earliest by the present schedule; None if the factory has no room within its horizon
+    to: where it goes before the buyer has chosen a way
     """
 
     offer: Offer
@@ -73,9 +74,13 @@ class Click:
     standing: Variant
     price: Price
     date: Forecast | None
-    country: str
+    to: Destination
     refusal: Refusal | None = None
     left_out: tuple[Decision, ...] = ()
+
+    @property
+    def country(self) -> str:
+        return self.to.country
 
     @property
     def selection(self) -> Selection:
@@ -135,7 +140,7 @@ class Checkout:
     """What is about to be ordered, at today's terms (or a quote's).
 
     `price` includes the delivery by `way`, the chosen one of `ways`. `delivered`: some way leads there, or there is
-    nothing to choose.
+    nothing to choose. `asked`: what it waits for; `assurances`: where there is a choice of that.
     """
 
     token: str
@@ -146,7 +151,8 @@ class Checkout:
     date: Forecast | None
     country: str
     quote_token: str | None = None
-    deposit: Asked | None = None
+    asked: Asked | None = None
+    assurances: tuple[AssuranceOffer, ...] = ()
     ways: tuple[WayOffer, ...] = ()
     way: WayOffer | None = None
     delivered: bool = True
@@ -221,11 +227,11 @@ def click(
     """
     if country not in offer.prices.tax:
         raise NotFound(field="country")
-    texts = texts or {}
+    texts, to = texts or {}, standard_to(offer.company_id, country)
     session = Session(offer.compiled, decisions, seconds=seconds)
     domains = valid_domains(offer.compiled, session.decisions, seconds=seconds)
     if domains is not None:
-        return _answer(offer, session.decisions, domains, country, texts, now)
+        return _answer(offer, session.decisions, domains, to, texts, now)
     session, asked, conflict, left_out = _what_holds(offer, decisions, before, seconds)
     repairs = tuple(as_asked(offer.problem, repair) for repair in conflict.repairs)
     if isinstance(asked, Enter) and is_never(offer, asked):
@@ -236,9 +242,9 @@ def click(
             domains = valid_domains(offer.compiled, repair.decisions, seconds=seconds)
             if domains is not None:
                 gone = tuple(change.old for change in repair.changes)
-                return replace(_answer(offer, repair.decisions, domains, country, texts, now), left_out=gone)
-    answered = _answer(offer, session.decisions, session.domains(), country, texts, now)
-    refusal = Refusal(asked, conflict, tuple(_offered(offer, r, country, texts, now) for r in repairs))
+                return replace(_answer(offer, repair.decisions, domains, to, texts, now), left_out=gone)
+    answered = _answer(offer, session.decisions, session.domains(), to, texts, now)
+    refusal = Refusal(asked, conflict, tuple(_offered(offer, r, to, texts, now) for r in repairs))
     return replace(answered, refusal=refusal, left_out=left_out)
 
 
@@ -301,21 +307,21 @@ def _answer(
     offer: Offer,
     decisions: tuple[Decision, ...],
     domains: ValidDomains,
-    country: str,
+    to: Destination,
     texts: Mapping[str, str],
     now: datetime | None,
 ) -> Click:
     standing = standing_completion(offer, decisions, texts)
-    price = quote_price(offer.prices, offer.problem, standing, country=country)
-    return Click(offer, decisions, domains, standing, price, date_of(offer, standing, country, now=now), country)
+    price = quote_price(offer.prices, offer.problem, standing, country=to.country)
+    return Click(offer, decisions, domains, standing, price, _date_to(offer, standing, to, now=now), to)
 
 
 def _offered(
-    offer: Offer, repair: Repair, country: str, texts: Mapping[str, str], now: datetime | None
+    offer: Offer, repair: Repair, to: Destination, texts: Mapping[str, str], now: datetime | None
 ) -> RepairOffer:
     standing = standing_completion(offer, repair.decisions, texts)
-    price = quote_price(offer.prices, offer.problem, standing, country=country)
-    return RepairOffer(repair, standing, price, date_of(offer, standing, country, now=now))
+    price = quote_price(offer.prices, offer.problem, standing, country=to.country)
+    return RepairOffer(repair, standing, price, _date_to(offer, standing, to, now=now))
 
 
 def standing_completion(
@@ -409,8 +415,14 @@ def date_of(
     offer: Offer, variant: Variant, country: str, *, not_before: datetime | None = None, now: datetime | None = None
 ) -> Forecast | None:
     """The earliest date by the present schedule, None if there is none. `not_before`: nothing starts earlier."""
+    return _date_to(offer, variant, standard_to(offer.company_id, country), not_before=not_before, now=now)
+
+
+def _date_to(
+    offer: Offer, variant: Variant, to: Destination, *, not_before: datetime | None = None, now: datetime | None = None
+) -> Forecast | None:
     try:
-        return forecast(offer, variant, standard_to(offer.company_id, country), not_before=not_before, now=now)
+        return forecast(offer, variant, to, not_before=not_before, now=now)
     except NoDate:
         return None
 
@@ -418,15 +430,14 @@ def date_of(
 def second_thought(answered: Click, *, guest: bool, stop: Callable[[], bool], now: datetime | None = None) -> Click:
     """The answer after some thinking: the same, or with an earlier date. `stop`: ends the search when it says so.
 
-    Where a deposit is waited for the date is the deposit's, and nothing is searched. Raises Busy.
+    Where something is waited for first the date is that one's, and nothing is searched. Raises Busy.
     """
     first = answered.date
     if first is None or answered.refusal is not None:
         return answered
     if terms_of(answered.offer.company_id).asked_for(answered.price, guest=guest, since=now):
         return answered
-    to = standard_to(answered.offer.company_id, answered.country)
-    return replace(answered, date=think(answered.offer, answered.standing, to, stop=stop, now=now))
+    return replace(answered, date=think(answered.offer, answered.standing, answered.to, stop=stop, now=now))
 
 
 def is_never(offer: Offer, asked: Enter) -> bool:
@@ -492,11 +503,10 @@ def hints(
         offer, answered.decisions, prefer, answered.standing, answered.price, answered.country, wanted, _DIFFERENCES
     )
     variants = [_carrying(offer, difference.variant) for difference in found.values()]
-    to = standard_to(offer.company_id, answered.country)
     forecasts: tuple[Forecast | None, ...] = ()
     if dates_seconds:
         nearby = _carrying(offer, answered.standing)
-        forecasts = forecast_each(offer, variants, to, seconds=dates_seconds, now=now, nearby=nearby)
+        forecasts = forecast_each(offer, variants, answered.to, seconds=dates_seconds, now=now, nearby=nearby)
     arrivals = (None if one is None else one.arrives_on for one in forecasts)
     return Hints(found, excluded, implied, dict(zip(found, arrivals, strict=False)))
 
@@ -509,12 +519,12 @@ def _carrying(offer: Offer, variant: Variant) -> Variant:
 # --- texts ------------------------------------------------------------------------------------------------------------
 
 
-def typed_texts(company_id: int, token: str, viewer: Viewer = STRANGER) -> dict[str, str]:
-    """The texts kept under a token, and its files that the viewer may read; none for an unknown token."""
+def typed_texts(company_id: int, token: str, visitor: Visitor = STRANGER) -> dict[str, str]:
+    """The texts kept under a token, and its files that the visitor may read; none for an unknown token."""
     if not token:
         return {}
     with db.reading() as session:
-        return texts_by_token(session, company_id, token, viewer)
+        return texts_by_token(session, company_id, token, visitor)
 
 
 def keep_texts(
@@ -591,7 +601,7 @@ def keep_variant(company_id: int, answered: Click) -> str:
 
 def checkout(
     company_id: int, token: str, to: ShipTo, *, guest: bool = True, quote_token: str | None = None,
-    now: datetime | None = None,
+    assurance: Assurance | None = None, now: datetime | None = None,
 ) -> Checkout:
     """The variant behind a token, under today's revisions and terms, or under those of a quote.
 
@@ -606,7 +616,7 @@ def checkout(
             raise NotFound(field="token")
         if quote_token:
             quote = acceptable_quote(session, company_id, quote_token)
-            offer, country = quote.offer, country or quote.customer.country
+            offer, country, ways = quote.offer, country or quote.customer.country, quote.ways or ways
         else:
             try:
                 offer = current_offer(session, company_id, row.product_code)
@@ -619,16 +629,31 @@ def checkout(
     found = ways.leading_to(country, to.postal_code, goods, kilograms_of([(offer, variant)]))
     way = chosen_of(found, to.way)
     price = sum_of([goods, way.price]) if way is not None else goods
-    deposit = payment.asked_for(price, guest=guest, since=now)
-    date = date_of(offer, variant, country, not_before=deposit.due_at if deposit else None, now=now)
+    asked = payment.asked_for(price, guest=guest, assurance=assurance, since=now)
+    date = date_of(offer, variant, country, not_before=asked.due_at if asked else None, now=now)
     dated = [date and redirected(date, one.way.to()) for one in found]
     if way is not None:
         date = dated[found.index(way)]
     return Checkout(
-        token, offer, selection, variant, price, date, country, quote_token, deposit,
+        token, offer, selection, variant, price, date, country, quote_token, asked,
+        assurance_offers(offer, variant, country, payment.choice(price, guest=guest, since=now), way, now=now),
         tuple(
             replace(one, dates=(day.arrives_on if day is not None else None,))
             for one, day in zip(found, dated, strict=True)
         ),
         way, way is not None or not ways.stated,
     )
+
+
+def assurance_offers(
+    offer: Offer, variant: Variant, country: str, choice: Iterable[Asked], way: WayOffer | None, *,
+    now: datetime | None = None,
+) -> tuple[AssuranceOffer, ...]:
+    """What an order of one unit could wait for, each with the day on which it would then be there by this way."""
+    found = []
+    for asked in choice:
+        date = date_of(offer, variant, country, not_before=asked.due_at, now=now)
+        if date is not None and way is not None:
+            date = redirected(date, way.way.to())
+        found.append(AssuranceOffer(asked, date.arrives_on if date is not None else None))
+    return tuple(found)

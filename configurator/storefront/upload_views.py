@@ -14,16 +14,17 @@ from flask_babel import gettext as _
 from catalog.offer import Offer
 from catalog.products import UploadContent
 from catalog.uploads import NotTaken
-from configurator.app import INERT, keep_secret
+from configurator.app import INERT
 from configurator.auth import company_id, public
 from configurator.errors import NotFound
 from configurator.sales.orders import order_by_token
-from configurator.sales.uploads import HOUSE, TooManyFiles, file_for, keep_file
+from configurator.sales.uploads import TooManyFiles, file_for, keep_file
+from configurator.sales.visitors import HOUSE
 from configurator.storefront import service
 from configurator.storefront.address import Reading
 from configurator.storefront.present import file_fault_words
-from configurator.storefront.viewing import COOKIE, KEPT_FOR, viewer
 from configurator.storefront.views import page_again, read
+from configurator.storefront.visiting import remember, visitor
 
 bp = Blueprint("upload", __name__)
 
@@ -37,14 +38,13 @@ def send(product: str, question: str) -> ResponseReturnValue:
     sent = request.files.get("file")
     data = sent.read() if sent is not None else b""
     try:
-        file, holder = keep_file(company_id(), viewer(), content, (sent and sent.filename) or "", data)
+        file, holder = keep_file(company_id(), visitor(), content, (sent and sent.filename) or "", data)
     except NotTaken as error:
         return page_again(offer, reading, {question: file_fault_words(content, error, len(data))}), 422
     except TooManyFiles as error:
         return page_again(offer, reading, {question: error.message()}), error.status
     response = _on_with(offer, reading, question, file.answer, holder)
-    if holder:
-        keep_secret(response, COOKIE, holder, KEPT_FOR)
+    remember(response, holder)
     return response
 
 
@@ -61,7 +61,7 @@ def remove(product: str, question: str) -> ResponseReturnValue:
 @public
 def show(file: str) -> ResponseReturnValue:
     """A file, for whoever sent it and for those who work here."""
-    return _attached(*file_for(company_id(), viewer(), file))
+    return _attached(*file_for(company_id(), visitor(), file))
 
 
 @bp.get("/orders/<token>/files/<file>")
@@ -91,7 +91,7 @@ def _asked(offer: Offer, question: str) -> UploadContent:
 
 def _on_with(offer: Offer, reading: Reading, question: str, answer: str, holder: str = "") -> Any:
     """To the configuring page, with this answer beside what was typed and sent before."""
-    who = viewer()
+    who = visitor()
     kept: Mapping[str, str] = service.typed_texts(
         company_id(), reading.address.token, replace(who, holder=holder or who.holder)
     )

@@ -6,6 +6,7 @@ import secrets
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -25,6 +26,7 @@ from configurator.sales.configurations import query_of, selection_from_query
 from configurator.sales.delivery import NotDelivered, ShipTo, WayOffer
 from configurator.sales.documents import order_pdf, payment_words
 from configurator.sales.orders import earlier_order, order_by_token, place_order
+from configurator.sales.payment_terms import Assurance, assurance_of
 from configurator.sales.quotes import quote_by_token
 from configurator.sales.reasons import REASONS
 from configurator.sales.redelivery import other_ways
@@ -32,7 +34,7 @@ from configurator.storefront import pictures, service
 from configurator.storefront.address import SHIP_TO, Reading, from_compact, read_address
 from configurator.storefront.columns import budget_of, currency_symbol, day_of, faults_of, needs_of, table_of
 from configurator.storefront.drawings import draw
-from configurator.storefront.forms import CheckoutForm, TestPaymentForm
+from configurator.storefront.forms import CheckoutForm, MailForm, TestPaymentForm
 from configurator.storefront.present import (
     country_name,
     date_of_page,
@@ -44,13 +46,13 @@ from configurator.storefront.present import (
 )
 from configurator.storefront.service import Checkout, Click
 from configurator.storefront.start import Wanted, compared, suggest
-from configurator.storefront.viewing import viewer
+from configurator.storefront.visiting import visitor
 
 bp = Blueprint("storefront", __name__)
 LOOK = "look"  # the button that asks for other terms and orders nothing
 
 # Seconds for the dates of all options: a click hardly waits for them, a page without scripts has them from the start.
-DATES_OF_A_CLICK, DATES_OF_A_PAGE, DATES_LATER = 0.03, 0.4, 3.0
+DATES_OF_A_CLICK, DATES_OF_A_PAGE, DATES_LATER = 0.12, 0.4, 3.0
 
 
 @bp.get("/")
@@ -199,7 +201,7 @@ def compare(product: str) -> ResponseReturnValue:
 def texts(product: str) -> ResponseReturnValue:
     """Keep what was typed under a token, and go on with it in the address."""
     offer, reading = read(product)
-    kept = service.typed_texts(company_id(), reading.address.token, viewer())
+    kept = service.typed_texts(company_id(), reading.address.token, visitor())
     typed = {text.id: request.form.get(text.id, kept.get(text.id, "")).strip() for text in offer.product.texts}
     try:
         token = service.keep_texts(company_id(), offer, reading.decisions, typed, kept)
@@ -249,7 +251,7 @@ def answer_to(offer: Offer, reading: Reading) -> Click:
         before = selection_from_query(offer, address.back().choices, {})[0].decisions
     return service.click(
         offer, reading.decisions, country=address.country,
-        texts=service.typed_texts(company_id(), address.token, viewer()),
+        texts=service.typed_texts(company_id(), address.token, visitor()),
         before=before, seconds=settings().click_seconds,
     )
 
@@ -306,7 +308,7 @@ def checkout(token: str) -> ResponseReturnValue:
     form = _form(asked)
     if asked.quote_token:
         customer = quote_by_token(company_id(), asked.quote_token).customer
-        form.name.data, form.mail.data = customer.name, customer.mail
+        form.name.data, form.mail.data, form.postal_code.data = customer.name, customer.mail, customer.postal_code
     return _checkout_page(asked, form)
 
 
@@ -314,7 +316,7 @@ def checkout(token: str) -> ResponseReturnValue:
 @public
 def terms(token: str) -> ResponseReturnValue:
     """Price and date for another country: the part of the checkout that it changes."""
-    asked = _checkout(token, ship_to(request.args))
+    asked = _checkout(token, ship_to(request.args), chosen_assurance(request.args))
     return render_template("storefront/_terms.html", asked=asked, form=_form(asked), price=asked.price)
 
 
@@ -328,7 +330,7 @@ def place(token: str) -> ResponseReturnValue:
     if earlier is not None:
         return redirect(url_for(".track", token=earlier.token), 303)
     try:
-        asked = _checkout(token, ship_to(request.form))
+        asked = _checkout(token, ship_to(request.form), chosen_assurance(request.form))
     except QuoteNotOpen:  # a twin of this very click may have accepted it a moment ago
         earlier = earlier_order(company_id(), scope, sent.get("key", ""), sent)
         if earlier is None:
@@ -349,26 +351,35 @@ def place(token: str) -> ResponseReturnValue:
             actor_id=actor_id(), request=sent,
         )
     except (PriceChanged, DateLost, NotDelivered) as changed:
-        again = _checkout(token, ship_to(request.form))
+        again = _checkout(token, ship_to(request.form), chosen_assurance(request.form))
         return _checkout_page(_with_terms(again, form), form, changed=changed), changed.status
     return redirect(url_for(".track", token=placed.token), 303)
 
 
-def _checkout(token: str, to: ShipTo) -> Checkout:
+def _checkout(token: str, to: ShipTo, assurance: Assurance | None = None) -> Checkout:
     """The configuration of a token; a country that nobody serves is answered with the first that is."""
     quote_token = request.args.get("quote") or None
     if quote_token and not to.country:
-        to = replace(to, country=quote_by_token(company_id(), quote_token).customer.country)
-    guest = not current_user.is_authenticated
-    asked = service.checkout(company_id(), token, replace(to, country=""), guest=guest, quote_token=quote_token)
+        customer = quote_by_token(company_id(), quote_token).customer
+        to = replace(to, country=customer.country, postal_code=to.postal_code or customer.postal_code)
+    ask = partial(
+        service.checkout, company_id(), token, guest=not current_user.is_authenticated, quote_token=quote_token,
+        assurance=assurance,
+    )
+    asked = ask(replace(to, country=""))
     if to.country and to.country != asked.country and to.country in service.countries(asked.offer):
-        asked = service.checkout(company_id(), token, to, guest=guest, quote_token=quote_token)
+        asked = ask(to)
     return asked
 
 
 def ship_to(sent: Mapping[str, str]) -> ShipTo:
     """Where a checkout's form says that it goes, as far as it says."""
     return ShipTo(sent.get("country", ""), sent.get("postal_code", "")[:20], sent.get("way", ""))
+
+
+def chosen_assurance(sent: Mapping[str, str]) -> Assurance | None:
+    """What a checkout's form says that the order is to wait for, as far as it says."""
+    return assurance_of(sent.get("assurance"))
 
 
 def way_choices(ways: Sequence[WayOffer]) -> list[tuple[str, str]]:
@@ -397,7 +408,7 @@ def _with_terms(asked: Checkout, form: CheckoutForm) -> Checkout:
 def _show_terms(asked: Checkout, form: CheckoutForm) -> None:
     """What the page shows is what the next press of the button says."""
     form.way.data = asked.way.code if asked.way is not None else None
-    form.show_deposit(asked.deposit)
+    form.show_asked(asked.asked)
     form.shown_gross.data = str(asked.price.gross)
     form.shown_currency.data = asked.price.currency
     form.shown_date.data = asked.date.arrives_on.isoformat() if asked.date else ""
@@ -443,12 +454,18 @@ def pay(token: str) -> ResponseReturnValue:
 @public
 def track(token: str) -> ResponseReturnValue:
     """How far an order is, for everybody who has its unguessable address."""
+    return order_page(token)
+
+
+def order_page(token: str, link_form: MailForm | None = None) -> str:
+    """The page of an order. `link_form`: where the link was to go, if that was no address."""
     view = order_by_token(company_id(), token)
     until, can_cancel = cancel_until(company_id(), token)
     return render_template(
         "storefront/order.html", order=view, draw=draw, lang=language(), country=country_name(view.buyer.country),
         history=order_history(company_id(), view.id), reasons=REASONS, until=until, can_cancel=can_cancel,
         mail=settings().mail_from, other_way=_other_way(token), payment_words=payment_words,
+        link_form=link_form or MailForm(mail=view.buyer.mail),
     )
 
 

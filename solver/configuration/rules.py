@@ -326,7 +326,8 @@ class Quotient(_Binary):
         left, right = self.left.evaluate(answers), self.right.evaluate(answers)
         if not right:
             raise DividedByZero(self)
-        return Fraction(left) / right
+        found = Fraction(left) / right
+        return found.numerator if found.denominator == 1 else found
 
 
 @dataclass(frozen=True, slots=True)

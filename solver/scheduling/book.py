@@ -667,8 +667,23 @@ class Book:
         if fault == 0 and (b[own + WALL].any() or (b[own + START] < b[FREEZE]).any()):  # they stay from here on
             fault = settled(s, b, own, 0)
         b[TRAIL_SIZE] = 0
-        if fault < 0:
+        if self._tightened(ops[len(own) :]) or fault < 0:
             relate_all(s, b, self._handles(latest_first=True))
+
+    def _tightened(self, ops: Words) -> bool:
+        """Whether what ends later than it may have been promised, or has no promise, now has an earlier limit.
+
+        What others' operations were put elsewhere for is not given back.
+        """
+        b, found = self._words, False
+        for address in np.unique(b[ops + ORDER]).tolist():
+            entry = self._by_address[address]
+            promise = -1 if entry.order.promise is None else entry.order.promise
+            if promise < b[address + LIMIT] < NEVER:
+                done = max(end for _, _, end in self._rows(address, len(entry.operations)))
+                if (limit := max(promise, done)) < b[address + LIMIT]:
+                    b[address + LIMIT], found = limit, True
+        return found
 
     def _standing_at(self, moved: Sequence[Placement]) -> Words:
         """Handle, line, start and end of each; KeyError for what the book does not hold."""

@@ -4,13 +4,11 @@
 """
 
 import html
-import json
 import re
 import threading
 import time
 import uuid
 from collections.abc import Iterator
-from urllib.parse import urlencode
 
 from tests.benchmarks.checkout import Buyer
 from tests.benchmarks.house import HORIZON_DAYS, seeded_folder, serving
@@ -25,56 +23,50 @@ CHECKOUTS_PER_SECOND = 10
 PARTIAL = {"HX-Request": "true", "Accept-Language": "en"}
 
 
-class Shopper:
-    """Somebody who chooses at random, one option after the other, and now and then starts over."""
+CARD = re.compile(rb'<a class="option (\w+)" id="[^"]*" href="([^"]*)"')
 
-    def __init__(self, groups: dict[str, list[str]], product: str = PRODUCT, *, complete: bool = False) -> None:
+
+class Shopper:
+    """Somebody who clicks at random on the options that the page shows, and now and then starts over.
+
+    Options that cannot be had are among them: they are answered with the reason and repairs, and the page goes on.
+    """
+
+    def __init__(self, product: str = PRODUCT, *, complete: bool = False) -> None:
         """`complete`: a click has ended when the dates that it did not wait for are there too."""
-        self._groups = groups
         self._complete = complete
-        self._product = product
-        self._chosen: dict[str, str] = {}
+        self._place = f"/products/{product}"
+        self._links: list[str] = []
 
     def click(self, client: Client) -> tuple[float, str | None]:
-        """One click; a refused one is taken back, as with *Keep my choice*."""
-        if len(self._chosen) == len(self._groups) or client.random.random() < 0.03:
-            self._chosen = {}
-        group = client.random.choice(sorted(self._groups))
-        wanted = self._chosen | {group: client.random.choice(self._groups[group])}
-        wanted = {name: wanted[name] for name in wanted if name != group} | {group: wanted[group]}
-        path = f"/products/{self._product}/choose?{urlencode(wanted)}"
-        milliseconds, (status, headers, body) = timed(client, "GET", path, headers=PARTIAL)
+        """One click."""
+        anew = not self._links or client.random.random() < 0.03
+        link = self._place if anew else client.random.choice(self._links)
+        path = link.replace(self._place, f"{self._place}/choose", 1)
+        milliseconds, (status, _, body) = timed(client, "GET", path, headers=PARTIAL)
         if status != 200 or b"<" not in body:
+            self._links = []
             return milliseconds, f"{status} {path}"
+        self._links = [html.unescape(found.decode()) for state, found in CARD.findall(body) if state != b"chosen"]
         if self._complete and (later := re.search(rb'data-dates="([^"]*)"', body)):
             place = html.unescape(later[1].decode())
             more, (status, _, body) = timed(client, "GET", place, headers=PARTIAL)
             milliseconds += more
             if status != 200 or b"data-place" not in body:
                 return milliseconds, f"{status} {place}"
-        if headers.get("hx-push-url") != "false":
-            self._chosen = wanted
         return milliseconds, None
 
 
-def shoppers(groups: dict[str, list[str]], product: str = PRODUCT, *, complete: bool = False) -> Step:
+def shoppers(product: str = PRODUCT, *, complete: bool = False) -> Step:
     """A step that gives every client a shopper of its own."""
     mine = threading.local()
 
     def step(client: Client) -> tuple[float, str | None]:
         if not hasattr(mine, "shopper"):
-            mine.shopper = Shopper(groups, product, complete=complete)
+            mine.shopper = Shopper(product, complete=complete)
         return mine.shopper.click(client)  # type: ignore[no-any-return]
 
     return step
-
-
-def groups_of(port: int, product: str = PRODUCT) -> dict[str, list[str]]:
-    """Option ids by group, as the API tells them."""
-    status, _, body = Client("127.0.0.1", port, 0).request("GET", f"/api/v1/products/{product}")
-    if status != 200:
-        raise RuntimeError(f"no product: {status}")
-    return {group["id"]: [option["id"] for option in group["options"]] for group in json.loads(body)["groups"]}
 
 
 def healthy(client: Client) -> tuple[float, str | None]:
@@ -96,11 +88,10 @@ def run(*, full: bool) -> Iterator[Row]:
     """Clicks alone, clicks beside 10 checkouts a second, and the cheapest answer of the same server."""
     seconds = 120 if full else 25
     with seeded_folder() as folder, serving(folder) as port:
-        groups = groups_of(port)
-        run_load(port, shoppers(groups), clients=2, seconds=2, seed=99)  # both processes have read book and catalog
-        alone = run_load(port, shoppers(groups), clients=CLIENTS, seconds=seconds)
+        run_load(port, shoppers(), clients=2, seconds=2, seed=99)  # both processes have read book and catalog
+        alone = run_load(port, shoppers(), clients=CLIENTS, seconds=seconds)
         yield from figures("click", PRODUCT, "ours", alone)
-        beside, placed = _beside_checkouts(port, groups, seconds)
+        beside, placed = _beside_checkouts(port, seconds)
         instance = f"{PRODUCT} with checkouts"
         yield from figures("click", instance, "ours", beside)
         ratio = beside.percentile(99) / alone.percentile(99)
@@ -113,15 +104,14 @@ def run(*, full: bool) -> Iterator[Row]:
 def _everything(seconds: float) -> Iterator[Row]:
     """The wardrobe with the dates of all options in a large book: 8 clients, then one alone for the server's time."""
     with seeded_folder(orders=BOOK) as folder, serving(folder, horizon_days=str(HORIZON_DAYS)) as port:
-        groups = groups_of(port, HEAVY)
-        run_load(port, shoppers(groups, HEAVY, complete=True), clients=4, seconds=5, seed=98)
-        load = run_load(port, shoppers(groups, HEAVY, complete=True), clients=CLIENTS, seconds=seconds)
+        run_load(port, shoppers(HEAVY, complete=True), clients=4, seconds=5, seed=98)
+        load = run_load(port, shoppers(HEAVY, complete=True), clients=CLIENTS, seconds=seconds)
         yield from figures("click", HEAVY, "ours", load)
-        alone = run_load(port, shoppers(groups, HEAVY, complete=True), clients=1, seconds=seconds / 2, seed=3)
+        alone = run_load(port, shoppers(HEAVY, complete=True), clients=1, seconds=seconds / 2, seed=3)
         yield Row("click", HEAVY, "ours", "alone_p50_ms", alone.percentile(50), "ms", "one client: the server's time")
 
 
-def _beside_checkouts(port: int, groups: dict[str, list[str]], seconds: float) -> tuple[Load, int]:
+def _beside_checkouts(port: int, seconds: float) -> tuple[Load, int]:
     """Clicks while one more client orders at a fixed rate; the load, and how many orders were placed."""
     over = threading.Event()
     placed: list[str] = []
@@ -139,7 +129,7 @@ def _beside_checkouts(port: int, groups: dict[str, list[str]], seconds: float) -
     threads = [threading.Thread(target=keep_ordering, args=(number,)) for number in range(2)]
     for thread in threads:
         thread.start()
-    load = run_load(port, shoppers(groups), clients=CLIENTS, seconds=seconds, seed=2)
+    load = run_load(port, shoppers(), clients=CLIENTS, seconds=seconds, seed=2)
     over.set()
     for thread in threads:
         thread.join()

@@ -213,7 +213,7 @@ from configurator.config import Settings
 
 url, folder, secret, guarded, first, guesses = sys.argv[1:]
 if guarded == "no":
-    auth._count_try = lambda session, subjects: []
+    auth.count_try = lambda session, limits, refused: []
 app = create_app(Settings(mode="demo", data=folder, database_url=url, secret_key=secret, log_level="ERROR",
                           login_attempts=5))
 app.config["WTF_CSRF_ENABLED"] = False

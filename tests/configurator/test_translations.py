@@ -38,15 +38,18 @@ from configurator.planning.optimise import request_optimise, snapshot
 from configurator.planning.records import evaluation_to_json
 from configurator.planning.simulations import Setting, Tried, request_simulation
 from configurator.planning.why import request_remedies
-from configurator.sales import quotes
+from configurator.sales import payment_terms, quotes
+from configurator.sales.address_checks import signed_link
 from configurator.sales.configurations import Selection
 from configurator.sales.documents import quote_data
 from configurator.sales.mails import message_of
-from configurator.sales.models import SalesOrder
+from configurator.sales.models import AddressCheck, OrderState, SalesOrder
 from configurator.sales.parties import Party
+from configurator.sales.payment_terms import TO_CONFIRM, PaymentTerms
 from configurator.storefront.service import standing_completion
 from hatch_build import compile_translations
 from solver.scheduling.schedule import evaluate
+from tests.conftest import SECRET
 
 ROOT = Path(__file__).parents[2]
 PO = ROOT / "configurator" / "translations" / "zh_Hans_CN" / "LC_MESSAGES" / "messages.po"
@@ -266,7 +269,21 @@ def simulated(company_id: int, plant_id: int) -> None:
         job.result = {"began": 0, "arrivals": 10, "standing": 30, "played": [figures, figures]}
 
 
-def test_no_page_falls_back_to_english(house: int, app: APIFlask, login: Callable[..., FlaskClient]) -> None:
+def unconfirmed(company_id: int, but: str) -> tuple[str, str]:
+    """The address of an order that waits for its link to be opened, and that of the link."""
+    with db.writing() as session:
+        order = session.exec(select(SalesOrder).where(SalesOrder.token != but)).first()
+        order.state = OrderState.AWAITING_ADDRESS
+        session.add(AddressCheck(company_id=company_id, sales_order_id=order.id, due_at=utc_now() + TO_CONFIRM))
+        mail = session.get_one(Party, order.ship_to_id).mail
+        return f"/orders/{order.token}", f"/confirm/{signed_link(company_id, order.id, mail, secret=SECRET)}"
+
+
+def test_no_page_falls_back_to_english(
+    house: int, app: APIFlask, login: Callable[..., FlaskClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asking = PaymentTerms(asked_of_guests_from=1)  # every guest has the choice
+    monkeypatch.setattr(payment_terms, "_first", asking)
     everybody = login(*Role)
     shown = quoted(house, everybody.user_id)  # type: ignore[attr-defined]
     checkout = everybody.post("/products/bicycle/order?ship-to=CN").location
@@ -286,10 +303,12 @@ def test_no_page_falls_back_to_english(house: int, app: APIFlask, login: Callabl
     buyer.post("/products/bicycle/cart?ship-to=CN&lang=zh")
     for colour in ("sun", "navy"):
         buyer.post(f"/products/bicycle/draft?colour={colour}", data={"name": f"No. {colour}"})
-    buyer.get("/drafts")  # what was said of them is said
+    draft = re.search(r'href="(/drafts/[\w-]+)"', buyer.get("/drafts").text)  # what was said of them is said
+    waits, link = unconfirmed(house, placed)
     walks = (
         (buyer, (
-            "/", "/login", "/cart", "/drafts", f"/orders/{placed}", checkout, *shown,
+            "/", "/login", "/cart", "/drafts", f"/orders/{placed}", checkout, *shown, waits, link,
+                f"{draft[1]}/take",
             f"/products/bicycle?{choices}", f"/products/bicycle/choose?{choices}",
             "/products/bicycle/start?find-start=1&budget-most=12", "/products/bicycle/dates?colour=sun",
             "/products/bicycle/compare?colour=sun&compare-with=colour:navy", "/products/bicycle/compare",

@@ -10,7 +10,7 @@ import pytest
 from apiflask import APIFlask
 from axe_playwright_python.sync_playwright import Axe
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 from werkzeug.serving import make_server
 
 from configurator import auth
@@ -53,6 +53,9 @@ class Faults(list[str]):
             self.append(message.text)
 
 
+expect.set_options(timeout=20_000)  # on a busy machine too
+
+
 @pytest.fixture
 def visit(browser: Browser, address: str, login: Callable[..., FlaskClient]) -> Iterator[Callable[..., Page]]:
     """`visit("/", width=390, lang="zh", roles=("sales",), scripts=False)`: a page of a new visitor.
@@ -72,7 +75,7 @@ def visit(browser: Browser, address: str, login: Callable[..., FlaskClient]) -> 
         contexts.append(context)
         context.set_default_timeout(10_000)
         if roles:
-            cookie = login(*roles).get_cookie(auth.COOKIE)
+            cookie = login(*roles, locale=lang).get_cookie(auth.COOKIE)
             assert cookie is not None
             context.add_cookies([{"name": auth.COOKIE, "value": cookie.value, "url": address}])
         page = context.new_page()

@@ -8,21 +8,9 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from catalog.load import load_catalog
-from catalog.rows import utc_now
-from configurator import db
-from tests.catalog.chest import CHEST
-
 pytestmark = [pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True), pytest.mark.usefixtures("chest")]
 Visit = Callable[..., Page]
 Barriers = Callable[..., list[str]]
-
-
-@pytest.fixture
-def chest(company_id: int) -> None:
-    """The chest, published."""
-    with db.writing() as session:
-        load_catalog(session, company_id, CHEST, loaded_at=utc_now())
 
 
 @pytest.mark.parametrize("scripts", [True, False])

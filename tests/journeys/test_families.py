@@ -8,23 +8,14 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from catalog.load import load_catalog
-from catalog.rows import utc_now
-from configurator import db
-from tests.conftest import FAMILIES
 from tests.journeys.test_buyer import fits
 
-pytestmark = [pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True), pytest.mark.usefixtures("families")]
+pytestmark = [
+    pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True),
+    pytest.mark.usefixtures("wardrobe", "pump_station"),
+]
 Visit = Callable[..., Page]
 Barriers = Callable[..., list[str]]
-
-
-@pytest.fixture
-def families(factory: int) -> None:
-    """The wardrobe and the pump station, published."""
-    for name in ("wardrobe", "pump_station"):
-        with db.writing() as session:
-            load_catalog(session, factory, (FAMILIES / f"{name}.yaml").read_text(), loaded_at=utc_now())
 
 
 def test_all_families_are_on_the_front_page(visit: Visit, barriers: Barriers) -> None:

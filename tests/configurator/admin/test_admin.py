@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlmodel import col, select
 
@@ -10,12 +11,15 @@ from catalog.rows import utc_now
 from configurator import auth, db
 from configurator.admin import services
 from configurator.admin.models import User
+from configurator.admin.views import WORK_WORDS
 from configurator.audit import AuditEvent
 from configurator.auth import Role
 from configurator.errors import NotFound, StateRefused
-from configurator.jobs import Job, JobState, enqueue
+from configurator.jobs import Job, JobState, _handlers, enqueue
 from configurator.outbox import RETRY_AFTER, OutboxMail, due_mails, post
+from configurator.sales.mails import LETTERS
 from configurator.sales.parties import Party
+from configurator.worker import load_jobs
 
 ONE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 NEW = {"login": "Bo.Li", "name": "李波", "password": "a long password", "roles": ["sales", "planner"], "locale": "zh"}
@@ -194,3 +198,14 @@ def test_what_is_not_there_is_not_found(administrator: FlaskClient, path: str) -
 def test_the_pages_are_there_in_chinese_too(administrator: FlaskClient) -> None:
     for path in ("/admin/?lang=zh", "/admin/users/new", f"/admin/users/{administrator.user_id}", "/login"):
         assert administrator.get(path).status_code in (200, 302)
+
+
+@ONE
+def test_every_kind_of_work_and_mail_has_its_words_in_both_languages(app: APIFlask) -> None:
+    load_jobs()
+    work = {kind for kind, do in _handlers.items() if do.__module__.startswith("configurator.")}  # tests have some too
+    assert len(work) >= 4 and work | LETTERS.keys() == WORK_WORDS.keys()
+    with app.test_request_context("/?lang=zh"):
+        chinese = {kind: str(words) for kind, words in WORK_WORDS.items()}
+    with app.test_request_context("/?lang=en"):
+        assert not [kind for kind, words in WORK_WORDS.items() if str(words) == chinese[kind]]

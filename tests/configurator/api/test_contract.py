@@ -23,11 +23,13 @@ OPERATIONS = {
     "GET /api/v1/analyses/{token}", "POST /api/v1/analyses", "POST /api/v1/analyses/{token}/cancel",
     "POST /api/v1/holds", "GET /api/v1/holds/{token}", "DELETE /api/v1/holds/{token}",
     "POST /api/v1/held-orders", "GET /api/v1/plants/{plant}/free-capacity",
+    "POST /api/v1/uploads", "POST /api/v1/confirmations", "POST /api/v1/confirmation-mails",
 }
-# What nobody can guess: the token stands on a page for modellers only or partners have it; passwords stand nowhere.
+# What nobody can guess: the token stands on a page for modellers only, in a mail, or partners have it; passwords stand
+# nowhere, and no order here waits for its address.
 HIDDEN = {
     "GET /api/v1/analyses/{token}", "POST /api/v1/analyses", "POST /api/v1/analyses/{token}/cancel",
-    "GET /api/v1/plants/{plant}/free-capacity",
+    "GET /api/v1/plants/{plant}/free-capacity", "POST /api/v1/confirmations", "POST /api/v1/confirmation-mails",
 }
 
 
@@ -46,7 +48,8 @@ used: set[str] = set()
 @schemathesis.hook
 def before_call(_context: Any, case: Any, _kwargs: Any) -> None:
     """A key is used once, as every client sees to: Hypothesis likes to come back to the words of our own modules."""
-    key = (case.headers or {}).get("Idempotency-Key")
+    case.headers = {**(case.headers or {}), "Accept-Encoding": "identity"}  # it does not unpack what a WSGI app packs
+    key = case.headers.get("Idempotency-Key")
     if key in used:
         case.headers["Idempotency-Key"] = uuid.uuid4().hex
     elif key is not None:
@@ -137,7 +140,8 @@ def test_every_example_of_the_document_is_answered(program: FlaskClient, factory
             sent = example["value"] | ({"hold": held} if "hold" in example["value"] else {})
             answer = program.post(path.replace("{code}", "bicycle"), json=sent, headers=headers)
             code = answer.get_json().get("error", {}).get("code")
-            # The example order was priced and dated on another day.
-            assert answer.status_code in (200, 201) or code in ("price_changed", "date_lost"), (path, name, answer.text)
+            # The example order was priced and dated on another day, the example link signed by another house.
+            good = answer.status_code in (200, 201) or code in ("price_changed", "date_lost", "link_unknown")
+            assert good, (path, name, answer.text)
             tried += 1
     assert tried >= 8

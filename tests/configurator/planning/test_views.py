@@ -224,7 +224,7 @@ def test_what_waits_says_for_what_and_cannot_be_started(house, login):
     with db.reading() as session:
         row = session.exec(select(ManufacturingOperation).where(
             ManufacturingOperation.operation == "pack", ManufacturingOperation.state == "planned",
-        ).order_by(col(ManufacturingOperation.starts_at))).first()
+        ).order_by(col(ManufacturingOperation.starts_at).desc())).first()  # nothing before the last is made yet
     client = login("operator")
     client.post(f"/floor/lines/{row.line_id}/operations/{row.id}/start?lang=en")
     text = client.get(f"/floor/lines/{row.line_id}?lang=en").text

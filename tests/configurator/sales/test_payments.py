@@ -224,14 +224,14 @@ def test_a_cart_is_dated_as_its_deposit_asks_and_taken_as_it_is_held(shop):
     visitor = Visitor(shop, anonymous=True)
     item = visitor.add()
     early = visitor.view()
-    assert early.deposit is None and early.all_held
+    assert early.asked is None and early.all_held
     visitor.quantity(item, 2)  # now it is worth more than 8,000
     view = visitor.view()
-    assert view.deposit is not None and view.all_held
+    assert view.asked is not None and view.all_held
     assert view.last >= early.last + timedelta(days=payment_terms.first_terms().patience().days - 2)
     with db.reading() as session:
         starts = [row.starts_at for row in session.exec(select(ManufacturingOperation)).all()]
-    assert min(starts) >= view.deposit.due_at - timedelta(minutes=1)
+    assert min(starts) >= view.asked.due_at - timedelta(minutes=1)
     order = order_by_token(shop.company_id, visitor.order(view).token)
     assert order.state == OrderState.AWAITING_DEPOSIT and order.arrives_on == view.last
     assert len(rows(HeldOrder)) == 2
@@ -243,8 +243,8 @@ def test_the_same_cart_is_asked_for_no_deposit_of_somebody_known(shop):
     payment_terms.configure(settings(deposit_from=0, guest_deposit_from=1000))
     visitor = Visitor(shop)
     visitor.add()
-    assert cart_of(shop.company_id, visitor.token, guest=False).deposit is None
-    assert cart_of(shop.company_id, visitor.token, guest=True).deposit is not None
+    assert cart_of(shop.company_id, visitor.token, guest=False).asked is None
+    assert cart_of(shop.company_id, visitor.token, guest=True).asked is not None
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])

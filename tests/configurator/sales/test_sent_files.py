@@ -15,7 +15,8 @@ from configurator.sales.configurations import Selection
 from configurator.sales.documents import order_data
 from configurator.sales.old_files import KEPT_FOR, forget_old_files
 from configurator.sales.orders import order_by_token
-from configurator.sales.uploads import STRANGER, keep_file
+from configurator.sales.uploads import keep_file
+from configurator.sales.visitors import STRANGER
 from configurator.storefront.service import standing_completion
 
 PDF = b"%PDF-1.7\n<<>>\n%%EOF\n"

@@ -18,6 +18,7 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "api.decide": PUBLIC,
     "api.promise": PUBLIC,
     "api.order": PUBLIC,
+    "api.upload": PUBLIC,
     "api.track": PUBLIC,
     "api.hold": PUBLIC,  # a hold is behind an unguessable token
     "api.show_hold": PUBLIC,
@@ -45,6 +46,12 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "storefront.confirmation": PUBLIC,
     "storefront.pay": PUBLIC,  # a demo's test provider only
     "api.payment": PUBLIC,  # believed for its signature only
+    # the mail address of an order: behind a signed link, or the order's token
+    "address.show": PUBLIC,
+    "address.agree": PUBLIC,
+    "address.again": PUBLIC,
+    "api.confirm_address": PUBLIC,
+    "api.send_link_again": PUBLIC,
     "change.show": PUBLIC,
     "change.texts": PUBLIC,
     "change.confirm": PUBLIC,
@@ -60,6 +67,9 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "draft.compare": PUBLIC,
     "draft.rename": PUBLIC,
     "draft.delete": PUBLIC,
+    "draft.send": PUBLIC,
+    "draft.offered": PUBLIC,
+    "draft.take": PUBLIC,
     # files: their owner's and the house's (others get 404: its own test), or an order's by its address
     "upload.send": PUBLIC,
     "upload.remove": PUBLIC,
@@ -110,6 +120,7 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "sales.order_list": frozenset({Role.SALES}),
     "sales.order": frozenset({Role.SALES}),
     "sales.deposit": frozenset({Role.SALES}),
+    "sales.address": frozenset({Role.SALES}),
     "sales.refund_list": frozenset({Role.SALES}),
     "sales.refund_paid": frozenset({Role.SALES}),
     "sales.refund_ask": frozenset({Role.SALES}),

@@ -19,19 +19,25 @@ from configurator.auth import Role, add_user
 from configurator.jobs import Job
 from configurator.modelling.models import Submission
 from configurator.planning.models import ManufacturingOperation, Proposal
+from configurator.sales.address_checks import PAUSE, signed_link
 from configurator.sales.carts import add_item
 from configurator.sales.configurations import Selection, save_configuration
-from configurator.sales.models import DeliveryWay, QuoteRevision, Refund, SalesOrder
+from configurator.sales.models import AddressCheck, DeliveryWay, OrderState, QuoteRevision, Refund, SalesOrder
+from configurator.sales.payment_terms import TO_CONFIRM
 from configurator.sales.quotes import Customer, save_quote, send_quote
-from configurator.storefront.drafts import Owner, save_draft
+from configurator.sales.visitors import STRANGER
+from configurator.storefront.drafts import save_draft
 from configurator.storefront.service import standing_completion
 from tests.catalog.small import DOT
 from tests.configurator.security.house import NOBODY, VISITOR, Documents, buyer, order_for
+from tests.conftest import SECRET
 
 
 @pytest.fixture
 def documents(factory: int) -> Documents:
-    """Two orders of two people, a sent quote and a draft, a job that failed, a proposal, a file handed in, a cart."""
+    """Two orders of two people (the second one's address to be confirmed), a sent quote and a draft, a job that failed,
+    a proposal, a file handed in, a cart.
+    """
     order = order_for(factory, buyer("Alice Alpha", "alice@alpha.example", phone="+49 111 222"), "alice")
     other = order_for(factory, buyer("Bob Beta", "bob@beta.example", phone="+49 333 444"), "bob")
     with db.reading() as session:
@@ -47,7 +53,7 @@ def documents(factory: int) -> Documents:
     send_quote(factory, quotes[0], by=seller)
     with db.writing() as session:
         store_picture(session, factory, "dot.svg", DOT)
-    draft = save_draft(factory, Owner(), "For the hallway", offer, Selection("bicycle"), "CN")
+    draft = save_draft(factory, STRANGER, "For the hallway", offer, Selection("bicycle"), "CN")
     cart = add_item(factory, "", offer, Selection("bicycle"), variant, "CN", anonymous=True)
     with db.writing() as session:
         quote_token = session.exec(select(QuoteRevision.token).where(QuoteRevision.quote_id == quotes[0])).one()
@@ -93,7 +99,12 @@ def documents(factory: int) -> Documents:
             company_id=factory, sales_order_id=session.exec(select(SalesOrder.id)).first(), number=1,
             provider="transfer", reference="SO-R1", amount_minor=100, cause="overpaid",
         )
-        session.add_all([way, refund])
+        asked = session.exec(select(SalesOrder).where(SalesOrder.token == other.token)).one()
+        asked.state = OrderState.AWAITING_ADDRESS
+        check = AddressCheck(
+            company_id=factory, sales_order_id=asked.id, due_at=utc_now() + TO_CONFIRM, sent_at=utc_now() - 2 * PAUSE
+        )
+        session.add_all([way, refund, check])
         session.flush()
         ids = {
             "way_id": way.id, "refund_id": refund.id,
@@ -105,6 +116,7 @@ def documents(factory: int) -> Documents:
             "draft_token": draft.token, "draft_holder": draft.holder, "item_id": cart.item_id,
             "digest": pictures_of(session, factory)["dot.svg"],
             "file": "A" * 22, "question": "logo",
+            "link": signed_link(factory, asked.id or 0, "bob@beta.example", secret=SECRET),
             "search_id": helping.id, "simulation_id": played.id, "position": 0, "number": 1,
             "order_id": session.exec(select(SalesOrder.id)).first(),
             "mail_id": session.exec(select(outbox.OutboxMail.id)).first(),

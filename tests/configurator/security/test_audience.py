@@ -63,7 +63,10 @@ def test_a_route_that_names_no_audience_answers_nobody(app: APIFlask, who: Who, 
 
 
 def test_whoever_is_not_meant_is_refused_and_nothing_happens(app: APIFlask, who: Who, documents: Documents) -> None:
-    """Every address x method x principal that the table does not allow."""
+    """Every address x method x principal that the table does not allow.
+
+    What no route has is refused before anybody is asked who they are, so two principals try that.
+    """
     addresses = sorted({(documents.address(rule), rule.rule.startswith("/api/")) for rule in rules(app)})
     for name in PRINCIPALS:
         client = who(name)
@@ -72,6 +75,8 @@ def test_whoever_is_not_meant_is_refused_and_nothing_happens(app: APIFlask, who:
         for address, is_api in addresses:
             for method in METHODS:
                 endpoint = endpoint_of(app, address, method)
+                if endpoint is None and name not in (VISITOR, Role.ADMINISTRATOR.value):
+                    continue
                 if endpoint is not None and (not AUDIENCE[endpoint] or name in AUDIENCE[endpoint]):
                     continue
                 answer = client.open(address, method=method, **(as_program(endpoint, client) if is_api else {}))
@@ -84,7 +89,7 @@ def test_whoever_is_not_meant_is_refused_and_nothing_happens(app: APIFlask, who:
                 else:
                     assert answer.status_code == (401 if is_api and name == VISITOR else 403), at
                 assert not any(secret in answer.data for secret in SECRETS), at
-        assert tried > 150, name
+        assert tried > 30, name
         assert fingerprint() == before, f"a denial of {name} had a side effect"
 
 

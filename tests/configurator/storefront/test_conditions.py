@@ -7,24 +7,11 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
-from catalog.load import load_catalog
-from catalog.offer import Offer, current_offer
-from catalog.rows import utc_now
-from configurator import db
+from catalog.offer import Offer
 from configurator.storefront import service
 from solver.configuration.problem import Choose, Decision, Enter
-from tests.catalog.chest import CHEST
 
 FRAMED: tuple[Decision, ...] = (Choose("drawer_2_front", "framed"), Choose("drawer_2_knob", "steel"))  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def chest(company_id: int) -> Offer:
-    """The chest, published and on offer."""
-    with db.writing() as session:
-        load_catalog(session, company_id, CHEST, loaded_at=utc_now())
-    with db.reading() as session:
-        return current_offer(session, company_id, "chest")
 
 
 def click(offer: Offer, *decisions: Decision, before: tuple[Decision, ...] | None = None) -> service.Click:

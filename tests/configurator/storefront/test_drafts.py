@@ -6,18 +6,24 @@ import re
 from datetime import timedelta
 
 import pytest
+from sqlmodel import select
 
 from catalog.load import load_catalog
 from catalog.rows import utc_now
 from configurator import db
+from configurator.outbox import OutboxMail
 from configurator.sales.configurations import Selection
+from configurator.sales.mails import message_of, send_due_mails
+from configurator.sales.parties import Party
+from configurator.sales.visitors import Visitor
 from configurator.storefront.drafts import (
     KEPT_FOR,
+    MAILS,
     MOST,
     DraftsFull,
-    Owner,
     Trouble,
     drafts_of,
+    forget_addresses,
     forget_old_drafts,
     save_draft,
 )
@@ -89,10 +95,8 @@ def test_another_browser_sees_nothing_of_it_but_by_its_address(app, client, lamp
 def test_an_account_has_its_drafts_in_every_browser(app, login, lamp):
     client = login("buyer")
     token = save(client, "At home")
-    assert "configurator_drafts" not in str(client.get("/drafts").headers)
+    assert "configurator_visitor" not in str(client.get("/drafts").headers)
     with db.reading() as session:
-        from sqlmodel import select
-
         from configurator.sales.models import Draft
 
         row = session.exec(select(Draft)).one()
@@ -123,14 +127,80 @@ def test_drafts_are_compared_side_by_side(client, lamp):
     assert "Tick at least two drafts" in alone
 
 
+def sent() -> list[OutboxMail]:
+    with db.reading() as session:
+        return [mail for mail in session.exec(select(OutboxMail)).all() if mail.template == "draft_link"]
+
+
+@pytest.mark.parametrize(("language", "says"), [("zh", "灯"), ("en", "Lamp")])
+def test_the_link_comes_by_mail_and_gives_the_draft_to_another_browser(app, client, lamp, language, says):
+    token = save(client, "Secret words", "colour=red")
+    asked = client.post(f"/drafts/{token}/mail?lang={language}", data={"mail": "li@example.com"})
+    assert asked.status_code == 303 and "li@example.com" in client.get("/drafts").text
+    (mail,) = sent()
+    message = message_of(mail, app.config["SETTINGS"])
+    body = message.get_body().get_content()
+    assert says in body and "Secret words" not in message.as_string()  # whoever asks puts no words into it
+    path = re.search(rf"/drafts/[\w-]+/take\?lang={language}", body)[0]
+    other = app.test_client()
+    assert "Secret words" in other.get(path).text
+    assert "Secret words" not in other.get("/drafts").text  # a look writes nothing
+    kept = other.post(path)
+    assert other.get(kept.location).location.startswith("/products/lamp?colour=red")
+    assert "Secret words" in other.get("/drafts").text
+    other.post(path)  # twice is once
+    own = re.findall(r'id="draft-([\w-]+)"', other.get("/drafts").text)
+    assert len(own) == 1 and own != [token]
+    other.post(f"/drafts/{own[0]}/delete")
+    assert "Secret words" in client.get("/drafts").text  # the first one is still there
+
+
+def test_a_taken_draft_replaces_none_of_the_same_name(app, client, lamp):
+    token, other = save(client, "Mine", "colour=red"), app.test_client()
+    save(other, "Mine", "colour=blue")
+    other.post(f"/drafts/{token}/take")
+    page = other.get("/drafts?lang=en").text
+    assert "Mine (2)" in page and "Colour: Blue" in page and "Colour: Red" in page
+
+
+def test_nobody_is_sent_many_links_and_nobody_sends_anothers(app, client, lamp):
+    tokens = [save(client, f"No {number}") for number in range(2)]
+    stranger = app.test_client()
+    for token in (tokens[0], "A" * 22):
+        assert stranger.post(f"/drafts/{token}/mail", data={"mail": "li@example.com"}).status_code == 404
+    wrong = client.post(f"/drafts/{tokens[0]}/mail?lang=en", data={"mail": "li@"})
+    assert wrong.status_code == 422 and 'value="li@"' in wrong.text and "not an email address" in wrong.text
+    assert sent() == []
+    for number in range(MAILS):
+        answer = client.post(f"/drafts/{tokens[number % 2]}/mail", data={"mail": "li@example.com"})
+        assert answer.status_code == 303
+    for mail in ("li@example.com", "LI@example.com", "other@example.com"):  # by the address, and by who asks
+        answer = client.post(f"/drafts/{tokens[0]}/mail?lang=en", data={"mail": mail})
+        assert answer.status_code == 429 and "Several links were sent just now" in answer.text
+    theirs = save(stranger, "Theirs")
+    assert stranger.post(f"/drafts/{theirs}/mail", data={"mail": "li@example.com"}).status_code == 429
+    assert stranger.post(f"/drafts/{theirs}/mail", data={"mail": "free@example.com"}).status_code == 303  # the control
+    assert len(sent()) == MAILS + 1
+
+
+def test_the_address_of_a_link_is_not_kept(app, client, lamp):
+    token = save(client, "Mine")
+    client.post(f"/drafts/{token}/mail", data={"mail": "li@example.com"})
+    assert forget_addresses() == 0  # it still has to go there
+    send_due_mails(app.config["SETTINGS"])
+    assert forget_addresses() == 1 and forget_addresses() == 0
+    with db.reading() as session:
+        assert "li@example.com" not in {party.mail for party in session.exec(select(Party)).all()}
+
+
 def test_there_are_so_many_drafts_and_those_of_no_account_end(lamp):
-    chosen, owner = Selection("lamp", (RED,)), Owner()
+    chosen, owner = Selection("lamp", (RED,)), Visitor()
     for number in range(MOST):
-        owner = Owner(holder=save_draft(lamp.company_id, owner, f"No. {number}", lamp, chosen, "DE").holder)
+        owner = Visitor(holder=save_draft(lamp.company_id, owner, f"No. {number}", lamp, chosen, "DE").holder)
     with pytest.raises(DraftsFull):
         save_draft(lamp.company_id, owner, "One more", lamp, chosen, "DE")
     save_draft(lamp.company_id, owner, "No. 3", lamp, chosen, "DE", now=utc_now() + timedelta(days=2))
     assert forget_old_drafts(now=utc_now() + KEPT_FOR + timedelta(days=1)) == MOST - 1
     assert [(one.name, one.trouble) for one in drafts_of(lamp.company_id, owner)] == [("No. 3", None)]
-    assert drafts_of(lamp.company_id, Owner()) == ()
+    assert drafts_of(lamp.company_id, Visitor()) == ()
     assert Trouble.CHANGED not in {one.trouble for one in drafts_of(lamp.company_id, owner)}

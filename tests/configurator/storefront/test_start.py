@@ -10,11 +10,8 @@ from datetime import timedelta
 import pytest
 from flask.testing import FlaskClient
 
-from catalog.load import load_catalog
-from catalog.offer import Offer, current_offer
+from catalog.offer import Offer
 from catalog.price import quote_price
-from catalog.rows import utc_now
-from configurator import db
 from configurator.storefront import service, start
 from configurator.storefront.columns import budget_of, day_of
 from configurator.storefront.service import decided_by
@@ -22,7 +19,6 @@ from configurator.storefront.start import Aim, Suggested, Wanted, compared, sugg
 from solver.configuration.check import is_valid
 from solver.configuration.problem import Choose, Decision, Enter, GroupId, OptionId, ParameterId
 from solver.configuration.samples import sample
-from tests.conftest import FAMILIES
 
 
 @pytest.fixture(autouse=True)
@@ -32,12 +28,9 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def pumps(factory: int) -> Offer:
-    """The pump station, published and on offer."""
-    with db.writing() as session:
-        load_catalog(session, factory, (FAMILIES / "pump_station.yaml").read_text(), loaded_at=utc_now())
-    with db.reading() as session:
-        return current_offer(session, factory, "pump_station")
+def pumps(pump_station: Offer) -> Offer:
+    """The pump station, as it is short."""
+    return pump_station
 
 
 def decisions(**given: str | int) -> tuple[Decision, ...]:

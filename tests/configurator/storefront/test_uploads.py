@@ -21,6 +21,7 @@ from configurator.sales.configurations import Configuration, Selection, save_con
 from configurator.sales.old_files import KEPT_FOR, forget_old_files
 from configurator.sales.uploads import StoredFile, Upload
 from configurator.storefront import service
+from tests.catalog.chest import CHEST
 from tests.catalog.small import LAMP
 
 PDF = b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
@@ -155,3 +156,45 @@ def test_equal_contents_are_stored_once_and_what_nothing_has_is_forgotten(client
     assert forget_old_files(now=later) == 1
     with db.reading() as session:
         assert not session.exec(select(StoredFile)).all()
+
+
+INSIDE = """\
+      count: drawers
+      uploads:
+        - {id: plan, step: drawers, name: {zh: 图纸, en: Plan}, kinds: [svg], when: front_height > 150}
+      groups:
+"""
+
+
+PLANS = """  items:
+    - {id: plans, name: {zh: 图纸, en: Plans}, amount: "sum(drawer, when length(plan) > 0 then 7 else 0)"}
+"""
+
+
+@pytest.fixture
+def asking_chest(company_id: int) -> None:
+    """A chest whose drawers each ask for a plan, if their front is high."""
+    asking = CHEST.replace("      count: drawers\n      groups:\n", INSIDE, 1)
+    assert asking != CHEST
+    asking = asking.replace("  items:\n", PLANS, 1)  # what is sent can be asked for, drawer by drawer
+    with db.writing() as session:
+        load_catalog(session, company_id, asking, loaded_at=utc_now())
+
+
+def test_each_drawer_asks_for_its_own_file(client: FlaskClient, asking_chest: None) -> None:
+    query = "drawers=2&drawer_2_front_height=200&lang=en"
+    page = client.get(f"/products/chest?{query}").text
+    assert 'id="q-drawer_2_plan"' in page and 'id="q-drawer_1_plan"' not in page  # that one's front is low
+    sent = client.post(f"/products/chest/files/drawer_2_plan?{query}", data={"file": (BytesIO(SVG), "front.svg")})
+    assert (sent.status_code, sent.location[-16:]) == (303, "#q-drawer_2_plan")
+    shown = client.get(sent.location).text
+    assert "front.svg" in shown and client.get(link_in(shown)).data == SVG
+    before, after = (float(re.search(r"€([\d.]+)", one)[1]) for one in (page, shown))
+    assert after == pytest.approx(before + 7)
+    ordered = client.post(f"/products/chest/order?{sent.location.partition('?')[2].partition('#')[0]}")
+    checkout = client.get(ordered.location + "&lang=en").text
+    assert "Drawer 2: Plan" in checkout and "front.svg" in checkout
+    other = client.post(f"/products/chest/files/drawer_3_plan?{query}", data={"file": (BytesIO(SVG), "third.svg")})
+    assert "third.svg" not in client.get(other.location).text  # there are two drawers
+    wrong = client.post(f"/products/chest/files/drawer_2_plan?{query}", data={"file": (BytesIO(PDF), "front.pdf")})
+    assert wrong.status_code == 422 and "By its content this is PDF" in wrong.text

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
+from functools import cache
 from itertools import chain, combinations, product
 
 from hypothesis import reject
@@ -73,7 +74,8 @@ PARAMETERS = (IntegerParameter(ParameterId("x"), -1, 8, 3), IntegerParameter(Par
 _MEMBERS = [Member(g.id, name) for g in GROUPS for name in (*g.options, *g.numbers)]
 
 
-def expressions(*, divide: bool, derived: Sequence[str] = ()) -> st.SearchStrategy[Expression]:
+@cache  # hypothesis looks into a new strategy for longer than it draws from it
+def expressions(*, divide: bool, derived: tuple[str, ...] = ()) -> st.SearchStrategy[Expression]:
     """Expressions over GROUPS, PARAMETERS and derived quantities; `divide`: also by what may be 0."""
     numbers = st.sampled_from(["0", "1", "2", "3", "7", "0.5", "1.25"]).map(lambda text: Number(Fraction(text)))
     names = st.sampled_from([*(Parameter(p.id) for p in PARAMETERS), *map(Parameter, derived)])
@@ -97,17 +99,20 @@ def expressions(*, divide: bool, derived: Sequence[str] = ()) -> st.SearchStrate
     return st.recursive(leaves, grow, max_leaves=6)
 
 
-def _tables(derived: Sequence[str]) -> st.SearchStrategy[TableRule]:
+@cache
+def _tables(derived: tuple[str, ...]) -> st.SearchStrategy[TableRule]:
     cells: dict[str, st.SearchStrategy[object]] = {str(g.id): st.sampled_from(g.options) for g in GROUPS}
     ends = st.one_of(st.none(), st.integers(-2, 8))
     within = st.one_of(st.none(), st.builds(Within, ends, ends))
     cells |= dict.fromkeys(("x", "y", *derived), within)
 
+    @cache
     def plain(groups: tuple[str, ...]) -> st.SearchStrategy[TableRule]:
         rows = st.lists(st.tuples(*(cells[group] for group in groups)), min_size=1, max_size=4, unique=True).map(tuple)
         ids = tuple(GroupId(group) for group in groups)
         return st.builds(TableRule, st.just(RuleId("table")), st.just(ids), rows, st.booleans())
 
+    @cache
     def wide(names: tuple[str, ...]) -> st.SearchStrategy[TableRule]:
         line = st.tuples(*(st.one_of(st.none(), cells[name]) for name in names))
         return st.builds(
@@ -127,9 +132,9 @@ def problems(draw: st.DrawFn, *, divide: bool) -> ConfigurationProblem:
     """Problems with one to four rules, often satisfiable; some with questions that are not always asked."""
     derived: list[Derived] = []
     for name in draw(st.sampled_from([(), (), ("p",), ("p", "q")])):
-        names = [one.id for one in derived]
+        names = tuple(one.id for one in derived)
         derived.append(Derived(name, draw(expressions(divide=divide, derived=names))))
-    quantities = [one.id for one in derived]
+    quantities = tuple(one.id for one in derived)
     maybe = st.one_of(st.none(), st.none(), expressions(divide=divide, derived=quantities))
     groups = [*GROUPS]
     for place in (1, 3):

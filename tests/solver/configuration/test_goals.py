@@ -32,7 +32,7 @@ from solver.configuration.spans import Span, cost_spans
 from tests.solver.configuration.brute import all_variants, has, problems
 
 some = settings(
-    max_examples=20,
+    max_examples=50,
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from time import process_time
@@ -14,12 +14,17 @@ from hypothesis import strategies as st
 from lark import Lark, UnexpectedInput
 
 from solver.configuration import rules
+from solver.configuration.check import answers
+from solver.configuration.problem import ConfigurationProblem
+from solver.configuration.quick_rules import function_of
 from solver.configuration.rules import (
     And,
+    Answers,
     Cases,
     DividedByZero,
     Each,
     EachKind,
+    Exact,
     Expression,
     Instance,
     Length,
@@ -38,7 +43,9 @@ from solver.configuration.rules import (
     texts_in,
     value,
 )
-from tests.solver.configuration.brute import expressions
+from tests.solver.configuration.brute import GROUPS, PARAMETERS, all_variants, expressions
+
+EVERY = all_variants(ConfigurationProblem(GROUPS, PARAMETERS))
 
 
 class Bicycle:
@@ -208,6 +215,47 @@ def test_both_ways_is_refused_between_expressions_that_would_be_written_twice_to
         text = f"({text} <=> b)"
     with pytest.raises(RuleSyntaxError, match="at most 100 parts"):
         parse(text)
+
+
+def outcome(value: Callable[[Answers], Exact], asked: Answers) -> object:
+    """What comes of it, and whether it is a number of the kind that is promised."""
+    try:
+        found = value(asked)
+    except DividedByZero as error:
+        return str(error)
+    assert type(found) in (int, Fraction)
+    return found
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(expression=expressions(divide=True), data=st.data())
+def test_as_a_function_an_expression_has_the_same_value(expression: Expression, data: st.DataObject) -> None:
+    problem = ConfigurationProblem(GROUPS, PARAMETERS)
+    function = function_of(expression)
+    for variant in data.draw(st.lists(st.sampled_from(EVERY), min_size=1, max_size=20)):
+        asked = answers(problem, variant)
+        assert outcome(function, asked) == outcome(expression.evaluate, asked)
+
+
+def test_what_somebody_has_typed_is_no_part_of_the_function() -> None:
+    """A name is asked for as it is; nothing of it is run."""
+    name = "x') or __import__('os').abort() or ('"
+    asked: list[str] = []
+
+    class Curious:
+        def member(self, group: str, member: str) -> int:
+            asked.append(group)
+            return True
+
+        parameter = text = lambda self, one: asked.append(one) or "1"
+
+    for expression in (Member(name, name), Parameter(name), Length(name)):
+        assert function_of(expression)(Curious())  # type: ignore[arg-type]
+    assert asked == [name] * 3
+    with pytest.raises(TypeError, match="expanded first"):
+        function_of(Each(EachKind.SUM, "drawer", Member("a", "a1")))(Curious())  # type: ignore[arg-type]
+    deepest = parse("not " * (rules.MAXIMUM_DEPTH - 1) + "a.a1")
+    assert function_of(deepest)(Curious()) == (rules.MAXIMUM_DEPTH - 1) % 2 ^ 1  # type: ignore[arg-type]
 
 
 def trees() -> st.SearchStrategy[Expression]:

@@ -123,6 +123,25 @@ def test_one_operation_is_as_early_as_giving_way_allows(problem: SchedulingProbl
         assert sooner.completion <= found.completion
 
 
+def test_what_has_become_earlier_without_a_promise_is_not_put_back() -> None:
+    """As late as before, "x" would leave [0, 30) to "z"; with a promise it may be so late."""
+    line = Line(LineId("l"), PlantId("p"), (Window(Second(0), Second(1000)),))
+
+    def order(name: str, seconds: int, promise: int | None = None) -> WorkOrder:
+        step = Operation(OperationId(name), (Mode(line.id, seconds),))
+        return WorkOrder(WorkOrderId(name), (step,), Second(0), Second(0), None if promise is None else Second(promise))
+
+    def at(name: str, start: int, end: int) -> Placement:
+        return Placement(OperationId(name), line.id, Second(start), Second(end))
+
+    for promise, completion in ((None, 60), (25, 60), (55, 30), (70, 30)):
+        book = Book(SchedulingProblem((line,), ()))
+        book.commit(order("x", 10, promise), (at("x", 50, 60),))
+        book.commit(order("y", 10), (at("y", 100, 110),), (at("x", 20, 30),))
+        found = book.quote(order("z", 30))
+        assert isinstance(found, Promise) and found.completion == completion
+
+
 def test_what_is_in_the_way_is_put_elsewhere_where_its_promise_allows() -> None:
     """What was promised tightly stands on the one line that the new order can have, and can go to the other."""
     always = (Window(Second(0), Second(NEVER)),)
