@@ -26,7 +26,7 @@ from solver.scheduling.arrays import (
     SUCC_AT,
     SUCC_OP,
 )
-from solver.scheduling.guide import EXTRA, W_FLOW, W_MAKESPAN, W_MOVED, W_SETUP, order_cost
+from solver.scheduling.guide import EXTRA, W_FLOW, W_FOCUS, W_MAKESPAN, W_MOVED, W_SETUP, order_cost
 from solver.scheduling.problem import NEVER
 from solver.scheduling.rows import NOWHERE, fits_into, in_reach, into_row, out_of_row, place_on_line
 from solver.scheduling.sequences import (
@@ -165,6 +165,12 @@ def time_there(s: Any, w: Any, op: int, ceiling: int) -> int:
     return int(retime(s, w, op, start, end))
 
 
+@kernel("int64(int64[::1])", into_callers=True)
+def falls(w: Any) -> int:
+    """So much of what falls is timed first. All, if a few orders are looked at most: what they gain comes last."""
+    return NEVER if w[W_FOCUS] else FALLS
+
+
 @kernel("int64(int64[::1], int64[::1], int64, int64, int64, int64)")
 def propagate(s: Any, w: Any, delta: int, limit: int, latest: int, number: int) -> int:
     """Time what waits in the heap and all that follows: `delta` and the costs' change, or GIVEN_UP above `limit`.
@@ -219,7 +225,7 @@ def take_out(s: Any, w: Any, op: int, place: int) -> int:
 
     Its own times stay. One setup may be longer than the two that it replaces: then times rise, which is fine too.
     """
-    return propagate(s, w, w[W_SETUP] * lift_off(s, w, op, place), DEAREST, NEVER, FALLS)
+    return propagate(s, w, w[W_SETUP] * lift_off(s, w, op, place), DEAREST, NEVER, falls(w))
 
 
 @kernel("int64(int64[::1], int64[::1], int64, int64, int64)")
@@ -245,7 +251,7 @@ def make_room(s: Any, w: Any, op: int, delta: int, limit: int, ceiling: int) -> 
     if s[BESIDE]:
         op = w[w[HEAD] + op]
     if w[w[END] + op] < end:  # what falls first, so that what rises afterwards only costs
-        delta = propagate(s, w, delta, DEAREST, NEVER, FALLS)
+        delta = propagate(s, w, delta, DEAREST, NEVER, falls(w))
     after = w[w[AFTER] + op]
     if after >= 0:
         enqueue(w, after)
