@@ -80,7 +80,6 @@ SHARE_AT = 40  # of each operation: a share for each resource that it may need
 SHARE_OP = 41
 SHARE_RESOURCE = 42
 SHARE_ROW = 43  # of each resource: where its row begins in arrays that have a place for each share
-UNIT_AT = 51  # of each resource
 LINE_BATCH = 44  # above 0: an oven, and what it takes
 OP_SIZE = 45
 OP_FAMILY = 46  # numbered over all lines: what an oven takes together
@@ -88,6 +87,7 @@ RESOURCES = 47  # not a section: how many have units
 PRED_MOST = 48  # the longest wait after each predecessor, or NEVER
 SUCC_MOST = 49
 LONGEST = 50  # not a section: 1 if there are longest waits
+UNIT_AT = 51  # of each resource: its units, numbered through
 HEADER = 52
 
 PAUSES, BREAKS, WHOLE, UNATTENDED = 0, 1, 2, 3
