@@ -123,6 +123,7 @@ KERNELS = (
     (
         "solver.scheduling.timing",
         "solver.scheduling.chance",
+        "solver.scheduling.pools",
         "solver.scheduling.rows",
         "solver.scheduling.sequences",
         "solver.scheduling.trail",

@@ -57,7 +57,6 @@ from solver.scheduling.guide import (
     W_OVER,
     estimate,
     keep_promises,
-    last_before,
     look,
 )
 from solver.scheduling.lifting import SIZE, move_order
@@ -76,6 +75,7 @@ from solver.scheduling.moves import (
     take_out,
     total_cost,
 )
+from solver.scheduling.pools import user_before
 from solver.scheduling.problem import NEVER
 from solver.scheduling.rows import (
     NOWHERE,
@@ -83,7 +83,6 @@ from solver.scheduling.rows import (
     place_of,
     place_on_line,
     places_on,
-    share_units,
     shorten,
 )
 from solver.scheduling.schedule import Part, Schedule
@@ -168,7 +167,7 @@ def _some_back(s: Any, w: Any, r: Any, op: int, steps: int) -> int:
         ready, cause = ready_at(s, w, op, s[s[LINE_PLANT] + s[s[MODE_LINE] + w[w[MODE] + op]]])
         before = w[w[BEFORE] + (w[w[HEAD] + op] if s[BESIDE] else op)]
         if s[RESOURCES] and w[w[START] + op] > ready:
-            before = last_before(s, w, op, before)
+            before = user_before(s, w, op, before)
         if before >= 0 and (w[w[START] + op] > ready or (w[w[END] + before] == ready and below(r, 2))):
             cause = before
         if cause < 0:
@@ -246,7 +245,7 @@ def anneal(s: Any, w: Any, r: Any, cost: Any, moves: int, temperature: float) ->
         first = s[s[MODE_AT] + op]
         mode, old_mode = first + below(r, s[s[MODE_AT] + op + 1] - first), w[w[MODE] + op]
         line, old_line = s[s[MODE_LINE] + mode], s[s[MODE_LINE] + old_mode]
-        old_start, old_end, old_place = w[w[START] + op], w[w[END] + op], NOWHERE
+        old_start, old_place = w[w[START] + op], NOWHERE
         delta, top, place = 0, latest, NOWHERE
         w[TRAIL_SIZE] = 0
         if s[RESOURCES] or not s[s[LINE_UNLIMITED] + old_line]:
@@ -260,7 +259,6 @@ def anneal(s: Any, w: Any, r: Any, cost: Any, moves: int, temperature: float) ->
             ok = place != NOWHERE and not (line == old_line and place == old_place)
             if ok:
                 delta += put_in(s, w, op, mode, place)
-                ok = delta < DEAREST
             else:
                 place = NOWHERE
         if ok:
@@ -273,7 +271,7 @@ def anneal(s: Any, w: Any, r: Any, cost: Any, moves: int, temperature: float) ->
                 cost[0] += delta
                 latest = top
                 continue
-        put_back(s, w, op, place, old_mode, old_place, old_start, old_end)
+        put_back(s, w, op, place, old_mode, old_place)
     return accepted
 
 
@@ -315,7 +313,7 @@ def _chosen_near(s: Any, w: Any, g: Any, r: Any, low: int, high: int) -> int:
 @kernel("int64(int64[::1], int64[::1], int64, int64, int64, int64, int64)")
 def _relocate(s: Any, w: Any, op: int, mode: int, place: int, old_place: int, limit: int) -> int:
     """Make a move: what it changes of the costs, or GIVEN_UP, with all as it was, if that is more than `limit`."""
-    old_mode, old_start, old_end = w[w[MODE] + op], w[w[START] + op], w[w[END] + op]
+    old_mode, old_start = w[w[MODE] + op], w[w[START] + op]
     delta = take_out(s, w, op, old_place) if old_place != NOWHERE else 0
     set_mode(s, w, op, mode)
     n = s[OPERATIONS]
@@ -327,7 +325,7 @@ def _relocate(s: Any, w: Any, op: int, mode: int, place: int, old_place: int, li
         delta = make_room(s, w, op, delta, limit, NEVER)
     if delta <= limit:
         return int(delta)
-    put_back(s, w, op, place if linked else NOWHERE, old_mode, old_place, old_start, old_end)
+    put_back(s, w, op, place if linked else NOWHERE, old_mode, old_place)
     return GIVEN_UP
 
 
@@ -476,9 +474,8 @@ class State:
         return mode, start, end
 
     def tightened(self, s: Words) -> None:
-        """Share the units anew by the present starts, and time everything again, if that is possible."""
-        kept, (_, start, end) = self.w.copy(), self.columns()
-        share_units(s, self.w, np.lexsort((end, start)).astype(np.int64))
+        """Time everything again, units given by the present starts, if that is possible."""
+        kept = self.w.copy()
         if settle(s, self.w):
             self.cost[0] = total_cost(s, self.w)
         else:

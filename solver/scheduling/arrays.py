@@ -76,10 +76,10 @@ DEPARTURES = 36
 BESIDE = 37  # not a section: 1 if there are units, ovens, routes or longest waits
 NEED_AT = 38  # of each mode: the units that it needs, one entry a unit
 NEED_RESOURCE = 39
-SLOT_AT = 40  # of each operation: a slot for each unit that it can need at once
-SLOT_OP = 41
-UNIT_AT = 42  # of each resource
-UNIT_ROW = 43  # of each unit: where its row begins
+SHARE_AT = 40  # of each operation: a share for each resource that it may need
+SHARE_OP = 41
+SHARE_RESOURCE = 42
+SHARE_ROW = 43  # of each resource: where its row begins in arrays that have a place for each share
 LINE_BATCH = 44  # above 0: an oven, and what it takes
 OP_SIZE = 45
 OP_FAMILY = 46  # numbered over all lines: what an oven takes together
@@ -87,7 +87,8 @@ RESOURCES = 47  # not a section: how many have units
 PRED_MOST = 48  # the longest wait after each predecessor, or NEVER
 SUCC_MOST = 49
 LONGEST = 50  # not a section: 1 if there are longest waits
-HEADER = 51
+UNIT_AT = 51  # of each resource: its units, numbered through
+HEADER = 52
 
 PAUSES, BREAKS, WHOLE, UNATTENDED = 0, 1, 2, 3
 RUNNING = {Running.PAUSES: PAUSES, Running.BREAKS: BREAKS, Running.WHOLE: WHOLE, Running.UNATTENDED: UNATTENDED}
@@ -331,12 +332,12 @@ def _units(
     sections[NEED_AT] = _offsets(len(row) for row in needs) if scarce else np.zeros(len(modes) + 1, dtype=np.int64)
     sections[NEED_RESOURCE] = _ints(resource for row in needs for resource in row)
     sections[UNIT_AT] = _offsets(units)
-    sections[UNIT_ROW] = _offsets(
-        len(needed[resource.id]) for resource, count in zip(scarce, units, strict=True) for _ in range(count)
-    )
-    slots = np.maximum.reduceat(np.diff(sections[NEED_AT]), sections[MODE_AT][:-1]) if modes else _ints(())
-    sections[SLOT_AT] = _offsets(slots.tolist())
-    sections[SLOT_OP] = np.repeat(np.arange(len(operations)), slots)
+    of_mode = np.repeat(np.arange(len(operations)), np.diff(sections[MODE_AT]))
+    of_need = np.repeat(of_mode, np.diff(sections[NEED_AT]))
+    shares = np.unique(of_need * max(1, len(scarce)) + sections[NEED_RESOURCE])
+    sections[SHARE_OP], sections[SHARE_RESOURCE] = np.divmod(shares, max(1, len(scarce)))
+    sections[SHARE_AT] = _offsets(np.bincount(sections[SHARE_OP], minlength=len(operations)).tolist())
+    sections[SHARE_ROW] = _offsets(np.bincount(sections[SHARE_RESOURCE], minlength=len(scarce)).tolist())
 
 
 def _windows(lines: tuple[Line, ...], sections: dict[int, Words]) -> None:

@@ -38,8 +38,8 @@ from solver.scheduling.arrays import (
 )
 from solver.scheduling.chance import below
 from solver.scheduling.problem import NEVER
-from solver.scheduling.rows import place_between
-from solver.scheduling.sequences import enqueue, link, ready_at, setup_at, take_next, timed, unlink
+from solver.scheduling.rows import into_row, out_of_row, place_between
+from solver.scheduling.sequences import enqueue, ready_at, setup_at, take_next, timed
 from solver.scheduling.state import AFTER, BEFORE, END, FAMILY, LENGTH, MODE, ROW, START
 from solver.scheduling.timing import after_setup
 
@@ -203,7 +203,7 @@ def lift(s: Any, w: Any, t: Any, op: int) -> None:
         place = place_in(s, w, t, line, w[w[START] + op])
         _touch(t, w[w[BEFORE] + op], TO_TAIL)
         _touch(t, w[w[AFTER] + op], TO_TIME)
-        unlink(s, w, op, place)
+        out_of_row(s, w, op, place)
         t[t[HIGH] + line] -= 1
     _touch(t, op, TO_TIME | TO_TAIL)
     _note(t, LIFTED * s[OPERATIONS] + op, w[w[MODE] + op], place)
@@ -303,7 +303,7 @@ def drop(s: Any, w: Any, t: Any, op: int, mode: int, place: int) -> int:
     """
     _note(t, DROPPED * s[OPERATIONS] + op, 0, place)
     if place >= 0:
-        link(s, w, op, mode, place)
+        into_row(s, w, op, mode, place)
         t[t[HIGH] + s[s[MODE_LINE] + mode]] += 1
     else:
         w[w[MODE] + op], w[w[FAMILY] + op] = mode, s[s[MODE_FAMILY] + mode]
@@ -414,10 +414,10 @@ def undone(s: Any, w: Any, t: Any) -> None:
         elif what == DROPPED:
             if other >= 0:
                 t[t[HIGH] + s[s[MODE_LINE] + w[w[MODE] + op]]] -= 1
-                unlink(s, w, op, other)
+                out_of_row(s, w, op, other)
         elif other >= 0:
             t[t[HIGH] + s[s[MODE_LINE] + one]] += 1
-            link(s, w, op, one, other)
+            into_row(s, w, op, one, other)
         else:
             w[w[MODE] + op], w[w[FAMILY] + op] = one, s[s[MODE_FAMILY] + one]
     t[LOG_SIZE] = 0

@@ -35,12 +35,11 @@ from solver.scheduling.arrays import (
     PRED_OP,
     PRED_WAIT,
     RESOURCES,
-    SLOT_AT,
-    SLOT_OP,
     SUCC_AT,
     SUCC_OP,
     TRANSPORT,
 )
+from solver.scheduling.pools import fit_alone, user_before
 from solver.scheduling.problem import NEVER
 from solver.scheduling.sequences import ready_at, setup_at
 from solver.scheduling.state import (
@@ -54,8 +53,6 @@ from solver.scheduling.state import (
     MODE,
     ROW,
     START,
-    UNIT_AFTER,
-    UNIT_BEFORE,
     WEIGHTS,
 )
 from solver.scheduling.timing import after_setup, fit, setup_of
@@ -119,17 +116,6 @@ def _of_order(s: Any, w: Any, op: int) -> tuple[int, int]:
     return int(limit), int(slope)
 
 
-@kernel("int64(int64[::1], int64[::1], int64, int64)")
-def last_before(s: Any, w: Any, op: int, before: int) -> int:
-    """Which of those before an operation on its line (`before`) and on its units ends last."""
-    for slot in range(s[s[SLOT_AT] + op], s[s[SLOT_AT] + op + 1]):
-        if w[w[UNIT_BEFORE] + slot] >= 0:
-            other = s[s[SLOT_OP] + w[w[UNIT_BEFORE] + slot]]
-            if before < 0 or w[w[END] + other] > w[w[END] + before]:
-                before = other
-    return before
-
-
 @kernel("UniTuple(int64, 2)(int64[::1], int64[::1], int64[::1], int64, int64)")
 def _limit(s: Any, w: Any, g: Any, op: int, plant: int) -> tuple[int, int]:
     """The latest end of an operation from which nothing that follows becomes dearer, and what a second more costs."""
@@ -155,11 +141,6 @@ def _limit(s: Any, w: Any, g: Any, op: int, plant: int) -> tuple[int, int]:
         end = g[LATEST * n + after] - setup_at(s, w, after)
         if end < limit:
             limit, slope = end, g[SLOPE * n + after]
-    for slot in range(s[s[SLOT_AT] + op], s[s[SLOT_AT] + op + 1]):
-        if w[w[UNIT_AFTER] + slot] >= 0:
-            after = s[s[SLOT_OP] + w[w[UNIT_AFTER] + slot]]
-            if g[LATEST * n + after] < limit:
-                limit, slope = g[LATEST * n + after], g[SLOPE * n + after]
     return int(limit), int(slope)
 
 
@@ -188,9 +169,9 @@ def look(s: Any, w: Any, g: Any, low: int, high: int) -> None:
         ready, cause = ready_at(s, w, op, plant)
         before = w[w[BEFORE] + (w[w[HEAD] + op] if s[BESIDE] else op)]
         if before >= 0 and w[w[END] + before] + setup_at(s, w, op) > ready:
-            cause = before
+            ready, cause = w[w[END] + before] + setup_at(s, w, op), before
         if s[RESOURCES] and start > ready:
-            cause = last_before(s, w, op, before)
+            cause = user_before(s, w, op, cause)
         g[CAUSE * n + op] = cause
         if cause >= 0:
             g[GAIN * n + cause] += g[GAIN * n + op]
@@ -295,12 +276,12 @@ def entering(s: Any, w: Any, g: Any, op: int, mode: int, place: int) -> int:
         setup = setup_of(s, line, before, family)
         ready = max(ready, after_setup(s, line, end, setup))
         total += w[W_SETUP] * setup
-    _, end = fit(s, line, s[s[OP_RUNNING] + op], s[s[MODE_TIME] + mode], ready)
+    after = w[row + place] if limited and place < w[w[LENGTH] + line] else -1
+    _, end = fit_alone(s, w, op, mode, after, ready)
     if end >= NEVER:
         return NEVER
     total += at_end(s, w, g, op, plant, end)
-    if limited and place < w[w[LENGTH] + line]:
-        after = w[row + place]
+    if after >= 0:
         setup = setup_of(s, line, family, w[w[FAMILY] + after])
         begin = after_setup(s, line, end, setup)
         if begin > w[w[START] + after]:

@@ -22,23 +22,17 @@ from solver.scheduling.arrays import (
     MODE_FAMILY,
     MODE_LINE,
     MODE_TIME,
-    NEED_AT,
-    NEED_RESOURCE,
     OP_ORDER,
     OP_RUNNING,
     OPERATIONS,
     ORDER_AT,
     PRED_AT,
     PRED_OP,
-    RESOURCES,
-    SLOT_OP,
     SUCC_AT,
     SUCC_OP,
-    UNIT_AT,
-    UNIT_ROW,
 )
 from solver.scheduling.chance import below
-from solver.scheduling.guide import FAR, GAIN, LATEST, SLOPE, W_SETUP, left_by, order_cost
+from solver.scheduling.guide import FAR, GAIN, LATEST, SLOPE, W_FOCUS, W_SETUP, left_by, order_cost
 from solver.scheduling.moves import (
     DEAREST,
     GIVEN_UP,
@@ -49,12 +43,12 @@ from solver.scheduling.moves import (
     place_now,
     propagate,
     put_in,
-    retime,
     set_mode,
-    timed_there,
+    time_there,
 )
+from solver.scheduling.pools import fit_alone
 from solver.scheduling.problem import NEVER
-from solver.scheduling.rows import NOWHERE, into_row, out_of_row, place_of, place_of_unit, places_on
+from solver.scheduling.rows import NOWHERE, into_row, out_of_row, place_of, places_on
 from solver.scheduling.sequences import enqueue, ready_at, undo
 from solver.scheduling.state import (
     AFTER,
@@ -67,7 +61,6 @@ from solver.scheduling.state import (
     RING,
     ROW,
     START,
-    UNIT_ROWS,
 )
 from solver.scheduling.timing import after_setup, fit, setup_of
 
@@ -75,22 +68,8 @@ MOST = 8  # operations of one order that are taken out together
 LIFTED = 4  # words for each of them: operation, mode and place before, place now
 SETUPS = LIFTED * MOST  # behind them: the change of setup seconds
 SIZE = SETUPS + 1
-NEAR = 24  # so much is timed anew before the next one is placed
+NEAR, NEAR_FOCUSED = 12, 24  # so much is timed anew before the next one is placed, and if few orders are looked at
 PLACES = 12  # so many places from where it is ready are tried on each line
-
-
-@kernel("int64(int64[::1], int64[::1], int64, int64)")
-def _units_ready(s: Any, w: Any, mode: int, start: int) -> int:
-    """About when the units that a mode needs are free, from `start` on."""
-    for need in range(s[s[NEED_AT] + mode], s[s[NEED_AT] + mode + 1]):
-        resource, soonest = s[s[NEED_RESOURCE] + need], NEVER
-        for unit in range(s[s[UNIT_AT] + resource], s[s[UNIT_AT] + resource + 1]):
-            place, free = place_of_unit(s, w, unit, start), 0
-            if place:
-                free = w[w[END] + s[s[SLOT_OP] + w[w[UNIT_ROWS] + s[s[UNIT_ROW] + unit] + place - 1]]]
-            soonest = min(soonest, free)
-        start = max(start, soonest)
-    return int(start)
 
 
 @kernel("int64(int64[::1], int64[::1], int64[::1], int64, int64)", into_callers=True)
@@ -154,14 +133,12 @@ def _least(s: Any, w: Any, g: Any, r: Any, op: int, roof: int, heat: int) -> tup
                 end, before = left_by(s, w, line, w[row + place - 1] if place else -1)
                 setup = setup_of(s, line, before, family)
                 begin = max(ready, after_setup(s, line, end, setup))
-            if s[RESOURCES]:
-                begin = _units_ready(s, w, mode, begin)
-            _, end = fit(s, line, s[s[OP_RUNNING] + op], s[s[MODE_TIME] + mode], begin)
+            after = w[row + place] if limited and place < w[w[LENGTH] + line] else -1
+            _, end = fit_alone(s, w, op, mode, after, begin)
             value = order_cost(s, w, order, end + rest)
             if end >= NEVER or value > least:
                 break
-            if limited and place < w[w[LENGTH] + line]:
-                after = w[row + place]
+            if after >= 0:
                 if s[s[LINE_BATCH] + line]:
                     joined = _joined(s, w, g, op, mode, after, ready, rest)
                     if joined < least:
@@ -200,7 +177,7 @@ def _lift(s: Any, w: Any, out: Any, first: int, last: int) -> int:
 
 @kernel("void(int64[::1], int64[::1], int64[::1], int64, int64)")
 def _lay_back(s: Any, w: Any, out: Any, count: int, linked: int) -> None:
-    """Take what may move of these operations off their lines, into `out`: how many. What follows waits in the heap."""
+    """Put the lifted operations back, of which so many stand elsewhere: all is as it was."""
     undo(s, w)
     for i in range(linked - 1, -1, -1):
         if out[LIFTED * i + 3] != NOWHERE:
@@ -235,15 +212,12 @@ def _laid(s: Any, w: Any, op: int, mode: int, place: int, delta: int) -> int:
     delta += moved_cost(w, n, op, start, mode) - moved_cost(w, n, op, start, w[w[MODE] + op])
     if place != NOWHERE:
         delta += put_in(s, w, op, mode, place)
-        if delta >= DEAREST:
-            return GIVEN_UP
     else:
         set_mode(s, w, op, mode)
-    start, end = timed_there(s, w, op)
-    if start >= NEVER:
+    delta += time_there(s, w, op, NEVER)
+    if delta >= DEAREST:
         return GIVEN_UP
     head = w[w[HEAD] + op] if s[BESIDE] else op
-    delta += retime(s, w, head, start, end)
     if w[w[AFTER] + head] >= 0:
         enqueue(w, w[w[AFTER] + head])
     return int(delta)
@@ -264,9 +238,9 @@ def move_order(s: Any, w: Any, g: Any, r: Any, out: Any, op: int, limit: int, he
         last = min(last, first + MOST)
     count = _lift(s, w, out, first, last)
     roof, linked, same = _roof(s, w, out, count, first, last), 0, 1
-    delta = w[W_SETUP] * out[SETUPS]
+    delta, near = w[W_SETUP] * out[SETUPS], NEAR_FOCUSED if w[W_FOCUS] else NEAR
     while linked < count and delta < DEAREST:
-        delta = propagate(s, w, delta, DEAREST, NEVER, NEAR)
+        delta = propagate(s, w, delta, DEAREST, NEVER, near)
         if delta >= DEAREST:
             break
         at = LIFTED * linked

@@ -23,24 +23,21 @@ from solver.scheduling.arrays import (
     ORDERS,
     PRED_AT,
     PRED_OP,
-    RESOURCES,
     SUCC_AT,
     SUCC_OP,
 )
-from solver.scheduling.guide import EXTRA, W_FLOW, W_MAKESPAN, W_MOVED, W_SETUP, order_cost
+from solver.scheduling.guide import EXTRA, W_FLOW, W_FOCUS, W_MAKESPAN, W_MOVED, W_SETUP, order_cost
 from solver.scheduling.problem import NEVER
 from solver.scheduling.rows import NOWHERE, fits_into, in_reach, into_row, out_of_row, place_on_line
 from solver.scheduling.sequences import (
     done_of,
     enqueue,
-    enqueue_beside,
-    link,
+    enqueue_before,
+    set_times,
     setup_at,
     take_next,
     timed,
-    timed_beside,
     undo,
-    unlink,
 )
 from solver.scheduling.state import (
     AFTER,
@@ -51,7 +48,6 @@ from solver.scheduling.state import (
     HEAP_SIZE,
     LENGTH,
     MODE,
-    RIGID,
     RING,
     ROW,
     SHORT,
@@ -62,6 +58,7 @@ from solver.scheduling.state import (
 
 DEAREST = 1 << 60  # no limit is as high
 GIVEN_UP = 1 << 61
+FALLS = 6  # so much of what falls is timed before what rises, the rest with it
 
 
 @kernel("int64(int64[::1], int64[::1])")
@@ -118,7 +115,7 @@ def _retime_one(s: Any, w: Any, op: int, start: int, end: int) -> int:
     change = moved_cost(w, s[OPERATIONS], op, start, mode) - moved_cost(w, s[OPERATIONS], op, w[w[START] + op], mode)
     if w[W_FLOW]:
         change += w[W_FLOW] * begun_at(s, w, s[s[OP_ORDER] + op])
-    w[w[START] + op], w[w[END] + op] = start, end
+    set_times(s, w, op, start, end)
     if w[W_FLOW]:
         change -= w[W_FLOW] * begun_at(s, w, s[s[OP_ORDER] + op])
     first, last = s[s[SUCC_AT] + op], s[s[SUCC_AT] + op + 1]
@@ -142,23 +139,36 @@ def _retime_one(s: Any, w: Any, op: int, start: int, end: int) -> int:
 def retime(s: Any, w: Any, op: int, start: int, end: int) -> int:
     """Give an operation and all of its batch other times, on the trail; the change of the costs.
 
-    Their successors and what has their units next go into the heap.
+    Their successors go into the heap, and what may not end so long before them.
     """
     if not s[BESIDE]:
         return int(_retime_one(s, w, op, start, end))
     delta, member = 0, op
     while True:
         delta += _retime_one(s, w, member, start, end)
-        enqueue_beside(s, w, member)
+        if s[LONGEST]:
+            enqueue_before(s, w, member)
         member = w[w[RING] + member]
         if member == op:
             return delta
 
 
-@kernel("UniTuple(int64, 2)(int64[::1], int64[::1], int64)", into_callers=True)
-def timed_there(s: Any, w: Any, op: int) -> tuple[int, int]:
-    """Start and end of an operation that has a new place, with the units that it has there."""
-    return timed_beside(s, w, w[w[HEAD] + op], 0) if s[BESIDE] else timed(s, w, op)
+@kernel("int64(int64[::1], int64[::1], int64, int64)")
+def time_there(s: Any, w: Any, op: int, ceiling: int) -> int:
+    """Time an operation that has a new place: the change of the costs, or GIVEN_UP if it would end after `ceiling`.
+
+    What that moves goes into the heap, but for what comes after it on its line.
+    """
+    start, end = timed(s, w, op)
+    if start >= NEVER or end > ceiling:
+        return GIVEN_UP
+    return int(retime(s, w, op, start, end))
+
+
+@kernel("int64(int64[::1])", into_callers=True)
+def falls(w: Any) -> int:
+    """So much of what falls is timed first. All, if a few orders are looked at most: what they gain comes last."""
+    return NEVER if w[W_FOCUS] else FALLS
 
 
 @kernel("int64(int64[::1], int64[::1], int64, int64, int64, int64)")
@@ -168,10 +178,12 @@ def propagate(s: Any, w: Any, delta: int, limit: int, latest: int, number: int) 
     `latest`: the greatest end that is allowed. `number`: when so many have other times, the rest waits on. What waits
     for itself comes up again and again: that is given up, too.
     """
-    # Where units change hands, what waits for itself is too frequent to go through so many.
-    steps, most = 0, min(4 * s[OPERATIONS] + 100, 600 if s[RESOURCES] or s[LONGEST] else NEVER)
+    # Where there are longest waits, what waits for itself is too frequent to go through so many.
+    steps, most = 0, min(4 * s[OPERATIONS] + 100, 600 if s[LONGEST] else NEVER)
     while w[HEAP_SIZE] and number:
         op = take_next(w)
+        if s[BESIDE]:
+            op = w[w[HEAD] + op]  # it may have joined a batch while it waited
         steps += 1
         start, end = timed(s, w, op)
         if start == w[w[START] + op] and end == w[w[END] + op]:
@@ -199,7 +211,7 @@ def lift_off(s: Any, w: Any, op: int, place: int) -> int:
         setups = -setup_at(s, w, op)
         if after >= 0:
             setups -= setup_at(s, w, after)
-    unlink(s, w, op, place)
+    out_of_row(s, w, op, place)
     if after >= 0:
         if place >= 0:
             setups += setup_at(s, w, after)
@@ -213,17 +225,16 @@ def take_out(s: Any, w: Any, op: int, place: int) -> int:
 
     Its own times stay. One setup may be longer than the two that it replaces: then times rise, which is fine too.
     """
-    return propagate(s, w, w[W_SETUP] * lift_off(s, w, op, place), DEAREST, NEVER, NEVER)
+    return propagate(s, w, w[W_SETUP] * lift_off(s, w, op, place), DEAREST, NEVER, falls(w))
 
 
 @kernel("int64(int64[::1], int64[::1], int64, int64, int64)")
 def put_in(s: Any, w: Any, op: int, mode: int, place: int) -> int:
-    """Put an operation at a place; what the change of setups costs, or GIVEN_UP. Nothing is timed yet."""
+    """Put an operation at a place; what the change of setups costs. Nothing is timed yet."""
     setups = 0
     if NOWHERE < place < w[w[LENGTH] + s[s[MODE_LINE] + mode]]:
         setups -= setup_at(s, w, w[w[ROW] + s[s[LINE_AT] + s[s[MODE_LINE] + mode]] + place])
-    if not link(s, w, op, mode, place):
-        return GIVEN_UP
+    into_row(s, w, op, mode, place)
     after = w[w[AFTER] + op]
     if after >= 0:
         setups += setup_at(s, w, after)
@@ -233,17 +244,14 @@ def put_in(s: Any, w: Any, op: int, mode: int, place: int) -> int:
 @kernel("int64(int64[::1], int64[::1], int64, int64, int64, int64)")
 def make_room(s: Any, w: Any, op: int, delta: int, limit: int, ceiling: int) -> int:
     """Time an operation that has a new place, and all that this moves: `delta` and the costs' change, or GIVEN_UP."""
-    start, end = timed_there(s, w, op)
-    if start >= NEVER or end > ceiling:
+    end = w[w[END] + op]
+    delta += time_there(s, w, op, ceiling)
+    if delta >= DEAREST:
         return GIVEN_UP
-    sooner = end < w[w[END] + op]
-    delta += retime(s, w, op, start, end)
     if s[BESIDE]:
         op = w[w[HEAD] + op]
-    if sooner:  # what falls first, so that what rises afterwards only costs
-        w[RIGID] = 1  # what comes after it here does not know yet
-        delta = propagate(s, w, delta, DEAREST, NEVER, NEVER)
-        w[RIGID] = 0
+    if w[w[END] + op] < end:  # what falls first, so that what rises afterwards only costs
+        delta = propagate(s, w, delta, DEAREST, NEVER, falls(w))
     after = w[w[AFTER] + op]
     if after >= 0:
         enqueue(w, after)
@@ -280,14 +288,13 @@ def set_mode(s: Any, w: Any, op: int, mode: int) -> None:
     w[w[MODE] + op], w[w[FAMILY] + op] = mode, s[s[MODE_FAMILY] + mode]
 
 
-@kernel("void(int64[::1], int64[::1], int64, int64, int64, int64, int64, int64)")
-def put_back(s: Any, w: Any, op: int, place: int, mode: int, old_place: int, start: int, end: int) -> None:
+@kernel("void(int64[::1], int64[::1], int64, int64, int64, int64)")
+def put_back(s: Any, w: Any, op: int, place: int, mode: int, old_place: int) -> None:
     """Undo a move: all is as it was before the operation, which stands at `place` or NOWHERE, was taken out."""
     undo(s, w)
     if place != NOWHERE:
         out_of_row(s, w, op, place)
     set_mode(s, w, op, mode)
-    w[w[START] + op], w[w[END] + op] = start, end
     if old_place != NOWHERE:
         into_row(s, w, op, mode, old_place)
 

@@ -1,4 +1,4 @@
-"""Compiled: putting operations into the rows of lines, batches and units, taking them out, and undoing both.
+"""Compiled: putting operations into the rows of lines and batches, taking them out, and undoing both.
 
 A *place* says where on a line: so many are before it in the row (0 or more), or, coded below -1, in which batch: behind
 which member of the ring, and whether as its head. On an unlimited line it is 0. A row must be sorted by start when
@@ -18,25 +18,14 @@ from solver.scheduling.arrays import (
     LINES,
     MODE_FAMILY,
     MODE_LINE,
-    NEED_AT,
-    NEED_RESOURCE,
     OP_FAMILY,
-    OP_FIXED,
     OP_SIZE,
-    ORDERS,
     RESOURCES,
-    SLOT_AT,
-    SLOT_OP,
-    SUCC_AT,
-    SUCC_OP,
-    UNIT_AT,
-    UNIT_ROW,
 )
-from solver.scheduling.problem import NEVER
+from solver.scheduling.pools import give_units, take_units
 from solver.scheduling.state import (
     AFTER,
     BEFORE,
-    END,
     FAMILY,
     HEAD,
     LENGTH,
@@ -45,14 +34,6 @@ from solver.scheduling.state import (
     ROW,
     SHORT,
     START,
-    TRAIL,
-    TRAIL_SIZE,
-    UNIT,
-    UNIT_AFTER,
-    UNIT_BEFORE,
-    UNIT_LENGTH,
-    UNIT_PLACE,
-    UNIT_ROWS,
 )
 
 NOWHERE = -1  # no place
@@ -226,7 +207,9 @@ def leave(s: Any, w: Any, op: int) -> None:
 
 @kernel("void(int64[::1], int64[::1], int64, int64)")
 def out_of_row(s: Any, w: Any, op: int, place: int) -> None:
-    """Take an operation off its line; `place` is where it stands."""
+    """Take an operation, with its units, off its line; `place` is where it stands."""
+    if s[RESOURCES]:
+        give_units(s, w, op)
     if place < NOWHERE:
         leave(s, w, op)
         return
@@ -238,8 +221,10 @@ def out_of_row(s: Any, w: Any, op: int, place: int) -> None:
 
 @kernel("void(int64[::1], int64[::1], int64, int64, int64)")
 def into_row(s: Any, w: Any, op: int, mode: int, place: int) -> None:
-    """Put an operation on the line of `mode` at a place."""
+    """Put an operation on the line of `mode` at a place, with the units that it needs there."""
     w[w[MODE] + op], w[w[FAMILY] + op] = mode, s[s[MODE_FAMILY] + mode]
+    if s[RESOURCES]:
+        take_units(s, w, op)
     if place < NOWHERE:
         join(s, w, op, place)
         return
@@ -262,225 +247,3 @@ def fits_into(s: Any, w: Any, op: int, head: int) -> int:
         member = w[w[RING] + member]
         if member == head:
             return 1 if room >= 0 else 0
-
-
-# --- units of resources ---
-
-
-@kernel("int64(int64[::1], int64[::1], int64, int64)")
-def place_of_unit(s: Any, w: Any, unit: int, instant: int) -> int:
-    """How many in a unit's row start before `instant`."""
-    row, start = w[UNIT_ROWS] + s[s[UNIT_ROW] + unit], w[START]
-    low, high = 0, w[w[UNIT_LENGTH] + unit]
-    while low < high:
-        middle = (low + high) >> 1
-        if w[start + s[s[SLOT_OP] + w[row + middle]]] < instant:
-            low = middle + 1
-        else:
-            high = middle
-    return int(low)
-
-
-@kernel("void(int64[::1], int64[::1], int64, int64, int64)")
-def _into_unit(s: Any, w: Any, slot: int, unit: int, place: int) -> None:
-    """Give a unit to a slot, with `place` others before it."""
-    row, length = w[UNIT_ROWS] + s[s[UNIT_ROW] + unit], w[UNIT_LENGTH] + unit
-    _insert(w, row, length, slot, place, w[UNIT_BEFORE], w[UNIT_AFTER])
-    w[w[UNIT] + slot], w[w[UNIT_PLACE] + slot] = unit, place
-
-
-@kernel("void(int64[::1], int64[::1], int64, int64)")
-def _out_of_unit(s: Any, w: Any, slot: int, place: int) -> None:
-    """Take the unit of a slot back; `place` others are before it."""
-    unit = w[w[UNIT] + slot]
-    row, length = w[UNIT_ROWS] + s[s[UNIT_ROW] + unit], w[UNIT_LENGTH] + unit
-    _remove(w, row, length, slot, place, w[UNIT_BEFORE], w[UNIT_AFTER])
-    w[w[UNIT] + slot] = -1
-
-
-@kernel("int64(int64[::1], int64[::1], int64, int64)")
-def _place_in_unit(s: Any, w: Any, slot: int, near: int) -> int:
-    """How many are before a slot in its unit's row; about so many as `near`."""
-    unit = w[w[UNIT] + slot]
-    row, length = w[UNIT_ROWS] + s[s[UNIT_ROW] + unit], w[w[UNIT_LENGTH] + unit]
-    low = high = near
-    while True:
-        if 0 <= low < length and w[row + low] == slot:
-            return low
-        if 0 <= high < length and w[row + high] == slot:
-            return high
-        low, high = low - 1, high + 1
-
-
-@kernel("void(int64[::1], int64[::1], int64, int64, int64)")
-def exchange(s: Any, w: Any, slot: int, unit: int, place: int) -> None:
-    """Give a slot another unit (-1: none) at a place in its row, on the trail."""
-    at = w[TRAIL] + 3 * w[TRAIL_SIZE]
-    w[TRAIL_SIZE] += 1
-    w[at], w[at + 1], w[at + 2] = -1 - s[ORDERS] - slot, w[w[UNIT] + slot], 0
-    if w[w[UNIT] + slot] >= 0:
-        near = place_of_unit(s, w, w[w[UNIT] + slot], w[w[START] + s[s[SLOT_OP] + slot]])
-        w[at + 2] = _place_in_unit(s, w, slot, near)
-        _out_of_unit(s, w, slot, w[at + 2])
-    if unit >= 0:
-        _into_unit(s, w, slot, unit, place)
-
-
-@kernel("void(int64[::1], int64[::1], int64, int64, int64)")
-def exchange_back(s: Any, w: Any, slot: int, unit: int, place: int) -> None:
-    """Undo the last `exchange` in these rows: the slot had this unit (-1: none) at this place."""
-    if w[w[UNIT] + slot] >= 0:
-        _out_of_unit(s, w, slot, _place_in_unit(s, w, slot, w[w[UNIT_PLACE] + slot]))
-    if unit >= 0:
-        _into_unit(s, w, slot, unit, place)
-
-
-@kernel("void(int64[::1], int64[::1], int64)")
-def give_units(s: Any, w: Any, op: int) -> None:
-    """Take an operation's units back."""
-    for slot in range(s[s[SLOT_AT] + op], s[s[SLOT_AT] + op + 1]):
-        if w[w[UNIT] + slot] >= 0:
-            exchange(s, w, slot, -1, 0)
-
-
-@kernel("int64(int64[::1], int64[::1], int64, int64)")
-def _has_unit(s: Any, w: Any, op: int, unit: int) -> int:
-    """Whether an operation has this unit."""
-    for slot in range(s[s[SLOT_AT] + op], s[s[SLOT_AT] + op + 1]):
-        if w[w[UNIT] + slot] == unit:
-            return 1
-    return 0
-
-
-@kernel("int64(int64[::1], int64[::1], int64, int64, int64)")
-def find_gap(s: Any, w: Any, slot: int, start: int, end: int) -> int:
-    """Give a slot another unit of its resource that nothing has from start to end, if there is one; whether there is.
-
-    Of several the one with most time to spare before and after.
-    """
-    op, resource = s[s[SLOT_OP] + slot], 0
-    while s[s[UNIT_AT] + resource + 1] <= w[w[UNIT] + slot]:
-        resource += 1
-    chosen, chosen_place, most, head = -1, 0, -1, w[w[HEAD] + op]
-    for unit in range(s[s[UNIT_AT] + resource], s[s[UNIT_AT] + resource + 1]):
-        place, row = place_of_unit(s, w, unit, end), w[UNIT_ROWS] + s[s[UNIT_ROW] + unit]
-        spare = start
-        if place:
-            before = s[s[SLOT_OP] + w[row + place - 1]]
-            spare = start - w[w[END] + before]
-            if w[w[HEAD] + before] == head or w[w[START] + before] >= w[w[END] + op]:
-                continue  # the latter may wait for this one and not be timed anew yet
-        if place < w[w[UNIT_LENGTH] + unit]:
-            after = s[s[SLOT_OP] + w[row + place]]
-            spare = min(spare, w[w[START] + after] - end)
-            if w[w[HEAD] + after] == head:
-                continue
-        if spare > most and not _has_unit(s, w, op, unit):
-            chosen, chosen_place, most = unit, place, spare
-    if chosen < 0:
-        return 0
-    exchange(s, w, slot, chosen, chosen_place)
-    return 1
-
-
-@kernel("int64(int64[::1], int64[::1], int64, int64)")
-def _follows(s: Any, w: Any, op: int, other: int) -> int:
-    """Whether another one waits for the operation already, as the next on its line or as a successor."""
-    met = w[w[HEAD] + other]
-    if met == w[w[AFTER] + w[w[HEAD] + op]]:
-        return 1
-    for i in range(s[s[SUCC_AT] + op], s[s[SUCC_AT] + op + 1]):
-        if w[w[HEAD] + s[s[SUCC_OP] + i]] == met:
-            return 1
-    return 0
-
-
-@kernel("int64(int64[::1], int64[::1], int64, int64, int64, int64)")
-def take_units(s: Any, w: Any, op: int, cut: int, start: int, end: int) -> int:
-    """Give an operation the units that its mode needs; 0 if so many could not be found.
-
-    It comes behind what starts before `cut` and does not wait for it. Of all units those are taken that cost the least
-    time if it ran from `start` to `end`, and of these the one that was in use last.
-    """
-    mode, head = w[w[MODE] + op], w[w[HEAD] + op]
-    slot = s[s[SLOT_AT] + op]
-    for need in range(s[s[NEED_AT] + mode], s[s[NEED_AT] + mode + 1]):
-        resource = s[s[NEED_RESOURCE] + need]
-        chosen, chosen_place, least, most = -1, 0, NEVER * 4, 0
-        for unit in range(s[s[UNIT_AT] + resource], s[s[UNIT_AT] + resource + 1]):
-            if _has_unit(s, w, op, unit):
-                continue
-            place, row = place_of_unit(s, w, unit, cut), w[UNIT_ROWS] + s[s[UNIT_ROW] + unit]
-            free, wanted = 0, NEVER
-            while place:
-                before = s[s[SLOT_OP] + w[row + place - 1]]
-                if not _follows(s, w, op, before):
-                    free = w[w[END] + before]
-                    break
-                place -= 1
-            if place < w[w[UNIT_LENGTH] + unit]:
-                after = s[s[SLOT_OP] + w[row + place]]
-                wanted = w[w[START] + after]
-                if w[w[HEAD] + after] == head:  # one of its batch has it
-                    continue
-            loss = max(0, free - start) + max(0, end - wanted)
-            spare = min(start - free, wanted - end)
-            if loss < least or (loss == least and spare > most):
-                chosen, chosen_place, least, most = unit, place, loss, spare
-        if chosen < 0:
-            return 0
-        exchange(s, w, slot, chosen, chosen_place)
-        slot += 1
-    return 1
-
-
-@kernel("int64(int64[::1], int64[::1], int64)")
-def units_free(s: Any, w: Any, op: int) -> int:
-    """When the units of an operation are free for it. What is fixed is not asked about other fixed ones."""
-    free, fixed = 0, s[s[OP_FIXED] + op]
-    for slot in range(s[s[SLOT_AT] + op], s[s[SLOT_AT] + op + 1]):
-        before = w[w[UNIT_BEFORE] + slot]
-        if before >= 0:
-            other = s[s[SLOT_OP] + before]
-            if not (fixed and s[s[OP_FIXED] + other]):
-                free = max(free, w[w[END] + other])
-    return int(free)
-
-
-@kernel("void(int64[::1], int64[::1], int64[::1])")
-def share_units(s: Any, w: Any, sequence: Any) -> None:
-    """Give all units anew, to one operation after another, always those that are free first.
-
-    `sequence`: the operations by start.
-    """
-    for unit in range(s[s[UNIT_AT] + s[RESOURCES]]):
-        w[w[UNIT_LENGTH] + unit] = 0
-    for i in range(len(sequence)):
-        op = sequence[i]
-        mode = w[w[MODE] + op]
-        for slot in range(s[s[SLOT_AT] + op], s[s[SLOT_AT] + op + 1]):
-            w[w[UNIT] + slot] = w[w[UNIT_BEFORE] + slot] = w[w[UNIT_AFTER] + slot] = -1
-        if mode < 0:
-            continue
-        slot = s[s[SLOT_AT] + op]
-        for need in range(s[s[NEED_AT] + mode], s[s[NEED_AT] + mode + 1]):
-            resource = s[s[NEED_RESOURCE] + need]
-            chosen, soonest = -1, NEVER
-            for unit in range(s[s[UNIT_AT] + resource], s[s[UNIT_AT] + resource + 1]):
-                if _has_unit(s, w, op, unit):
-                    continue
-                length, free = w[w[UNIT_LENGTH] + unit], 0
-                if length:
-                    last = w[w[UNIT_ROWS] + s[s[UNIT_ROW] + unit] + length - 1]
-                    free = w[w[END] + s[s[SLOT_OP] + last]]
-                if chosen < 0 or free < soonest:
-                    chosen, soonest = unit, free
-            place = w[w[UNIT_LENGTH] + chosen]
-            row = w[UNIT_ROWS] + s[s[UNIT_ROW] + chosen]
-            while place and s[s[OP_FIXED] + op]:  # facts may overlap: the one that ends last counts
-                other = s[s[SLOT_OP] + w[row + place - 1]]
-                if not s[s[OP_FIXED] + other] or w[w[END] + other] <= w[w[END] + op]:
-                    break
-                place -= 1
-            _into_unit(s, w, slot, chosen, place)
-            slot += 1

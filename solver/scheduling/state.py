@@ -1,7 +1,7 @@
 """The words of the state that a search changes: where each section begins in `w`.
 
 Operations on a line are linked both ways; a line's row holds them sorted by start for looking places up. What an oven
-takes together is a ring, of which the *head* alone stands in the row. Each unit of a resource has a row of its own.
+takes together is a ring, of which the *head* alone stands in the row. Units of resources are counted (see `pools`).
 """
 
 # --- the header of w ---
@@ -22,12 +22,12 @@ FAMILY = 13  # of each operation: where it is on its line, to be read without it
 WEIGHTS = 14  # nine words for the search that changes the state
 HEAD = 23  # of each operation: itself, or the one of its batch that stands in the line's row
 RING = 24  # the next one of its batch; itself when it is alone
-UNIT = 25  # of each slot: the unit that its operation has for it, or -1
-UNIT_BEFORE = 26  # the slot that has this unit before; -1
-UNIT_AFTER = 27
-UNIT_PLACE = 28  # in the unit's row, when it was put there
-UNIT_ROWS = 29  # each unit's slots by start, from UNIT_ROW on
-UNIT_LENGTH = 30
-RIGID = 31  # 1: what is timed keeps its units
+UNITS = 25  # of each share (see `pools`): so many units its operation has
+SHARES = 26  # each resource's shares by start, from SHARE_ROW on
+SHARE_STARTS = 27  # the starts and ends of those in the rows
+SHARE_ENDS = 28
+SHARES_LENGTH = 29  # of each resource's row
+SHARES_LONGEST = 30  # from start to end nothing in the row is longer
+IN_USE = 31  # two words for each share: room for what is in use at an instant
 SHORT = 32  # 1: some rows end early; what stands behind the last one there is linked to it, but out of reach
 WORK_HEADER = 33

@@ -14,12 +14,14 @@ from solver.scheduling.anneal import Untimed, anneal, anneal_guided, state_of, t
 from solver.scheduling.arrays import (
     LINE_AT,
     LINES,
+    MODE_LINE,
+    OP_EARLIEST,
     OP_SIZE,
     ORDERS,
     RESOURCES,
-    SLOT_AT,
-    UNIT_AT,
-    UNIT_ROW,
+    RUNNING,
+    SHARE_AT,
+    SHARE_ROW,
     Arrays,
     Words,
     arrays_of,
@@ -28,7 +30,10 @@ from solver.scheduling.check import violations
 from solver.scheduling.dispatch import Unplaceable, dispatch
 from solver.scheduling.exact import solve
 from solver.scheduling.guide import BY_START, SECTIONS
+from solver.scheduling.moves import DEAREST, propagate
+from solver.scheduling.pools import with_units
 from solver.scheduling.problem import (
+    NEVER,
     FamilyId,
     Line,
     LineId,
@@ -45,9 +50,8 @@ from solver.scheduling.problem import (
     WorkOrder,
     WorkOrderId,
 )
-from solver.scheduling.rows import share_units
 from solver.scheduling.schedule import TARDINESS_ONLY, Part, evaluate
-from solver.scheduling.sequences import settle, work_of
+from solver.scheduling.sequences import enqueue, settle, work_of
 from solver.scheduling.state import (
     AFTER,
     BEFORE,
@@ -59,14 +63,13 @@ from solver.scheduling.state import (
     MODE,
     RING,
     ROW,
+    SHARES,
+    SHARES_LENGTH,
     START,
-    UNIT,
-    UNIT_AFTER,
-    UNIT_BEFORE,
-    UNIT_LENGTH,
-    UNIT_ROWS,
+    UNITS,
     WAITS,
 )
+from solver.scheduling.timing import fit
 from tests.solver.scheduling.shops import random_problem
 from tests.solver.scheduling.test_anneal import OTHERS, improved, one_after_another
 
@@ -123,17 +126,18 @@ def columns(arrays: Arrays, w: Words) -> tuple[Words, ...]:
 def lasting(arrays: Arrays, w: Words) -> list[list[int]]:
     """What a state says, without the scratch of moves: links, times, costs, and each row as far as it is filled."""
     s, n = arrays.words, len(arrays.operations)
-    slots = int(arrays.column(SLOT_AT, n + 1)[-1])
+    shares = int(arrays.column(SHARE_AT, n + 1)[-1])
     sizes = dict.fromkeys((MODE, START, END, BEFORE, AFTER, WAITS, FAMILY, HEAD, RING), n)
-    sizes |= {DONE: int(s[ORDERS]), LENGTH: int(s[LINES]), UNIT: slots, UNIT_BEFORE: slots, UNIT_AFTER: slots}
+    sizes |= {DONE: int(s[ORDERS]), LENGTH: int(s[LINES]), UNITS: shares, SHARES_LENGTH: int(s[RESOURCES])}
     said = [w[w[section] : w[section] + size].tolist() for section, size in sizes.items()]
     for rows, begin, length, count in (
         (ROW, LINE_AT, LENGTH, int(s[LINES])),
-        (UNIT_ROWS, UNIT_ROW, UNIT_LENGTH, int(arrays.column(UNIT_AT, int(s[RESOURCES]) + 1)[-1])),
+        (SHARES, SHARE_ROW, SHARES_LENGTH, int(s[RESOURCES])),
     ):
         for i in range(count):
             at = w[rows] + arrays.column(begin, count)[i]
-            said.append(w[at : at + w[w[length] + i]].tolist())
+            row = w[at : at + w[w[length] + i]].tolist()
+            said.append(row if rows == ROW else sorted(row))  # shares that start at once stand in any order
     return said
 
 
@@ -170,15 +174,51 @@ def test_what_is_refused_leaves_no_trace(features: dict[str, bool], seed: int, s
 
 @given(seed=st.integers(0, 10_000), size=st.integers(2, 9))
 @settings(max_examples=60, deadline=None)
-def test_units_shared_anew_make_nothing_later(seed: int, size: int) -> None:
+def test_timed_anew_nothing_is_later_where_units_are_scarce(seed: int, size: int) -> None:
     arrays, w = state(shop(seed, size, {"oven": True, "tools": True}), seed)
     s = arrays.words
     cost = np.array([total_cost(s, w)], dtype=np.int64)
     anneal(s, w, np.array([seed + 1], dtype=np.uint64), cost, 100, 1000.0)
-    _, start, end = columns(arrays, w)
-    share_units(s, w, np.lexsort((end, start)).astype(np.int64))
+    _, start, _ = columns(arrays, w)
     assert settle(s, w)
     assert (columns(arrays, w)[1] <= start).all()
+
+
+def soonest_with_units(problem: SchedulingProblem, arrays: Arrays, w: Words, op: int, ready: int) -> int:
+    """When an operation could start with the units that all others leave, but for what comes after it in its order."""
+    s, number = arrays.words, {resource.id: resource.number for resource in problem.resources}
+    mode, operation = int(w[w[MODE] + op]), arrays.operations[op]
+    others = [
+        (int(w[w[START] + i]), int(w[w[END] + i]), {n.resource: n.number for n in arrays.modes[w[w[MODE] + i]].needs})
+        for i, other in enumerate(arrays.operations)
+        if i != op and w[w[MODE] + i] >= 0 and operation.id not in {before.operation for before in other.predecessors}
+    ]
+    for again in sorted({ready, *(end for _, end, _ in others if end > ready)}):
+        start, end = fit(s, int(arrays.column(MODE_LINE, mode + 1)[mode]), RUNNING[operation.running],
+                         arrays.modes[mode].duration, again)  # fmt: skip
+        instants = [start, *(begun for begun, _, _ in others if start < begun < end)]
+        if all(
+            need.number + sum(has.get(need.resource, 0) for begun, until, has in others if begun <= instant < until)
+            <= number[need.resource]
+            for need in arrays.modes[mode].needs for instant in instants
+        ):  # fmt: skip
+            return start
+    return NEVER
+
+
+@given(seed=st.integers(0, 10_000), size=st.integers(3, 9), ready=st.integers(0, 300))
+@settings(max_examples=60, deadline=None)
+def test_an_operation_takes_the_first_room_that_others_leave_it(seed: int, size: int, ready: int) -> None:
+    problem = shop(seed, size, {"oven": False, "tools": True})
+    arrays, w = state(problem, seed)
+    for op, operation in enumerate(arrays.operations):
+        if w[w[MODE] + op] < 0 or not arrays.modes[w[w[MODE] + op]].needs:
+            continue
+        found, _ = with_units(
+            arrays.words, w, op, w[w[MODE] + op], -1, RUNNING[operation.running],
+            arrays.modes[w[w[MODE] + op]].duration, ready,
+        )  # fmt: skip
+        assert found == soonest_with_units(problem, arrays, w, op, ready)
 
 
 @given(seed=st.integers(0, 10_000), size=st.integers(1, 7), fixed=st.booleans())
@@ -230,17 +270,35 @@ def test_units_are_waited_for(needs: int, units: int, makespan: int) -> None:
     assert evaluate(problem, schedule).makespan == makespan
 
 
-def test_orders_are_gathered_into_batches() -> None:
-    oven = Line(LineId("oven"), PlantId("p"), OPEN, batch=3)
+def one_oven(count: int, batch: int) -> SchedulingProblem:
+    """Orders of 10 s and more of two families, by turns, that all go through one oven."""
+    oven = Line(LineId("oven"), PlantId("p"), OPEN, batch=batch)
     orders = tuple(
         WorkOrder(
             WorkOrderId(f"o{i}"),
             (Operation(OperationId(f"o{i}"), (Mode(oven.id, 10 + i),), family=FamilyId("ab"[i % 2])),),
             Second(0), Second(0),
         )
-        for i in range(6)
+        for i in range(count)
     )  # fmt: skip
-    problem = SchedulingProblem((oven,), orders)
+    return SchedulingProblem((oven,), orders)
+
+
+@pytest.mark.parametrize("waits", [0, 2])  # the head of the batch, or what has joined it while it waited
+def test_what_comes_after_a_batch_follows_it(waits: int) -> None:
+    arrays = arrays_of(one_oven(3, 2))
+    s = arrays.words
+    times = np.array([0, 12, 0]), np.array([12, 23, 12])  # o0 and o2 together, then o1
+    w = state_of(arrays, (np.arange(3), *times), weights_of(TARDINESS)).w
+    assert w[w[HEAD] + 2] == 0
+    s[s[OP_EARLIEST] + waits] = 5
+    enqueue(w, waits)
+    propagate(s, w, 0, DEAREST, NEVER, NEVER)
+    assert columns(arrays, w)[1].tolist() == [5, 17, 5]
+
+
+def test_orders_are_gathered_into_batches() -> None:
+    problem = one_oven(6, 3)
     arrays = arrays_of(problem)
     alone = arrays.schedule(*(np.arange(6), np.arange(6) * 20, np.arange(6) * 20 + 10 + np.arange(6)))
     found = improved(problem, alone, {Part.MAKESPAN: 1}, 3000, 1)
