@@ -8,6 +8,7 @@ and the PostgreSQL server are made once a run and shared by all pytest processes
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import shutil
 import tempfile
@@ -42,6 +43,13 @@ from tests.catalog.small import LAMP
 ROOT = Path(__file__).parent.parent
 FAMILIES = ROOT / "catalog" / "families"
 SECRET = "a secret for tests only, long enough for production"
+
+
+def pytest_collection_finish() -> None:
+    """As a server does: what is there by now stays, and what tests keep alive is seldom looked through."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 500)
 
 
 # --- the two databases ------------------------------------------------------------------------------------------------

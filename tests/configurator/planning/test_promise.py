@@ -70,8 +70,11 @@ def test_orders_that_were_shown_the_same_slot_get_different_ones(shop, judge):
     shown = replace(shop.forecast(), arrives_on=date(2100, 1, 1))  # whenever it arrives
     first, second = shop.reserve(shown=shown), shop.reserve(shown=shown)
     assert first.forecast.placements[0].start == shown.placements[0].start
-    assert {(p.line, p.start) for p in first.forecast.placements}.isdisjoint(
-        (p.line, p.start) for p in second.forecast.placements)
+    with db.reading() as session:  # where they stand now: the first may have made room for the second
+        rows = session.exec(select(ManufacturingOperation)).all()
+    taken = {order_id: {(r.line_id, r.starts_at) for r in rows if r.order_id == order_id} for order_id in
+             (first.manufacturing_order_id, second.manufacturing_order_id)}
+    assert all(taken.values()) and set.isdisjoint(*taken.values())
     assert judge(shop.company_id) == []
 
 
