@@ -106,7 +106,7 @@ def test_starting_takes_the_materials_and_receives_what_has_arrived(house):
 
 
 def test_what_nobody_reports_moves_to_now_and_promises_stay(house):
-    at = at_work()
+    at = at_work(72)  # by then orders were to be complete, whenever the house was made
     told, scheduled = promises(), {row.id: row.starts_at for row in operations()}
     with db.reading() as session:
         completes = {row.id: row.completes_at for row in session.exec(select(ManufacturingOrder)).all()}
