@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TypeVar
 
 from catalog.content import Text, parsed
 from catalog.products import (
@@ -39,6 +40,7 @@ Instances = Mapping[str, tuple[Instance, ...]]  # by component
 NUMBER = "number"  # what every instance calls its own number
 Owner = ProductContent | ComponentContent  # what a component is in
 _Question = GroupContent | ParameterContent
+Asked = TypeVar("Asked", GroupContent, ParameterContent, TextContent, UploadContent)
 _SELF = "-"  # the component that an expression about one instance belongs to: no id is written so
 
 
@@ -205,8 +207,8 @@ def written_out(product: ProductContent) -> AskedContent:
     conditions = {one.id: expression_of(one.when, instances) for one in questions if one.when is not None}
     for one in made(product):
         component, own, name = one.component, one.own, one.name
-        new_groups = [_group(group, instances, own, name) for group in component.groups]
-        new_parameters = [_parameter(parameter, instances, own, name) for parameter in component.parameters]
+        new_groups = [_instanced(group, instances, own, name) for group in component.groups]
+        new_parameters = [_instanced(parameter, instances, own, name) for parameter in component.parameters]
         groups += new_groups
         parameters += new_parameters
         quantities += [_quantity(quantity, instances, own, name) for quantity in component.quantities]
@@ -260,12 +262,10 @@ def all_texts(product: ProductContent) -> tuple[TextContent, ...]:
 
 def all_uploads(product: ProductContent) -> tuple[UploadContent, ...]:
     """The files that the product and every instance of its components ask for; these where the instance is."""
-    if not any(component.uploads or component.components for component in product.components):
-        return product.uploads
     instances = instances_of(product)
     return (
         *product.uploads,
-        *(_upload(one, instances, at.own, at.name) for at in made(product) for one in at.component.uploads),
+        *(_instanced(file, instances, one.own, one.name) for one in made(product) for file in one.component.uploads),
     )
 
 
@@ -293,47 +293,20 @@ def _condition(when: str | None, instances: Instances, own: Instance) -> str | N
     return None if tree is None else print_expression(tree)
 
 
-def _group(group: GroupContent, instances: Instances, own: Instance, name: Text) -> GroupContent:
-    return group.model_copy(
+def _instanced(asked: Asked, instances: Instances, own: Instance, name: Text, when: str = "when") -> Asked:
+    """A question as an instance of a component asks it. `when`: what its condition is called."""
+    return asked.model_copy(
         update={
-            "id": own.names[group.id],
-            "name": _joined(name, group.name),
-            "when": _condition(group.when, instances, own),
-        }
-    )
-
-
-def _parameter(parameter: ParameterContent, instances: Instances, own: Instance, name: Text) -> ParameterContent:
-    return parameter.model_copy(
-        update={
-            "id": own.names[parameter.id],
-            "name": _joined(name, parameter.name),
-            "when": _condition(parameter.when, instances, own),
+            "id": own.names[asked.id],
+            "name": _joined(name, asked.name),
+            when: _condition(getattr(asked, when), instances, own),
         }
     )
 
 
 def _text(text: TextContent, instances: Instances, own: Instance, name: Text) -> TextContent:
-    return text.model_copy(
-        update={
-            "id": own.names[text.id],
-            "name": _joined(name, text.name),
-            "requires": _condition(text.requires, instances, own),
-            "patterns": tuple(
-                one.model_copy(update={"when": _printed(one.when, instances, own)}) for one in text.patterns
-            ),
-        }
-    )
-
-
-def _upload(upload: UploadContent, instances: Instances, own: Instance, name: Text) -> UploadContent:
-    return upload.model_copy(
-        update={
-            "id": own.names[upload.id],
-            "name": _joined(name, upload.name),
-            "when": _condition(upload.when, instances, own),
-        }
-    )
+    patterns = tuple(one.model_copy(update={"when": _printed(one.when, instances, own)}) for one in text.patterns)
+    return _instanced(text, instances, own, name, "requires").model_copy(update={"patterns": patterns})
 
 
 def _preference(preference: PreferenceContent, instances: Instances, own: Instance) -> PreferenceContent:

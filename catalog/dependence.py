@@ -2,40 +2,37 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from threading import Lock
 from typing import Any
 
 from catalog.explode import Component, PlantFacts, explode
 from catalog.manufacturing import ManufacturingContent, OperationContent
+from catalog.memo import Memo
 from catalog.reckon import changed_questions
 from catalog.state import formula_of, names_asked
 from solver.configuration.problem import ConfigurationProblem, Variant
 from solver.scheduling.problem import Second
 
-KEPT = 64  # routings whose questions are remembered
-_lock = Lock()
-_asking: OrderedDict[int, tuple[ManufacturingContent, Mapping[str, frozenset[str]]]] = OrderedDict()
+# Of each routing, which is kept too: then its id is nobody else's.
+_asking: Memo[tuple[ManufacturingContent, Mapping[str, frozenset[str]]]] = Memo(64)
 
 
 def operations_asking(content: ManufacturingContent, problem: ConfigurationProblem) -> Mapping[str, frozenset[str]]:
     """Group, parameter or text -> operations whose existence, minutes, components or setup family ask it."""
-    with _lock:
-        known = _asking.get(id(content))
-        if known is not None and known[0] is content:
-            _asking.move_to_end(id(content))
-            return known[1]
+    known = _asking.get(id(content))
+    if known is None or known[0] is not content:
+        known = _asking.put(id(content), (content, _operations_asking(content, problem)))
+    return known[1]
+
+
+def _operations_asking(
+    content: ManufacturingContent, problem: ConfigurationProblem
+) -> Mapping[str, frozenset[str]]:
     found: dict[str, set[str]] = {}
     for row in content.routing:
         for name in _asked_by(row, content, problem):
             found.setdefault(name, set()).add(row.operation)
-    asking = {name: frozenset(operations) for name, operations in found.items()}
-    with _lock:
-        _asking[id(content)] = content, asking
-        while len(_asking) > KEPT:
-            _asking.popitem(last=False)
-    return asking
+    return {name: frozenset(operations) for name, operations in found.items()}
 
 
 def affected_operations(

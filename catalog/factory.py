@@ -487,13 +487,26 @@ def local_instant(day: date, at: time, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, at, tzinfo=zone).replace(fold=0).astimezone(UTC)
 
 
+DaysOff = tuple[tuple[date, date], ...]  # first and last day
+
+
+def days_off(holidays: Iterable[dict[str, Any]]) -> DaysOff:
+    """The days of holidays as rows keep them (HolidayContent)."""
+    return tuple((date.fromisoformat(one["first"]), date.fromisoformat(one["last"])) for one in holidays)
+
+
+def is_off(day: date, off: DaysOff) -> bool:
+    """Whether a day is one of them."""
+    return any(first <= day <= last for first, last in off)
+
+
 @dataclass(frozen=True, slots=True)
 class _Weeks:
     """What a calendar says, comparable: most lines of a house have the same."""
 
     zone: str
     shifts: tuple[tuple[frozenset[str], time, time], ...]
-    holidays: tuple[tuple[date, date], ...]
+    days_off: DaysOff
 
 
 def _weeks_of(calendar: Calendar) -> _Weeks:
@@ -503,7 +516,7 @@ def _weeks_of(calendar: Calendar) -> _Weeks:
             (frozenset(s["days"]), time.fromisoformat(s["start"]), time.fromisoformat(s["end"]))
             for s in calendar.weekly
         ),
-        tuple((date.fromisoformat(h["first"]), date.fromisoformat(h["last"])) for h in calendar.holidays),
+        days_off(calendar.holidays),
     )
 
 
@@ -523,7 +536,7 @@ def _shifts(weeks: _Weeks, first: int, last: int) -> Iterable[Interval]:
     day = datetime.fromtimestamp(first, zone).date() - timedelta(days=1)
     final = datetime.fromtimestamp(last, zone).date()
     while day <= final:
-        if not any(begins <= day <= ends for begins, ends in weeks.holidays):
+        if not is_off(day, weeks.days_off):
             for days, opens, closes in weeks.shifts:
                 if DAYS[day.weekday()] in days:
                     until = day if closes > opens else day + timedelta(days=1)

@@ -74,7 +74,7 @@ def _studied(problem: ConfigurationProblem, expression: Expression) -> Studied:
         return Studied(expression, names_asked(problem, expression), expression.evaluate)
     found = problem.studied.get(id(expression))
     if found is None:  # it is kept with its expression, so that the id is nobody else's
-        found = problem.studied[id(expression)] = Studied(
-            expression, names_asked(problem, expression), function_of(expression)
-        )
+        # A sum is worked out operand by operand: each of these has its function.
+        value = expression.evaluate if isinstance(expression, Sum) else function_of(expression)
+        found = problem.studied[id(expression)] = Studied(expression, names_asked(problem, expression), value)
     return found

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from threading import Lock
 
 from catalog.explode import bridged
 from catalog.manufacturing import ManufacturingContent, OperationContent, PartContent
+from catalog.memo import Memo
 from catalog.reckon import Reckoning
 
-KEPT = 64  # routings whose splits are remembered
-_lock = Lock()
-_splits: OrderedDict[int, tuple[ManufacturingContent, tuple[Split, ...]]] = OrderedDict()
+# Of each routing, which is kept too: then its id is nobody else's.
+_splits: Memo[tuple[ManufacturingContent, tuple[Split, ...]]] = Memo(64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,7 @@ class Split:
     def joins(self, asked: Reckoning) -> Mapping[str, int]:
         """The operations of the rest that wait for the part, and the seconds of wait that it needs before it leaves.
 
-        None if the variant does not need the part.
+        Empty if the variant does not need the part.
         """
         inside = frozenset(self.part.operations)
         before: dict[str, dict[str, int]] = {}
@@ -46,17 +44,10 @@ class Split:
 
 def splits_of(content: ManufacturingContent) -> tuple[Split, ...]:
     """One for each part of a routing; always the same objects for the same content."""
-    with _lock:
-        known = _splits.get(id(content))
-        if known is not None and known[0] is content:
-            _splits.move_to_end(id(content))
-            return known[1]
-    found = tuple(_split(content, part) for part in content.parts)
-    with _lock:
-        _splits[id(content)] = content, found
-        while len(_splits) > KEPT:
-            _splits.popitem(last=False)
-    return found
+    known = _splits.get(id(content))
+    if known is None or known[0] is not content:
+        known = _splits.put(id(content), (content, tuple(_split(content, part) for part in content.parts)))
+    return known[1]
 
 
 def split_of(content: ManufacturingContent, part: str) -> Split:

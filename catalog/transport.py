@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import JSON, CheckConstraint, and_
 from sqlmodel import Field, Session, col, select
 
-from catalog.factory import DAYS, Plant, local_instant
+from catalog.factory import DAYS, DaysOff, Plant, days_off, is_off, local_instant
 from catalog.rows import CompanyRow, company_keys, unique_in_company
 
 LOOKS_AHEAD = 370  # days, in which a transport has left at least once or never does
@@ -35,7 +35,7 @@ class Transport(CompanyRow, table=True):
 
 @dataclass(frozen=True, slots=True)
 class TransportTerms:
-    """A transport as promises are made with it. `zone`: of the plant that it leaves; `holidays`: first and last days.
+    """A transport as promises are made with it. `zone`: of the plant that it leaves.
 
     `departures`: days of the week (0: Monday) and the local time at which it leaves.
     """
@@ -45,14 +45,14 @@ class TransportTerms:
     zone: str
     minutes: int
     departures: tuple[tuple[frozenset[int], time], ...]
-    holidays: tuple[tuple[date, date], ...] = ()
+    days_off: DaysOff = ()
 
     def leaves(self, ready_at: datetime) -> datetime | None:
         """The first departure at or after an instant; None if there is none within a year."""
         zone = ZoneInfo(self.zone)
         first = ready_at.astimezone(zone).date()
         for day in (first + timedelta(days=ahead) for ahead in range(LOOKS_AHEAD)):
-            if any(begins <= day <= ends for begins, ends in self.holidays):
+            if is_off(day, self.days_off):
                 continue
             found = [local_instant(day, at, zone) for days, at in self.departures if day.weekday() in days]
             if left := [instant for instant in found if instant >= ready_at]:
@@ -84,5 +84,5 @@ def _terms(row: Transport, zone: str) -> TransportTerms:
             (frozenset(DAYS.index(day) for day in one["days"]), time.fromisoformat(one["time"]))
             for one in row.departures
         ),
-        tuple((date.fromisoformat(one["first"]), date.fromisoformat(one["last"])) for one in row.holidays),
+        days_off(row.holidays),
     )

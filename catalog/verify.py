@@ -1090,14 +1090,14 @@ def tried_problems(
     problem = state(product)
     seen: set[tuple[str, Path]] = set()
     drawing = compile_drawing(product, problem)
-    asked = all_texts(product)
+    asked, files = all_texts(product), all_uploads(product)
     try:
         variants = sample(compiled, SAMPLE, 0)
     except OutOfTime:
         return  # what could be tried is missing, not wrong
     for drawn in variants:
         full = {text.id: "x" * text_limits(problem, text, drawn).maximum_length for text in asked}
-        full |= {one.id: "x" for one in all_uploads(product) if upload_asked(problem, one, drawn)}
+        full |= {one.id: "x" for one in files if upload_asked(problem, one, drawn)}
         for texts in ({}, full) if full else ({},):
             variant = Variant(drawn.chosen, drawn.numbers, texts)
             for section, finding in faults_of(problem, variant, prices, manufacturing, factory):

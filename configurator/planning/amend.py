@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, or_
+from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
 from catalog.factory import Plant
@@ -27,7 +27,6 @@ from configurator.planning.models import (
     ManufacturingOperation,
     ManufacturingOrder,
     OrderState,
-    Transfer,
     move,
 )
 from configurator.planning.promise import (
@@ -46,7 +45,7 @@ from configurator.planning.records import (
     second,
 )
 from configurator.planning.splits import released
-from configurator.planning.transfers import with_parts
+from configurator.planning.transfers import forget_transfers, with_parts
 from solver.configuration.problem import Variant
 from solver.scheduling.book import Book, Lack, NoRoom, Promise
 from solver.scheduling.check import Rule, violations
@@ -154,9 +153,8 @@ def amend(
     target = plants[held.plant_id]
     if target.id != stands.plant.id:
         leave(session, stands.plant, [stands.order.number], actor_id)
-    for one in (stands.order, stands.part):
-        if one is not None:
-            one.sent_files = sent_files(offer, new)
+    for one in stands.orders:
+        one.sent_files = sent_files(offer, new)
     if found.part is not None and stands.part is not None:
         there = plants[stands.part.plant_id]
         _write(session, offer, bases[stands.part.plant_id], there, stands.of(stands.part), found.part, actor_id)
@@ -185,12 +183,7 @@ def release(
     for plant_id, plant in plants.items():
         numbers = [stands.order.number for stands in all_stand if stands.order.plant_id == plant_id]
         leave(session, plant, numbers, actor_id)
-    session.execute(
-        delete(Transfer).where(
-            col(Transfer.company_id) == company_id,
-            or_(col(Transfer.order_id).in_(wanted), col(Transfer.part_order_id).in_(wanted)),
-        )
-    )
+    forget_transfers(session, company_id, wanted)
     for stands in all_stand:
         session.execute(
             delete(ManufacturingOperation).where(

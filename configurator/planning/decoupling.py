@@ -93,6 +93,11 @@ class Standing:
     part: ManufacturingOrder | None = None
     transfer: Transfer | None = None
 
+    @property
+    def orders(self) -> list[ManufacturingOrder]:
+        """The order, and that of its part."""
+        return [self.order] if self.part is None else [self.order, self.part]
+
     def of(self, order: ManufacturingOrder) -> Standing:
         """One of its two orders by itself."""
         mine = {code: row for code, row in self.rows.items() if row.order_id == order.id}
@@ -117,8 +122,7 @@ class Standing:
     def hemmed_in(self) -> ManufacturingOperation | None:
         """A pinned operation that waits for one that may still move: then nothing of the order is made anew."""
         staying = self.staying
-        orders = [self.order, *([self.part] if self.part is not None else [])]
-        for operation in (one for order in orders for one in order.work_order["operations"]):
+        for operation in (one for order in self.orders for one in order.work_order["operations"]):
             if operation["id"] in staying and any(before not in staying for before, _ in operation["after"]):
                 return self.rows[operation["id"]]
         return None

@@ -47,7 +47,7 @@ from configurator.planning.models import (
 from configurator.planning.options import options
 from configurator.planning.promise import leave, reserve
 from configurator.planning.records import placements_to_json, second, work_order_from, work_order_to_json
-from configurator.planning.transfers import part_number, with_parts
+from configurator.planning.transfers import forget_transfers, part_number, with_parts
 from solver.configuration.problem import Variant
 from solver.scheduling.calendar import Calendar
 from solver.scheduling.problem import LineId, OperationId, Placement
@@ -227,7 +227,7 @@ def let_go(session: Session, company_id: int, key: str, *, pegging_keys: Iterabl
     units = [unit for unit in _units(session, row) if wanted is None or unit.pegging_key in wanted]
     places = [place for unit in units for place in unit.places]
     lock_plants(session, (plant_id for _, plant_id in places))
-    _forget_transfers(session, [order_id for order_id, _ in places])
+    forget_transfers(session, company_id, (order_id for order_id, _ in places))
     for plant_id in sorted({plant_id for _, plant_id in places}):
         _release(session, plant_id, [order_id for order_id, where in places if where == plant_id])
     if wanted is None:
@@ -379,13 +379,6 @@ def _parts_of(
         .group_by(col(Transfer.order_id), col(Transfer.part_order_id), col(ManufacturingOperation.plant_id))
     ).all()
     return {order_id: (part_id, plant_id, starts_at) for order_id, part_id, plant_id, starts_at in rows}
-
-
-def _forget_transfers(session: Session, order_ids: Sequence[int]) -> None:
-    """What goes with no transport any more."""
-    session.execute(delete(Transfer).where(
-        or_(col(Transfer.order_id).in_(order_ids), col(Transfer.part_order_id).in_(order_ids))
-    ))
 
 
 def _fixed(session: Session, order: ManufacturingOrder) -> list[str]:

@@ -12,13 +12,13 @@ from sqlalchemy import and_, insert
 from sqlmodel import Session, col, select
 
 from catalog.factory import Plant
+from catalog.memo import Memo
 from catalog.offer import Offer
 from catalog.reckon import Reckoning
 from catalog.split import split_of
 from catalog.uploads import files_of
 from configurator import db
 from configurator.errors import DateLost, NoDate
-from configurator.memo import Memo
 from configurator.planning.books import (
     PlantBook,
     Release,

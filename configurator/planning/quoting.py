@@ -8,9 +8,9 @@ from dataclasses import replace
 from catalog.dependence import operations_asking
 from catalog.explode import NotMakeable, explode, order_beside
 from catalog.manufacturing import ManufacturingContent
+from catalog.memo import Memo
 from catalog.offer import Offer
 from catalog.reckon import Reckoning
-from configurator.memo import Memo
 from configurator.planning.books import PlantBook
 from solver.configuration.problem import Variant
 from solver.scheduling.book import NoRoom, Promise
@@ -79,9 +79,9 @@ def exploded_part(
     whole = exploded(offer, asked, plant)
     if whole is None:  # the plant lacks something for the other operations, maybe
         return exploded(offer, asked, plant, content)
-    key = id(whole), id(content)
+    key = id(whole), id(content)  # of objects that are kept: their ids are nobody else's
     kept = _cut_orders.get(key)
-    if kept is None or kept[0] is not whole or kept[1] is not content:  # they are kept too, so that their ids are
+    if kept is None or kept[0] is not whole or kept[1] is not content:
         kept = _cut_orders.put(key, (whole, content, _cut(whole, {row.operation for row in content.routing})))
     return kept[2]
 

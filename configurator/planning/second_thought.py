@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from sqlmodel import col, select
 
 from catalog.factory import Plant
+from catalog.memo import Memo
 from catalog.offer import Offer
 from configurator import db
 from configurator.aside import aside
-from configurator.memo import Memo
 from configurator.planning.books import PlantBook, current_books, engine_now
 from configurator.planning.forecasts import Destination, Forecast, dated
 from configurator.planning.holds import expiry

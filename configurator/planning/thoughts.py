@@ -14,10 +14,10 @@ from hashlib import sha256
 from sqlalchemy import delete
 from sqlmodel import col, select
 
+from catalog.memo import Memo
 from catalog.offer import Offer
 from catalog.rows import utc_now
 from configurator import db
-from configurator.memo import Memo
 from configurator.planning.models import SecondThought
 from configurator.planning.records import placements_from, placements_to_json
 from solver.configuration.problem import Variant

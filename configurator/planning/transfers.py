@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_
+from sqlalchemy import ColumnElement, and_, delete, or_
 from sqlalchemy import select as columns
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
@@ -34,6 +34,17 @@ def with_parts(session: Session, company_id: int, order_ids: Iterable[int]) -> l
         .order_by(col(Transfer.id))
     ).all()
     return [*wanted, *(part for part in parts if part not in wanted)]
+
+
+def forget_transfers(session: Session, company_id: int, order_ids: Iterable[int]) -> None:
+    """These orders, or what is made for them, go with no transport any more."""
+    ids = list(order_ids)
+    session.execute(
+        delete(Transfer).where(
+            col(Transfer.company_id) == company_id,
+            or_(col(Transfer.order_id).in_(ids), col(Transfer.part_order_id).in_(ids)),
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True)

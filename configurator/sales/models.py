@@ -1,9 +1,10 @@
 """Sales documents: orders that were placed, quotes and their revisions. Personal data stands in the party rows only."""
 
 import secrets
+from collections.abc import Mapping
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import JSON, BigInteger, CheckConstraint, Index, event, text
 from sqlmodel import Field, SQLModel
@@ -605,38 +606,41 @@ class DateWatch(CompanyRow, table=True):
     differs_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
+State = TypeVar("State", bound=StrEnum)
+
+
+def _must_follow(state: State, now: State, transitions: Mapping[State, frozenset[State]]) -> None:
+    if state not in transitions[now]:
+        raise StateRefused(field="state")
+
+
 def move_order(order: SalesOrder, state: OrderState) -> None:
     """The only place that moves an order's state; raises StateRefused for a step that the table does not have."""
-    if state not in ORDER_TRANSITIONS[OrderState(order.state)]:
-        raise StateRefused(field="state")
+    _must_follow(state, OrderState(order.state), ORDER_TRANSITIONS)
     order.state = state
 
 
 def move_refund(refund: Refund, state: RefundState, at: datetime, *, by: int | None = None) -> None:
     """The only place that moves a refund's state; raises StateRefused for a step that the table does not have."""
-    if state not in REFUND_TRANSITIONS[RefundState(refund.state)]:
-        raise StateRefused(field="state")
+    _must_follow(state, RefundState(refund.state), REFUND_TRANSITIONS)
     refund.state, refund.decided_at, refund.decided_by = state, at, by
 
 
 def move_deposit(deposit: Deposit, state: DepositState, at: datetime) -> None:
     """The only place that moves a deposit's state; raises StateRefused for a step that the table does not have."""
-    if state not in DEPOSIT_TRANSITIONS[DepositState(deposit.state)]:
-        raise StateRefused(field="state")
+    _must_follow(state, DepositState(deposit.state), DEPOSIT_TRANSITIONS)
     deposit.state, deposit.decided_at = state, at
 
 
 def move_check(check: AddressCheck, state: AddressState, at: datetime) -> None:
     """The only place that moves a check's state; raises StateRefused for a step that the table does not have."""
-    if state not in ADDRESS_TRANSITIONS[AddressState(check.state)]:
-        raise StateRefused(field="state")
+    _must_follow(state, AddressState(check.state), ADDRESS_TRANSITIONS)
     check.state, check.decided_at = state, at
 
 
 def move_quote(revision: QuoteRevision, state: QuoteState) -> None:
     """The only place that moves a revision's state; raises StateRefused for a step that the table does not have."""
-    if state not in QUOTE_TRANSITIONS[QuoteState(revision.state)]:
-        raise StateRefused(field="state")
+    _must_follow(state, QuoteState(revision.state), QUOTE_TRANSITIONS)
     revision.state = state
 
 

@@ -552,6 +552,7 @@ def _view(session: Session, revision: QuoteRevision) -> QuoteView:
         select(SalesOrder).where(SalesOrder.company_id == quote.company_id, SalesOrder.quote_id == quote.id)
     ).one_or_none()
     variant, delivery = variant_from_json(configuration.variant or {}), delivery_view(revision)
+    stored = stored_price(revision, revision.price_items)  # its items are the goods', its sums are of all
     return QuoteView(
         id=quote.id or 0,
         number=quote.number,
@@ -570,9 +571,7 @@ def _view(session: Session, revision: QuoteRevision) -> QuoteView:
             choices=readable_choices(offer.product, variant),
             decisions=decisions_from_json(configuration.decisions),
             texts=dict(configuration.texts),
-            price=replace(stored_price(revision, ()), items=(
-                *stored_price(revision, revision.price_items).items, *(delivery.price.items if delivery else ())
-            )),
+            price=replace(stored, items=(*stored.items, *(delivery.price.items if delivery else ()))),
             delivery=delivery,
             arrives_on=revision.arrives_on,
             zone=revision.zone,

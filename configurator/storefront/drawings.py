@@ -9,9 +9,9 @@ from markupsafe import Markup
 
 from catalog.components import AskedContent
 from catalog.draw import Drawing, compile_drawing
+from catalog.memo import Memo
 from catalog.products import ProductContent
 from catalog.state import state
-from configurator.memo import Memo
 from configurator.sales.choices import readable_choices
 from configurator.storefront.pictures import shown_by_pictures
 from solver.configuration.problem import Variant

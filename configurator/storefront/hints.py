@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from itertools import product
 from threading import Lock
 
+from catalog.memo import Memo
 from catalog.offer import Offer
 from catalog.price import Price, additive_costs, amount_of_item, gross_of, groups_priced
 from catalog.reckon import Reckoning
 from catalog.state import Wish, names_asked, wishes
-from configurator.memo import Memo
 from solver.configuration.check import answers, rule_holds
 from solver.configuration.nearest import nearest_completions
 from solver.configuration.problem import (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from fractions import Fraction
 from math import ceil, floor
 from typing import Any, Final
 
@@ -13,7 +12,6 @@ from solver.configuration.rules import (
     Cases,
     Ceil,
     Comparison,
-    DividedByZero,
     Exact,
     Expression,
     Floor,
@@ -32,6 +30,8 @@ from solver.configuration.rules import (
     Quotient,
     Sum,
     When,
+    divided,
+    left_over,
 )
 
 Function = Callable[[Answers], Exact]
@@ -51,26 +51,13 @@ def function_of(expression: Expression) -> Function:
     return made
 
 
-def _divided(left: Exact, right: Exact, at: Expression) -> Exact:
-    if not right:
-        raise DividedByZero(at)
-    found = Fraction(left) / right
-    return found.numerator if found.denominator == 1 else found
-
-
-def _left_over(left: Exact, right: Exact, at: Expression) -> Exact:
-    if not right:
-        raise DividedByZero(at)
-    return left % right
-
-
 class _Writer:
     """Python for expressions. Whatever somebody has typed is a constant in `names`, never part of the text."""
 
     def __init__(self) -> None:
         self.names: dict[str, Any] = {
             "__builtins__": {}, "min": min, "max": max, "ceil": ceil, "floor": floor, "len": len,
-            "divided": _divided, "left_over": _left_over,
+            "divided": divided, "left_over": left_over,
         }
 
     def of(self, node: Expression) -> str:

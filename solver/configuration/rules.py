@@ -318,16 +318,27 @@ class _Binary(Expression):
         return (self.left, self.right)
 
 
+def divided(left: Exact, right: Exact, at: Expression) -> Exact:
+    """The exact quotient, whole where it can be. Raises DividedByZero of the expression."""
+    if not right:
+        raise DividedByZero(at)
+    found = Fraction(left) / right
+    return found.numerator if found.denominator == 1 else found
+
+
+def left_over(left: Exact, right: Exact, at: Expression) -> Exact:
+    """left - right * floor(left / right). Raises DividedByZero of the expression."""
+    if not right:
+        raise DividedByZero(at)
+    return left % right
+
+
 @dataclass(frozen=True, slots=True)
 class Quotient(_Binary):
     """Exact division."""
 
     def evaluate(self, answers: Answers) -> Exact:
-        left, right = self.left.evaluate(answers), self.right.evaluate(answers)
-        if not right:
-            raise DividedByZero(self)
-        found = Fraction(left) / right
-        return found.numerator if found.denominator == 1 else found
+        return divided(self.left.evaluate(answers), self.right.evaluate(answers), self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,10 +346,7 @@ class Modulo(_Binary):
     """What is left of division by a whole number of times: left - right * floor(left / right)."""
 
     def evaluate(self, answers: Answers) -> Exact:
-        left, right = self.left.evaluate(answers), self.right.evaluate(answers)
-        if not right:
-            raise DividedByZero(self)
-        return left % right
+        return left_over(self.left.evaluate(answers), self.right.evaluate(answers), self)
 
 
 @dataclass(frozen=True, slots=True)

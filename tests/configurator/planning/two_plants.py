@@ -21,6 +21,7 @@ from tests.catalog.two_plants import LAMP
 
 HOME = Destination("DE", "UTC")
 
+
 @dataclass
 class House:
     """Orders lamps."""
@@ -58,7 +59,6 @@ class House:
             ))
             session.get_one(Plant, found.plant_id).schedule_version += 1
         forget_books()
-
 
     def go_on(self) -> None:
         """No line stands still any more."""
