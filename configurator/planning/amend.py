@@ -19,7 +19,14 @@ from catalog.reckon import Reckoning
 from catalog.split import split_of
 from configurator import db
 from configurator.errors import DateLost, NoDate, NotFound, Outdated
-from configurator.planning.books import PlantBook, book_under_lock, current_books, engine_now, next_version
+from configurator.planning.books import (
+    PlantBook,
+    book_under_lock,
+    current_books,
+    engine_now,
+    frozen_seconds,
+    next_version,
+)
 from configurator.planning.decoupling import Standing, locked_plants, refuse_locked, standing, touched_by, whole_window
 from configurator.planning.forecasts import Forecast, PartForecast, dated, same_way
 from configurator.planning.models import (
@@ -146,6 +153,8 @@ def amend(
         raise DateLost(arrives_on=shown.forecast.arrives_on)
     touched = touched_by(stands, offer, old, new)
     bases = {plant_id: book_under_lock(session, plant) for plant_id, plant in plants.items()}
+    if any(base.is_outdated for base in bases.values()):
+        raise NoDate
     found = _still(bases, stands, offer, new, shown, touched)
     if found.forecast.arrives_on > shown.forecast.arrives_on:
         raise DateLost(arrives_on=found.forecast.arrives_on)
@@ -210,7 +219,9 @@ def _in_two(
     part, transfer = stands.part, stands.transfer
     assert part is not None and transfer is not None
     split = split_of(offer.manufacturing, transfer.part)
-    here, there = books[stands.order.plant_id], books[part.plant_id]
+    here, there = books.get(stands.order.plant_id), books.get(part.plant_id)
+    if here is None or there is None:
+        return None
     joins = split.joins(Reckoning(offer.problem, new))
     rest = exploded_part(offer, new, here, split.here)
     if not joins or rest is None:
@@ -287,7 +298,7 @@ def _around(
     rest = _rest(whole, {key.partition("/")[2]: placed[key].end for key in stays})
     if rest is None:
         return Promise(whole, (), ends), gone
-    found = Book(problem, placed, frozen_seconds=60 * stands.plant.frozen_minutes).quote(rest, not_before=start)
+    found = Book(problem, placed, frozen_seconds=frozen_seconds(stands.plant)).quote(rest, not_before=start)
     if isinstance(found, NoRoom):
         return found, gone
     moved = placed | {placement.operation: placement for placement in (*found.moved, *found.placements)}

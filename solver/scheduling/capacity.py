@@ -383,7 +383,8 @@ def _without(
         for free in line.free:
             begins = max(start, free.start, now)
             if begins < min(end, NEVER if free.end is None else free.end):
-                raise InvalidProblem(f"{line.id}: [{start}, {end}) is taken into account, and yet free from {begins} on.")
+                said = f"[{start}, {end}) is taken into account, and yet free from {begins} on."
+                raise InvalidProblem(f"{line.id}: {said}")
         blocks = [part for block in blocks for part in _cut(block, start, end)]
     return blocks
 
@@ -467,10 +468,8 @@ def refit(
             facts.append(replace(order, operations=stays))
         if len(stays) < len(order.operations):
             rests.append(_rest(order, {operation.id: placements[operation.id].end for operation in stays}))
-    fixed = {key: problem.fixed[key] for key in begun}
-    book = Book(
-        replace(problem, orders=tuple(facts), fixed=fixed), {key: placements[key] for key in begun}, frozen_seconds=NEVER
-    )  # fmt: skip
+    begins = replace(problem, orders=tuple(facts), fixed={key: problem.fixed[key] for key in begun})
+    book = Book(begins, {key: placements[key] for key in begun}, frozen_seconds=NEVER)
     loose = [rest for rest in rests if not _stands(book, rest, placements)]
     moved: dict[OperationId, Placement] = {}
     for rest in sorted(loose, key=lambda order: (NEVER if order.promise is None else order.promise, order.id)):
