@@ -601,7 +601,7 @@ class ReservedOrder(Answer):
 
 
 class ReservationsAnswer(Answer):
-    """What we have reserved in a partner's plant; instants are seconds since 1970. `version` rises with every change."""
+    """What we have reserved in a partner's plant; instants in seconds since 1970. `version` rises with every change."""
 
     version: int
     orders: list[ReservedOrder]

@@ -34,6 +34,7 @@ from configurator.planning.models import (
     ManufacturingOperation,
     ManufacturingOrder,
     OperationState,
+    PartnerCapacity,
     Proposal,
     ProposalState,
 )
@@ -134,7 +135,9 @@ class Window:
 class Measure:
     """A plant in figures. `breaking`, `near`: open orders that break their promise, or keep it with little to spare.
 
-    `load`: share of the coming week's working time that is taken, on its fullest line."""
+    `load`: share of the coming week's working time that is taken, on its fullest line. `good_until`: of a partner's
+    plant, when what was posted of it is outdated.
+    """
 
     plant_id: int
     plant: Words
@@ -146,6 +149,8 @@ class Measure:
     fullest: Words | None
     setup: timedelta
     proposal_id: int | None
+    is_partners: bool = False
+    good_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,8 +297,8 @@ def _pauses(
 ) -> list[Pause]:
     """Closed time, downtimes, setups and the frozen horizon of a plant's lines."""
     lines = lines_of(session, plant)
-    calendars = _calendars(session, plant)
-    downtimes = _downtimes(session, plant, starts_at, ends_at)
+    calendars = calendars_of(session, plant)
+    downtimes = downtimes_of(session, plant, starts_at, ends_at)
     matrices = _matrices(session, plant)
     frozen_until = now + timedelta(minutes=plant.frozen_minutes)
     found: list[Pause] = []
@@ -318,7 +323,8 @@ def _pauses(
     return found
 
 
-def _calendars(session: Session, plant: Plant) -> dict[int, Calendar]:
+def calendars_of(session: Session, plant: Plant) -> dict[int, Calendar]:
+    """The calendars that a plant's lines may have, by their ids."""
     rows = session.exec(select(Calendar).where(Calendar.company_id == plant.company_id)).all()
     return {row.id or 0: row for row in rows}
 
@@ -328,9 +334,10 @@ def _matrices(session: Session, plant: Plant) -> dict[int, SolverSetups]:
     return {row.id or 0: setup_seconds(row) for row in rows}
 
 
-def _downtimes(
+def downtimes_of(
     session: Session, plant: Plant, starts_at: datetime, ends_at: datetime
 ) -> dict[int, list[Downtime]]:
+    """Line id -> when it stands still, of what touches [starts_at, ends_at)."""
     rows = session.exec(
         select(Downtime)
         .join(Line, and_(col(Line.id) == Downtime.line_id, col(Line.company_id) == Downtime.company_id))
@@ -409,16 +416,24 @@ def _measure(session: Session, plant: Plant, now: datetime) -> Measure:
     return Measure(
         plant_id=plant.id or 0, plant=plant.name, zone=plant.zone, open_orders=len(dates),
         breaking=standing[Lateness.BREAKS_PROMISE], near=standing[Lateness.NEAR_PROMISE], load=load, fullest=fullest,
-        setup=setup, proposal_id=proposal_id,
+        setup=setup, proposal_id=proposal_id, is_partners=plant.is_partners, good_until=_good_until(session, plant),
     )
+
+
+def _good_until(session: Session, plant: Plant) -> datetime | None:
+    valid_at = session.exec(
+        select(PartnerCapacity.valid_at)
+        .where(PartnerCapacity.company_id == plant.company_id, PartnerCapacity.plant_id == plant.id)
+    ).one_or_none()
+    return valid_at + timedelta(hours=plant.capacity_hours) if valid_at and plant.capacity_hours else None
 
 
 def _load(session: Session, plant: Plant, now: datetime) -> tuple[float, Words | None, timedelta]:
     """Of the fullest line: the share of its working time that operations and setups take in the coming week."""
     ends_at = now + AHEAD
     bars = list(_plain_bars(session, plant, now, ends_at))
-    calendars = _calendars(session, plant)
-    downtimes = _downtimes(session, plant, now, ends_at)
+    calendars = calendars_of(session, plant)
+    downtimes = downtimes_of(session, plant, now, ends_at)
     matrices = _matrices(session, plant)
     shares: list[tuple[float, Words]] = []
     setups = 0

@@ -1,7 +1,7 @@
 """Plants of partners: what they post of their free capacity, and what we have reserved in it.
 
 The shop promises in a partner's plant as in one of ours, from what the partner posted last. Our orders there are told
-to the partner's system, each under its number (`reservations`, at a version). Each post says which of them what is free
+to the partner's system, each under its number (`reservations`, at a version). A post says which of them what is free
 is beside of, where the partner makes them, and the version that it knew. So nothing is sold twice and nothing is lost:
 
 - An order that a post does not name stands in what that post calls free. If its place is no longer free it goes to other
@@ -41,7 +41,7 @@ from configurator.planning.models import (
     PartnerKey,
 )
 from configurator.planning.posted import Accounted, changed_since, ours_of
-from configurator.planning.records import instant, placements_to_json
+from configurator.planning.records import instant, placements_to_json, work_order_from
 from configurator.planning.reports import Changes, push
 from solver.scheduling.capacity import FreeCapacity, problem_of
 from solver.scheduling.problem import (
@@ -157,7 +157,7 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class Reservations:
-    """All open orders that we have in a partner's plant, at a version of its schedule. What is only held is not told."""
+    """All open orders that we have in a partner's plant, at a version of its schedule. What is held is not told."""
 
     version: int
     orders: tuple[Reservation, ...]
@@ -170,15 +170,18 @@ def reservations(plant_id: int) -> Reservations:
         held = set(session.exec(
             select(HeldOrder.manufacturing_order_id).where(HeldOrder.company_id == rows.plant.company_id)
         ).all())
-        told = [order for order in rows.problem.orders if order.id in rows.orders]
         return Reservations(rows.plant.schedule_version, tuple(
-            Reservation(
-                order.id, order, tuple(rows.placements[operation.id] for operation in order.operations),
-                tuple(OperationState(rows.operations[operation.id].state) for operation in order.operations),
-            )
-            for order in told
-            if rows.orders[order.id].id not in held and rows.orders[order.id].finished_at is None
+            _reservation(rows, work_order_from(row.number, row.work_order))
+            for row in rows.orders.values() if row.id not in held and row.finished_at is None
         ))  # fmt: skip
+
+
+def _reservation(rows: Rows, order: WorkOrder) -> Reservation:
+    keys = [operation.id for operation in order.operations]
+    return Reservation(
+        order.id, order, tuple(rows.placements[key] for key in keys),
+        tuple(OperationState(rows.operations[key].state) for key in keys),
+    )  # fmt: skip
 
 
 # --- what is posted ---------------------------------------------------------------------------------------------------

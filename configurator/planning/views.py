@@ -20,11 +20,12 @@ from configurator.auth import Role, company_id, requires
 from configurator.errors import DomainError
 from configurator.i18n import clock, moment, number, text_of
 from configurator.jobs import JobState, request_cancel
-from configurator.planning import board, grace, optimise, searches, simulations
+from configurator.planning import board, grace, optimise, partners, searches, simulations
 from configurator.planning import why as reasons
 from configurator.planning.board import Lateness, PauseKind
 from configurator.planning.charts import trade_off
 from configurator.planning.forms import MarginsForm, SimulationForm, first_simulation
+from configurator.planning.free_days import Trust, partners_plants
 from configurator.planning.margins import margins_of, set_margins
 from configurator.planning.models import OperationState, OrderState
 from configurator.planning.options import options
@@ -404,6 +405,47 @@ def save_margins() -> ResponseReturnValue:
     set_margins(company_id(), form.margins(), actor_id=current_user.id)
     flash(_("Saved. What is promised from now on keeps to it."), "success")
     return redirect(url_for(".index"))
+
+
+# --- partners ---------------------------------------------------------------------------------------------------------
+
+
+TRUST_BADGES = {
+    Trust.CURRENT: ("success", "check"), Trust.OUTDATED: ("danger", "warning"), Trust.INCOMPLETE: ("danger", "warning"),
+    Trust.NOTHING: ("warning", "warning"),
+}
+
+
+def trust_word(trust: Trust) -> str:
+    """Whether a partner's plant is promised in, in words."""
+    return {
+        Trust.CURRENT: _("Up to date"), Trust.OUTDATED: _("Outdated"), Trust.INCOMPLETE: _("Incomplete"),
+        Trust.NOTHING: _("Nothing posted yet"),
+    }[trust]
+
+
+@bp.get("/partners")
+@requires(Role.PLANNER)
+def partner_plants() -> ResponseReturnValue:
+    """What partners have free in their plants, how old that is, and what we have reserved there."""
+    return _partners_page()
+
+
+@bp.post("/partners/<int:plant_id>/key")
+@requires(Role.PLANNER)
+def partner_key(plant_id: int) -> ResponseReturnValue:
+    """A new key for the partner's system, shown once; the one before ends."""
+    return _partners_page(plant_id, partners.make_key(company_id(), plant_id, actor_id=current_user.id))
+
+
+def _partners_page(plant_id: int | None = None, key: str = "") -> str:
+    now = utc_now()
+    with db.reading_one_view() as session:
+        found = partners_plants(session, company_id(), now=now)
+    return render_template(
+        "planning/partners.html", plants=found, now=now, with_key=plant_id, key=key, trust_word=trust_word,
+        trust_badges=TRUST_BADGES,
+    )
 
 
 # --- a better schedule ------------------------------------------------------------------------------------------------

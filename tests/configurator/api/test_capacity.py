@@ -91,13 +91,13 @@ def key(company_id: int) -> str:
 def form() -> dict[str, Any]:
     """What a plant of two lines with nothing on them shows."""
     now = second(utc_now())
-    windows, free = [[now, now + 30 * 86_400]], [{"start": 0, "end": None, "before": None, "after": None}]
+    windows, free = [[now, now + 30 * 86_400]], {"start": 0, "end": None, "before": None, "after": None}
     return {"capacity": {
         "epoch": "1970-01-01T00:00:00Z", "now": now, "materials": [{"id": "ulm/tube", "stock": 9, "arrivals": []}],
         "lines": [
             {
                 "id": f"ulm/{name}", "plant": "ulm", "windows": windows, "setups": None, "initial_family": None,
-                "longest_break": 0, "setup_any_time": False, "batch": 0, "unlimited": False, "free": free,
+                "longest_break": 0, "setup_any_time": False, "batch": 0, "unlimited": False, "free": [dict(free)],
             } for name in ("weld-1", "wire-1")
         ],
     }}  # fmt: skip
@@ -121,7 +121,8 @@ def test_a_partner_posts_what_is_free_and_reads_what_we_have_reserved(key: str, 
     told = client.get(RESERVATIONS, headers=own).get_json()
     (reserved,) = told["orders"]
     assert [one["id"] for one in reserved["operations"]] == ["weld", "grind", "wire", "fit"]
-    assert reserved["operations"][1]["after"] == {"weld": 0} and reserved["operations"][0]["materials"] == {"ulm/tube": 1}
+    weld, grind, *_ = reserved["operations"]
+    assert grind["after"] == {"weld": 0} and weld["materials"] == {"ulm/tube": 1}
     said = json.dumps(told)
     assert not any(word in said for word in (BUYER["name"], BUYER["mail"], "SO-"))
     # It has entered the order where it stands, and says so: what is free begins after it.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 from sqlalchemy import delete, update
 from sqlmodel import col, select
 
@@ -21,6 +22,7 @@ from configurator.errors import NoDate
 from configurator.planning import amend, books, partners, promise
 from configurator.planning.books import capacity_shown, current_books, engine_now, forget_books
 from configurator.planning.clock import roll
+from configurator.planning.free_days import PartnersPlant, partners_plants
 from configurator.planning.models import (
     ManufacturingOperation,
     ManufacturingOrder,
@@ -158,7 +160,7 @@ def dates(house: House) -> list[tuple[object, ...]]:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_promise_is_the_one_by_the_orders_themselves(lamps: House, seed: int) -> None:
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)
     for _ in range(12):
         one = chance.choice(lamps.variants)
         now = forecast(lamps.offer, one, HOME)
@@ -268,7 +270,7 @@ def test_what_was_posted_too_long_ago_promises_nothing(
 
 
 def test_the_same_again_changes_nothing_and_an_older_one_is_refused(ours: tuple[House, Partner]) -> None:
-    house, partner = ours
+    _, partner = ours
     first = free_capacity(partner.book, at=Second(partner.second + 2))
     received = post_capacity(partner.plant_id, first, Stated())
     with db.reading() as session:
@@ -351,7 +353,7 @@ def test_what_is_said_of_our_orders_is_checked_too(ours: tuple[House, Partner]) 
         ({"MO-101": told[1:]}, partner.version, "reservations.orders.0.operations"),
         ({"MO-101": (replace(told[0], line=LineId("ulm/wire-1")), *told[1:])}, partner.version,
          "reservations.orders.0.operations.0.line"),
-        ({"MO-101": (free, *told[1:])}, partner.version, "capacity.lines.0"),  # it says of the same place that it is free
+        ({"MO-101": (free, *told[1:])}, partner.version, "capacity.lines.0"),  # it says that this place is free
     ):
         with pytest.raises(CapacityRefused) as refused:
             partner.post(orders=orders, version=version)
@@ -361,3 +363,68 @@ def test_what_is_said_of_our_orders_is_checked_too(ours: tuple[House, Partner]) 
 def test_a_partners_plant_states_no_stock_in_the_file(company_id: int) -> None:
     with db.writing() as session, pytest.raises(Refused, match="the partner posts what is free of it"):
         load_catalog(session, company_id, ULMS.replace("tube: {}", STOCK), loaded_at=utc_now())
+
+
+# --- what the planner sees --------------------------------------------------------------------------------------------
+
+
+def test_the_planner_sees_what_is_free_how_old_it_is_and_what_is_ours(
+    ours: tuple[House, Partner], login: Callable[..., FlaskClient]
+) -> None:
+    house, partner = ours
+    house.reserve()
+    partner.read()
+    partner.post()
+    house.reserve()
+    planner = login("planner")
+    page = planner.get("/planning/partners?lang=en").text
+    assert "Up to date" in page and "Believed until" in page and "Nothing is promised" not in page
+    assert page.count("has taken it into account") == page.count("has not said so yet") == 1
+    assert "Welding" in page and "ours" in page
+    assert "Partners" in planner.get("/planning/?lang=en").text
+    free = shown_days(house.company_id, partner.plant_id)
+    weld = places(partner.plant_id, "MO-101")[0]
+    rows = {line.name["en"]: line.days for line in free.lines}
+    ours_there = sum((day.ours for day in rows["Welding"]), timedelta())
+    assert ours_there == timedelta(seconds=2 * (40 * 60))  # two lamps: 30 minutes welded, 10 ground
+    assert all(day.open <= timedelta(days=1) for day in rows["Welding"]) and weld.line == "ulm/weld-1"
+
+
+def shown_days(company_id: int, plant_id: int) -> PartnersPlant:
+    with db.reading_one_view() as session:
+        return next(one for one in partners_plants(session, company_id, now=utc_now()) if one.plant_id == plant_id)
+
+
+def test_outdated_capacity_is_told_to_the_planner_and_never_to_a_buyer(
+    ours: tuple[House, Partner], login: Callable[..., FlaskClient], client: FlaskClient
+) -> None:
+    assert ours
+    with db.writing() as session:
+        session.execute(update(PartnerCapacity).values(valid_at=utc_now() - timedelta(hours=13)))
+        session.execute(update(Plant).values(schedule_version=Plant.schedule_version + 1))
+    planner = login("planner")
+    for page in ("/planning/partners?lang=en", "/planning/?lang=en"):
+        assert "outdated" in planner.get(page).text.lower() and "promised" in planner.get(page).text
+    assert "已过期" in planner.get("/planning/partners?lang=zh").text
+    shop = client.get("/products/lamp?lang=en&ship-to=DE&frame=small")
+    assert shop.status_code == 200 and "outdated" not in shop.text.lower()
+
+
+def test_a_key_is_shown_once_and_ends_the_one_before(
+    lamps: House, login: Callable[..., FlaskClient], client: FlaskClient
+) -> None:
+    plant_id, planner = becomes_a_partners(lamps), login("planner")
+    assert "Until its partner" in planner.get("/planning/partners?lang=en").text
+    address = "/api/v1/plants/ulm/reservations"
+    keys = []
+    for _ in range(2):
+        made = planner.post(f"/planning/partners/{plant_id}/key").text
+        keys.append(made.partition('class="partner-key">')[2].partition("<")[0])
+        assert client.get(address, headers={"Authorization": f"Bearer {keys[-1]}"}).status_code == 200
+    assert client.get(address, headers={"Authorization": f"Bearer {keys[0]}"}).status_code == 404
+    assert keys[1] not in planner.get("/planning/partners").text
+    with db.reading() as session:
+        bonn = session.exec(select(Plant.id).where(Plant.code == "bonn")).one()
+    assert planner.post(f"/planning/partners/{bonn}/key").status_code == 404  # it is ours
+    assert planner.post("/planning/optimise", data={"plant": plant_id}).status_code == 404  # and this one not
+    assert "Ulm" not in login("operator").get("/floor/?lang=en").text
