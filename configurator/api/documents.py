@@ -465,13 +465,13 @@ def _worded(value: Any) -> Any:
 
 def stated_of(body: ReservationsBody) -> Stated:
     """Which of our orders a partner has taken into account, and where it makes them."""
-    return Stated(body.version, {
-        order.id: tuple(
+    return Stated(body.version, tuple(
+        (order.id, tuple(
             Placement(OperationId(f"{order.id}/{one.id}"), LineId(one.line), Second(one.start), Second(one.end))
             for one in order.operations
-        )
+        ))
         for order in body.orders
-    })  # fmt: skip
+    ))  # fmt: skip
 
 
 def capacity_answer(received: Received) -> CapacityAnswer:

@@ -2,7 +2,7 @@
 
 The shop promises in a partner's plant as in one of ours, from what the partner posted last. Our orders there are told
 to the partner's system, each under its number (`reservations`, at a version). A post says which of them what is free
-is beside of, where the partner makes them, and the version that it knew. So nothing is sold twice and nothing is lost:
+is beside of, where the partner makes them, and the version that it knew. So nothing is sold twice, and nothing lost:
 
 - An order that a post does not name stands in what that post calls free. If its place is no longer free it goes to other
   room, before anything is promised by the post: its forecast changes, its promise does not.
@@ -89,7 +89,12 @@ class Stated:
     """Which of our orders a post takes into account, and the version of our schedule that the partner knew then."""
 
     version: int = 0
-    orders: Accounted | None = None
+    orders: Sequence[tuple[str, tuple[Placement, ...]]] = ()
+
+    @property
+    def accounted(self) -> Accounted:
+        """The same by number."""
+        return dict(self.orders)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +229,7 @@ def post_capacity(
             session.add(row)
         row.number, row.valid_at, row.received_at, row.sha256 = row.number + 1, valid_at, at, digest
         row.content, row.accounted, row.accounted_version = content, accounted, stated.version
-        _follow(rows, {key: places for key, places in (stated.orders or {}).items() if key not in changed})
+        _follow(rows, {key: places for key, places in stated.orders if key not in changed})
         session.flush()
         changes = Changes()
         report_due(session, plant, at, changes)
@@ -250,7 +255,7 @@ def _row(session: Session, plant: Plant) -> PartnerCapacity | None:
 
 
 def _to_json(stated: Stated) -> dict[str, Any]:
-    return {number: placements_to_json(places) for number, places in (stated.orders or {}).items()}
+    return {number: placements_to_json(places) for number, places in stated.orders}
 
 
 def _follow(rows: Rows, accounted: Accounted) -> None:
@@ -300,7 +305,7 @@ def _names(field: str, stated: Sequence[str], known: Sequence[str]) -> Iterator[
 
 def _order_faults(session: Session, rows: Rows, stated: Stated) -> Iterator[tuple[str, str]]:
     """What is wrong with the orders that are taken into account."""
-    orders = stated.orders or {}
+    numbers = [number for number, _places in stated.orders]
     version = rows.plant.schedule_version
     if stated.version > version:
         yield "reservations.version", _("The newest version is %(version)s.", version=version)
@@ -308,16 +313,21 @@ def _order_faults(session: Session, rows: Rows, stated: Stated) -> Iterator[tupl
     ours = set(session.exec(
         select(ManufacturingOrder.number).where(
             ManufacturingOrder.company_id == rows.plant.company_id, ManufacturingOrder.plant_id == rows.plant.id,
-            col(ManufacturingOrder.number).in_(orders),
+            col(ManufacturingOrder.number).in_(numbers),
         )
     ).all())
     changed = changed_since(session, rows.plant, stated.version)
     work = {order.id: order for order in rows.problem.orders}
-    for index, (number, places) in enumerate(orders.items()):
+    for index, (number, places) in enumerate(stated.orders):
         field = f"reservations.orders.{index}"
         order = work.get(WorkOrderId(number))
+        for position, place in enumerate(places):
+            if place.start >= place.end:
+                yield f"{field}.operations.{position}.end", _("It must end after its start.")
         if number not in ours:
             yield f"{field}.id", _("%(number)s is no order of ours in this plant.", number=number[:60])
+        elif number in numbers[:index]:
+            yield f"{field}.id", _("%(name)s is stated twice.", name=number)
         elif order is not None and number not in changed:
             yield from _place_faults(field, order, places)
         else:
@@ -350,7 +360,7 @@ def _unknown(name: str, known: Sequence[str]) -> str:
 def _contradiction(capacity: FreeCapacity, stated: Stated) -> tuple[str, str] | None:
     """The first place where what is posted contradicts itself."""
     try:
-        problem_of(capacity, ours_of(stated.orders or {}))
+        problem_of(capacity, ours_of(stated.accounted))
     except InvalidProblem as error:
         subject = str(error).partition(":")[0]
         named = {

@@ -54,6 +54,7 @@ from solver.scheduling.problem import (
 FORMAT: Final = "free-capacity/1"
 HIDDEN = "\0"  # what stands for somebody's work begins with it
 Instant = Annotated[int, Field(ge=0, le=NEVER)]
+Number = Annotated[int, Field(ge=0, le=NEVER)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Family = Name | None
 
@@ -78,7 +79,7 @@ class OpenBatch(_Part):
     end: Instant
     family: Name
     running: Annotated[Running, Field(strict=False)]
-    taken: Annotated[int, Field(gt=0)]
+    taken: Annotated[int, Field(gt=0, le=NEVER)]
     seconds: Annotated[int, Field(gt=0, lt=NEVER)]
 
 
@@ -90,9 +91,9 @@ class FreeLine(_Part):
     windows: tuple[tuple[Instant, Instant], ...]
     setups: Name | None
     initial_family: Family
-    longest_break: int
+    longest_break: Number
     setup_any_time: bool
-    batch: int
+    batch: Number
     unlimited: bool
     free: tuple[FreeInterval, ...]
     batches: tuple[OpenBatch, ...] = ()
@@ -102,7 +103,7 @@ class FreeSetups(_Part):
     """Seconds between two families, as (before, after, seconds); a pair that is not listed takes 0."""
 
     id: Name
-    seconds: tuple[tuple[str, str, int], ...]
+    seconds: tuple[tuple[str, str, Number], ...]
 
 
 class FreeResource(_Part):
@@ -110,15 +111,15 @@ class FreeResource(_Part):
 
     id: Name
     number: Annotated[int, Field(gt=0, le=1000)]
-    free: tuple[tuple[Instant, Annotated[int, Field(ge=0)]], ...]
+    free: tuple[tuple[Instant, Number], ...]
 
 
 class FreeMaterial(_Part):
     """So much can be taken at any time without starving what is promised, and so much more from an instant on."""
 
     id: Name
-    stock: Annotated[int, Field(ge=0)]
-    arrivals: tuple[tuple[Instant, Annotated[int, Field(gt=0)]], ...]
+    stock: Number
+    arrivals: tuple[tuple[Instant, Annotated[int, Field(gt=0, le=NEVER)]], ...]
 
 
 class FreeTransport(_Part):
@@ -126,7 +127,7 @@ class FreeTransport(_Part):
 
     origin: Name
     destination: Name
-    seconds: int
+    seconds: Number
     departures: tuple[Instant, ...] | None
 
 

@@ -115,7 +115,7 @@ class Partner:
     def post(self, **said: Any) -> partners.Received:
         self.second = Second(self.second + 1)
         capacity = free_capacity(self.book, at=self.second)
-        stated = Stated(said.get("version", self.version), said.get("orders", self.told))
+        stated = Stated(said.get("version", self.version), tuple(said.get("orders", self.told).items()))
         return post_capacity(self.plant_id, said.get("capacity", capacity), stated)
 
     def sells(self, places: Sequence[Placement]) -> None:
@@ -350,6 +350,8 @@ def test_what_is_said_of_our_orders_is_checked_too(ours: tuple[House, Partner]) 
     for orders, version, field in (
         ({"MO-999": told}, partner.version, "reservations.orders.0.id"),
         (partner.told, partner.version + 1, "reservations.version"),
+        ({"MO-101": (replace(told[0], end=told[0].start), *told[1:])}, partner.version,
+         "reservations.orders.0.operations.0.end"),
         ({"MO-101": told[1:]}, partner.version, "reservations.orders.0.operations"),
         ({"MO-101": (replace(told[0], line=LineId("ulm/wire-1")), *told[1:])}, partner.version,
          "reservations.orders.0.operations.0.line"),
