@@ -4,8 +4,8 @@ The shop promises in a partner's plant as in one of ours, from what the partner 
 to the partner's system, each under its number (`reservations`, at a version). A post says which of them what is free
 is beside of, where the partner makes them, and the version that it knew. So nothing is sold twice, and nothing lost:
 
-- An order that a post does not name stands in what that post calls free. If its place is no longer free it goes to other
-  room, before anything is promised by the post: its forecast changes, its promise does not.
+- An order that a post does not name stands in what that post calls free. If its place is not free any more it goes to
+  other room, before anything is promised by the post: its forecast changes, its promise does not.
 - An order that it names, and that we have not changed since that version, is made where the partner says.
 - What the partner keeps for an order that we have changed or cancelled since is ours until its next post.
 """
