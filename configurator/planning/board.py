@@ -28,6 +28,8 @@ from catalog.factory import (
 from catalog.offer import NotOffered, current_offer
 from catalog.products import Product
 from catalog.rows import Company
+from catalog.transport import transports_of
+from configurator.planning.books import read_rows
 from configurator.planning.margins import margins_of
 from configurator.planning.models import (
     OPEN_ORDERS,
@@ -39,6 +41,7 @@ from configurator.planning.models import (
     ProposalState,
 )
 from configurator.planning.records import instant, placements_from, second
+from configurator.planning.transfers import TransferView, transfers_within
 from solver.scheduling.calendar import Calendar as LineCalendar
 from solver.scheduling.problem import FamilyId
 from solver.scheduling.problem import Line as SolverLine
@@ -83,6 +86,16 @@ class BoardLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """A row of the board for what goes from one plant to another one."""
+
+    origin_id: int
+    destination_id: int
+    origin: Words
+    destination: Words
+
+
+@dataclass(frozen=True, slots=True)
 class Bar:
     """An operation on its line. `swatch`: the colour of its order's setup family, if the catalog has one."""
 
@@ -108,6 +121,7 @@ class PauseKind(StrEnum):
     DOWNTIME = "downtime"
     SETUP = "setup"
     FROZEN = "frozen"  # something is made, but nothing is moved by itself
+    TAKEN = "taken"  # a partner makes something there that we do not see
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +143,7 @@ class Window:
     ends_at: datetime
     bars: tuple[Bar, ...]
     pauses: tuple[Pause, ...]
+    transfers: tuple[TransferView, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +197,15 @@ def board_lines(session: Session, company_id: int) -> tuple[BoardLine, ...]:
     )
 
 
+def board_ways(session: Session, company_id: int) -> tuple[Way, ...]:
+    """Every transport between two plants, in the order of the factory's file."""
+    names = {plant.id: plant.name for plant in plants_of(session, company_id)}
+    return tuple(
+        Way(one.origin_id, one.destination_id, names[one.origin_id], names[one.destination_id])
+        for one in transports_of(session, company_id)
+    )
+
+
 # --- a window of time -------------------------------------------------------------------------------------------------
 
 
@@ -197,7 +221,9 @@ def window(
     pauses: list[Pause] = []
     for plant in plants_of(session, company_id):
         pauses += _pauses(session, plant, bars, starts_at, ends_at, now)
-    return Window(starts_at, ends_at, tuple(bars), tuple(pauses))
+    return Window(
+        starts_at, ends_at, tuple(bars), tuple(pauses), transfers_within(session, company_id, starts_at, ends_at)
+    )
 
 
 def _touches(starts_at: datetime, ends_at: datetime) -> ColumnElement[bool]:
@@ -320,7 +346,19 @@ def _pauses(
                 clock = LineCalendar(SolverLine(line_key(plant, line), plant_key(plant), wider))
                 mine = [bar for bar in bars if bar.line_id == line_id and not bar.is_new]
                 found += _setups(session, line, mine, matrices[line.setup_matrix_id], clock)
-    return found
+    return found + _taken(session, plant, starts_at, ends_at, now) if plant.is_partners else found
+
+
+def _taken(session: Session, plant: Plant, starts_at: datetime, ends_at: datetime, now: datetime) -> list[Pause]:
+    """What is not free in a partner's plant, and is not ours."""
+    rows = read_rows(session, plant.id or 0, now=now)
+    theirs = ((key, place) for key, place in rows.placements.items() if key not in rows.operations)
+    return [
+        Pause(rows.line_ids[place.line], PauseKind.TAKEN, max(instant(place.start), starts_at),
+              min(instant(place.end), ends_at))
+        for _key, place in theirs
+        if place.line in rows.line_ids and instant(place.start) < ends_at and instant(place.end) > starts_at
+    ]
 
 
 def calendars_of(session: Session, plant: Plant) -> dict[int, Calendar]:
