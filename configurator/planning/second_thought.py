@@ -46,7 +46,9 @@ def think(
     something else.
     """
     first = forecast(offer, variant, to, now=now)
-    plant = next(book for book in current_books(offer.company_id) if book.plant_id == first.plant_id)
+    plant = next((book for book in current_books(offer.company_id) if book.plant_id == first.plant_id), None)
+    if plant is None:  # a partner's, outdated at this moment
+        return first
     order = exploded(offer, variant, plant)
     asked = (plant.generation, plant.version, repr(to), thought_key(offer, variant))
     if first.at_once or order is None or not options().thought_seconds or _in_vain.get(asked) or not _may_move(plant):

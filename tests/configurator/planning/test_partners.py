@@ -220,6 +220,15 @@ def test_a_place_that_the_partner_has_sold_meanwhile_is_given_up_and_the_promise
     assert taken.isdisjoint((place.line, place.start) for place in places(partner.plant_id, "MO-101"))
 
 
+def test_what_a_buyer_was_shown_before_a_post_is_found_anew_by_it(ours: tuple[House, Partner]) -> None:
+    house, partner = ours
+    seen = house.forecast()
+    partner.sells(seen.placements)
+    partner.post()
+    house.reserve(replace(seen, arrives_on=seen.arrives_on + timedelta(days=9)))
+    assert places(partner.plant_id, "MO-101")[0].start != seen.placements[0].start
+
+
 def test_our_orders_are_made_where_the_partner_says(ours: tuple[House, Partner]) -> None:
     house, partner = ours
     house.reserve()
