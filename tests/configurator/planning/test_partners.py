@@ -46,7 +46,7 @@ from solver.scheduling.check import violations
 from solver.scheduling.problem import LineId, Mode, Operation, OperationId, Placement, Second, WorkOrder, WorkOrderId
 from tests.catalog.two_plants import LAMP
 from tests.configurator.planning.conftest import stored_violations
-from tests.configurator.planning.two_plants import HOME, House, lamp_house
+from tests.configurator.planning.two_plants import HOME, House, house_of
 
 pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 # Lamps are made in Ulm; Bonn could make all of one, slowly.
@@ -65,9 +65,9 @@ def ahead(monkeypatch: pytest.MonkeyPatch) -> Second:
 
 
 @pytest.fixture
-def lamps(company_id: int, ahead: Second) -> House:
+def lamps(company_id: int, with_two_plants: None, ahead: Second) -> House:
     """Both plants are ours."""
-    return lamp_house(company_id)
+    return house_of(company_id)
 
 
 def ulm(company_id: int) -> int:
@@ -79,7 +79,9 @@ def becomes_a_partners(house: House) -> int:
     """From now on Ulm is a partner's, and what was ours there is its own; its id."""
     plant_id = ulm(house.company_id)
     with db.writing() as session:
-        load_catalog(session, house.company_id, ULMS, loaded_at=utc_now())
+        session.execute(update(Plant).where(col(Plant.id) == plant_id).values(
+            capacity_hours=12, accepts_automatic_moves=False, schedule_version=Plant.schedule_version + 1
+        ))
         session.execute(delete(Transfer))
         session.execute(delete(ManufacturingOperation).where(col(ManufacturingOperation.plant_id) == plant_id))
         session.execute(delete(ManufacturingOrder).where(col(ManufacturingOrder.plant_id) == plant_id))
@@ -171,6 +173,9 @@ def test_the_promise_is_the_one_by_the_orders_themselves(lamps: House, seed: int
         session.execute(update(ManufacturingOperation).values(pinned=True))
         session.execute(update(Plant).values(schedule_version=Plant.schedule_version + 1))
     by_orders, capacity = dates(lamps), shown(lamps)
+    with db.writing() as session:
+        load_catalog(session, lamps.company_id, ULMS, loaded_at=utc_now())
+        assert session.get_one(Plant, ulm(lamps.company_id)).is_partners
     plant_id = becomes_a_partners(lamps)
     assert {plant for plant, *_ in by_orders} == {plant_id}
     assert {plant for plant, *_ in dates(lamps)}.isdisjoint({plant_id})  # nothing was posted yet
