@@ -351,13 +351,13 @@ def _pauses(
 
 def _taken(session: Session, plant: Plant, starts_at: datetime, ends_at: datetime, now: datetime) -> list[Pause]:
     """What is not free in a partner's plant, and is not ours."""
-    rows = read_rows(session, plant.id or 0, now=now)
-    theirs = ((key, place) for key, place in rows.placements.items() if key not in rows.operations)
+    rows, first, last = read_rows(session, plant.id or 0, now=now), second(starts_at), second(ends_at)
+    theirs = (place for key, place in rows.placements.items() if key not in rows.operations)
     return [
-        Pause(rows.line_ids[place.line], PauseKind.TAKEN, max(instant(place.start), starts_at),
-              min(instant(place.end), ends_at))
-        for _key, place in theirs
-        if place.line in rows.line_ids and instant(place.start) < ends_at and instant(place.end) > starts_at
+        Pause(
+            rows.line_ids[place.line], PauseKind.TAKEN, instant(max(first, place.start)), instant(min(last, place.end))
+        )
+        for place in theirs if place.line in rows.line_ids and place.start < last and place.end > first
     ]
 
 

@@ -15,8 +15,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -41,7 +41,7 @@ from configurator.planning.models import (
     PartnerKey,
 )
 from configurator.planning.posted import Accounted, changed_since, ours_of
-from configurator.planning.records import instant, placements_to_json, work_order_from
+from configurator.planning.records import instant, placements_to_json, second, work_order_from
 from configurator.planning.reports import Changes, push
 from solver.scheduling.capacity import FreeCapacity, problem_of
 from solver.scheduling.problem import (
@@ -50,6 +50,7 @@ from solver.scheduling.problem import (
     LineId,
     OperationId,
     Placement,
+    Second,
     WorkOrder,
     WorkOrderId,
 )
@@ -57,6 +58,7 @@ from solver.scheduling.roll import HorizonTooShort
 
 log = structlog.get_logger()
 AHEAD = timedelta(minutes=5)  # so far may a partner's clock be before ours
+LATEST = timedelta(days=3660)  # nothing of ours is made after that
 Faults = Sequence[tuple[str, str]]  # field, what is wrong with it
 
 
@@ -201,26 +203,21 @@ def post_capacity(
     """
     at = (now or utc_now()).replace(microsecond=0)
     content, accounted = capacity.model_dump(mode="json"), _to_json(stated)
-    digest = hashlib.sha256(
-        orjson.dumps([content, accounted, stated.version], option=orjson.OPT_SORT_KEYS)
-    ).hexdigest()
+    said = orjson.dumps([content, accounted, stated.version], option=orjson.OPT_SORT_KEYS)
+    digest = hashlib.sha256(said).hexdigest()
     with db.writing() as session:
         plant = db.lock_row(session, Plant, plant_id)
         if plant is None or plant.capacity_hours is None:
             raise NotFound(field="plant")
-        row = _row(session, plant)
-        valid_at = instant(capacity.now)
+        if fault := _instant_fault(plant, capacity, at):
+            raise CapacityRefused([fault])
+        row, valid_at = _row(session, plant), instant(capacity.now)
         good_until = valid_at + timedelta(hours=plant.capacity_hours)
         if row is not None and row.sha256 == digest:
             return Received(row.number, valid_at, good_until, (), anew=False)
         if row is not None and row.valid_at >= valid_at:
             raise CapacityOutdated(field="capacity.now", valid_at=row.valid_at.isoformat())
-        rows = read_rows(session, plant_id, now=at)
-        if faults := [*_faults(session, rows, capacity, at), *_order_faults(session, rows, stated)]:
-            raise CapacityRefused(faults)
-        if contradiction := _contradiction(capacity, stated):
-            raise CapacityRefused([contradiction])
-        changed = changed_since(session, plant, stated.version)
+        rows, changed = _checked(session, plant, capacity, stated, at)
         if row is None:
             row = PartnerCapacity(
                 company_id=plant.company_id, plant_id=plant_id, number=0, valid_at=valid_at, received_at=at,
@@ -229,22 +226,42 @@ def post_capacity(
             session.add(row)
         row.number, row.valid_at, row.received_at, row.sha256 = row.number + 1, valid_at, at, digest
         row.content, row.accounted, row.accounted_version = content, accounted, stated.version
-        _follow(rows, {key: places for key, places in stated.orders if key not in changed})
-        session.flush()
-        changes = Changes()
-        report_due(session, plant, at, changes)
-        try:
-            push(session, plant, at, changes, retake=True)
-        except HorizonTooShort as error:
-            raise ReservationsLost(field="reservations", number=error.operation.partition("/")[0]) from error
-        next_version(
-            session, plant, EventKind.PUBLISHED, None, capacity=row.number, started=changes.started,
-            finished=changes.finished, moved=placements_to_json(changes.moved.values()),
-        )
-        moved = tuple(sorted({key.partition("/")[0] for key in changes.moved}))
-        audit.record(session, plant.company_id, "partner.capacity", "plant", plant_id, number=row.number)
-        log.info("planning.capacity_posted", plant=plant.code, number=row.number, moved=len(moved))
-        return Received(row.number, valid_at, good_until, moved, anew=True)
+        _follow(rows, {number: places for number, places in stated.orders if number not in changed})
+        moved = _fitted_in(session, plant, row.number, at)
+    log.info("planning.capacity_posted", plant=plant.code, number=row.number, moved=len(moved))
+    return Received(row.number, valid_at, good_until, moved, anew=True)
+
+
+def _checked(
+    session: Session, plant: Plant, capacity: FreeCapacity, stated: Stated, at: datetime
+) -> tuple[Rows, frozenset[str]]:
+    """The plant's rows, and which of our orders were changed since the stated version. Raises CapacityRefused."""
+    rows = read_rows(session, db.id_of(plant), now=at)
+    changed = changed_since(session, plant, stated.version) if stated.orders else frozenset()
+    if faults := [*_faults(session, plant, capacity), *_order_faults(session, rows, stated, changed, at)]:
+        raise CapacityRefused(faults)
+    if contradiction := _contradiction(capacity, stated):
+        raise CapacityRefused([contradiction])
+    return rows, changed
+
+
+def _fitted_in(session: Session, plant: Plant, number: int, at: datetime) -> tuple[str, ...]:
+    """Bring our orders to the present by what was posted, in one event; the numbers of those that went elsewhere."""
+    session.flush()
+    changes = Changes()
+    report_due(session, plant, at, changes)
+    try:
+        push(session, plant, at, changes, retake=True)
+    except HorizonTooShort as error:
+        raise ReservationsLost(field="reservations", number=error.operation.partition("/")[0]) from error
+    except InvalidProblem as error:
+        raise CapacityRefused([("capacity", str(error))]) from error
+    next_version(
+        session, plant, EventKind.PUBLISHED, None, capacity=number, started=changes.started, finished=changes.finished,
+        moved=placements_to_json(changes.moved.values()),
+    )
+    audit.record(session, plant.company_id, "partner.capacity", "plant", plant.id, number=number)
+    return tuple(sorted({key.partition("/")[0] for key in changes.moved}))
 
 
 def _row(session: Session, plant: Plant) -> PartnerCapacity | None:
@@ -263,26 +280,31 @@ def _follow(rows: Rows, accounted: Accounted) -> None:
     places: dict[OperationId, Placement] = {}
     for place in (place for number in accounted for place in accounted[number]):
         operation = rows.operations.get(place.operation)
-        if operation is not None and operation.state == OperationState.PLANNED:
+        if operation is not None and operation.state == OperationState.STARTED:
+            began = second(operation.starts_at)
+            places[place.operation] = replace(place, start=began, end=Second(max(place.end, began + 1)))
+        elif operation is not None and operation.state == OperationState.PLANNED:
             places[place.operation] = place
-        elif operation is not None and operation.state == OperationState.STARTED:
-            operation.ends_at = max(instant(place.end), operation.starts_at + timedelta(seconds=1))
     apply_placements(rows.operations, rows.orders, rows.line_ids, places)
 
 
 # --- what may be wrong with it ----------------------------------------------------------------------------------------
 
 
-def _faults(session: Session, rows: Rows, capacity: FreeCapacity, at: datetime) -> Iterator[tuple[str, str]]:
-    plant = rows.plant
+def _instant_fault(plant: Plant, capacity: FreeCapacity, at: datetime) -> tuple[str, str] | None:
+    """What is wrong with the instant at which it is valid."""
     if capacity.epoch != UNIX_EPOCH:
-        yield "capacity.epoch", _("Count seconds since 1970-01-01T00:00:00Z.")
-    elif instant(capacity.now) > at + AHEAD:
-        yield "capacity.now", _("This instant has not come yet.")
-    elif instant(capacity.now) <= at - timedelta(hours=plant.capacity_hours or 0):
-        yield "capacity.now", _(
-            "This is too old: what is free is believed for %(hours)s hours.", hours=plant.capacity_hours
-        )
+        return "capacity.epoch", _("Count seconds since 1970-01-01T00:00:00Z.")
+    if capacity.now > second(at + AHEAD):
+        return "capacity.now", _("This instant has not come yet.")
+    hours = plant.capacity_hours or 0
+    if capacity.now <= second(at - timedelta(hours=hours)):
+        return "capacity.now", _("This is too old: what is free is believed for %(hours)s hours.", hours=hours)
+    return None
+
+
+def _faults(session: Session, plant: Plant, capacity: FreeCapacity) -> Iterator[tuple[str, str]]:
+    """What it says of other things than the plant has, or does not say of them."""
     lines = [str(line_key(plant, line)) for line in lines_of(session, plant)]
     materials = [str(material_key(plant, material)) for material in materials_of(session, plant)]
     yield from _names("capacity.lines", [line.id for line in capacity.lines], lines)
@@ -303,7 +325,9 @@ def _names(field: str, stated: Sequence[str], known: Sequence[str]) -> Iterator[
         yield field, _("Missing: %(names)s.", names=", ".join(missing))
 
 
-def _order_faults(session: Session, rows: Rows, stated: Stated) -> Iterator[tuple[str, str]]:
+def _order_faults(
+    session: Session, rows: Rows, stated: Stated, changed: Set[str], at: datetime
+) -> Iterator[tuple[str, str]]:
     """What is wrong with the orders that are taken into account."""
     numbers = [number for number, _places in stated.orders]
     version = rows.plant.schedule_version
@@ -316,7 +340,7 @@ def _order_faults(session: Session, rows: Rows, stated: Stated) -> Iterator[tupl
             col(ManufacturingOrder.number).in_(numbers),
         )
     ).all())
-    changed = changed_since(session, rows.plant, stated.version)
+    latest = second(at + LATEST)
     work = {order.id: order for order in rows.problem.orders}
     for index, (number, places) in enumerate(stated.orders):
         field = f"reservations.orders.{index}"
@@ -324,6 +348,8 @@ def _order_faults(session: Session, rows: Rows, stated: Stated) -> Iterator[tupl
         for position, place in enumerate(places):
             if place.start >= place.end:
                 yield f"{field}.operations.{position}.end", _("It must end after its start.")
+            elif place.end > latest:
+                yield f"{field}.operations.{position}.end", _("This is too late.")
         if number not in ours:
             yield f"{field}.id", _("%(number)s is no order of ours in this plant.", number=number[:60])
         elif number in numbers[:index]:

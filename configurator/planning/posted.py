@@ -27,9 +27,7 @@ class Posted:
     since the partner saw it, so that their materials are not in what is free either.
     """
 
-    number: int
     valid_at: datetime
-    received_at: datetime
     good_until: datetime
     capacity: FreeCapacity
     accounted: Accounted
@@ -74,9 +72,10 @@ def posted(session: Session, plant: Plant) -> Posted | None:
     capacity = FreeCapacity.model_validate_json(orjson.dumps(row.content))
     accounted = {number: placements_from(places) for number, places in row.accounted.items()}
     good_until = row.valid_at + timedelta(hours=plant.capacity_hours)
+    changed = changed_since(session, plant, row.accounted_version) if accounted else frozenset()
     return Posted(
-        row.number, row.valid_at, row.received_at, good_until if _knows(session, plant, capacity) else NO_LONGER,
-        capacity, accounted, frozenset(accounted) - changed_since(session, plant, row.accounted_version),
+        row.valid_at, good_until if _knows(session, plant, capacity) else NO_LONGER, capacity, accounted,
+        frozenset(accounted) - changed,
     )
 
 
@@ -89,10 +88,10 @@ def _knows(session: Session, plant: Plant, capacity: FreeCapacity) -> bool:
 
 def changed_since(session: Session, plant: Plant, version: int) -> frozenset[str]:
     """Numbers of the orders that got their slots, or other ones, after a version of a plant's schedule."""
-    events = session.exec(
-        select(ScheduleEvent)
+    told = session.exec(
+        select(ScheduleEvent.data)
         .where(ScheduleEvent.company_id == plant.company_id, ScheduleEvent.plant_id == plant.id)
         .where(col(ScheduleEvent.version) > version)
     ).all()
-    found = {event.data["number"] for event in events if "number" in event.data}
-    return frozenset(found | {key.partition("/")[0] for event in events for key in event.data.get("moved", {})})
+    found = {data["number"] for data in told if "number" in data}
+    return frozenset(found | {key.partition("/")[0] for data in told for key in data.get("moved", {})})

@@ -288,6 +288,8 @@ def problem_of(
     `ours`: line -> intervals [start, end) that the owner has taken into account for the reader's own orders. They are
     left out, for these to stand in. An interval that would be free anyhow contradicts itself, unless it is over.
     """
+    if not capacity.lines:
+        raise InvalidProblem("lines: a plant has at least one.")
     lines = [_line(line) for line in capacity.lines]
     taken = [one for line in capacity.lines for one in _taken(line, capacity.now, (ours or {}).get(line.id, ()))]
     for resource in capacity.resources:

@@ -43,7 +43,17 @@ from configurator.planning.records import instant, second
 from solver.scheduling.book import Book, Promise
 from solver.scheduling.capacity import FreeCapacity, free_capacity
 from solver.scheduling.check import violations
-from solver.scheduling.problem import LineId, Mode, Operation, OperationId, Placement, Second, WorkOrder, WorkOrderId
+from solver.scheduling.problem import (
+    NEVER,
+    LineId,
+    Mode,
+    Operation,
+    OperationId,
+    Placement,
+    Second,
+    WorkOrder,
+    WorkOrderId,
+)
 from tests.catalog.two_plants import LAMP
 from tests.configurator.planning.conftest import stored_violations
 from tests.configurator.planning.two_plants import HOME, House, house_of
@@ -340,6 +350,7 @@ def test_what_does_not_fit_is_refused_by_its_field(ours: tuple[House, Partner]) 
     good = free_capacity(partner.book, at=Second(partner.second + 2))
     for capacity, field in (
         (good.model_copy(update={"now": good.now + 3600}), "capacity.now"),  # it has not come yet
+        (good.model_copy(update={"now": NEVER}), "capacity.now"),
         (good.model_copy(update={"now": good.now - 12 * 3600 - 60}), "capacity.now"),  # too old
         (good.model_copy(update={"epoch": good.epoch.replace(year=2000)}), "capacity.epoch"),
         (changed(good, id="ulm/none-such"), "capacity.lines.0.id"),
@@ -365,6 +376,8 @@ def test_what_is_said_of_our_orders_is_checked_too(ours: tuple[House, Partner]) 
         ({"MO-999": told}, partner.version, "reservations.orders.0.id"),
         (partner.told, partner.version + 1, "reservations.version"),
         ({"MO-101": (replace(told[0], end=told[0].start), *told[1:])}, partner.version,
+         "reservations.orders.0.operations.0.end"),
+        ({"MO-101": (replace(told[0], end=Second(NEVER)), *told[1:])}, partner.version,
          "reservations.orders.0.operations.0.end"),
         ({"MO-101": told[1:]}, partner.version, "reservations.orders.0.operations"),
         ({"MO-101": (replace(told[0], line=LineId("ulm/wire-1")), *told[1:])}, partner.version,

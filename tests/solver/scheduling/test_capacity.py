@@ -148,6 +148,7 @@ def _set(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
     ("owner", "somebody", "owner: Extra inputs are not permitted"),
     ("now", -1, "now: "),
     ("lines.0.free.0.start", "soon", "lines.0.free.0.start: "),
+    ("lines", [], "lines: a plant has at least one"),
     ("lines.0.windows", [], "l0: a line without working time"),
     ("lines.0.windows.0.1", 0, "window "),
     ("lines.0.setups", "none such", "l0: unknown setup matrix"),
