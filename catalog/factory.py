@@ -170,8 +170,17 @@ class TransportContent(Content):
     holidays: Code | None = None
 
 
+class PartnerContent(Content):
+    """A plant is a partner's, whose orders we do not see: it posts its free capacity, believed for so many hours."""
+
+    capacity_hours: Annotated[int, Bound(ge=1, le=720)] = 24
+
+
 class PlantContent(Content):
-    """One plant with its lines, materials and carriers. `frozen_minutes`: what starts sooner is not moved by itself."""
+    """One plant with its lines, materials and carriers. `frozen_minutes`: what starts sooner is not moved by itself.
+
+    `partner`: it is a partner's. What it has in stock is then part of what it posts.
+    """
 
     code: PlaceCode
     name: Text
@@ -182,6 +191,18 @@ class PlantContent(Content):
     lines: Annotated[tuple[LineContent, ...], Bound(min_length=1)]
     materials: dict[Code, StockContent] = {}
     carriers: tuple[CarrierContent, ...] = ()
+    partner: Annotated[PartnerContent | None, Later] = None
+
+    @model_validator(mode="after")
+    def _stock_is_posted(self) -> "PlantContent":
+        stated = [code for code, stock in self.materials.items() if stock.stock or stock.supply]
+        if self.partner is not None and stated:
+            raise refusal(
+                N_("a partner's plant has a stock of %(materials)s"),
+                N_("no stock and no supply: the partner posts what is free of it"),
+                materials=", ".join(stated),
+            )
+        return self
 
 
 class FactoryContent(Content):
@@ -199,12 +220,16 @@ class FactoryContent(Content):
 
 
 class Plant(CompanyRow, table=True):
-    """The unit of truth, of locking and of solving; `schedule_version` counts every change of its slots."""
+    """The unit of truth, of locking and of solving; `schedule_version` counts every change of its slots.
+
+    `capacity_hours`: it is a partner's, and what it posts of its free capacity is believed for so long; None: our own.
+    """
 
     __table_args__ = company_keys(
         unique_in_company("code"),
         CheckConstraint("schedule_version >= 0", name="schedule_version_not_negative"),
         CheckConstraint("frozen_minutes >= 0", name="frozen_minutes_not_negative"),
+        CheckConstraint("capacity_hours > 0", name="capacity_hours_positive"),
     )
 
     code: str = Field(max_length=40)
@@ -214,6 +239,12 @@ class Plant(CompanyRow, table=True):
     schedule_version: int = 0
     accepts_automatic_moves: bool = True
     frozen_minutes: int = 0
+    capacity_hours: int | None = None
+
+    @property
+    def is_partners(self) -> bool:
+        """Whether it is a partner's, whose orders we do not see."""
+        return self.capacity_hours is not None
 
 
 class Calendar(CompanyRow, table=True):

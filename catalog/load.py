@@ -460,8 +460,9 @@ def _publish_factory(session: Session, company_id: int, content: FactoryContent,
             name=plant.name.canonical(),
             zone=plant.zone,
             country=plant.country,
-            accepts_automatic_moves=plant.accepts_automatic_moves,
+            accepts_automatic_moves=plant.accepts_automatic_moves and plant.partner is None,
             frozen_minutes=plant.frozen_minutes,
+            capacity_hours=plant.partner.capacity_hours if plant.partner else None,
         )
         _keep_lines(session, row, plant, calendars, matrices)
         _keep_carriers(session, row, plant)

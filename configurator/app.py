@@ -53,7 +53,9 @@ PACKAGE = Path(__file__).parent
 csrf = CSRFProtect()
 MAX_BODY_BYTES = 2 * 1024 * 1024
 # By endpoint: what is too large is said beside its question.
-LARGER_BODIES = {"upload.send": 32 * 1024 * 1024, "api.upload": 32 * 1024 * 1024}
+LARGER_BODIES = {
+    "upload.send": 32 * 1024 * 1024, "api.upload": 32 * 1024 * 1024, "api.post_free_capacity": 8 * 1024 * 1024,
+}
 
 
 def create_app(settings: Settings) -> APIFlask:

@@ -124,8 +124,12 @@ def requires(*roles: Role) -> Callable[[View], View]:
 
 def bears(token: str) -> bool:
     """Whether this request has the bearer token; nobody has the empty one."""
-    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    return bool(token) and hmac.compare_digest(given.encode(), token.encode())
+    return bool(token) and hmac.compare_digest(bearer().encode(), token.encode())
+
+
+def bearer() -> str:
+    """The bearer token of this request; empty without one."""
+    return request.headers.get("Authorization", "").removeprefix("Bearer ")
 
 
 def allowed_roles(app: Flask, endpoint: str) -> frozenset[Role] | None:

@@ -41,6 +41,7 @@ from configurator.planning.books import forget_books
 from configurator.schema import create_tables
 from tests.catalog.chest import CHEST
 from tests.catalog.small import LAMP
+from tests.catalog.two_plants import LAMP as TWO_PLANTS
 
 ROOT = Path(__file__).parent.parent
 FAMILIES = ROOT / "catalog" / "families"
@@ -192,6 +193,7 @@ TEMPLATES: dict[str, tuple[str | None, Callable[[Settings], None]]] = {
 MORE: dict[str, Callable[[], str]] = {
     "lamp": lambda: LAMP,
     "chest": lambda: CHEST,
+    "two_plants": lambda: TWO_PLANTS,
     "wardrobe": lambda: family("wardrobe"),
     "pump_station": lambda: family("pump_station"),
 }
@@ -315,7 +317,7 @@ def _loaded(name: str) -> object:
     return loaded
 
 
-with_lamp, with_chest, with_wardrobe, with_pump_station = map(_loaded, MORE)
+with_lamp, with_chest, with_two_plants, with_wardrobe, with_pump_station = map(_loaded, MORE)
 
 
 def _on_offer(company_id: int, product: str) -> Offer:

@@ -90,6 +90,7 @@ ANALYSIS_LINKS = {
     "show": {"operationId": "showAnalysis", **_BY_TOKEN},
     "cancel": {"operationId": "cancelAnalysis", "requestBody": {}, **_BY_TOKEN},
 }
+PLANT_KEY = "plant_key"
 MODELLER: list[str | dict[str, list[Any]]] = [{"modeller": []}]  # what must be sent with it
 
 _PATH_PARAMETERS = {
@@ -141,6 +142,7 @@ def finish(spec: Any) -> Any:
     spec["components"]["securitySchemes"] = {
         "modeller": {"type": "http", "scheme": "basic", "description": "Login and password of a modeller"},
         "partner": {"type": "http", "scheme": "bearer", "description": "The token that partners were given"},
+        PLANT_KEY: {"type": "http", "scheme": "bearer", "description": "The key that a planner made for one plant"},
     }
     for path, item in spec["paths"].items():
         for operation in item.values():

@@ -10,12 +10,13 @@ from catalog.content import Text
 from catalog.offer import Offer
 from catalog.price import Price
 from catalog.products import GroupContent, ParameterContent, TextContent
-from configurator.api.inputs import BuyerBody, Choice, Entry, ShownBody, VariantBody
+from configurator.api.inputs import BuyerBody, Choice, Entry, ReservationsBody, ShownBody, VariantBody
 from configurator.api.outputs import (
     AddressAnswer,
     AnalysisAnswer,
     AssuranceAnswer,
     AwaitedAnswer,
+    CapacityAnswer,
     ChangeAnswer,
     ChoiceAnswer,
     ConflictAnswer,
@@ -45,6 +46,9 @@ from configurator.api.outputs import (
     RefundAnswer,
     RefusedText,
     RepairAnswer,
+    ReservationsAnswer,
+    ReservedOperation,
+    ReservedOrder,
     Revisions,
     RuleAnswer,
     StepAnswer,
@@ -62,6 +66,7 @@ from configurator.api.service import Decided, Promised
 from configurator.auth import actor_id
 from configurator.modelling.report import sentence_from, translated
 from configurator.modelling.submissions import SubmissionView
+from configurator.planning.partners import Received, Reservation, Reservations, Stated
 from configurator.planning.progress import Progress
 from configurator.sales.carts import CartView
 from configurator.sales.delivery import WayOffer
@@ -72,6 +77,7 @@ from configurator.sales.visitors import Visitor
 from configurator.storefront.service import as_asked
 from solver.configuration.explain import Conflict
 from solver.configuration.problem import Choose, Decision, Enter, GroupId, OptionId, ParameterId, Variant
+from solver.scheduling.problem import LineId, OperationId, Placement, Second
 
 # --- in ---------------------------------------------------------------------------------------------------------------
 
@@ -452,3 +458,42 @@ def _worded(value: Any) -> Any:
             return translated(sentence_from(value))
         return {key: _worded(inner) for key, inner in value.items()}
     return [_worded(inner) for inner in value] if isinstance(value, list) else value
+
+
+# --- partners ---------------------------------------------------------------------------------------------------------
+
+
+def stated_of(body: ReservationsBody) -> Stated:
+    """Which of our orders a partner has taken into account, and where it makes them."""
+    return Stated(body.version, tuple(
+        (order.id, tuple(
+            Placement(OperationId(f"{order.id}/{one.id}"), LineId(one.line), Second(one.start), Second(one.end))
+            for one in order.operations
+        ))
+        for order in body.orders
+    ))  # fmt: skip
+
+
+def capacity_answer(received: Received) -> CapacityAnswer:
+    """What came of a partner's post."""
+    return CapacityAnswer(
+        number=received.number, valid_at=received.valid_at, good_until=received.good_until, moved=list(received.moved)
+    )
+
+
+def reservations_answer(found: Reservations) -> ReservationsAnswer:
+    """What we have reserved in a partner's plant."""
+    return ReservationsAnswer(version=found.version, orders=[_reserved(one) for one in found.orders])
+
+
+def _reserved(reservation: Reservation) -> ReservedOrder:
+    order, code = reservation.order, len(reservation.order.id) + 1
+    return ReservedOrder(id=order.id, release=order.release, promise=order.promise, operations=[
+        ReservedOperation(
+            id=operation.id[code:], state=state, lines={mode.line: mode.duration for mode in operation.modes},
+            after={before.operation[code:]: before.minimum_wait for before in operation.predecessors},
+            family=operation.family, materials={need.material: need.quantity for need in operation.materials},
+            line=place.line, start=place.start, end=place.end,
+        )
+        for operation, place, state in zip(order.operations, reservation.places, reservation.states, strict=True)
+    ])  # fmt: skip

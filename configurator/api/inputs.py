@@ -8,6 +8,7 @@ from base64 import b64decode
 from datetime import date
 from typing import Annotated, Any, Literal
 
+import orjson
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -20,6 +21,8 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import PydanticCustomError
+
+from solver.scheduling.capacity import FreeCapacity, Instant
 
 LIMIT = 10**9  # numbers of a configuration, as the solver takes them
 MINOR_LIMIT = 10**15  # money in minor units
@@ -269,6 +272,47 @@ class HeldOrderBody(Body):
     assurance: AssuranceChoice = ""
     buyer: BuyerBody
     shown: ShownBody
+
+
+class PlacedOperation(Body):
+    """Where the partner makes an operation: [start, end) on a line, in seconds as in the capacity."""
+
+    id: Annotated[str, Field(min_length=1, max_length=40)]
+    line: Annotated[str, Field(min_length=1, max_length=200)]
+    start: Instant
+    end: Instant
+
+
+class AccountedOrder(Body):
+    """An order of ours, under its number, with all of its operations."""
+
+    id: Annotated[str, Field(min_length=1, max_length=40)]
+    operations: Annotated[tuple[PlacedOperation, ...], Field(min_length=1)]
+
+
+class ReservationsBody(Body):
+    """Which of our orders what is free is beside of. `version`: of our reservations, as they were read before."""
+
+    version: Annotated[int, Field(ge=0, le=LIMIT)] = 0
+    orders: tuple[AccountedOrder, ...] = ()
+
+
+class CapacityBody(Body):
+    """What is free in a plant beside everything else that is made there, in the form in which we show our own."""
+
+    capacity: FreeCapacity
+    reservations: ReservationsBody = ReservationsBody()
+
+    @classmethod
+    def model_validate(cls, obj: Any, **options: Any) -> CapacityBody:
+        """Strictly, and yet as JSON says it: it has lists, no dates, and one kind of number."""
+        return cls.model_validate_json(orjson.dumps(_with_whole_numbers(obj)))
+
+
+def _with_whole_numbers(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_whole_numbers(inner) for key, inner in value.items()}
+    return [_with_whole_numbers(inner) for inner in value] if isinstance(value, list) else _whole(value)
 
 
 class LinkBody(Body):

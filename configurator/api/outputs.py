@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from catalog.products import Goal
+from configurator.planning.models import OperationState
 from solver.configuration.session import OptionState
 
 
@@ -559,3 +560,48 @@ class AnalysisAnswer(Answer):
     stopping: bool
     decision: Literal["open", "published", "discarded"]
     report: dict[str, Any] | None
+
+
+# --- partners ---------------------------------------------------------------------------------------------------------
+
+
+class CapacityAnswer(Answer):
+    """Promised by from now on, until `good_until`. `number` counts the posts.
+
+    `moved`: orders of ours that were not taken into account and had to go elsewhere; read the reservations again.
+    """
+
+    number: int
+    valid_at: datetime
+    good_until: datetime
+    moved: list[str]
+
+
+class ReservedOperation(Answer):
+    """An operation: on which lines it can be made, in how many working seconds, and where it stands now."""
+
+    id: str
+    state: OperationState
+    lines: dict[str, int]
+    after: dict[str, int]
+    family: str | None
+    materials: dict[str, int]
+    line: str
+    start: int
+    end: int
+
+
+class ReservedOrder(Answer):
+    """An order of ours, to be made by `promise`. Nothing of it begins before `release`."""
+
+    id: str
+    release: int
+    promise: int | None
+    operations: list[ReservedOperation]
+
+
+class ReservationsAnswer(Answer):
+    """What we have reserved in a partner's plant; instants in seconds since 1970. `version` rises with every change."""
+
+    version: int
+    orders: list[ReservedOrder]

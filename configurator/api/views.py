@@ -21,6 +21,7 @@ from configurator.api import document, service
 from configurator.api.documents import (
     analysis_answer,
     buyer_of,
+    capacity_answer,
     choices_of,
     conflict_answer,
     decided_answer,
@@ -31,13 +32,16 @@ from configurator.api.documents import (
     product_answer,
     products_answer,
     promise_answer,
+    reservations_answer,
     shown_of,
+    stated_of,
     variant_of,
     visitor_of,
 )
 from configurator.api.inputs import (
     AnalysisBody,
     Body,
+    CapacityBody,
     DecideBody,
     HeldOrderBody,
     HoldBody,
@@ -53,19 +57,22 @@ from configurator.api.inputs import (
 )
 from configurator.api.outputs import (
     AnalysisAnswer,
+    CapacityAnswer,
     DecideAnswer,
     HoldAnswer,
     OrderAnswer,
     ProductAnswer,
     ProductsAnswer,
     PromiseAnswer,
+    ReservationsAnswer,
     TrackedOrderAnswer,
     UploadAnswer,
 )
 from configurator.app import problem, settings
-from configurator.auth import Role, actor_id, bears, company_id, public, requires
+from configurator.auth import Role, actor_id, bearer, bears, company_id, public, requires
 from configurator.errors import DomainError, InvalidInput, NotFound, NotValid
 from configurator.modelling import submissions
+from configurator.planning import partners
 from configurator.planning.books import capacity_shown
 from configurator.sales import address_checks
 from configurator.sales.carts import (
@@ -431,6 +438,41 @@ def free_capacity(plant: str) -> FreeCapacity:
     if not (bears(settings().partner_token) and document.NAME.fullmatch(plant)):
         abort(404)
     return capacity_shown(company_id(), plant) or abort(404)
+
+
+@bp.get("/plants/<plant>/reservations")
+@bp.output(ReservationsAnswer)
+@bp.doc(operation_id="showReservations", security=document.PLANT_KEY)
+@public
+def reservations(plant: str) -> ReservationsAnswer:
+    """The orders that we have in a partner's plant, for the partner's system, which has the plant's key.
+
+    They keep their ids; what is changed or cancelled is so in the next answer, under a higher version.
+    """
+    return reservations_answer(partners.reservations(_partners_plant(plant)))
+
+
+@bp.post("/plants/<plant>/free-capacity")
+@bp.input(CapacityBody)
+@bp.output(CapacityAnswer, status_code=201)
+@bp.doc(operation_id="postFreeCapacity", security=document.PLANT_KEY)
+@public
+def post_free_capacity(plant: str, json_data: CapacityBody) -> tuple[CapacityAnswer, int]:
+    """From now on we promise in a partner's plant by what it posts here: beside what we have reserved there ourselves.
+
+    What is free is so beside the orders of ours that are listed, made where the partner says. Those that are not listed
+    keep their places as far as they are free, and go elsewhere in it where they are not. The same again changes nothing
+    (200); one that is valid no later than the one before is refused.
+    """
+    received = partners.post_capacity(
+        _partners_plant(plant), json_data.capacity, stated_of(json_data.reservations)
+    )
+    return capacity_answer(received), 201 if received.anew else 200
+
+
+def _partners_plant(code: str) -> int:
+    """The plant for which the caller has the key; for anybody else there is none."""
+    return partners.plant_of_key(company_id(), _name(code), bearer())
 
 
 def _name(code: str) -> str:

@@ -6,9 +6,10 @@ without the order's own load. An order of which nothing stays may go to another 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
@@ -19,7 +20,14 @@ from catalog.reckon import Reckoning
 from catalog.split import split_of
 from configurator import db
 from configurator.errors import DateLost, NoDate, NotFound, Outdated
-from configurator.planning.books import PlantBook, book_under_lock, current_books, engine_now, next_version
+from configurator.planning.books import (
+    PlantBook,
+    book_under_lock,
+    current_books,
+    engine_now,
+    frozen_seconds,
+    next_version,
+)
 from configurator.planning.decoupling import Standing, locked_plants, refuse_locked, standing, touched_by, whole_window
 from configurator.planning.forecasts import Forecast, PartForecast, dated, same_way
 from configurator.planning.models import (
@@ -27,6 +35,7 @@ from configurator.planning.models import (
     ManufacturingOperation,
     ManufacturingOrder,
     OrderState,
+    Transfer,
     move,
 )
 from configurator.planning.promise import (
@@ -74,7 +83,7 @@ class Amended:
 
     `forecast`: its dates; the placements are those of the operations that are placed anew, `moved` where others go.
     `staying`: the codes of the operations that stay where they are. `part`: what another plant makes of it, as that
-    would be made now; None: it stays as it is. Its transport is the same.
+    would be made now, and with which transport; None: it stays as it is, and so does its transport.
     """
 
     forecast: Forecast
@@ -95,7 +104,7 @@ def amended(
 ) -> Amended:
     """When the order would be there as `new`: the best of all plants, its own one if something of it stays.
 
-    What two plants make stays in both, and goes with the same transport. Raises TooLate if the change touches what can
+    What two plants make stays in both. Raises TooLate if the change touches what can
     no longer be done differently, NoDate, NotFound, and Outdated if the order is cancelled or made at this moment.
     """
     books = current_books(offer.company_id)
@@ -146,6 +155,8 @@ def amend(
         raise DateLost(arrives_on=shown.forecast.arrives_on)
     touched = touched_by(stands, offer, old, new)
     bases = {plant_id: book_under_lock(session, plant) for plant_id, plant in plants.items()}
+    if any(base.is_outdated for base in bases.values()):
+        raise NoDate
     found = _still(bases, stands, offer, new, shown, touched)
     if found.forecast.arrives_on > shown.forecast.arrives_on:
         raise DateLost(arrives_on=found.forecast.arrives_on)
@@ -155,7 +166,9 @@ def amend(
         leave(session, stands.plant, [stands.order.number], actor_id)
     for one in stands.orders:
         one.sent_files = sent_files(offer, new)
-    if found.part is not None and stands.part is not None:
+    if found.part is not None and stands.part is not None and stands.transfer is not None:
+        if (way := found.forecast.part) is not None:
+            stands.transfer.leaves_at, stands.transfer.arrives_at = way.leaves_at, way.arrives_at
         there = plants[stands.part.plant_id]
         _write(session, offer, bases[stands.part.plant_id], there, stands.of(stands.part), found.part, actor_id)
     own = stands.of(stands.order)
@@ -206,26 +219,49 @@ def refuse_release(stands: Standing) -> None:
 def _in_two(
     books: Mapping[int, PlantBook], stands: Standing, offer: Offer, new: Variant, touched: Set[str]
 ) -> Amended | None:
-    """What two plants make, as `new`: the part only where the change touches it, and in time for its transport."""
+    """What two plants make, as `new`: the part only where the change touches it, by the transport that suits it."""
     part, transfer = stands.part, stands.transfer
     assert part is not None and transfer is not None
     split = split_of(offer.manufacturing, transfer.part)
-    here, there = books[stands.order.plant_id], books[part.plant_id]
+    here, there = books.get(stands.order.plant_id), books.get(part.plant_id)
+    if here is None or there is None:
+        return None
     joins = split.joins(Reckoning(offer.problem, new))
     rest = exploded_part(offer, new, here, split.here)
     if not joins or rest is None:
         return None
-    arrives = Second(second(transfer.arrives_at))
-    found = _in_plant(here, stands.of(stands.order), released(rest, joins, arrives))
-    if found is None or not touched & set(split.part.operations):
-        return found
+    own = stands.of(stands.order)
+    if not touched & set(split.part.operations):
+        return _in_plant(here, own, released(rest, joins, Second(second(transfer.arrives_at))))
     made = _in_plant(there, stands.of(part), exploded_part(offer, new, there, split.there))
-    made_by = transfer.leaves_at - timedelta(seconds=max(joins.values()))
-    if made is None or made.forecast.promise_at > made_by:
+    if made is None:
         return None
-    own = replace(made.forecast, dispatch_at=made_by, arrives_on=part.arrives_on)
-    way = PartForecast(transfer.part, transfer.name, own, transfer.leaves_at, transfer.arrives_at)
-    return replace(found, forecast=replace(found.forecast, part=way), part=replace(made, forecast=own))
+    rests = timedelta(seconds=max(joins.values()))
+    found: list[tuple[Amended, PartForecast]] = []
+    for leaves_at, arrives_at in _departures(there, here, transfer, made.forecast.promise_at + rests):
+        goes_on = _in_plant(here, own, released(rest, joins, Second(second(arrives_at))))
+        if goes_on is not None:
+            arrives_on = arrives_at.astimezone(ZoneInfo(here.zone)).date()
+            sent = replace(made.forecast, dispatch_at=leaves_at - rests, arrives_on=arrives_on)
+            found.append((goes_on, PartForecast(transfer.part, transfer.name, sent, leaves_at, arrives_at)))
+    if not found:
+        return None
+    best, way = min(found, key=lambda one: (
+        one[0].forecast.arrives_on, one[1].leaves_at != transfer.leaves_at, one[0].forecast.completes_at
+    ))  # fmt: skip
+    return replace(best, forecast=replace(best.forecast, part=way), part=replace(made, forecast=way.forecast))
+
+
+def _departures(
+    there: PlantBook, here: PlantBook, transfer: Transfer, ready_at: datetime
+) -> Iterator[tuple[datetime, datetime]]:
+    """When a part that is ready then may leave and arrive: as it would have, if it catches that, and the first one."""
+    if ready_at <= transfer.leaves_at:
+        yield transfer.leaves_at, transfer.arrives_at
+    way = next((one for one in there.transports if one.destination_id == here.plant_id), None)
+    leaves_at = way.leaves(ready_at) if way is not None else None
+    if way is not None and leaves_at is not None and leaves_at != transfer.leaves_at:
+        yield leaves_at, way.arrives(leaves_at)
 
 
 def _in_plant(base: PlantBook, stands: Standing, whole: WorkOrder | None) -> Amended | None:
@@ -287,7 +323,7 @@ def _around(
     rest = _rest(whole, {key.partition("/")[2]: placed[key].end for key in stays})
     if rest is None:
         return Promise(whole, (), ends), gone
-    found = Book(problem, placed, frozen_seconds=60 * stands.plant.frozen_minutes).quote(rest, not_before=start)
+    found = Book(problem, placed, frozen_seconds=frozen_seconds(stands.plant)).quote(rest, not_before=start)
     if isinstance(found, NoRoom):
         return found, gone
     moved = placed | {placement.operation: placement for placement in (*found.moved, *found.placements)}

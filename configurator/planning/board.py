@@ -28,16 +28,20 @@ from catalog.factory import (
 from catalog.offer import NotOffered, current_offer
 from catalog.products import Product
 from catalog.rows import Company
+from catalog.transport import transports_of
+from configurator.planning.books import read_rows
 from configurator.planning.margins import margins_of
 from configurator.planning.models import (
     OPEN_ORDERS,
     ManufacturingOperation,
     ManufacturingOrder,
     OperationState,
+    PartnerCapacity,
     Proposal,
     ProposalState,
 )
 from configurator.planning.records import instant, placements_from, second
+from configurator.planning.transfers import TransferView, transfers_within
 from solver.scheduling.calendar import Calendar as LineCalendar
 from solver.scheduling.problem import FamilyId
 from solver.scheduling.problem import Line as SolverLine
@@ -82,6 +86,16 @@ class BoardLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """A row of the board for what goes from one plant to another one."""
+
+    origin_id: int
+    destination_id: int
+    origin: Words
+    destination: Words
+
+
+@dataclass(frozen=True, slots=True)
 class Bar:
     """An operation on its line. `swatch`: the colour of its order's setup family, if the catalog has one."""
 
@@ -107,6 +121,7 @@ class PauseKind(StrEnum):
     DOWNTIME = "downtime"
     SETUP = "setup"
     FROZEN = "frozen"  # something is made, but nothing is moved by itself
+    TAKEN = "taken"  # a partner makes something there that we do not see
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +143,16 @@ class Window:
     ends_at: datetime
     bars: tuple[Bar, ...]
     pauses: tuple[Pause, ...]
+    transfers: tuple[TransferView, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
     """A plant in figures. `breaking`, `near`: open orders that break their promise, or keep it with little to spare.
 
-    `load`: share of the coming week's working time that is taken, on its fullest line."""
+    `load`: share of the coming week's working time that is taken, on its fullest line. `good_until`: of a partner's
+    plant, when what was posted of it is outdated.
+    """
 
     plant_id: int
     plant: Words
@@ -146,6 +164,8 @@ class Measure:
     fullest: Words | None
     setup: timedelta
     proposal_id: int | None
+    is_partners: bool = False
+    good_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +197,15 @@ def board_lines(session: Session, company_id: int) -> tuple[BoardLine, ...]:
     )
 
 
+def board_ways(session: Session, company_id: int) -> tuple[Way, ...]:
+    """Every transport between two plants, in the order of the factory's file."""
+    names = {plant.id: plant.name for plant in plants_of(session, company_id)}
+    return tuple(
+        Way(one.origin_id, one.destination_id, names[one.origin_id], names[one.destination_id])
+        for one in transports_of(session, company_id)
+    )
+
+
 # --- a window of time -------------------------------------------------------------------------------------------------
 
 
@@ -192,7 +221,9 @@ def window(
     pauses: list[Pause] = []
     for plant in plants_of(session, company_id):
         pauses += _pauses(session, plant, bars, starts_at, ends_at, now)
-    return Window(starts_at, ends_at, tuple(bars), tuple(pauses))
+    return Window(
+        starts_at, ends_at, tuple(bars), tuple(pauses), transfers_within(session, company_id, starts_at, ends_at)
+    )
 
 
 def _touches(starts_at: datetime, ends_at: datetime) -> ColumnElement[bool]:
@@ -292,8 +323,8 @@ def _pauses(
 ) -> list[Pause]:
     """Closed time, downtimes, setups and the frozen horizon of a plant's lines."""
     lines = lines_of(session, plant)
-    calendars = _calendars(session, plant)
-    downtimes = _downtimes(session, plant, starts_at, ends_at)
+    calendars = calendars_of(session, plant)
+    downtimes = downtimes_of(session, plant, starts_at, ends_at)
     matrices = _matrices(session, plant)
     frozen_until = now + timedelta(minutes=plant.frozen_minutes)
     found: list[Pause] = []
@@ -315,10 +346,23 @@ def _pauses(
                 clock = LineCalendar(SolverLine(line_key(plant, line), plant_key(plant), wider))
                 mine = [bar for bar in bars if bar.line_id == line_id and not bar.is_new]
                 found += _setups(session, line, mine, matrices[line.setup_matrix_id], clock)
-    return found
+    return found + _taken(session, plant, starts_at, ends_at, now) if plant.is_partners else found
 
 
-def _calendars(session: Session, plant: Plant) -> dict[int, Calendar]:
+def _taken(session: Session, plant: Plant, starts_at: datetime, ends_at: datetime, now: datetime) -> list[Pause]:
+    """What is not free in a partner's plant, and is not ours."""
+    rows, first, last = read_rows(session, plant.id or 0, now=now), second(starts_at), second(ends_at)
+    theirs = (place for key, place in rows.placements.items() if key not in rows.operations)
+    return [
+        Pause(
+            rows.line_ids[place.line], PauseKind.TAKEN, instant(max(first, place.start)), instant(min(last, place.end))
+        )
+        for place in theirs if place.line in rows.line_ids and place.start < last and place.end > first
+    ]
+
+
+def calendars_of(session: Session, plant: Plant) -> dict[int, Calendar]:
+    """The calendars that a plant's lines may have, by their ids."""
     rows = session.exec(select(Calendar).where(Calendar.company_id == plant.company_id)).all()
     return {row.id or 0: row for row in rows}
 
@@ -328,9 +372,10 @@ def _matrices(session: Session, plant: Plant) -> dict[int, SolverSetups]:
     return {row.id or 0: setup_seconds(row) for row in rows}
 
 
-def _downtimes(
+def downtimes_of(
     session: Session, plant: Plant, starts_at: datetime, ends_at: datetime
 ) -> dict[int, list[Downtime]]:
+    """Line id -> when it stands still, of what touches [starts_at, ends_at)."""
     rows = session.exec(
         select(Downtime)
         .join(Line, and_(col(Line.id) == Downtime.line_id, col(Line.company_id) == Downtime.company_id))
@@ -409,16 +454,24 @@ def _measure(session: Session, plant: Plant, now: datetime) -> Measure:
     return Measure(
         plant_id=plant.id or 0, plant=plant.name, zone=plant.zone, open_orders=len(dates),
         breaking=standing[Lateness.BREAKS_PROMISE], near=standing[Lateness.NEAR_PROMISE], load=load, fullest=fullest,
-        setup=setup, proposal_id=proposal_id,
+        setup=setup, proposal_id=proposal_id, is_partners=plant.is_partners, good_until=_good_until(session, plant),
     )
+
+
+def _good_until(session: Session, plant: Plant) -> datetime | None:
+    valid_at = session.exec(
+        select(PartnerCapacity.valid_at)
+        .where(PartnerCapacity.company_id == plant.company_id, PartnerCapacity.plant_id == plant.id)
+    ).one_or_none()
+    return valid_at + timedelta(hours=plant.capacity_hours) if valid_at and plant.capacity_hours else None
 
 
 def _load(session: Session, plant: Plant, now: datetime) -> tuple[float, Words | None, timedelta]:
     """Of the fullest line: the share of its working time that operations and setups take in the coming week."""
     ends_at = now + AHEAD
     bars = list(_plain_bars(session, plant, now, ends_at))
-    calendars = _calendars(session, plant)
-    downtimes = _downtimes(session, plant, now, ends_at)
+    calendars = calendars_of(session, plant)
+    downtimes = downtimes_of(session, plant, now, ends_at)
     matrices = _matrices(session, plant)
     shares: list[tuple[float, Words]] = []
     setups = 0

@@ -43,10 +43,12 @@ from configurator.planning.models import (
     ScheduleEvent,
 )
 from configurator.planning.options import options
+from configurator.planning.posted import NO_LONGER, posted
 from configurator.planning.records import instant, placements_from, second, work_order_from
 from solver.scheduling.book import Book, Occupied
 from solver.scheduling.capacity import FreeCapacity, free_capacity
 from solver.scheduling.problem import (
+    NEVER,
     Fixing,
     LineId,
     OperationId,
@@ -81,6 +83,12 @@ class PlantBook:
     frozen_minutes: int
     margins: Margins
     book: Book
+    good_until: datetime | None  # a partner's: when what it posted is outdated
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether what is known of it is so old that it promises nothing."""
+        return self.good_until is not None and self.good_until <= utc_now()
 
     def free_from(self, firm: Second, *, at_once: bool = False) -> Second:
         """When the first operation of an order that is firm at an instant may start: once its grace is over."""
@@ -129,7 +137,10 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A plant as its rows have it: the problem with every open order, and where its operations stand."""
+    """A plant as its rows have it: the problem with every open order, and where its operations stand.
+
+    What a partner has taken in its plant is in the problem as nobody's orders, of which there are no rows.
+    """
 
     plant: Plant
     problem: SchedulingProblem
@@ -137,6 +148,7 @@ class Rows:
     orders: dict[str, ManufacturingOrder]
     operations: dict[OperationId, ManufacturingOperation]
     line_ids: dict[LineId, int]
+    good_until: datetime | None = None  # a partner's: when what it posted is outdated
 
 
 def apply_placements(
@@ -190,7 +202,10 @@ def forget_books() -> None:
 
 
 def current_books(company_id: int) -> tuple[PlantBook, ...]:
-    """The company's plants, each at the version that its row has now or a later one."""
+    """The plants in which the company can promise, each at the version that its row has now or a later one.
+
+    A partner's plant of which nothing was posted for too long is not among them.
+    """
     with db.reading() as session:
         query = (
             select(Plant.id, Plant.schedule_version, PlanningMargins)
@@ -208,13 +223,15 @@ def current_books(company_id: int) -> tuple[PlantBook, ...]:
         kept = shelf.books.get(plant_id)
         if kept is None or kept.version < version or kept.day != today:
             kept = _caught_up(shelf, plant_id, version, today)
-        found.append(_with_margins(kept, margins))
+        if not kept.is_outdated:
+            found.append(_with_margins(kept, margins))
     return tuple(found)
 
 
 def capacity_shown(company_id: int, code: str) -> FreeCapacity | None:
-    """What a plant shows to partners, from the next full minute on; None if the company has no such plant."""
-    shown = next((plant for plant in current_books(company_id) if plant.code == code), None)
+    """What a plant of ours shows to partners, from the next full minute on; None if the company has no such plant."""
+    own = (plant for plant in current_books(company_id) if plant.good_until is None)
+    shown = next((plant for plant in own if plant.code == code), None)
     return None if shown is None else free_capacity(shown.book, at=engine_now())
 
 
@@ -352,8 +369,13 @@ def plant_book(session: Session, rows: Rows, today: date, kept: PlantBook | None
         transports=tuple(transports_of(session, plant.company_id, plant.id)), line_ids=rows.line_ids,
         version=plant.schedule_version, day=today, generation=generation, frozen_minutes=plant.frozen_minutes,
         margins=margins_of(session, plant.company_id),
-        book=Book(rows.problem, rows.placements, frozen_seconds=60 * plant.frozen_minutes),
+        book=Book(rows.problem, rows.placements, frozen_seconds=frozen_seconds(plant)), good_until=rows.good_until,
     )
+
+
+def frozen_seconds(plant: Plant) -> int:
+    """From now on nothing moves for so long to make room for others; in a partner's plant never."""
+    return NEVER if plant.is_partners else 60 * plant.frozen_minutes
 
 
 def _next_generation() -> int:
@@ -378,6 +400,7 @@ def read_rows(session: Session, plant_id: int, *, now: datetime | None = None) -
     plant = session.get_one(Plant, plant_id, populate_existing=True)
     lines = {line.id: line for line in lines_of(session, plant)}
     keys = {line_id: line_key(plant, line) for line_id, line in lines.items()}
+    known = posted(session, plant)
     orders = _orders(session, plant, lines)
     operations = _operations(session, plant, orders)
     work_orders: list[WorkOrder] = []
@@ -386,7 +409,8 @@ def read_rows(session: Session, plant_id: int, *, now: datetime | None = None) -
     found: dict[OperationId, ManufacturingOperation] = {}
     for order in orders:
         mine = operations[order.id or 0]
-        work_orders.append(_without_what_was_taken(work_order_from(order.number, order.work_order), mine))
+        work_order = work_order_from(order.number, order.work_order)
+        work_orders.append(work_order if known is not None else _without_what_was_taken(work_order, mine))
         for name, row in mine.items():
             operation = OperationId(f"{order.number}/{name}")
             placement = Placement(operation, keys[row.line_id], second(row.starts_at), second(row.ends_at))
@@ -395,13 +419,17 @@ def read_rows(session: Session, plant_id: int, *, now: datetime | None = None) -
             if (fixing := fixing_of(row)) != Fixing.FREE:
                 fixed[operation] = (fixing, placement)
     at = now or utc_now()
+    ids = {key: line_id for line_id, key in keys.items() if line_id is not None}
+    numbered = {order.number: order for order in orders}
+    if known is not None:
+        problem, taken = known.problem(work_orders, fixed, second(at))
+        return Rows(plant, problem, {**placements, **taken}, numbered, found, ids, known.good_until)
     start, end = _horizon(at, found.values())
     offered = scheduling_lines(session, plant, start, end)
     problem = SchedulingProblem(
         offered.lines, tuple(work_orders), offered.setups, offered.materials, fixed, now=second(at)
     )
-    ids = {key: line_id for line_id, key in keys.items() if line_id is not None}
-    return Rows(plant, problem, placements, {order.number: order for order in orders}, found, ids)
+    return Rows(plant, problem, placements, numbered, found, ids, NO_LONGER if plant.is_partners else None)
 
 
 def fixing_of(row: ManufacturingOperation) -> Fixing:

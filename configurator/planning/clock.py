@@ -45,7 +45,8 @@ def roll(settings: Settings, *, now: datetime | None = None) -> None:
     """Bring every plant to the present, each in a short transaction of its own.
 
     Forecasts change, promises do not. Where the factory reports itself, operations start and end as scheduled;
-    otherwise one that nobody started moves to now and what follows it gives way. Where the factory itself was changed,
+    otherwise one that nobody started moves to now and what follows it gives way. What we have in a partner's plant is
+    made there as scheduled, until the partner posts where it stands. Where the factory itself was changed,
     what no longer fits makes way too. What misses its transport to another plant takes the next one.
     """
     configure(settings)
@@ -74,8 +75,8 @@ def roll_plant(plant_id: int, at: datetime, *, reports_itself: bool) -> Changes:
 def roll_locked(session: Session, plant: Plant, at: datetime, *, reports_itself: bool) -> Changes:
     """The same in the caller's transaction, which has locked the plant."""
     changes = Changes()
-    if reports_itself:
-        _report(session, plant, at, changes)
+    if reports_itself or plant.is_partners:
+        report_due(session, plant, at, changes)
     session.flush()
     repaired = _repair(session, plant, at, changes)
     overdue = session.exec(
@@ -129,7 +130,7 @@ def _is_overdue(at: datetime) -> ColumnElement[bool]:
     return or_(and_(_PLANNED, _starts_at < at), and_(_STARTED, _ends_at < at))
 
 
-def _report(session: Session, plant: Plant, at: datetime, changes: Changes) -> None:
+def report_due(session: Session, plant: Plant, at: datetime, changes: Changes) -> None:
     """Start and finish, in the order of time, what was to be started and finished by now."""
     due = session.exec(
         select(ManufacturingOperation)

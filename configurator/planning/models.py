@@ -203,6 +203,48 @@ class PlanningMargins(CompanyRow, table=True):
     near_minutes: int
 
 
+class PartnerCapacity(CompanyRow, table=True):
+    """What is free in a partner's plant, as it was posted last: `capacity.FreeCapacity` at `valid_at`.
+
+    `number` counts the posts. `accounted`: which of our orders there what is free is beside of: number -> operation ->
+    [line, start, end], as the partner places them (`partners.Accounted`); it knew our schedule of `accounted_version`.
+    `sha256`: of all that was posted.
+    """
+
+    __tablename__ = "partner_capacity"
+    __table_args__ = company_keys(
+        unique_in_company("plant_id"),
+        CheckConstraint("number >= 1", name="partner_capacity_number_positive"),
+        CheckConstraint("accounted_version >= 0", name="partner_capacity_version_not_negative"),
+        CheckConstraint("length(sha256) = 64", name="partner_capacity_sha256_length"),
+        plant_id="plant",
+    )
+
+    plant_id: int
+    number: int
+    valid_at: datetime = Field(sa_type=UtcDateTime)
+    received_at: datetime = Field(sa_type=UtcDateTime)
+    content: dict[str, Any] = Field(sa_type=JSON)
+    accounted: dict[str, dict[str, list[Any]]] = Field(default_factory=dict, sa_type=JSON)
+    accounted_version: int = 0
+    sha256: str = Field(max_length=64)
+
+
+class PartnerKey(CompanyRow, table=True):
+    """By what a partner's system is known when it speaks for its plant; only the hash of the key is kept."""
+
+    __tablename__ = "partner_key"
+    __table_args__ = company_keys(
+        unique_in_company("plant_id"),
+        CheckConstraint("length(key_hash) = 64", name="partner_key_hash_length"),
+        plant_id="plant",
+    )
+
+    plant_id: int
+    key_hash: str = Field(max_length=64)
+    made_at: datetime = Field(sa_type=UtcDateTime)
+
+
 class Hold(CompanyRow, table=True):
     """Capacity and material kept until an instant for somebody who has not ordered yet, renewed once at most.
 

@@ -58,10 +58,13 @@ class ProposalOutdated(DomainError):
 def request_optimise(
     company_id: int, plant_id: int, *, actor_id: int | None = None, seconds: float = SEARCH_SECONDS
 ) -> int:
-    """Ask for a search; the id of its job, or of the one that is under way for this plant. Raises NotFound."""
+    """Ask for a search; the id of its job, or of the one that is under way for this plant.
+
+    Raises NotFound; what a partner makes in its plant is not ours to move.
+    """
     with db.writing() as session:
         plant = db.lock_row(session, Plant, plant_id)
-        if plant is None or plant.company_id != company_id:
+        if plant is None or plant.company_id != company_id or plant.is_partners:
             raise NotFound(field="plant")
         running = running_job(session, company_id, plant_id)
         if running is not None:

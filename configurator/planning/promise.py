@@ -253,6 +253,8 @@ def reserve(
     if len(plants) < len(shown.plant_ids) or any(plant.company_id != offer.company_id for plant in plants.values()):
         raise NoDate
     bases = {plant_id: book_under_lock(session, plant) for plant_id, plant in plants.items()}
+    if any(base.is_outdated for base in bases.values()):
+        raise NoDate
     firm = _firm(None, not_before)
     here = bases[shown.plant_id]
     if shown.part is None:

@@ -18,7 +18,7 @@ from catalog.factory import Line, Material, MaterialSupply, Plant, materials_of
 from catalog.rows import utc_now
 from configurator import db
 from configurator.errors import DomainError, NotFound
-from configurator.planning.books import apply_placements, next_version, read_rows
+from configurator.planning.books import Rows, apply_placements, next_version, read_rows
 from configurator.planning.grace import in_grace
 from configurator.planning.models import (
     EventKind,
@@ -31,7 +31,9 @@ from configurator.planning.models import (
 )
 from configurator.planning.records import instant, placements_to_json, second
 from configurator.planning.transfers import awaited_part
+from solver.scheduling.book import NoRoom
 from solver.scheduling.calendar import Calendar
+from solver.scheduling.capacity import refit
 from solver.scheduling.problem import OperationId, Placement
 from solver.scheduling.roll import HorizonTooShort, RollingBook
 
@@ -171,6 +173,8 @@ def _locked(
         raise NotFound(field="operation")
     plant = db.lock_row(session, Plant, found.plant_id)
     assert plant is not None
+    if plant.is_partners:  # its floor is not ours
+        raise NotFound(field="operation")
     session.refresh(found)
     return plant, found, session.get_one(ManufacturingOrder, found.order_id, populate_existing=True)
 
@@ -269,6 +273,7 @@ class Stock:
     """A plant's stock in one transaction: what has arrived by `at` is received first, then taken from."""
 
     def __init__(self, session: Session, plant: Plant, at: datetime) -> None:
+        self._posted = plant.is_partners
         self._materials: dict[str, Material] = {row.code: row for row in materials_of(session, plant)}
         by_id = {row.id: row for row in self._materials.values()}
         arrived = session.exec(
@@ -286,7 +291,9 @@ class Stock:
             session.execute(delete(MaterialSupply).where(col(MaterialSupply.id).in_(ids)))
 
     def take(self, needs: Mapping[str, int]) -> Material | None:
-        """Take it all, or nothing and say what is missing."""
+        """Take it all, or nothing and say what is missing. What a partner has is in what it posts."""
+        if self._posted:
+            return None
         for code, quantity in needs.items():
             if self._materials[code].stock < quantity:
                 return self._materials[code]
@@ -302,15 +309,26 @@ def push(session: Session, plant: Plant, at: datetime, changes: Changes, *, reta
     """
     session.flush()
     rows = read_rows(session, plant.id or 0, now=at)
-    book = RollingBook(rows.problem, rows.placements)
-    running = [
-        key for key, row in rows.operations.items() if row.state == OperationState.STARTED and row.ends_at < at
-    ]
-    moved = dict(book.roll(second(at), running=running))
-    if retake:
-        moved |= book.repair()
+    if plant.is_partners:
+        moved = _fitted(rows)
+    else:
+        book = RollingBook(rows.problem, rows.placements)
+        running = [
+            key for key, row in rows.operations.items() if row.state == OperationState.STARTED and row.ends_at < at
+        ]
+        moved = dict(book.roll(second(at), running=running))
+        if retake:
+            moved |= book.repair()
     apply_placements(rows.operations, rows.orders, rows.line_ids, moved)
     changes.moved |= moved
+
+
+def _fitted(rows: Rows) -> dict[OperationId, Placement]:
+    """In a partner's plant: what no longer fits beside what is taken goes to other room. Raises HorizonTooShort."""
+    found = refit(rows.problem, rows.placements)
+    if isinstance(found, NoRoom):
+        raise HorizonTooShort(rows.placements[found.operation].line, found.operation)
+    return dict(found)
 
 
 def write_event(session: Session, plant: Plant, changes: Changes, actor_id: int | None) -> None:

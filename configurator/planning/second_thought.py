@@ -1,13 +1,15 @@
 """A second thought: a search of some seconds for an earlier date than the one that was answered at once.
 
 It runs aside, for one asker a process at a time; it moves nothing, and what it finds is kept for the next page and for
-the hold. Only plants that accept automatic moves are rearranged.
+the hold. Only plants that accept automatic moves are rearranged; it looks in each that could be earlier at all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from time import monotonic
 
 from sqlmodel import col, select
 
@@ -46,48 +48,87 @@ def think(
     something else.
     """
     first = forecast(offer, variant, to, now=now)
-    plant = next(book for book in current_books(offer.company_id) if book.plant_id == first.plant_id)
-    order = exploded(offer, variant, plant)
-    asked = (plant.generation, plant.version, repr(to), thought_key(offer, variant))
-    if first.at_once or order is None or not options().thought_seconds or _in_vain.get(asked) or not _may_move(plant):
+    plants = current_books(offer.company_id)
+    about = (tuple((plant.generation, plant.version) for plant in plants), repr(to), thought_key(offer, variant))
+    if first.at_once or not options().thought_seconds or _in_vain.get(about):
         return first
-    start = plant.free_from(max(engine_now(now), Second(second(expiry(now) + READING))))
-    book = plant.book.copy()  # its own, so that no other thread has its lock when the process is forked
-
-    def is_earlier(completion: int) -> bool:
-        found = dated(plant, order, Promise(order, (), Second(completion)), to)
-        return found is not None and found.arrives_on < first.arrives_on
-
+    asked = _searches(offer, variant, to, first, plants, now)
+    if not asked:
+        return first
     seconds = options().thought_seconds
-    found = aside(lambda: _searched(book, order, start, is_earlier, seconds), seconds=seconds, stop=stop)
+    found = aside(lambda: _first_found(asked, seconds), seconds=seconds, stop=stop)
     if found is None:
         if not stop():
-            _in_vain.put(asked, True)
+            _in_vain.put(about, True)
         return first
-    keep_thought(offer.company_id, plant.plant_id, thought_key(offer, variant), found)
+    plant_id, promise = found
+    keep_thought(offer.company_id, plant_id, thought_key(offer, variant), promise)
     return forecast(offer, variant, to, now=now)
 
 
-def _searched(
-    book: Book, order: WorkOrder, start: Second, is_earlier: Callable[[int], bool], seconds: float
-) -> Promise | None:
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """To look in one plant for a place from which the order arrives before `known`."""
+
+    plant: PlantBook
+    book: Book
+    order: WorkOrder
+    start: Second
+    to: Destination
+    known: date
+
+    def is_earlier(self, completion: int) -> bool:
+        """Whether it arrives earlier if it is complete then."""
+        found = dated(self.plant, self.order, Promise(self.order, (), Second(completion)), self.to)
+        return found is not None and found.arrives_on < self.known
+
+
+def _searches(
+    offer: Offer, variant: Variant, to: Destination, first: Forecast, plants: Sequence[PlantBook],
+    now: datetime | None,
+) -> list[_Search]:
+    """One for each plant that accepts automatic moves and can make it all, that of the first answer first."""
+    firm = max(engine_now(now), Second(second(expiry(now) + READING)))
+    movable = _movable(offer.company_id)
+    found = []
+    for plant in sorted(plants, key=lambda plant: plant.plant_id != first.plant_id):
+        order = exploded(offer, variant, plant) if plant.plant_id in movable else None
+        if order is not None:  # a book of its own, so that no other thread has its lock when the process is forked
+            found.append(_Search(plant, plant.book.copy(), order, plant.free_from(firm), to, first.arrives_on))
+    return found
+
+
+def _first_found(asked: Sequence[_Search], seconds: float) -> tuple[int, Promise] | None:
+    """The plant and place that is found first; those that could be earlier at all share the time."""
+    hopeful = [
+        one for one in asked
+        if one.is_earlier(least_completion(one.book, one.order, not_before=one.start))  # alone in the factory
+    ]
+    end = monotonic() + seconds
+    for left, one in zip(range(len(hopeful), 0, -1), hopeful, strict=True):
+        found = _searched(one, (end - monotonic()) / left)
+        if found is not None:
+            return one.plant.plant_id, found
+    return None
+
+
+def _searched(asked: _Search, seconds: float) -> Promise | None:
     """What a search finds if it is earlier by a day; it ends as soon as it is."""
-    if not is_earlier(least_completion(book, order, not_before=start)):
-        return None  # not even alone in the factory
-    first = book.quote(order, not_before=start)
+    first = asked.book.quote(asked.order, not_before=asked.start)
     if isinstance(first, NoRoom):
         return None
     earlier: list[int] = []
     found = thought_over(
-        book, first, seconds=seconds, not_before=start, stop=lambda: bool(earlier),
-        report=lambda _share, completion: earlier.append(completion) if is_earlier(completion) else None,
+        asked.book, first, seconds=seconds, not_before=asked.start, stop=lambda: bool(earlier),
+        report=lambda _share, completion: earlier.append(completion) if asked.is_earlier(completion) else None,
     )
-    if not is_earlier(found.completion) or len(found.moved) > MOST_MOVED:
+    if not asked.is_earlier(found.completion) or len(found.moved) > MOST_MOVED:
         return None
-    return Promise(order, found.placements, found.completion, tuple(found.moved))
+    return Promise(asked.order, found.placements, found.completion, tuple(found.moved))
 
 
-def _may_move(plant: PlantBook) -> bool:
-    """Whether the plant accepts automatic moves."""
+def _movable(company_id: int) -> frozenset[int]:
+    """The plants that accept automatic moves."""
     with db.reading() as session:
-        return bool(session.exec(select(col(Plant.accepts_automatic_moves)).where(Plant.id == plant.plant_id)).one())
+        mine = select(Plant.id).where(Plant.company_id == company_id, col(Plant.accepts_automatic_moves))
+        return frozenset(plant_id for plant_id in session.exec(mine).all() if plant_id is not None)

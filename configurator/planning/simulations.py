@@ -74,7 +74,7 @@ def request_simulation(
         raise InvalidInput(field="policies")
     with db.writing() as session:
         plant = session.get(Plant, setting.plant_id)
-        if plant is None or plant.company_id != company_id:
+        if plant is None or plant.company_id != company_id or plant.is_partners:
             raise NotFound(field="plant")
         if not _ordered(session, plant, utc_now(), setting.weeks):
             raise NoDemand(field="plant")
@@ -228,7 +228,7 @@ class Simulation:
 
 @dataclass(frozen=True, slots=True)
 class Suggested:
-    """What the form begins with: the plants, the present buffer."""
+    """What the form begins with: our own plants, the present buffer."""
 
     plants: tuple[tuple[int, Words], ...]
     buffer: int
@@ -236,7 +236,8 @@ class Suggested:
 
 def suggested(session: Session, company_id: int) -> Suggested:
     """What the form begins with."""
-    plants = tuple((db.id_of(plant), plant.name) for plant in plants_of(session, company_id))
+    own = [plant for plant in plants_of(session, company_id) if not plant.is_partners]
+    plants = tuple((db.id_of(plant), plant.name) for plant in own)
     return Suggested(plants, margins_of(session, company_id).buffer)
 
 

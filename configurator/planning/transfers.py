@@ -63,6 +63,8 @@ class TransferView:
     order_id: int
     number: str
     product_name: Words
+    origin_id: int
+    destination_id: int
     origin: Words
     destination: Words
     zone: str
@@ -99,6 +101,14 @@ def transfers_to(session: Session, company_id: int, order_ids: Sequence[int]) ->
     """Order -> the part that it waits for, of those that have one."""
     found = _views(session, company_id, col(Transfer.order_id).in_(order_ids))
     return {view.order_id: view for view in found}
+
+
+def transfers_within(
+    session: Session, company_id: int, starts_at: datetime, ends_at: datetime
+) -> tuple[TransferView, ...]:
+    """The parts that are on their way at some time of [starts_at, ends_at), by when they leave."""
+    on_their_way = and_(col(Transfer.leaves_at) < ends_at, col(Transfer.arrives_at) > starts_at)
+    return tuple(_views(session, company_id, on_their_way))
 
 
 def transfer_from(session: Session, company_id: int, part_order_id: int) -> TransferView | None:
@@ -175,10 +185,10 @@ def _views(session: Session, company_id: int, wanted: ColumnElement[bool]) -> li
     return [
         TransferView(
             part=row.part, name=row.name, part_order_id=row.part_order_id, part_number=part.number,
-            order_id=row.order_id, number=rest.number, product_name=rest.product_name, origin=here.name,
-            destination=there.name, zone=here.zone, there_zone=there.zone, leaves_at=row.leaves_at,
-            arrives_at=row.arrives_at, made_by=part.dispatch_at, ready_at=part.finished_at or part.completes_at,
-            made=part.state == OrderState.MADE, held=is_held,
+            order_id=row.order_id, number=rest.number, product_name=rest.product_name, origin_id=part.plant_id,
+            destination_id=rest.plant_id, origin=here.name, destination=there.name, zone=here.zone,
+            there_zone=there.zone, leaves_at=row.leaves_at, arrives_at=row.arrives_at, made_by=part.dispatch_at,
+            ready_at=part.finished_at or part.completes_at, made=part.state == OrderState.MADE, held=is_held,
         )
         for row, part, rest, here, there, is_held in rows
     ]

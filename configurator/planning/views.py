@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -14,22 +15,22 @@ from flask_babel import ngettext
 from flask_login import current_user
 
 from catalog.rows import utc_now
-from catalog.transport import transports_of
 from configurator import db
 from configurator.auth import Role, company_id, requires
 from configurator.errors import DomainError
 from configurator.i18n import clock, moment, number, text_of
 from configurator.jobs import JobState, request_cancel
-from configurator.planning import board, grace, optimise, searches, simulations
+from configurator.planning import board, grace, optimise, partners, searches, simulations
 from configurator.planning import why as reasons
 from configurator.planning.board import Lateness, PauseKind
 from configurator.planning.charts import trade_off
 from configurator.planning.forms import MarginsForm, SimulationForm, first_simulation
+from configurator.planning.free_days import Trust, partners_plants
 from configurator.planning.margins import margins_of, set_margins
 from configurator.planning.models import OperationState, OrderState
 from configurator.planning.options import options
 from configurator.planning.progress import progress
-from configurator.planning.transfers import departures
+from configurator.planning.transfers import TransferView, departures
 from solver.scheduling.remedies import Kind
 from solver.scheduling.why import Reason
 
@@ -118,7 +119,8 @@ def _planning_words() -> dict[str, Any]:
         "duration": duration, "seconds": lambda span: duration(timedelta(seconds=span)), "figure": number,
         "reports_itself": options().reports_itself, "board_url": _board_url, "day_of": _day_of,
         "last_day": lambda ends_at: ends_at - timedelta(seconds=1), "local_iso": _local_iso, "offset": _offset,
-        "line_rows": _line_rows, "reason_word": reason_word, "remedy_word": remedy_word, "rates": reasons.RATES,
+        "line_rows": _line_rows, "way_word": way_word,
+        "reason_word": reason_word, "remedy_word": remedy_word, "rates": reasons.RATES,
         "grace_time": _grace_time, "duration_of": lambda minutes: duration(timedelta(minutes=minutes)),
     }
 
@@ -149,15 +151,31 @@ def _offset(instant: datetime, zone: str) -> str:
     return _local_iso(instant, zone)[-6:]
 
 
-def _line_rows(lines: tuple[board.BoardLine, ...]) -> list[dict[str, Any]]:
-    """Plants with their lines, as the timeline takes them."""
+def _line_rows(lines: tuple[board.BoardLine, ...], ways: tuple[board.Way, ...]) -> list[dict[str, Any]]:
+    """Plants with their lines, and after each what leaves it for other plants, as the timeline takes them."""
     plants: dict[int, dict[str, Any]] = {}
     for line in lines:
         plant = plants.setdefault(
             line.plant_id, {"id": f"plant-{line.plant_id}", "title": text_of(line.plant), "children": []}
         )
         plant["children"].append({"id": str(line.id), "title": text_of(line.name)})
-    return list(plants.values())
+    rows = []
+    for plant_id, plant in plants.items():
+        rows.append(plant)
+        rows += [
+            {"id": _way_id(way.origin_id, way.destination_id), "title": way_word(way.origin, way.destination)}
+            for way in ways if way.origin_id == plant_id
+        ]
+    return rows
+
+
+def way_word(origin: Mapping[str, str], destination: Mapping[str, str]) -> str:
+    """From which plant to which, in words."""
+    return _("%(origin)s to %(destination)s", origin=text_of(origin), destination=text_of(destination))
+
+
+def _way_id(origin_id: int, destination_id: int) -> str:
+    return f"way-{origin_id}-{destination_id}"
 
 
 # --- the board --------------------------------------------------------------------------------------------------------
@@ -180,7 +198,7 @@ def index() -> ResponseReturnValue:
             lines=board.board_lines(session, company),
             searches={m.plant_id: searches.running(session, company, m.plant_id) for m in plants},
             proposal=searches.proposal(session, company, proposal_id) if proposal_id else None,
-            has_transports=bool(transports_of(session, company)),
+            ways=board.board_ways(session, company),
         )
 
 
@@ -197,7 +215,10 @@ def bars() -> ResponseReturnValue:
         found = board.window(
             session, company, starts_at, ends_at, now=now, proposal_id=request.args.get("proposal", type=int)
         )
-    return jsonify([_bar(bar, zone) for bar in found.bars] + [_pause(pause, zone) for pause in found.pauses])
+    return jsonify([
+        *(_bar(bar, zone) for bar in found.bars), *(_pause(pause, zone) for pause in found.pauses),
+        *(_transfer_bar(transfer, zone, now) for transfer in found.transfers),
+    ])
 
 
 @bp.get("/operations")
@@ -211,7 +232,7 @@ def operations() -> ResponseReturnValue:
         shown = board.window(session, company, starts_at, starts_at + timedelta(days=SPANS[span]), now=now)
         lines = board.board_lines(session, company)
     template = "planning/_operations.html" if request.headers.get("HX-Request") else "planning/operations.html"
-    return render_template(template, window=shown, lines=lines, zone=zone, span=span, starts_at=starts_at)
+    return render_template(template, window=shown, lines=lines, zone=zone, span=span, starts_at=starts_at, now=now)
 
 
 def _asked_window(zone: str, now: datetime) -> tuple[datetime, str]:
@@ -254,10 +275,35 @@ def _bar(bar: board.Bar, zone: ZoneInfo) -> dict[str, Any]:
     }
 
 
+def _transfer_bar(transfer: TransferView, zone: ZoneInfo, now: datetime) -> dict[str, Any]:
+    """A part on its way, which belongs to the paths of both orders."""
+    state = transfer.way(now)
+    classes = ["bar", "is-transport", f"is-{state}", f"order-{transfer.part_order_id}", f"order-{transfer.order_id}"]
+    where = f"{moment(transfer.leaves_at, str(zone))} – {moment(transfer.arrives_at, str(zone))}"
+    words = [
+        transfer.part_number, text_of(transfer.name), way_word(transfer.origin, transfer.destination), where,
+        operation_word(state),
+    ]
+    if transfer.misses:
+        classes.append("is-breaks-promise")
+        words.append(_("Misses the transport"))
+    return {
+        "id": f"transfer-{transfer.part_order_id}",
+        "resourceIds": [_way_id(transfer.origin_id, transfer.destination_id)],
+        "start": transfer.leaves_at.astimezone(zone).isoformat(),
+        "end": transfer.arrives_at.astimezone(zone).isoformat(), "classNames": classes,
+        "title": transfer.part_number.rpartition("-")[2],
+        "extendedProps": {
+            "order": transfer.part_order_id, "words": " · ".join(words),
+            "address": url_for("planning.order", order_id=transfer.part_order_id),
+        },
+    }
+
+
 def _pause(pause: board.Pause, zone: ZoneInfo) -> dict[str, Any]:
     words = {
         PauseKind.CLOSED: _("Closed"), PauseKind.DOWNTIME: _("Downtime"), PauseKind.SETUP: _("Setup"),
-        PauseKind.FROZEN: _("Frozen"),
+        PauseKind.FROZEN: _("Frozen"), PauseKind.TAKEN: _("The partner's own"),
     }[pause.kind]
     return {
         "id": f"{pause.kind}-{pause.line_id}-{int(pause.starts_at.timestamp())}", "resourceIds": [str(pause.line_id)],
@@ -404,6 +450,47 @@ def save_margins() -> ResponseReturnValue:
     set_margins(company_id(), form.margins(), actor_id=current_user.id)
     flash(_("Saved. What is promised from now on keeps to it."), "success")
     return redirect(url_for(".index"))
+
+
+# --- partners ---------------------------------------------------------------------------------------------------------
+
+
+TRUST_BADGES = {
+    Trust.CURRENT: ("success", "check"), Trust.OUTDATED: ("danger", "warning"), Trust.INCOMPLETE: ("danger", "warning"),
+    Trust.NOTHING: ("warning", "warning"),
+}
+
+
+def trust_word(trust: Trust) -> str:
+    """Whether a partner's plant is promised in, in words."""
+    return {
+        Trust.CURRENT: _("Up to date"), Trust.OUTDATED: _("Outdated"), Trust.INCOMPLETE: _("Incomplete"),
+        Trust.NOTHING: _("Nothing posted yet"),
+    }[trust]
+
+
+@bp.get("/partners")
+@requires(Role.PLANNER)
+def partner_plants() -> ResponseReturnValue:
+    """What partners have free in their plants, how old that is, and what we have reserved there."""
+    return _partners_page()
+
+
+@bp.post("/partners/<int:plant_id>/key")
+@requires(Role.PLANNER)
+def partner_key(plant_id: int) -> ResponseReturnValue:
+    """A new key for the partner's system, shown once; the one before ends."""
+    return _partners_page(plant_id, partners.make_key(company_id(), plant_id, actor_id=current_user.id))
+
+
+def _partners_page(plant_id: int | None = None, key: str = "") -> str:
+    now = utc_now()
+    with db.reading_one_view() as session:
+        found = partners_plants(session, company_id(), now=now)
+    return render_template(
+        "planning/partners.html", plants=found, now=now, with_key=plant_id, key=key, trust_word=trust_word,
+        trust_badges=TRUST_BADGES,
+    )
 
 
 # --- a better schedule ------------------------------------------------------------------------------------------------

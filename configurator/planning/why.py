@@ -103,6 +103,7 @@ class Why:
     shares: tuple[Share, ...]
     due_x: float | None
     dispatch_x: float | None
+    is_partners: bool  # it is made in a partner's plant, where nothing is ours to move
 
     @property
     def largest(self) -> Share | None:
@@ -130,7 +131,7 @@ def why(session: Session, company_id: int, order_id: int, *, now: datetime | Non
         lateness=lateness_of(row.completes_at, row.dispatch_at, near_of(session, company_id)), wanted_at=wanted_at,
         late=instant(whole.completion) - wanted_at if wanted_at is not None else timedelta(),
         segments=tuple(_segments(whole, span)), shares=_shares(session, base, whole, wanted_at),
-        due_x=x(row.due_at), dispatch_x=x(row.dispatch_at),
+        due_x=x(row.due_at), dispatch_x=x(row.dispatch_at), is_partners=base.rows.plant.is_partners,
     )  # fmt: skip
 
 
@@ -194,7 +195,7 @@ def _blockers(base: Snapshot, links: Sequence[Link]) -> tuple[Blocker, ...]:
     own = links[0].operation.partition("/")[0]
     seconds: dict[str, int] = {}
     for link in links:
-        for number in {other.partition("/")[0] for other in link.others} - {own}:
+        for number in {other.partition("/")[0] for other in link.others} & base.rows.orders.keys() - {own}:
             seconds[number] = seconds.get(number, 0) + link.seconds
     ranked = sorted(seconds.items(), key=lambda item: (-item[1], item[0]))
     return tuple(
@@ -208,10 +209,15 @@ def _blockers(base: Snapshot, links: Sequence[Link]) -> tuple[Blocker, ...]:
 def request_remedies(
     company_id: int, order_id: int, *, actor_id: int | None = None, seconds: float = SEARCH_SECONDS
 ) -> int:
-    """Ask what would help an order; the id of the job, or of the one that is under way. Raises NotFound."""
+    """Ask what would help an order; the id of the job, or of the one that is under way.
+
+    Raises NotFound, also for what a partner makes.
+    """
     with db.writing() as session:
         row = _order(session, company_id, order_id)
-        db.lock_row(session, Plant, row.plant_id)  # one search an order at a time
+        plant = db.lock_row(session, Plant, row.plant_id)  # one search an order at a time
+        if plant is None or plant.is_partners:
+            raise NotFound(field="plant")
         latest = _latest(session, company_id, order_id)
         if latest is not None and not JobState(latest.state).is_over:
             return db.id_of(latest)

@@ -68,7 +68,7 @@ class LineTasks:
 
 
 def line_statuses(session: Session, company_id: int) -> tuple[LineStatus, ...]:
-    """Every line with what runs on it now."""
+    """Every line of our own with what runs on it now."""
     mine = ManufacturingOperation.company_id == company_id
     running: dict[int, tuple[str, Words]] = {}
     for row, number in session.exec(
@@ -86,6 +86,8 @@ def line_statuses(session: Session, company_id: int) -> tuple[LineStatus, ...]:
         waiting[line_id] = waiting.get(line_id, 0) + 1
     found: list[LineStatus] = []
     for plant in plants_of(session, company_id):
+        if plant.is_partners:
+            continue
         for line in lines_of(session, plant):
             line_id = line.id or 0
             now = running.get(line_id)
@@ -102,6 +104,8 @@ def line_tasks(session: Session, company_id: int, line_id: int) -> LineTasks:
     if line is None or line.company_id != company_id:
         raise NotFound(field="line")
     plant = session.get_one(Plant, line.plant_id)
+    if plant.is_partners:
+        raise NotFound(field="line")
     rows = session.exec(
         select(ManufacturingOperation, ManufacturingOrder)
         .join(ManufacturingOrder, and_(

@@ -3,20 +3,26 @@
 It is what a plant shows to partners: lines with their calendars and free intervals, what a line is set up for around
 each, what an oven can still take, units of resources and quantities of materials that are free from when on. No order,
 customer, date or operation of the owner is in it. A promise by it is the one by the full book if no other order moves.
+
+Who reads it may have orders of its own in the plant. Where the owner has taken them into account, their places are not
+free, and yet the reader's: `problem_of` leaves them out of what is taken, and the reader's orders stand in them. Where
+the owner has not, they stand in what is free, or `refit` finds them other room: nothing is sold twice or lost.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import groupby, pairwise
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from solver.scheduling.book import ANY_TIME, Book
+from solver.scheduling.book import ANY_TIME, Book, NoRoom, Occupied
 from solver.scheduling.calendar import Calendar
+from solver.scheduling.check import FACTS
 from solver.scheduling.problem import (
     NEVER,
     FamilyId,
@@ -48,6 +54,7 @@ from solver.scheduling.problem import (
 FORMAT: Final = "free-capacity/1"
 HIDDEN = "\0"  # what stands for somebody's work begins with it
 Instant = Annotated[int, Field(ge=0, le=NEVER)]
+Number = Annotated[int, Field(ge=0, le=NEVER)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Family = Name | None
 
@@ -72,7 +79,7 @@ class OpenBatch(_Part):
     end: Instant
     family: Name
     running: Annotated[Running, Field(strict=False)]
-    taken: Annotated[int, Field(gt=0)]
+    taken: Annotated[int, Field(gt=0, le=NEVER)]
     seconds: Annotated[int, Field(gt=0, lt=NEVER)]
 
 
@@ -84,9 +91,9 @@ class FreeLine(_Part):
     windows: tuple[tuple[Instant, Instant], ...]
     setups: Name | None
     initial_family: Family
-    longest_break: int
+    longest_break: Number
     setup_any_time: bool
-    batch: int
+    batch: Number
     unlimited: bool
     free: tuple[FreeInterval, ...]
     batches: tuple[OpenBatch, ...] = ()
@@ -96,7 +103,7 @@ class FreeSetups(_Part):
     """Seconds between two families, as (before, after, seconds); a pair that is not listed takes 0."""
 
     id: Name
-    seconds: tuple[tuple[str, str, int], ...]
+    seconds: tuple[tuple[str, str, Number], ...]
 
 
 class FreeResource(_Part):
@@ -104,15 +111,15 @@ class FreeResource(_Part):
 
     id: Name
     number: Annotated[int, Field(gt=0, le=1000)]
-    free: tuple[tuple[Instant, Annotated[int, Field(ge=0)]], ...]
+    free: tuple[tuple[Instant, Number], ...]
 
 
 class FreeMaterial(_Part):
     """So much can be taken at any time without starving what is promised, and so much more from an instant on."""
 
     id: Name
-    stock: Annotated[int, Field(ge=0)]
-    arrivals: tuple[tuple[Instant, Annotated[int, Field(gt=0)]], ...]
+    stock: Number
+    arrivals: tuple[tuple[Instant, Annotated[int, Field(gt=0, le=NEVER)]], ...]
 
 
 class FreeTransport(_Part):
@@ -120,7 +127,7 @@ class FreeTransport(_Part):
 
     origin: Name
     destination: Name
-    seconds: int
+    seconds: Number
     departures: tuple[Instant, ...] | None
 
 
@@ -261,13 +268,30 @@ def _free_quantity(material: MaterialId, levels: Sequence[tuple[int, int]]) -> F
 # --- into a book ------------------------------------------------------------------------------------------------------
 
 
+Ours = Mapping[str, Sequence[tuple[int, int]]]  # line -> intervals that are not free and yet the reader's
+
+
 def book_of(capacity: FreeCapacity) -> Book:
     """A book in which orders can be promised into what is free; what is not free is taken by nobody's orders.
 
     Nothing in it ever moves. Raises InvalidProblem, by the name of what contradicts itself.
     """
+    problem, placements = problem_of(capacity)
+    return Book(problem, placements, frozen_seconds=NEVER)
+
+
+def problem_of(
+    capacity: FreeCapacity, ours: Ours | None = None
+) -> tuple[SchedulingProblem, dict[OperationId, Placement]]:
+    """What is not free as facts, each an order of nobody's, and where they stand. Raises InvalidProblem.
+
+    `ours`: line -> intervals [start, end) that the owner has taken into account for the reader's own orders. They are
+    left out, for these to stand in. An interval that would be free anyhow contradicts itself, unless it is over.
+    """
+    if not capacity.lines:
+        raise InvalidProblem("lines: a plant has at least one.")
     lines = [_line(line) for line in capacity.lines]
-    taken = [one for line in capacity.lines for one in _taken(line, capacity.now)]
+    taken = [one for line in capacity.lines for one in _taken(line, capacity.now, (ours or {}).get(line.id, ()))]
     for resource in capacity.resources:
         lines.append(
             Line(_hidden(resource), PlantId(capacity.lines[0].plant), (Window(Second(0), Second(NEVER)),))
@@ -291,7 +315,7 @@ def book_of(capacity: FreeCapacity) -> Book:
             Material(MaterialId(m.id), m.stock, tuple((Second(at), quantity) for at, quantity in m.arrivals))
             for m in capacity.materials
         ),
-        {key: (Fixing.PINNED, placement) for key, placement in placements.items()},
+        {key: (Fixing.FINISHED, placement) for key, placement in placements.items()},
         now=Second(capacity.now), epoch=capacity.epoch,
         resources=tuple(Resource(ResourceId(r.id), r.number) for r in capacity.resources),
         transports=tuple(
@@ -302,7 +326,7 @@ def book_of(capacity: FreeCapacity) -> Book:
             for t in capacity.transports
         ),
     )  # fmt: skip
-    return Book(problem, placements, frozen_seconds=NEVER)
+    return problem, placements
 
 
 def _line(line: FreeLine) -> Line:
@@ -318,10 +342,10 @@ _Taken = tuple[Operation, Placement]
 _Block = tuple[int, int, str | None, str | None]  # start, end, the families that it begins and ends with
 
 
-def _taken(line: FreeLine, now: int) -> Iterator[_Taken]:
+def _taken(line: FreeLine, now: int, ours: Sequence[tuple[int, int]]) -> Iterator[_Taken]:
     """What stands between a line's free intervals: the open batches, and the rest as if it were one thing."""
     batches = sorted(line.batches, key=lambda batch: batch.start)
-    for start, end, first, last in _blocks(line, now):
+    for start, end, first, last in _without(line, now, list(_blocks(line, now)), ours):
         at = start
         while batches and batches[0].start < end:
             batch = batches.pop(0)
@@ -352,6 +376,31 @@ def _blocks(line: FreeLine, now: int) -> Iterator[_Block]:
         if before.end is None or not before.start < before.end < after.start:
             raise InvalidProblem(f"{line.id}: free intervals must be disjoint and sorted, with something between.")
         yield before.end, after.start, before.after, after.before
+
+
+def _without(
+    line: FreeLine, now: int, blocks: Iterable[_Block], ours: Sequence[tuple[int, int]]
+) -> Iterable[_Block]:
+    """The blocks without what is the reader's; what the line is set up for beside that is not known."""
+    for start, end in ours:
+        for free in line.free:
+            begins = max(start, free.start, now)
+            if begins < min(end, NEVER if free.end is None else free.end):
+                said = f"[{start}, {end}) is taken into account, and yet free from {begins} on."
+                raise InvalidProblem(f"{line.id}: {said}")
+        blocks = [part for block in blocks for part in _cut(block, start, end)]
+    return blocks
+
+
+def _cut(block: _Block, start: int, end: int) -> Iterator[_Block]:
+    opens, closes, first, last = block
+    if end <= opens or closes <= start:
+        yield block
+        return
+    if opens < start:
+        yield opens, start, first, None
+    if end < closes:
+        yield end, closes, None, last
 
 
 def _pieces(line: FreeLine, start: int, end: int, first: str | None, last: str | None) -> Iterator[_Taken]:
@@ -401,3 +450,57 @@ def _anything(
         size=size,
     )  # fmt: skip
     return operation, Placement(key, line, Second(start), Second(end))
+
+
+# --- the reader's orders in it ----------------------------------------------------------------------------------------
+
+
+def refit(
+    problem: SchedulingProblem, placements: Mapping[OperationId, Placement]
+) -> Mapping[OperationId, Placement] | NoRoom:
+    """Where what no longer fits goes: placements of operations that have to stand elsewhere, or what finds no room.
+
+    `problem`: as of `problem_of`, with the reader's orders. What has begun stays; the rest of an order stays as a whole
+    or is placed anew, as early as there is room, those with the earliest promise first.
+    """
+    begun = {key for key, (fixing, _) in problem.fixed.items() if fixing in FACTS}
+    facts, rests = [], []
+    for order in problem.orders:
+        stays = tuple(operation for operation in order.operations if operation.id in begun)
+        if stays:
+            facts.append(replace(order, operations=stays))
+        if len(stays) < len(order.operations):
+            rests.append(_rest(order, {operation.id: placements[operation.id].end for operation in stays}))
+    begins = replace(problem, orders=tuple(facts), fixed={key: problem.fixed[key] for key in begun})
+    book = Book(begins, {key: placements[key] for key in begun}, frozen_seconds=NEVER)
+    loose = [rest for rest in rests if not _stands(book, rest, placements)]
+    moved: dict[OperationId, Placement] = {}
+    for rest in sorted(loose, key=lambda order: (NEVER if order.promise is None else order.promise, order.id)):
+        found = book.quote(rest, not_before=problem.now)
+        if isinstance(found, NoRoom):
+            return found
+        book.commit(rest, found.placements)
+        moved |= {place.operation: place for place in found.placements if place != placements[place.operation]}
+    return moved
+
+
+def _rest(order: WorkOrder, ends: Mapping[OperationId, Second]) -> WorkOrder:
+    """What has not begun of an order, which waits for the rest of it until it has ended."""
+    operations = []
+    for operation in order.operations:
+        if operation.id in ends:
+            continue
+        waits = [before for before in operation.predecessors if before.operation not in ends]
+        ready = [ends[b.operation] + b.minimum_wait for b in operation.predecessors if b.operation in ends]
+        release = Second(max(operation.release, *ready)) if ready else operation.release
+        operations.append(replace(operation, predecessors=tuple(waits), release=release))
+    return replace(order, id=WorkOrderId(f"{order.id}{HIDDEN}"), operations=tuple(operations))
+
+
+def _stands(book: Book, rest: WorkOrder, placements: Mapping[OperationId, Placement]) -> bool:
+    """Whether it fits where it stands; it is in the book then."""
+    try:
+        book.commit(rest, [placements[operation.id] for operation in rest.operations])
+    except Occupied:
+        return False
+    return True

@@ -315,7 +315,8 @@ def test_no_page_falls_back_to_english(
             "/products/wardrobe?niche_width=2750", "/products/pump_station?flow=60&plan=remote",
         )),
         (everybody, (
-            "/", "/sales/", "/planning/", "/planning/operations", "/planning/find?number=0", proposal, job, helping,
+            "/", "/sales/", "/planning/", "/planning/partners", "/planning/operations", "/planning/find?number=0",
+            proposal, job, helping,
             "/floor/", "/modelling/", "/admin/",
         )),
     )

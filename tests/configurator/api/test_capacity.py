@@ -1,25 +1,35 @@
-"""A plant's free capacity for partners: who may read it, and that a promise by it is the plant's own."""
+"""A plant's free capacity: ours for partners, theirs for us; who may read it and who may post it."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from sqlmodel import col, select
 
+from catalog.factory import plants_of
+from catalog.rows import utc_now
 from configurator import db
 from configurator.app import create_app
 from configurator.config import Settings
+from configurator.errors import NotFound
 from configurator.planning.books import current_books
 from configurator.planning.models import ManufacturingOrder
-from configurator.planning.records import renamed
+from configurator.planning.partners import make_key
+from configurator.planning.records import renamed, second
 from solver.scheduling.book import Book, Promise
 from solver.scheduling.capacity import book_of, read_capacity
 from solver.scheduling.problem import NEVER, Second
+from tests.configurator.api.conftest import BUYER
+from tests.configurator.planning.test_partners import ULMS
+from tests.configurator.planning.two_plants import lamp_house
 
 ONE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 ADDRESS = "/api/v1/plants/wuxi/free-capacity"
+ULM, RESERVATIONS = "/api/v1/plants/ulm/free-capacity", "/api/v1/plants/ulm/reservations"
 TOKEN = {"Authorization": "Bearer p4rtner"}
 
 
@@ -61,3 +71,111 @@ def test_only_who_has_the_token_may_read_it(house: int, settings: Settings) -> N
     assert guarded.get(ADDRESS.replace("wuxi", "nowhere"), headers=TOKEN).status_code == 404
     closed = partner(settings, "")  # no token is set: nobody may, not even with an empty one
     assert {closed.get(ADDRESS, headers=h).status_code for h in ({}, {"Authorization": "Bearer "}, TOKEN)} == {404}
+
+
+# --- a plant of a partner's -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def key(company_id: int) -> str:
+    """Ulm is a partner's; what its system is known by."""
+    lamp_house(company_id, ULMS)
+    with db.reading() as session:
+        plants = {plant.code: plant.id or 0 for plant in plants_of(session, company_id)}
+    make_key(company_id, plants["ulm"])
+    with pytest.raises(NotFound):
+        make_key(company_id, plants["bonn"])  # it is ours
+    return make_key(company_id, plants["ulm"])
+
+
+def form() -> dict[str, Any]:
+    """What a plant of two lines with nothing on them shows."""
+    now = second(utc_now())
+    windows, free = [[now, now + 30 * 86_400]], {"start": 0, "end": None, "before": None, "after": None}
+    return {"capacity": {
+        "epoch": "1970-01-01T00:00:00Z", "now": now, "materials": [{"id": "ulm/tube", "stock": 9, "arrivals": []}],
+        "lines": [
+            {
+                "id": f"ulm/{name}", "plant": "ulm", "windows": windows, "setups": None, "initial_family": None,
+                "longest_break": 0, "setup_any_time": False, "batch": 0, "unlimited": False, "free": [dict(free)],
+            } for name in ("weld-1", "wire-1")
+        ],
+    }}  # fmt: skip
+
+
+@ONE
+def test_a_partner_posts_what_is_free_and_reads_what_we_have_reserved(key: str, client: FlaskClient) -> None:
+    own, body = {"Authorization": f"Bearer {key}"}, form()
+    posted = client.post(ULM, json=body, headers=own)
+    assert (posted.status_code, posted.get_json()["number"], posted.get_json()["moved"]) == (201, 1, [])
+    assert client.post(ULM, json=body, headers=own).status_code == 200
+    lamp = {"decisions": [{"group": "frame", "option": "small"}], "country": "DE"}
+    shown = client.post("/api/v1/products/lamp/promise", json=lamp).get_json()
+    order = {
+        "product": "lamp", "variant": shown["variant"], "buyer": BUYER | {"country": "DE", "postal_code": "10115"},
+        "shown": {
+            "gross_minor": shown["price"]["gross_minor"], "currency": "EUR", "arrives_on": shown["date"]["arrives_on"]
+        },
+    }  # fmt: skip
+    assert client.post("/api/v1/orders", json=order, headers={"Idempotency-Key": "a-lamp-of-ulm"}).status_code == 201
+    told = client.get(RESERVATIONS, headers=own).get_json()
+    (reserved,) = told["orders"]
+    assert [one["id"] for one in reserved["operations"]] == ["weld", "grind", "wire", "fit"]
+    weld, grind, *_ = reserved["operations"]
+    assert grind["after"] == {"weld": 0} and weld["materials"] == {"ulm/tube": 1}
+    said = json.dumps(told)
+    assert not any(word in said for word in (BUYER["name"], BUYER["mail"], "SO-"))
+    # It has entered the order where it stands, and says so: what is free begins after it.
+    places = [{name: one[name] for name in ("id", "line", "start", "end")} for one in reserved["operations"]]
+    body["capacity"]["now"] += 1
+    for line in body["capacity"]["lines"]:
+        ends = max(one["end"] for one in places if one["line"] == line["id"])
+        line["free"] = [line["free"][0] | {"start": ends}]
+    body["reservations"] = {"version": told["version"], "orders": [{"id": reserved["id"], "operations": places}]}
+    answer = client.post(ULM, json=body, headers=own)
+    assert (answer.status_code, answer.get_json()["moved"]) == (201, [])
+    again = client.get(RESERVATIONS, headers=own).get_json()
+    assert again["orders"] == told["orders"] and again["version"] > told["version"]
+
+
+@ONE
+def test_what_is_wrong_with_a_post_is_named(key: str, client: FlaskClient) -> None:
+    own = {"Authorization": f"Bearer {key}"}
+
+    def refused(body: dict[str, Any]) -> tuple[int, str, list[str]]:
+        answer = client.post(ULM, json=body, headers=own)
+        error = answer.get_json()["error"]
+        return answer.status_code, error["code"], [one["field"] for one in error["fields"]]
+
+    wrong = form()
+    wrong["capacity"]["lines"][1]["free"][0]["start"] = "soon"
+    wrong["capacity"]["lines"][0]["owner"] = "x"
+    fields = ["capacity.lines.0.owner", "capacity.lines.1.free.0.start"]
+    assert refused(wrong) == (422, "invalid_input", fields)
+    wrong = form()
+    wrong["capacity"]["lines"][1]["id"] = "ulm/paint-1"
+    assert refused(wrong) == (422, "capacity_refused", ["capacity.lines.1.id", "capacity.lines"])
+    order = {"id": "MO-1", "operations": [{"id": "weld", "line": "ulm/weld-1", "start": 5, "end": 5}]}
+    wrong = form() | {"reservations": {"version": 0, "orders": [order]}}
+    fields = ["reservations.orders.0.operations.0.end", "reservations.orders.0.id"]
+    assert refused(wrong) == (422, "capacity_refused", fields)
+    assert refused(form() | {"capacity": None}) == (422, "invalid_input", ["capacity"])
+    late = form()
+    assert client.post(ULM, json=late, headers=own).status_code == 201
+    late["capacity"]["now"] -= 1
+    assert refused(late) == (409, "capacity_outdated", ["capacity.now"])
+
+
+@ONE
+def test_only_who_has_the_key_of_a_plant_speaks_for_it(key: str, settings: Settings) -> None:
+    client = partner(settings)
+    ours = ULM.replace("ulm", "bonn")
+    for said in ({}, TOKEN, {"Authorization": "Bearer "}, {"Authorization": f"Bearer {key}x"}):
+        assert client.post(ULM, json=form(), headers=said).status_code == 404
+        assert client.get(RESERVATIONS, headers=said).status_code == 404
+    own = {"Authorization": f"Bearer {key}"}
+    assert client.post(ours, json=form(), headers=own).status_code == 404
+    assert client.get(RESERVATIONS, headers=own).status_code == 200
+    assert client.post(ULM, json=form(), headers=own).status_code == 201
+    # What a partner has posted is not shown to others.
+    assert [client.get(at, headers=TOKEN).status_code for at in (ours, ULM)] == [200, 404]

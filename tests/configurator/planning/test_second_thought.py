@@ -117,6 +117,16 @@ def test_nothing_is_moved_by_itself_in_a_plant_that_does_not_accept_it(hasty, mo
     assert thought_of(hasty).at_once is None
 
 
+def test_another_plant_that_could_be_earlier_is_thought_of_too(hasty, judge):
+    first = hasty.forecast()
+    with db.writing() as session:  # in the one of the first answer nothing moves
+        session.execute(update(Plant).where(Plant.id == first.plant_id).values(accepts_automatic_moves=False))
+    found = thought_of(hasty)
+    assert found.plant_id != first.plant_id and found.arrives_on < first.arrives_on
+    assert hasty.reserve(shown=hasty.forecast()).forecast.plant_id == found.plant_id
+    assert judge(hasty.company_id) == []
+
+
 def test_a_search_that_nobody_waits_for_leaves_nothing_and_one_in_vain_is_not_repeated(shop, monkeypatch):
     asked = []
 

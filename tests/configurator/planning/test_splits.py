@@ -271,6 +271,34 @@ def test_a_change_makes_both_anew_within_the_same_transport(lamps, judge):
 
 
 @sqlite
+@pytest.mark.parametrize("later", [True, False])
+def test_a_changed_part_takes_the_transport_that_it_catches_then(lamps, judge, later):
+    company, old, new = lamps.company_id, lamps.variant("small", "red"), lamps.variant("large", "red")
+    if later:
+        made = lamps.reserve()
+        lamps.stop("bonn", "weld-1", hours=(made.forecast.part.leaves_at - utc_now()) / timedelta(hours=1))
+    else:
+        lamps.stop("bonn", "weld-1", hours=72)
+        made = lamps.reserve()
+        lamps.go_on()
+    was = made.forecast.part
+    asked = amended(lamps.offer, old, new, made.manufacturing_order_id)
+    way = asked.forecast.part
+    assert (way.leaves_at > was.leaves_at) == later and (way.leaves_at < was.leaves_at) != later
+    assert (asked.forecast.arrives_on < made.forecast.arrives_on) != later
+    with db.writing() as session:
+        amend(session, lamps.offer, old, new, made.manufacturing_order_id, asked)
+    with db.reading() as session:
+        order, part = (session.get_one(ManufacturingOrder, key) for key in made.order_ids)
+        transfer = session.exec(select(Transfer)).one()
+        assert (transfer.leaves_at, transfer.arrives_at) == (way.leaves_at, way.arrives_at)
+        assert part.dispatch_at == transfer.leaves_at - timedelta(minutes=30) >= part.completes_at
+        assert rows_of(session, order.id)["fit"].starts_at >= transfer.arrives_at
+    assert judge(company) == []
+    assert rebooked(company)
+
+
+@sqlite
 @pytest.mark.parametrize(("which", "operation", "hours"), [(1, "grind", 13), (0, "fit", -1)])
 def test_a_new_schedule_of_either_plant_keeps_the_transport(lamps, judge, which, operation, hours):
     """Neither does the part end after its departure, nor the other plant go on with it before its arrival."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import json
+from datetime import datetime, timedelta
 
 import pytest
 from sqlmodel import select
@@ -51,6 +52,33 @@ def test_both_orders_lead_to_one_another_and_to_the_loading_list(sent, login):
     assert "灯架" in planner.get("/planning/transports?lang=zh").text
     why = planner.get(f"/planning/orders/{order.id}/why?lang=en").text
     assert "waits for the transport of" in why and "from Bonn" in why and f">{part.number}<" in why
+
+
+def test_the_board_has_a_bar_for_the_way_between_the_plants(sent, login):
+    part, order, _ = sent
+    planner = login("planner")
+    page = planner.get("/planning/?lang=en").text
+    rows = json.loads(page.partition('id="timeline-lines">')[2].partition("<")[0])
+    titles = {row["id"]: row["title"] for row in rows}
+    with db.reading() as session:
+        transfer = session.exec(select(Transfer)).one()
+    days = {"start": transfer.leaves_at - timedelta(days=1), "end": transfer.arrives_at + timedelta(days=1)}
+    query = {name: at.isoformat() for name, at in days.items()}
+    (bar,) = [row for row in planner.get("/planning/board.json", query_string=query).json
+              if "is-transport" in row["classNames"]]
+    assert titles[bar["resourceIds"][0]] == "Bonn to Ulm"
+    assert list(titles).index(bar["resourceIds"][0]) == list(titles).index(f"plant-{part.plant_id}") + 1
+    assert [datetime.fromisoformat(bar[name]) for name in ("start", "end")] == [transfer.leaves_at, transfer.arrives_at]
+    assert {f"order-{part.id}", f"order-{order.id}", "is-planned"} <= set(bar["classNames"])
+    assert bar["extendedProps"]["address"] == f"/planning/orders/{part.id}"
+    table = planner.get(f"/planning/operations?lang=en&day={transfer.leaves_at:%Y-%m-%d}").text
+    assert "Bonn to Ulm" in table and part.number in table and order.number in table
+    with db.writing() as session:
+        late = session.get_one(ManufacturingOrder, part.id)
+        late.completes_at = late.dispatch_at + timedelta(minutes=1)
+    rows = planner.get("/planning/board.json", query_string=query | {"lang": "en"}).json
+    (bar,) = [row for row in rows if "is-transport" in row["classNames"]]
+    assert "is-breaks-promise" in bar["classNames"] and "Misses the transport" in bar["extendedProps"]["words"]
 
 
 def test_a_part_that_is_not_ready_in_time_is_marked_at_both_ends(sent, login):

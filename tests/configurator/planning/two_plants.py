@@ -71,6 +71,11 @@ class House:
 def lamp_house(company_id: int, text: str = LAMP) -> House:
     with db.writing() as session:
         load_catalog(session, company_id, text, loaded_at=utc_now())
+    return house_of(company_id)
+
+
+def house_of(company_id: int) -> House:
+    """The house of a company that has its file."""
     with db.reading() as session:
         offer = current_offer(session, company_id, "lamp")
     return House(company_id, offer, sample(offer.compiled, 40, 7))

@@ -28,6 +28,8 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "api.analyse": frozenset({Role.MODELLER}),  # by login and password: no cookie is read there
     "api.cancel_analysis": frozenset({Role.MODELLER}),
     "api.free_capacity": PUBLIC,  # for partners, with a token: its own test
+    "api.reservations": PUBLIC,  # with the key of the plant: its own test
+    "api.post_free_capacity": PUBLIC,
     # the shop: a configuration, a checkout and an order are behind unguessable tokens
     "storefront.index": PUBLIC,
     "storefront.picture": PUBLIC,
@@ -147,6 +149,8 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "planning.transports": frozenset({Role.PLANNER, Role.OPERATOR}),
     "planning.margins": frozenset({Role.PLANNER}),
     "planning.save_margins": frozenset({Role.PLANNER}),
+    "planning.partner_plants": frozenset({Role.PLANNER}),
+    "planning.partner_key": frozenset({Role.PLANNER}),
     "planning.simulation_list": frozenset({Role.PLANNER}),
     "planning.simulate": frozenset({Role.PLANNER}),
     "planning.simulation": frozenset({Role.PLANNER}),

@@ -107,7 +107,7 @@ def test_whoever_is_meant_gets_every_page_and_may_send_every_form(
             if "GET" in (rule.methods or ()):
                 answer = client.get(address)
                 # partners have a token; a file is its owner's: tests/configurator/storefront/test_uploads.py
-                alone = rule.endpoint in ("api.free_capacity", "upload.show", "upload.of_order")
+                alone = rule.endpoint in ("api.free_capacity", "api.reservations", "upload.show", "upload.of_order")
                 wanted = (404,) if alone else (200, 302)
                 assert answer.status_code in wanted, f"{name} GET {address}: {answer.status_code}"
                 tried.add(rule.endpoint)

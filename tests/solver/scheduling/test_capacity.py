@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,10 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from solver.scheduling.book import Book, NoRoom, Promise
-from solver.scheduling.capacity import book_of, free_capacity, read_capacity
+from solver.scheduling.capacity import (
+    FreeCapacity,
+    Ours,
+    book_of,
+    free_capacity,
+    problem_of,
+    read_capacity,
+    refit,
+)
 from solver.scheduling.check import violations
-from solver.scheduling.problem import NEVER, InvalidProblem, SchedulingProblem, Second
+from solver.scheduling.problem import NEVER, InvalidProblem, Placement, SchedulingProblem, Second
 from solver.scheduling.promise import earliest_of
+from solver.scheduling.schedule import Schedule
 from tests.solver.scheduling.shops import MONDAY, bicycle_orders, bicycle_problem, full_shops, random_problem
 
 
@@ -89,6 +98,40 @@ def test_several_plants_and_one_shows_only_what_is_free() -> None:
     assert lines.isdisjoint((p.line, p.start) for p in again.placements)
 
 
+def standing(
+    book: Book, capacity: FreeCapacity, ours: Ours | None
+) -> tuple[SchedulingProblem, Mapping[Any, Placement]]:
+    """The reader's problem: what is taken, and of the book's orders those of even numbers, which are its own."""
+    own = [order for key, order in book.orders.items() if order.id[-1] in "02468"]
+    assert len(own) > 3
+    problem, taken = problem_of(capacity, ours)
+    known = {key: place for order in own for key, place in book.held(order.id).placements.items()}
+    bare = tuple(replace(o, operations=tuple(replace(one, materials=()) for one in o.operations)) for o in own)
+    return replace(problem, orders=(*bare, *problem.orders)), {**known, **taken}
+
+
+def test_the_readers_orders_stand_in_what_is_kept_for_them_and_elsewhere_in_what_is_not() -> None:
+    asked = bicycle_orders(4, 3, first=900, days=1)
+    problem = replace(bicycle_problem(1), orders=tuple(bicycle_orders(30, 1, days=2)))
+    book = filled(problem, 30)
+    capacity = free_capacity(book)
+    own = [p for key, p in book.placements.items() if key.partition("/")[0][-1] in "02468"]
+    ours: dict[str, list[tuple[int, int]]] = {}
+    for place in own:
+        ours.setdefault(place.line, []).append((place.start, place.end))
+    kept, places = standing(book, capacity, ours)
+    assert refit(kept, places) == {}
+    reader, shown = Book(kept, places, frozen_seconds=NEVER), book_of(capacity)
+    assert [answer(reader.quote(order)) for order in asked] == [answer(shown.quote(order)) for order in asked]
+    # Not kept for them, they go to what is free: nothing of it twice, and nothing that is taken.
+    sold, places = standing(book, capacity, None)
+    moved = refit(sold, places)
+    assert not isinstance(moved, NoRoom) and {place.operation for place in own} == set(moved)
+    assert violations(sold, Schedule({**places, **moved})) == ()
+    with pytest.raises(InvalidProblem, match="is taken into account, and yet free from"):
+        problem_of(capacity, {own[0].line: [(own[0].start, NEVER - 1)]})
+
+
 def _set(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
     def change(form: dict[str, Any]) -> None:
         *way, last = (int(key) if key.isdigit() else key for key in path.split("."))
@@ -105,6 +148,7 @@ def _set(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
     ("owner", "somebody", "owner: Extra inputs are not permitted"),
     ("now", -1, "now: "),
     ("lines.0.free.0.start", "soon", "lines.0.free.0.start: "),
+    ("lines", [], "lines: a plant has at least one"),
     ("lines.0.windows", [], "l0: a line without working time"),
     ("lines.0.windows.0.1", 0, "window "),
     ("lines.0.setups", "none such", "l0: unknown setup matrix"),
@@ -115,7 +159,7 @@ def _set(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
     ("resources.0.free", [[5, 1]], "tool: what is free is stated from 0 on"),
     ("resources.0.free", [[0, 9]], "tool: no more is free than there is"),
     ("materials.0.stock", -3, "materials.0.stock: "),
-    ("transports.0.seconds", -3, "transport "),
+    ("transports.0.seconds", -3, "transports.0.seconds: "),
 ])  # fmt: skip
 def test_a_broken_form_is_refused_by_name(path: str, value: Any, said: str) -> None:
     problem = random_problem(2, 30, sequence=False, fixed=False)
