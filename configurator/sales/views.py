@@ -368,6 +368,10 @@ def order_sentence(deed: Deed) -> str:
             return _("%(who)s noted the email address as confirmed.", who=deed.actor) if deed.actor else _(
                 "The email address was confirmed."
             )
+        case "order.assurance_changed" if deed.data.get("assurance") == "deposit":
+            return _("It waits for a deposit instead of the confirmed address.")
+        case "order.assurance_changed":
+            return _("It waits for the confirmed address instead of a deposit.")
         case "address.sent" if deed.data.get("changed"):
             return _("The link to confirm the address went to another address.")
         case "address.sent":

@@ -13,9 +13,19 @@ from markupsafe import Markup
 
 from configurator.app import settings
 from configurator.auth import actor_id, company_id, public
-from configurator.errors import DateLost, DomainError, InvalidInput, NoDate, NotFound, Outdated, PriceChanged
+from configurator.errors import (
+    DateLost,
+    DomainError,
+    InvalidInput,
+    NoDate,
+    NotFound,
+    Outdated,
+    PriceChanged,
+    StateRefused,
+)
 from configurator.i18n import language, moment, money, text_of
 from configurator.planning.decoupling import Lock, TooLate, Window
+from configurator.sales.assurances import exchange
 from configurator.sales.changes import (
     Changeable,
     NotChangeable,
@@ -29,6 +39,7 @@ from configurator.sales.configurations import query_of, selection_from_query
 from configurator.sales.delivery import NotDelivered, WayOffer
 from configurator.sales.models import OrderState
 from configurator.sales.orders import order_by_token
+from configurator.sales.payment_terms import Assurance
 from configurator.sales.redelivery import OtherWays, change_way, other_ways
 from configurator.storefront.address import Address, link_to_choices, read_address
 from configurator.storefront.changing import (
@@ -39,7 +50,7 @@ from configurator.storefront.changing import (
     window_of_question,
 )
 from configurator.storefront.drawings import draw
-from configurator.storefront.forms import ChangeForm, WayForm
+from configurator.storefront.forms import ChangeForm, ExchangeForm, WayForm
 from configurator.storefront.present import (
     AnyQuestion,
     date_difference,
@@ -50,6 +61,7 @@ from configurator.storefront.present import (
     text_fault_words,
 )
 from configurator.storefront.service import decided_by, offer_for
+from configurator.storefront.views import order_page
 from solver.configuration.problem import Decision
 
 bp = Blueprint("change", __name__, url_prefix="/orders/<token>")
@@ -185,6 +197,27 @@ def _way_words(asked: OtherWays, way: WayOffer) -> tuple[str, str]:
     total = asked.total(way)
     price = price_difference(total.gross - asked.gross_minor, total.currency, total.exponent) or _("same price")
     return price, date_difference(way.arrives_on, asked.arrives_on) if way.arrives_on else ""
+
+
+@bp.post("/assurance")
+@public
+def exchange_assurance(token: str) -> ResponseReturnValue:
+    """Let the order wait for something else: a deposit, or the confirmed address."""
+    form = ExchangeForm()
+    if not form.validate_on_submit():
+        flash(_("Please look at the offer once more."), "warning")
+        return order_page(token), 422
+    shown = form.shown()
+    try:
+        exchange(company_id(), token, shown, actor_id=actor_id())
+    except (PriceChanged, DateLost, NoDate, StateRefused) as refused:
+        flash(refused.message(), "warning")
+        return order_page(token), refused.status
+    if shown.assurance is Assurance.ADDRESS:
+        flash(_("We have sent you a link. Your order is made once you have opened it."), "success")
+    else:
+        flash(_("Your order waits for the deposit now. We have sent you how to pay it."), "success")
+    return redirect(url_for("storefront.track", token=token), 303)
 
 
 @bp.post("/cancel")

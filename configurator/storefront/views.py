@@ -20,6 +20,7 @@ from configurator.auth import actor_id, company_id, public
 from configurator.errors import DateLost, DomainError, InvalidInput, NoDate, NotFound, PriceChanged, QuoteNotOpen
 from configurator.i18n import language, text_of
 from configurator.sales import payments
+from configurator.sales.assurances import WAITS_FOR, exchange_of
 from configurator.sales.changes import NotChangeable, cancel_until, order_history
 from configurator.sales.choices import readable_choices
 from configurator.sales.configurations import query_of, selection_from_query
@@ -466,6 +467,7 @@ def order_page(token: str, link_form: MailForm | None = None) -> str:
         history=order_history(company_id(), view.id), reasons=REASONS, until=until, can_cancel=can_cancel,
         mail=settings().mail_from, other_way=_other_way(token), payment_words=payment_words,
         link_form=link_form or MailForm(mail=view.buyer.mail),
+        instead=exchange_of(company_id(), token) if view.state in WAITS_FOR else None,
     )
 
 
