@@ -21,6 +21,7 @@ from configurator.sales.waiting import awaited_of, give_up_late, keep_slots, let
 MOST_SENDS = 4  # of the link, the first included
 PAUSE = timedelta(minutes=1)  # between two of them to one address; a mistyped one is corrected at once
 _SALT = "the mail address of an order"
+_QUOTE_SALT = "the mail address of a quote"
 
 
 class LinkUnknown(NotFound):
@@ -112,6 +113,16 @@ def wait_for_address(
     _post_link(session, order)
 
 
+def note_confirmed(session: Session, order: SalesOrder) -> None:
+    """The buyer of a new order has shown already that the mails to its address are read: by a quote's."""
+    now = utc_now()
+    session.add(AddressCheck(
+        company_id=order.company_id, sales_order_id=db.id_of(order), state=AddressState.CONFIRMED, due_at=now,
+        decided_at=now, sent_at=now,
+    ))
+    audit.record(session, order.company_id, "address.proven", "sales_order", order.id)
+
+
 def _post_link(session: Session, order: SalesOrder) -> None:
     outbox.post(session, order.company_id, "address_check", order.ship_to_id, order.locale, order_id=order.id)
 
@@ -124,8 +135,22 @@ def signed_link(company_id: int, order_id: int, mail: str, *, secret: str) -> st
     return str(_serializer(secret).dumps([company_id, order_id, _fingerprint(mail)]))
 
 
-def _serializer(secret: str) -> URLSafeSerializer:
-    return URLSafeSerializer(secret, salt=_SALT, signer_kwargs={"digest_method": hashlib.sha256})
+def signed_proof(company_id: int, quote_token: str, mail: str, *, secret: str) -> str:
+    """What the link in a quote's mail says beside the quote's token: whoever has it reads the mails to this address."""
+    return str(_serializer(secret, _QUOTE_SALT).dumps([company_id, quote_token, _fingerprint(mail.lower())]))
+
+
+def proves(company_id: int, proof: str, quote_token: str, mail: str, *, secret: str) -> bool:
+    """Whether somebody who says this has read the mail with which this quote went to this address."""
+    try:
+        said = _serializer(secret, _QUOTE_SALT).loads(proof)
+    except BadData:
+        return False
+    return said == [company_id, quote_token, _fingerprint(mail.lower())]
+
+
+def _serializer(secret: str, salt: str = _SALT) -> URLSafeSerializer:
+    return URLSafeSerializer(secret, salt=salt, signer_kwargs={"digest_method": hashlib.sha256})
 
 
 def _fingerprint(mail: str) -> str:
