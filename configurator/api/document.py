@@ -84,10 +84,6 @@ UPLOAD_EXAMPLES = _examples(logo={
     "data": "PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciPjxwYXRoIGQ9Ik0wIDBoOXY5eiIvPjwvc3ZnPg==",
 })
 LINK_EXAMPLES = _examples(link={"link": "WzEsMTIsImE5ZjAxYzJiM2Q0ZTVmNjciXQ.kQ3vX8bN1mZ7sT5wY2rP4g"})
-EXCHANGE_EXAMPLES = _examples(
-    deposit={"order": "q3vX8bN1mZ7sT5wY2rP4gA", "kind": "deposit", "amount_minor": 96000, "arrives_on": "2026-12-14"},
-    address={"order": "q3vX8bN1mZ7sT5wY2rP4gA", "kind": "address", "amount_minor": 0, "arrives_on": "2026-12-09"},
-)
 ORDER_LINKS = {"track": {"operationId": "trackOrder", "parameters": {"token": "$response.body#/token"}}}
 _BY_TOKEN = {"parameters": {"token": "$response.body#/token"}}
 ANALYSIS_LINKS = {

@@ -347,7 +347,7 @@ def track(token: str) -> TrackedOrderAnswer:
 
 
 @bp.post("/assurances")
-@bp.input(ExchangeBody, examples=document.EXCHANGE_EXAMPLES)
+@bp.input(ExchangeBody)
 @bp.output(TrackedOrderAnswer)
 @bp.doc(operation_id="exchangeAssurance")
 @public

@@ -13,6 +13,7 @@ from configurator.app import settings
 from configurator.auth import company_id, public
 from configurator.i18n import language
 from configurator.sales.configurations import Selection, query_of
+from configurator.sales.uploads import TooManyFiles
 from configurator.storefront import drafts, service
 from configurator.storefront.address import MOST_BESIDE, Address, compact, link_to_choices
 from configurator.storefront.drafts import DraftView, Trouble
@@ -182,7 +183,7 @@ def take(token: str) -> ResponseReturnValue:
     """Keep the draft in this browser, or in the account, too."""
     try:
         taken = drafts.take_draft(company_id(), visitor(), token)
-    except drafts.DraftsFull as full:
+    except (drafts.DraftsFull, TooManyFiles) as full:
         flash(full.message(), "warning")
         return redirect(url_for(".index"), 303)
     response = redirect(url_for(".show", token=taken.token), 303)
@@ -194,6 +195,6 @@ def take(token: str) -> ResponseReturnValue:
 @public
 def delete(token: str) -> ResponseReturnValue:
     """Delete a draft."""
-    drafts.delete_drafts(company_id(), visitor(), [token])
-    flash(_("The draft is deleted."), "success")
+    files = drafts.delete_drafts(company_id(), visitor(), [token])
+    flash(_("The draft and its files are deleted.") if files else _("The draft is deleted."), "success")
     return redirect(url_for(".index"), 303)

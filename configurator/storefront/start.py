@@ -131,14 +131,14 @@ def compared(
     offer: Offer, several: Sequence[tuple[Decision, ...]], country: str, *, now: datetime | None = None
 ) -> tuple[Column, ...]:
     """Configurations as they are completed today, in their order; those that do not hold together are left out."""
-    found = []
+    found, to = [], standard_to(offer.company_id, country)
     for decisions in several[:COMPARED]:
         try:
             variant = standing_completion(offer, decisions, {})
         except Conflicting:
             continue
         price = quote_price(offer.prices, offer.problem, variant, country=country)
-        found.append(Column(variant, decisions, price, date_of(offer, variant, country, now=now)))
+        found.append(Column(variant, decisions, price, date_of(offer, variant, to, now=now)))
     return tuple(found)
 
 

@@ -40,8 +40,9 @@ def _of_guests(app) -> None:
 
 @pytest.fixture
 def sent(shop, seller) -> quotes.QuoteView:
+    customer = Customer("韩梅梅", MAIL, "CN", "zh")
     quote_id = quotes.save_quote(
-        shop.company_id, shop.offer, Selection("bicycle"), shop.variant(), Customer("韩梅梅", MAIL, "CN", "zh"), by=seller
+        shop.company_id, shop.offer, Selection("bicycle"), shop.variant(), customer, by=seller
     )
     quotes.send_quote(shop.company_id, quote_id, by=seller)
     return quotes.quote_by_id(shop.company_id, quote_id)

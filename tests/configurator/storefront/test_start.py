@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 
 from catalog.offer import Offer
 from catalog.price import quote_price
+from configurator.sales.delivery import standard_to
 from configurator.storefront import service, start
 from configurator.storefront.columns import budget_of, day_of
 from configurator.storefront.service import decided_by
@@ -53,7 +54,7 @@ def test_every_suggestion_is_valid_and_has_what_was_asked_for(pumps: Offer) -> N
         assert all(decided_by(column.variant, decision) for decision in wanted.decisions)
         assert column.variant.chosen[GroupId("plan")] == {"remote"}
         assert column.price == quote_price(pumps.prices, pumps.problem, column.variant, country="CN")
-        assert column.date == service.date_of(pumps, column.variant, "CN")
+        assert column.date == service.date_of(pumps, column.variant, standard_to(pumps.company_id, "CN"))
         again = service.standing_completion(pumps, column.decisions, {})  # its address leads to it
         assert again == column.variant
 
