@@ -57,6 +57,7 @@ from configurator.storefront.present import (
     href,
     price_difference,
     said,
+    said_as_one,
     steps_of,
     text_fault_words,
 )
@@ -287,7 +288,7 @@ def _page(
         ),
         chosen={d.question for d in answer.decisions}, trouble=trouble,
         refused=_refused(answer, answer.refused, kept, lang) if answer.refused else None,
-        late=[": ".join(said(asked.offer, decision, lang)) for decision in answer.late],
+        late=[said_as_one(asked.offer, decision, lang) for decision in answer.late],
         drawing=draw(asked.offer.product, answer.variant, lang), lang=lang, mail=settings().mail_from,
         price_words=_price_words(answer), date_words=_date_words(answer),
         option_words=_option_words(asked), toggles=_toggles(answer, kept),
@@ -383,7 +384,7 @@ def _refused(answer: Change, refused: Refused, address: Address, lang: str) -> R
         return question, _("%(answer)s (fixed by now)", answer=name) if decision.question in locked else name
 
     return RefusedView(
-        asked=": ".join(said(offer, refused.asked, lang)),
+        asked=said_as_one(offer, refused.asked, lang),
         sentences=tuple(getattr(offer.product.rule(rule).text, lang) for rule in refused.conflict.rules)
         or (_("This does not go with your other choices."),),
         decisions=tuple(words(d) for d in refused.conflict.decisions if d != refused.asked),

@@ -19,7 +19,7 @@ from configurator.storefront.address import MOST_BESIDE, Address, compact, link_
 from configurator.storefront.drafts import DraftView, Trouble
 from configurator.storefront.drawings import draw
 from configurator.storefront.forms import DraftForm, MailForm, PressForm
-from configurator.storefront.present import joined, said
+from configurator.storefront.present import joined, said_as_one
 from configurator.storefront.views import answer_to, read
 from configurator.storefront.visiting import remember, visitor
 
@@ -68,7 +68,7 @@ def _form_page(product: str, form: DraftForm) -> str:
     return render_template(
         "storefront/draft.html", form=form, offer=offer, back=back, query=reading.address.query(),
         drawing=draw(offer.product, answered.standing, lang),
-        words=joined((": ".join(said(offer, d, lang)) for d in answered.decisions), lang),
+        words=joined((said_as_one(offer, d, lang) for d in answered.decisions), lang),
     )
 
 
@@ -88,7 +88,7 @@ def _drafts_page(wrong: tuple[str, MailForm] | None = None) -> str:
     return render_template(
         "storefront/drafts.html", products=found, lang=lang, draw=draw, press=PressForm(), most=MOST_BESIDE + 1,
         link=lambda one: url_for(".show", token=one.token, _external=True), guest=not current_user.is_authenticated,
-        words=lambda one: joined((": ".join(said(one.offer, d, lang)) for d in one.decisions), lang)
+        words=lambda one: joined((said_as_one(one.offer, d, lang) for d in one.decisions), lang)
         if one.trouble is None else "",
         wrong=wrong[0] if wrong else "", mail_form=partial(_mail_form, wrong),
     )
@@ -172,7 +172,7 @@ def offered(token: str) -> ResponseReturnValue:
     return render_template(
         "storefront/draft_offered.html", draft=draft, lang=lang,
         drawing=draw(draft.product, draft.standing, lang) if draft.standing is not None else "",
-        words=joined((": ".join(said(draft.offer, d, lang)) for d in draft.decisions), lang)
+        words=joined((said_as_one(draft.offer, d, lang) for d in draft.decisions), lang)
         if draft.trouble is None else "",
     )
 

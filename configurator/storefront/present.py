@@ -354,7 +354,7 @@ def page_of(
         reset=href(path, address.restarted()) if address.choices or address.token else None,
         refusal=_refusal(answered, address, path, lang),
         gone=gone,
-        left_out=tuple(": ".join(said(offer, d, lang)) for d in answered.left_out) if not answered.refusal else (),
+        left_out=tuple(said_as_one(offer, d, lang) for d in answered.left_out) if not answered.refusal else (),
         query=address.query(),
         spoken=spoken_of(total, arrives, left_words),
         arrives_on=_iso(answered),
@@ -448,6 +448,12 @@ def said(offer: Offer, decision: Decision, lang: str) -> tuple[str, str]:
     group = product.group(decision.group)
     name = getattr(product.option(decision.group, decision.option).name, lang)
     return getattr(group.name, lang), name if decision.chosen else _("not %(option)s", option=name)
+
+
+def said_as_one(offer: Offer, decision: Decision, lang: str) -> str:
+    """A decision in one line."""
+    question, answer = said(offer, decision, lang)
+    return _("%(question)s: %(answer)s", question=question, answer=answer)
 
 
 def text_fault_words(product: ProductContent, name: str, typed: str, fault: str) -> str:
