@@ -199,12 +199,16 @@ class RepairView:
 
 @dataclass(frozen=True, slots=True)
 class RefusalView:
-    """A "no": the rule's sentences, what was asked, the decisions that speak against it, the ways out."""
+    """A "no": the rule's sentences, what was asked, the decisions that speak against it, the ways out.
+
+    `nearest`: no variant has what was asked, so the way out is what comes nearest to it.
+    """
 
     asked: str
     sentences: tuple[str, ...]
     decisions: tuple[tuple[str, str], ...]
     repairs: tuple[RepairView, ...]
+    nearest: bool
     keep: Markup
 
 
@@ -806,6 +810,7 @@ def _refusal(answered: Click, address: Address, path: str, lang: str) -> Refusal
         sentences=sentences or (_never(offer, refusal, lang) or _("This does not go with your other choices."),),
         decisions=speaks,
         repairs=tuple(_repair(answered, repair, address, path, lang) for repair in refusal.repairs),
+        nearest=all(change.old == refusal.asked for one in refusal.repairs for change in one.repair.changes),
         keep=href(path, address),
     )
 

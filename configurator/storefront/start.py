@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -18,6 +18,7 @@ from configurator.sales.popular import take_counts
 from configurator.storefront.hints import index_of
 from configurator.storefront.service import TooManyQuestions, date_of, decided_by, standing_completion
 from solver.configuration.check import answers
+from solver.configuration.complete import complete
 from solver.configuration.explain import Conflicting
 from solver.configuration.goals import completions
 from solver.configuration.nearest import nearest_completions
@@ -211,7 +212,10 @@ class _Search:
         return decided and all(decided_by(variant, wish) or not decided_by(other, wish) for wish in self.needed)
 
     def better(self, start: Column, measure: Callable[[Column], Key]) -> Column:
-        """The end of steps to neighbours (one option changed, as little else as possible) while they help."""
+        """The end of steps to neighbours (one thing changed, as little else as possible) while they help.
+
+        To one option more; for the price, where none of these helps, to one option or a number less.
+        """
         best = start
         for _round in range(_ROUNDS):
             left = self.end - monotonic()
@@ -231,10 +235,37 @@ class _Search:
             else:
                 around = self.dated(variants, seconds=left / 2)
             step = min(around, key=measure)
+            if measure(step) >= measure(best) and measure is _price:
+                step = min((self.column(variant) for variant in self._leaner(best)), key=_price, default=best)
             if measure(step) >= measure(best):
                 break
             best = step
         return best
+
+    def _leaner(self, best: Column) -> Iterator[Variant]:
+        """The same with one option left out that may be, or with a number at its lowest; what follows goes along."""
+        problem, said = self.offer.problem, {decision.question for decision in self.wanted.decisions}
+        several = {group.id for group in problem.groups if not group.exactly_one}
+        for decision in best.decisions:
+            if decision.question in said or (self.end - monotonic()) <= 0:
+                continue
+            less: Decision
+            if isinstance(decision, Choose):
+                if decision.group not in several:
+                    continue
+                less = replace(decision, chosen=False)
+            else:
+                less = replace(decision, value=problem.parameter_by_id[decision.parameter].asked[0])
+            others = [one for one in best.decisions if one is not decision]
+            try:
+                found = complete(
+                    self.offer.compiled, (*self.wanted.decisions, less), prefer=others,
+                    costs=index_of(self.offer).costs, seconds=0.3,
+                )
+            except (Conflicting, OutOfTime):
+                continue
+            if self.meets(found, best.variant):
+                yield found
 
 
 # --- columns ----------------------------------------------------------------------------------------------------------

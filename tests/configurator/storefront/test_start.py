@@ -19,6 +19,7 @@ from configurator.storefront.service import decided_by
 from configurator.storefront.start import Aim, Suggested, Wanted, compared, suggest
 from solver.configuration.check import is_valid
 from solver.configuration.problem import Choose, Decision, Enter, GroupId, OptionId, ParameterId
+from solver.configuration.question import Clock
 from solver.configuration.samples import sample
 
 
@@ -43,6 +44,25 @@ def decisions(**given: str | int) -> tuple[Decision, ...]:
 
 def aims(found: Suggested) -> dict[Aim, start.Column]:
     return {aim: column for column in found.columns for aim in column.aims}
+
+
+def test_nothing_can_be_left_out_of_the_cheapest(pumps: Offer) -> None:
+    """Options that may be there or not, and numbers: one less of each is no variant, or costs no less."""
+    cheapest = aims(suggest(pumps, Wanted(budget=60_000_00), "CN"))[Aim.CHEAPEST]
+    less = [
+        replace(one, chosen=False) if isinstance(one, Choose)
+        else replace(one, value=pumps.problem.parameter_by_id[one.parameter].asked[0])
+        for one in cheapest.decisions
+    ]
+    tried = 0
+    for place, one in enumerate(less):
+        kept = (*cheapest.decisions[:place], *cheapest.decisions[place + 1 :])
+        if one == cheapest.decisions[place] or not pumps.compiled.possible((*kept, one), Clock.of(1.0)):
+            continue
+        variant = service.standing_completion(pumps, (*kept, one), {})
+        assert quote_price(pumps.prices, pumps.problem, variant, country="CN").gross >= cheapest.price.gross, one
+        tried += 1
+    assert tried
 
 
 def test_every_suggestion_is_valid_and_has_what_was_asked_for(pumps: Offer) -> None:
