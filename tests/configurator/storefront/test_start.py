@@ -203,6 +203,19 @@ def test_a_measure_that_cannot_be_is_told_with_its_limits(
     assert "do not go together" not in page
 
 
+@pytest.mark.parametrize(("typed", "says"), [
+    ("47", "44 or 48, please: it goes in steps of 4."),
+    ("3", "A number from 4 to 240 in steps of 4, please."),
+    ("much", "A number from 4 to 240 in steps of 4, please."),
+])
+def test_a_number_between_two_steps_is_answered_with_both(
+    client: FlaskClient, pump_station: Offer, typed: str, says: str
+) -> None:
+    page = client.get(f"/products/pump_station/start?find-start=1&flow={typed}&lang=en").text
+    assert says in page and f'value="{typed}"' in page and "Go on with this" not in page
+    assert "4 to 240, in steps of 4" in page
+
+
 def test_what_is_kept_is_compared_differences_first(client: FlaskClient, bicycle: Offer) -> None:
     def link(text: str, place: str) -> str:
         found = re.search(rf'id="{place}"[^>]* href="([^"]+)"', text)
