@@ -22,7 +22,7 @@ from solver.configuration.complete import complete
 from solver.configuration.explain import Conflicting
 from solver.configuration.goals import completions
 from solver.configuration.nearest import nearest_completions
-from solver.configuration.problem import Choose, Decision, GroupId, OptionId, Variant
+from solver.configuration.problem import Choose, Decision, Enter, GroupId, OptionId, Variant
 from solver.configuration.question import Clock, OutOfTime
 
 SECONDS = 3.0  # for all of a page, so that an answer comes also where not everything was tried
@@ -97,15 +97,37 @@ def wished_by_needs(asked: Iterable[NeedContent], needs: Mapping[str, str]) -> d
 def suggest(offer: Offer, wanted: Wanted, country: str, *, now: datetime | None = None) -> Suggested:
     """Complete configurations for what is wanted, made by the solver and dated by the present schedule.
 
-    Raises service.TooManyQuestions if the time did not suffice for a single one.
+    A number that is needed and was left open is the same in all of them, as long as one of them fits: the room, or the
+    water, is given, and what they differ in is the answer to it. Raises service.TooManyQuestions if the time did not
+    suffice for a single one.
     """
     end = monotonic() + SECONDS
-    to = standard_to(offer.company_id, country)
     needed = wished_by_needs(offer.product.needs, wanted.needs)
     try:
         first = standing_completion(offer, wanted.decisions, {}, wishes=needed)
     except Conflicting:
         return Suggested((), impossible=True)
+    given = replace(wanted, decisions=(*wanted.decisions, *_left_open(offer, wanted, first)))
+    found = _suggested(offer, given, country, needed, first, end, now)
+    if found.columns or given == wanted:
+        return found
+    return _suggested(offer, wanted, country, needed, first, end, now)
+
+
+def _left_open(offer: Offer, wanted: Wanted, first: Variant) -> Iterator[Decision]:
+    """The numbers that are needed and were left open, as they stand."""
+    said = {decision.question for decision in wanted.decisions}
+    parameters = {str(parameter.id): parameter.id for parameter in offer.problem.parameters if parameter.when is None}
+    for need in offer.product.needs:
+        if need.id in parameters and need.id not in said:
+            yield Enter(parameters[need.id], first.numbers[parameters[need.id]])
+
+
+def _suggested(
+    offer: Offer, wanted: Wanted, country: str, needed: Mapping[Decision, int], first: Variant, end: float,
+    now: datetime | None,
+) -> Suggested:
+    to = standard_to(offer.company_id, country)
     counts = take_counts(offer.company_id, offer.product.code)
     popular = _popular(offer, wanted, counts, needed) if counts else None
     pool = _distinct([first, *([popular] if popular is not None else []), *_others(offer, wanted, needed, end)])

@@ -49,6 +49,7 @@ def aims(found: Suggested) -> dict[Aim, start.Column]:
 def test_nothing_can_be_left_out_of_the_cheapest(pumps: Offer) -> None:
     """Options that may be there or not, and numbers: one less of each is no variant, or costs no less."""
     cheapest = aims(suggest(pumps, Wanted(budget=60_000_00), "CN"))[Aim.CHEAPEST]
+    needed = {need.id for need in pumps.product.needs}
     less = [
         replace(one, chosen=False) if isinstance(one, Choose)
         else replace(one, value=pumps.problem.parameter_by_id[one.parameter].asked[0])
@@ -57,12 +58,25 @@ def test_nothing_can_be_left_out_of_the_cheapest(pumps: Offer) -> None:
     tried = 0
     for place, one in enumerate(less):
         kept = (*cheapest.decisions[:place], *cheapest.decisions[place + 1 :])
-        if one == cheapest.decisions[place] or not pumps.compiled.possible((*kept, one), Clock.of(1.0)):
+        if one == cheapest.decisions[place] or one.question in needed:
+            continue
+        if not pumps.compiled.possible((*kept, one), Clock.of(1.0)):
             continue
         variant = service.standing_completion(pumps, (*kept, one), {})
         assert quote_price(pumps.prices, pumps.problem, variant, country="CN").gross >= cheapest.price.gross, one
         tried += 1
     assert tried
+
+
+def test_a_number_that_is_needed_is_the_same_in_all_as_long_as_one_fits(pumps: Offer) -> None:
+    def needs(column: start.Column) -> tuple[int, int]:
+        return column.variant.numbers[ParameterId("flow")], column.variant.numbers[ParameterId("head")]
+
+    free = suggest(pumps, Wanted(decisions(flow=60)), "CN")
+    assert {needs(column) for column in free.columns} == {(60, 60)}  # the head as it stands by default
+    least = min(column.price.gross for column in free.columns)
+    within = suggest(pumps, Wanted(decisions(flow=60), budget=least - 1), "CN")
+    assert within.columns and all(needs(column)[0] == 60 > needs(column)[1] for column in within.columns)
 
 
 def test_every_suggestion_is_valid_and_has_what_was_asked_for(pumps: Offer) -> None:
