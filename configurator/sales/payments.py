@@ -171,15 +171,16 @@ def _is_new(session: Session, paid: Deposit | Refund, code: str, notice: Notice)
 
 
 def _take_notice(session: Session, order: SalesOrder, deposit: Deposit, code: str, notice: Notice) -> None:
-    if not _is_welcome(order, deposit):  # paid once more, or too late: it is owed back
-        log.warning("payment.unexpected", order=order.number, outcome=notice.outcome.value, state=deposit.state)
-        book_refund(session, order)
-    elif notice.outcome is Outcome.PAID and notice.amount_minor >= deposit.amount_minor:
+    in_full = notice.outcome is Outcome.PAID and notice.amount_minor >= deposit.amount_minor
+    if in_full and _is_welcome(order, deposit):
         deposit.provider = code  # it is paid back on the way that it came
         _receive(session, order, deposit, actor_id=None)
         book_refund(session, order)  # what was paid beyond what was asked for
-    else:
+    elif deposit.state == DepositState.AWAITED:
         deposit.refused_at = utc_now()
+    else:  # paid once more, or too late: it is owed back
+        log.warning("payment.unexpected", order=order.number, outcome=notice.outcome.value, state=deposit.state)
+        book_refund(session, order)
 
 
 def _is_welcome(order: SalesOrder, deposit: Deposit) -> bool:

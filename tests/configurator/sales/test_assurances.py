@@ -22,7 +22,8 @@ from configurator.sales.changes import cancel_order, order_history
 from configurator.sales.models import AddressCheck, Deliveries, Deposit, OrderState, Refund
 from configurator.sales.orders import order_by_token
 from configurator.sales.payment_terms import TO_CONFIRM, Assurance, DepositChanged
-from configurator.sales.payments import TestDeed, act, lapse, mark_received
+from configurator.sales.payments import TestDeed, act, called_back, lapse, mark_received
+from configurator.sales.providers import Notice, Outcome, TestProvider
 from tests.configurator.planning.test_clock import judged
 from tests.configurator.sales.test_address_checks import link_of, shown
 from tests.configurator.sales.test_carts import Visitor
@@ -191,10 +192,14 @@ def test_a_deposit_that_comes_all_the_same_is_taken_while_the_link_is_waited_for
 def test_a_deposit_that_comes_after_the_link_was_opened_is_owed_back(shop, seller):
     payment_terms.configure(settings(deposit_from=0, guest_deposit_from=1000, payment_provider="test"))
     order = ordered(shop, Assurance.DEPOSIT)
-    back = exchanged(shop, order)
+    back, amount = exchanged(shop, order), order.deposit.amount_minor
+    provider = TestProvider(SECRET)
+    part = provider.signed(Notice("a part", order.deposit.reference, Outcome.PAID, 100))
+    called_back(shop.company_id, "test", *part)  # too little to take the place of the link
+    assert order_by_token(shop.company_id, order.token).state == OrderState.AWAITING_ADDRESS
     confirm(shop.company_id, link_of(back), secret=SECRET)
     act(shop.company_id, order.deposit, TestDeed.PAY, "late")
-    assert [row.amount_minor for row in rows(Refund)] == [order.deposit.amount_minor]
+    assert [row.amount_minor for row in rows(Refund)] == [100, amount]
     with pytest.raises(StateRefused):
         mark_received(shop.company_id, order.id, by=seller)
     assert rows(Deposit)[0].state == "replaced"
