@@ -51,10 +51,10 @@ class LinkOver(DomainError):
 
 
 class LinkReplaced(DomainError):
-    """The buyer pays a deposit instead (`data["order"]`: the order's token)."""
+    """A deposit is waited for instead, or has come (`data["order"]`: the order's token)."""
 
     code, status = "link_replaced", 409
-    words = _l("You have chosen to pay a deposit instead. So this address need not be confirmed any more.")
+    words = _l("A deposit takes the place of this link. So the address need not be confirmed any more.")
 
 
 class TooManySends(DomainError):
@@ -144,7 +144,7 @@ def proves(company_id: int, proof: str, quote_token: str, mail: str, *, secret: 
     """Whether somebody who says this has read the mail with which this quote went to this address."""
     try:
         said = _serializer(secret, _QUOTE_SALT).loads(proof)
-    except BadData:
+    except (BadData, ValueError):
         return False
     return said == [company_id, quote_token, _fingerprint(mail.lower())]
 
