@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from html import escape
 from math import atan2, ceil, cos, degrees, floor, hypot, isfinite, radians, sin
@@ -24,7 +24,7 @@ from catalog.drawing import (
     ShownContent,
     WordsContent,
 )
-from catalog.products import GroupContent, ProductContent
+from catalog.products import ComponentContent, GroupContent, ProductContent
 from catalog.state import ProductProblem
 from solver.configuration.check import answers
 from solver.configuration.problem import GroupId, Variant
@@ -194,13 +194,21 @@ def _measured(
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """Where formulas stand: the numbers that the drawing has named there, and the instance that they are in."""
+    """Where formulas stand: the numbers that the drawing has named there, and the instance that they are in.
+
+    `inside`: its component, and before it those that it is inside of.
+    """
 
     named: frozenset[str]
     own: Instance | None = None
+    inside: tuple[ComponentContent, ...] = ()
 
     def knowing(self, *names: str) -> _Scope:
-        return _Scope(self.named | frozenset(names), self.own)
+        return replace(self, named=self.named | frozenset(names))
+
+    def written(self, name: str) -> str:
+        """What the product calls that which is called so here."""
+        return name if self.own is None else self.own.names.get(name, name)
 
 
 def _function(tree: Expression, named: frozenset[str]) -> _Number:
@@ -508,11 +516,11 @@ class _Compiler:
             zh, en = content.words.zh, content.words.en
             return lambda sheet: zh if sheet.language == "zh" else en
         if content.typed is not None:
-            typed = content.typed
+            typed = scope.written(content.typed)
             return lambda sheet: sheet.variant.texts.get(typed, "")
         if content.option is not None:
             asked = content.option
-            group = GroupId(scope.own.names.get(asked, asked) if scope.own is not None else asked)
+            group = GroupId(scope.written(asked))
             names = {option.id: option.name for option in self._asked_group(asked, scope).options}
             return lambda sheet: next(
                 (
@@ -525,8 +533,7 @@ class _Compiler:
         return lambda sheet: _shown(number(sheet), unit)
 
     def _asked_group(self, asked: str, scope: _Scope) -> GroupContent:
-        own = scope.own.names if scope.own is not None else {}
-        groups = [group for one in self.product.components for group in one.groups] if asked in own else []
+        groups = (group for component in reversed(scope.inside) for group in component.groups)
         return next((group for group in groups if group.id == asked), None) or self.product.group(asked)
 
     def _dimension(self, element: ElementContent, scope: _Scope) -> _Draw:
@@ -622,8 +629,11 @@ class _Compiler:
         assert each is not None
         starts: list[tuple[str, _Number]] = []
         turns = []
-        for own in self.instances[each.component]:
-            starts, adds, inside = self._running(each.running, scope, _Scope(scope.named, own))
+        components = scope.inside[-1].components if scope.inside else self.product.components
+        component = next(one for one in components if one.id == each.component)
+        for own in self.instances.get(scope.written(each.component), ()):
+            at = replace(scope, own=own, inside=(*scope.inside, component))
+            starts, adds, inside = self._running(each.running, scope, at)
             there = _function(own.when, frozenset()) if own.when is not None else None
             turns.append((there, self.elements(each.draw, inside), adds))
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from catalog.components import most_of
+from catalog.components import Owner, most_of
 from catalog.content import parsed
 from catalog.drawing import MAXIMUM_DRAWN, DrawingContent, ElementContent, RunningContent, holes
 from catalog.problems import N_, Path
-from catalog.products import MAXIMUM_INSTANCES, ProductContent
+from catalog.products import MAXIMUM_INSTANCES, ComponentContent, ProductContent
 from catalog.shape import Finding
 from catalog.verify import Names
 from solver.configuration.rules import Each, Expression
@@ -40,9 +40,18 @@ class _Scope:
     def knowing(self, *names: str) -> _Scope:
         return replace(self, own=self.own | frozenset(names))
 
+    @property
+    def known(self) -> Names:
+        """What may be named here besides the drawing's own."""
+        return self.names.inside[self.component] if self.component else self.names
+
+    @property
+    def components(self) -> frozenset[str]:
+        """The components whose instances can be gone through here: those right inside."""
+        return self.known.components - self.names.components if self.component else self.names.components
+
     def problems(self, path: Path, formula: str | None) -> Iterator[Finding]:
-        names = self.names.inside[self.component] if self.component else self.names
-        yield from replace(names, parameters=names.parameters | self.own).problems(path, formula)
+        yield from replace(self.known, parameters=self.known.parameters | self.own).problems(path, formula)
 
 
 class _Reader:
@@ -52,7 +61,7 @@ class _Reader:
         self.names = Names.of(product)
         self.palette = {colour.id for colour in content.colours}
         self.shapes: dict[str, tuple[frozenset[str], int]] = {}  # what it takes, and how much it is
-        self.most = {one.id: min(most_of(one, product), MAXIMUM_INSTANCES) for one in product.components}
+        self.most = {one.id: min(most_of(one, owner), MAXIMUM_INSTANCES) for one, owner in _components(product)}
 
     def problems(self) -> Iterator[Finding]:
         content = self.content
@@ -81,7 +90,7 @@ class _Reader:
     def _named(self, path: Path, name: str, scope: _Scope) -> Iterator[Finding]:
         """A name of the drawing's own means one thing only."""
         taken = self.names.groups.keys() | self.names.parameters | self.names.texts | self.names.components
-        inside = {own for component in self.product.components for own in component.own_ids}
+        inside = {own for component, _owner in _components(self.product) for own in (component.id, *component.own_ids)}
         if name in taken | inside | scope.own:
             yield Finding(path, N_("%(name)s is already something else"), N_("another name"), {"name": name})
 
@@ -124,8 +133,8 @@ class _Reader:
             yield from self._running(inside, element.repeat.running, scope, inner)
             inner = inner.knowing(*(one.id for one in element.repeat.running))
         elif element.each is not None:
-            if element.each.component not in self.names.components:
-                known = self.names.components
+            if element.each.component not in scope.components:
+                known = scope.components
                 yield _missing((*inside, "component"), element.each.component, N_("a component: %(known)s"), known)
                 return
             inner = replace(scope, component=element.each.component)
@@ -162,9 +171,9 @@ class _Reader:
     def _words(self, path: Path, element: ElementContent, scope: _Scope) -> Iterator[Finding]:
         words = element.text
         assert words is not None
-        groups = scope.names.inside[scope.component].groups if scope.component else self.names.groups
-        if words.typed is not None and words.typed not in self.names.texts:
-            yield _missing((*path, "typed"), words.typed, N_("a text: %(known)s"), self.names.texts)
+        groups, texts = scope.known.groups, scope.known.texts
+        if words.typed is not None and words.typed not in texts:
+            yield _missing((*path, "typed"), words.typed, N_("a text: %(known)s"), texts)
         if words.option is not None and words.option not in groups:
             yield _missing((*path, "option"), words.option, N_("a group: %(known)s"), groups)
 
@@ -190,6 +199,13 @@ class _Reader:
     def _parts(self, tree: Expression) -> int:
         most = self.most.get(tree.component, 1) if isinstance(tree, Each) else 1
         return 1 + most * sum(self._parts(child) for child in tree.children())
+
+
+def _components(product: ProductContent) -> Iterator[tuple[ComponentContent, Owner]]:
+    """Every component and what it is in, those inside others too."""
+    for component in product.components:
+        yield component, product
+        yield from ((inner, component) for inner in component.components)
 
 
 def _plain(element: ElementContent) -> Mapping[Path, str]:

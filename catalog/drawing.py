@@ -162,7 +162,10 @@ class RepeatContent(Content):
 
 
 class EachContent(Content):
-    """The elements for each instance of a component that is there, whose own names they may use."""
+    """The elements for each instance of a component that is there, whose own names they may use.
+
+    In it, once more, those of a component that is inside the component.
+    """
 
     component: Code
     running: Annotated[tuple[RunningContent, ...], Bound(max_length=20)] = ()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 from xml.etree import ElementTree
@@ -64,7 +65,12 @@ def sent_file(answer: str) -> SentFile | None:
 
 def files_of(product: ProductContent, variant: Variant) -> tuple[tuple[UploadContent, SentFile], ...]:
     """The files of a variant, each with its question."""
-    found = ((content, sent_file(variant.texts.get(content.id, ""))) for content in product.uploads)
+    return files_among(product, variant.texts)
+
+
+def files_among(product: ProductContent, texts: Mapping[str, str]) -> tuple[tuple[UploadContent, SentFile], ...]:
+    """The files among what was typed and sent, each with its question."""
+    found = ((content, sent_file(texts.get(content.id, ""))) for content in product.uploads)
     return tuple((content, file) for content, file in found if file is not None)
 
 

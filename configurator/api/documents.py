@@ -28,6 +28,7 @@ from configurator.api.outputs import (
     HeldItemAnswer,
     HoldAnswer,
     InstanceAnswer,
+    InsteadAnswer,
     MakingAnswer,
     OperationAnswer,
     OptionAnswer,
@@ -68,6 +69,7 @@ from configurator.modelling.report import sentence_from, translated
 from configurator.modelling.submissions import SubmissionView
 from configurator.planning.partners import Received, Reservation, Reservations, Stated
 from configurator.planning.progress import Progress
+from configurator.sales.assurances import Exchange
 from configurator.sales.carts import CartView
 from configurator.sales.delivery import WayOffer
 from configurator.sales.models import OrderState
@@ -316,12 +318,12 @@ def placed_answer(placed: PlacedOrder) -> OrderAnswer:
     return OrderAnswer.model_validate(asdict(placed))
 
 
-def order_answer(view: OrderView) -> TrackedOrderAnswer:
-    """An order as its buyer may read it."""
+def order_answer(view: OrderView, instead: Exchange | None) -> TrackedOrderAnswer:
+    """An order as its buyer may read it. `instead`: what else it could wait for."""
     return TrackedOrderAnswer(
         number=view.number,
         state=view.state.value,
-        waits_for=_awaited(view),
+        waits_for=_awaited(view, instead),
         placed_at=view.placed_at,
         product=ProductLine(
             code=view.product.code, name=_words(view.product.name), description=_words(view.product.description)
@@ -362,12 +364,22 @@ def order_answer(view: OrderView) -> TrackedOrderAnswer:
     )
 
 
-def _awaited(view: OrderView) -> AwaitedAnswer | None:
+def _awaited(view: OrderView, instead: Exchange | None) -> AwaitedAnswer | None:
+    other = _instead(instead) if instead is not None else None
     if view.state is OrderState.AWAITING_ADDRESS and view.address is not None:
-        return AwaitedAnswer(kind="address", until=view.address.due_at, amount_minor=0)
+        return AwaitedAnswer(kind="address", until=view.address.due_at, amount_minor=0, instead=other)
     if view.state is OrderState.AWAITING_DEPOSIT and view.deposit is not None:
-        return AwaitedAnswer(kind="deposit", until=view.deposit.due_at, amount_minor=view.deposit.amount_minor)
+        return AwaitedAnswer(
+            kind="deposit", until=view.deposit.due_at, amount_minor=view.deposit.amount_minor, instead=other
+        )
     return None
+
+
+def _instead(exchange: Exchange) -> InsteadAnswer:
+    return InsteadAnswer(
+        kind=exchange.assurance.value, until=exchange.asked.due_at, amount_minor=exchange.asked.amount_minor,
+        arrives_on=exchange.arrives_on,
+    )
 
 
 def _making(progress: Progress) -> MakingAnswer:

@@ -328,6 +328,15 @@ class LinkAgainBody(Body):
     mail: Mail
 
 
+class ExchangeBody(Body):
+    """What an order is to wait for from now on, as `waits_for.instead` of the order said it. `order`: its token."""
+
+    order: Token
+    kind: Literal["address", "deposit"]
+    amount_minor: Annotated[int, Field(ge=0, le=MINOR_LIMIT), BeforeValidator(_whole)]
+    arrives_on: Day
+
+
 class OrderHeaders(BaseModel):
     """The header that makes an order safe to send again."""
 

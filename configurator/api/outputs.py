@@ -513,12 +513,25 @@ class RefundAnswer(Answer):
     state: Literal["due", "paid"]
 
 
-class AwaitedAnswer(Answer):
-    """What an order waits for before it is made: a deposit, or that its buyer opens the link in our mail."""
+class InsteadAnswer(Answer):
+    """What an order could wait for instead, until when, and the day on which its last unit would then be there."""
 
     kind: Literal["address", "deposit"]
     until: datetime
     amount_minor: int
+    arrives_on: date
+
+
+class AwaitedAnswer(Answer):
+    """What an order waits for before it is made: a deposit, or that its buyer opens the link in our mail.
+
+    `instead`: what its buyer can choose in its place, null where there is no choice.
+    """
+
+    kind: Literal["address", "deposit"]
+    until: datetime
+    amount_minor: int
+    instead: InsteadAnswer | None
 
 
 class TrackedOrderAnswer(Answer):

@@ -146,7 +146,7 @@ def promise_of(offer: Offer, variant: Variant, to: ShipTo, assurance: Assurance 
         replace(one, dates=(day.arrives_on if day is not None else None,))
         for one, day in zip(found, dated, strict=True)
     )
-    choice = assurance_offers(offer, variant, to.country, payment.choice(price, guest=True), way)
+    choice = assurance_offers(offer, variant, stated.standard(to.country), payment.choice(price, guest=True), way)
     return Promised(variant, price, date, way, ways, asked, choice)
 
 

@@ -43,6 +43,7 @@ from configurator.api.inputs import (
     Body,
     CapacityBody,
     DecideBody,
+    ExchangeBody,
     HeldOrderBody,
     HoldBody,
     HoldQuery,
@@ -75,6 +76,7 @@ from configurator.modelling import submissions
 from configurator.planning import partners
 from configurator.planning.books import capacity_shown
 from configurator.sales import address_checks
+from configurator.sales.assurances import WAITS_FOR, ShownExchange, exchange, exchange_of
 from configurator.sales.carts import (
     CartFull,
     CartView,
@@ -89,7 +91,7 @@ from configurator.sales.carts import (
 from configurator.sales.configurations import Selection
 from configurator.sales.delivery import NotDelivered, ShipTo
 from configurator.sales.orders import Wanted, earlier_order, order_by_token, place_units
-from configurator.sales.payment_terms import assurance_of
+from configurator.sales.payment_terms import Assurance, assurance_of
 from configurator.sales.payments import called_back
 from configurator.sales.uploads import keep_file, refuse_others
 from configurator.storefront.present import file_fault_words
@@ -348,7 +350,24 @@ def _token(token: str) -> str:
 @public
 def track(token: str) -> TrackedOrderAnswer:
     """An order with its promise and how far it is. The token is all that is needed, so keep it."""
-    return order_answer(order_by_token(company_id(), _token(token)))
+    return _tracked(_token(token))
+
+
+@bp.post("/assurances")
+@bp.input(ExchangeBody)
+@bp.output(TrackedOrderAnswer)
+@bp.doc(operation_id="exchangeAssurance")
+@public
+def exchange_assurance(json_data: ExchangeBody) -> TrackedOrderAnswer:
+    """Let an order wait for something else: a deposit, or that its buyer opens the link in our mail."""
+    shown = ShownExchange(Assurance(json_data.kind), json_data.amount_minor, json_data.arrives_on)
+    exchange(company_id(), json_data.order, shown)
+    return _tracked(json_data.order)
+
+
+def _tracked(token: str) -> TrackedOrderAnswer:
+    view = order_by_token(company_id(), token)
+    return order_answer(view, exchange_of(company_id(), token) if view.state in WAITS_FOR else None)
 
 
 @bp.post("/confirmations")
@@ -359,7 +378,7 @@ def track(token: str) -> TrackedOrderAnswer:
 def confirm_address(json_data: LinkBody) -> TrackedOrderAnswer:
     """The buyer has opened the link in the mail: the order that waited for it is made. Good once."""
     token = address_checks.confirm(company_id(), json_data.link, secret=settings().secret_key)
-    return order_answer(order_by_token(company_id(), token))
+    return _tracked(token)
 
 
 @bp.post("/confirmation-mails")
@@ -370,7 +389,7 @@ def confirm_address(json_data: LinkBody) -> TrackedOrderAnswer:
 def send_link_again(json_data: LinkAgainBody) -> tuple[TrackedOrderAnswer, int]:
     """Send the link that confirms the mail address once more: a few times at most, and not twice in a minute."""
     address_checks.send_again(company_id(), json_data.order, json_data.mail)
-    return order_answer(order_by_token(company_id(), json_data.order)), 202
+    return _tracked(json_data.order), 202
 
 
 @bp.post("/payments/<provider>")

@@ -259,7 +259,13 @@ def take(
 
 
 def keep(session: Session, company_id: int, key: str, order_ids: Iterable[int], until: datetime) -> None:
-    """Make orders that have their slots wait under a hold of this key, which does not end by itself."""
+    """Make orders that have their slots wait under a hold of this key, which does not end by itself.
+
+    Those that wait under it already go on waiting, until then.
+    """
+    if (row := _locked(session, company_id, key)) is not None:
+        row.expires_at = until
+        return
     row = Hold(company_id=company_id, pegging_key=key, anonymous=False, expires_at=until, lapses=False)
     session.add(row)
     session.flush()

@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 
 from flask_babel import lazy_gettext as _l
 from itsdangerous import BadData, URLSafeSerializer
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
 from catalog.rows import utc_now
 from configurator import audit, db, outbox
 from configurator.errors import DomainError, NotFound, StateRefused
+from configurator.sales.lookups import locked_order, order_of
 from configurator.sales.models import AddressCheck, AddressState, OrderState, SalesOrder, move_check
 from configurator.sales.parties import Party
 from configurator.sales.waiting import awaited_of, give_up_late, keep_slots, let_be_made, no_longer_wait
@@ -20,6 +21,7 @@ from configurator.sales.waiting import awaited_of, give_up_late, keep_slots, let
 MOST_SENDS = 4  # of the link, the first included
 PAUSE = timedelta(minutes=1)  # between two of them to one address; a mistyped one is corrected at once
 _SALT = "the mail address of an order"
+_QUOTE_SALT = "the mail address of a quote"
 
 
 class LinkUnknown(NotFound):
@@ -46,6 +48,13 @@ class LinkOver(DomainError):
         "This link is no longer good: the order was cancelled, and nothing of it is made. You can order again at any "
         "time."
     )
+
+
+class LinkReplaced(DomainError):
+    """A deposit is waited for instead, or has come (`data["order"]`: the order's token)."""
+
+    code, status = "link_replaced", 409
+    words = _l("A deposit takes the place of this link. So the address need not be confirmed any more.")
 
 
 class TooManySends(DomainError):
@@ -85,7 +94,7 @@ class Linked:
 def address_view(session: Session, order: SalesOrder) -> AddressView | None:
     """The confirmation of an order's mail address, None if none is asked for."""
     row = awaited_of(session, AddressCheck, order)
-    if row is None:
+    if row is None or row.state == AddressState.REPLACED:
         return None
     return AddressView(AddressState(row.state), row.due_at, row.decided_at, row.sends < MOST_SENDS)
 
@@ -93,10 +102,25 @@ def address_view(session: Session, order: SalesOrder) -> AddressView | None:
 def wait_for_address(
     session: Session, order: SalesOrder, due_at: datetime, manufacturing_order_ids: list[int]
 ) -> None:
-    """Let a new order wait for its buyer to open the link, which goes out now."""
-    session.add(AddressCheck(company_id=order.company_id, sales_order_id=db.id_of(order), due_at=due_at))
+    """Let an order wait for its buyer to open the link, which goes out now; again if it was replaced before."""
+    check = awaited_of(session, AddressCheck, order)
+    if check is None:
+        session.add(AddressCheck(company_id=order.company_id, sales_order_id=db.id_of(order), due_at=due_at))
+    else:
+        move_check(check, AddressState.AWAITED, None)
+        check.due_at, check.sends, check.sent_at = due_at, check.sends + 1, utc_now()
     keep_slots(session, order, manufacturing_order_ids, due_at)
     _post_link(session, order)
+
+
+def note_confirmed(session: Session, order: SalesOrder) -> None:
+    """The buyer of a new order has shown already that the mails to its address are read: by a quote's."""
+    now = utc_now()
+    session.add(AddressCheck(
+        company_id=order.company_id, sales_order_id=db.id_of(order), state=AddressState.CONFIRMED, due_at=now,
+        decided_at=now, sent_at=now,
+    ))
+    audit.record(session, order.company_id, "address.proven", "sales_order", order.id)
 
 
 def _post_link(session: Session, order: SalesOrder) -> None:
@@ -111,8 +135,22 @@ def signed_link(company_id: int, order_id: int, mail: str, *, secret: str) -> st
     return str(_serializer(secret).dumps([company_id, order_id, _fingerprint(mail)]))
 
 
-def _serializer(secret: str) -> URLSafeSerializer:
-    return URLSafeSerializer(secret, salt=_SALT, signer_kwargs={"digest_method": hashlib.sha256})
+def signed_proof(company_id: int, quote_token: str, mail: str, *, secret: str) -> str:
+    """What the link in a quote's mail says beside the quote's token: whoever has it reads the mails to this address."""
+    return str(_serializer(secret, _QUOTE_SALT).dumps([company_id, quote_token, _fingerprint(mail.lower())]))
+
+
+def proves(company_id: int, proof: str, quote_token: str, mail: str, *, secret: str) -> bool:
+    """Whether somebody who says this has read the mail with which this quote went to this address."""
+    try:
+        said = _serializer(secret, _QUOTE_SALT).loads(proof)
+    except (BadData, ValueError):
+        return False
+    return said == [company_id, quote_token, _fingerprint(mail.lower())]
+
+
+def _serializer(secret: str, salt: str = _SALT) -> URLSafeSerializer:
+    return URLSafeSerializer(secret, salt=salt, signer_kwargs={"digest_method": hashlib.sha256})
 
 
 def _fingerprint(mail: str) -> str:
@@ -120,16 +158,18 @@ def _fingerprint(mail: str) -> str:
 
 
 def linked(company_id: int, link: str, *, secret: str) -> Linked:
-    """What a link leads to; raises LinkUnknown, LinkOver."""
+    """What a link leads to; raises LinkUnknown, LinkOver, LinkReplaced."""
     with db.reading() as session:
         order, check = _open(session, company_id, link, secret)
-        if check.state == AddressState.LAPSED or _is_late(check, utc_now()):
-            raise LinkOver(field="link", order=order.token)
+        _refuse_over(order, check, utc_now())
         return Linked(db.id_of(order), order.token, AddressState(check.state))
 
 
 def confirm(company_id: int, link: str, *, secret: str, now: datetime | None = None) -> str:
-    """The buyer has opened the link: the order can be made; its token. Raises LinkUnknown, LinkOver, LinkUsed."""
+    """The buyer has opened the link: the order can be made; its token.
+
+    Raises LinkUnknown, LinkOver, LinkReplaced, LinkUsed.
+    """
     at = now or utc_now()
     with db.reading() as session:
         order_id = db.id_of(_open(session, company_id, link, secret)[0])
@@ -138,8 +178,7 @@ def confirm(company_id: int, link: str, *, secret: str, now: datetime | None = N
         order, check = _open(session, company_id, link, secret)
         if check.state == AddressState.CONFIRMED:
             raise LinkUsed(field="link")
-        if check.state == AddressState.LAPSED or _is_late(check, at):
-            raise LinkOver(field="link", order=order.token)
+        _refuse_over(order, check, at)
         _confirm(session, order, check, at, actor_id=None)
         return order.token
 
@@ -147,9 +186,7 @@ def confirm(company_id: int, link: str, *, secret: str, now: datetime | None = N
 def confirm_by_hand(company_id: int, order_id: int, *, by: int) -> None:
     """Sales know by other means that the buyer is real. Raises NotFound; StateRefused if nothing is waited for."""
     with db.writing() as session:
-        order = db.lock_row(session, SalesOrder, order_id)
-        if order is None or order.company_id != company_id:
-            raise NotFound(field="order")
+        order = locked_order(session, company_id, order_id)
         check = awaited_of(session, AddressCheck, order)
         if check is None:
             raise StateRefused(field="state")
@@ -178,6 +215,14 @@ def _open(session: Session, company_id: int, link: str, secret: str) -> tuple[Sa
     return order, check
 
 
+def _refuse_over(order: SalesOrder, check: AddressCheck, at: datetime) -> None:
+    """Raise LinkReplaced or LinkOver for a link that confirms nothing any more."""
+    if check.state == AddressState.REPLACED:
+        raise LinkReplaced(field="link", order=order.token)
+    if check.state == AddressState.LAPSED or _is_late(check, at):
+        raise LinkOver(field="link", order=order.token)
+
+
 def _is_late(check: AddressCheck, at: datetime) -> bool:
     return check.state == AddressState.AWAITED and check.due_at <= at
 
@@ -192,9 +237,9 @@ def send_again(company_id: int, token: str, mail: str, *, now: datetime | None =
     """
     at = now or utc_now()
     with db.writing() as session:
-        order = db.lock_row(session, SalesOrder, _id_of(session, company_id, token))
-        check = awaited_of(session, AddressCheck, order) if order is not None else None
-        if order is None or check is None or check.state != AddressState.AWAITED or _is_late(check, at):
+        order = locked_order(session, company_id, db.id_of(order_of(session, company_id, token)))
+        check = awaited_of(session, AddressCheck, order)
+        if check is None or check.state != AddressState.AWAITED or _is_late(check, at):
             raise StateRefused(field="state")
         party = session.get_one(Party, order.ship_to_id)
         changed = party.mail != mail
@@ -205,13 +250,10 @@ def send_again(company_id: int, token: str, mail: str, *, now: datetime | None =
         audit.record(session, company_id, "address.sent", "sales_order", order.id, sends=check.sends, changed=changed)
 
 
-def _id_of(session: Session, company_id: int, token: str) -> int:
-    found = session.exec(
-        select(SalesOrder.id).where(SalesOrder.company_id == company_id, SalesOrder.token == token)
-    ).one_or_none()
-    if found is None:
-        raise NotFound(field="token")
-    return found
+def replace_address(session: Session, order: SalesOrder, at: datetime) -> None:
+    """The buyer pays a deposit instead of a confirmation that the order, under its lock, waits for."""
+    if (check := awaited_of(session, AddressCheck, order)) is not None:
+        move_check(check, AddressState.REPLACED, at)
 
 
 # --- it does not come -------------------------------------------------------------------------------------------------

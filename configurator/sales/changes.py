@@ -38,6 +38,7 @@ from configurator.sales.configurations import (
     variant_to_json,
     write_configuration,
 )
+from configurator.sales.lookups import items_of, locked_order, order_of
 from configurator.sales.models import (
     DateMove,
     DateWatch,
@@ -159,7 +160,7 @@ def changeable(company_id: int, token: str, item: int, *, now: datetime | None =
         stands = standing(session, company_id, row.manufacturing_order_id, now=now)
         return Changeable(
             order_id=db.id_of(order), token=order.token, number=order.number, item=row.number,
-            units=len(_items(session, order)), state=OrderState(order.state), base=configuration.token,
+            units=len(items_of(session, order)), state=OrderState(order.state), base=configuration.token,
             offer=offer, variant=variant,
             decisions=decisions_from_json(configuration.decisions), country=country,
             price=stored_price(order, row.price_items, row), arrives_on=row.arrives_on, zone=order.zone,
@@ -195,8 +196,8 @@ def refuse_unchangeable(state: OrderState) -> None:
 def cancel_until(company_id: int, token: str) -> tuple[datetime | None, bool]:
     """Until when the whole order can be cancelled (None: no limit is known), and whether it still can."""
     with db.reading() as session:
-        order = _order(session, company_id, token)
-        found = [whole_window(standing(session, company_id, made)) for made in _made(_items(session, order))]
+        order = order_of(session, company_id, token)
+        found = [whole_window(standing(session, company_id, made)) for made in _made(items_of(session, order))]
     until = min((window.until for window in found if window.until is not None), default=None)
     return until, order.state in CANCELLABLE and all(window.open for window in found)
 
@@ -280,10 +281,8 @@ def _write(
     actor_id: int | None,
 ) -> ChangedOrder:
     """Everything about the change, in the caller's transaction and under the order's lock."""
-    order = db.lock_row(session, SalesOrder, asked.order_id)
-    if order is None:
-        raise NotFound(field="token")
-    items = _items(session, order)
+    order = locked_order(session, company_id, asked.order_id)
+    items = items_of(session, order)
     item = next(one for one in items if one.number == asked.item)
     before = session.get_one(Configuration, item.configuration_id)
     if before.token != asked.base:
@@ -368,18 +367,16 @@ def cancel_order(company_id: int, token: str, *, actor_id: int | None = None) ->
     Raises TooLate if something of it has begun or is about to, NotChangeable once it is completed, NotFound.
     """
     with db.reading() as session:
-        order_id = db.id_of(_order(session, company_id, token))
+        order_id = db.id_of(order_of(session, company_id, token))
     with db.writing() as session:
-        order = db.lock_row(session, SalesOrder, order_id)
-        if order is None:
-            raise NotFound(field="token")
+        order = locked_order(session, company_id, order_id)
         if order.state == OrderState.CANCELLED:
             return
         if order.state not in CANCELLABLE:
             raise NotChangeable
         waive_deposit(session, order)
         waive_address(session, order)
-        release(session, company_id, _made(_items(session, order)), actor_id=actor_id)
+        release(session, company_id, _made(items_of(session, order)), actor_id=actor_id)
         move_order(order, OrderState.CANCELLED)
         book_refund(session, order)
         outbox.post(session, company_id, "order_cancelled", order.ship_to_id, order.locale, order_id=order.id)
@@ -491,25 +488,6 @@ def _read(
     if found is None:
         raise NotFound(field="token")
     return found
-
-
-def _order(session: Session, company_id: int, token: str) -> SalesOrder:
-    found = session.exec(
-        select(SalesOrder).where(SalesOrder.company_id == company_id, SalesOrder.token == token)
-    ).one_or_none()
-    if found is None:
-        raise NotFound(field="token")
-    return found
-
-
-def _items(session: Session, order: SalesOrder) -> Sequence[SalesOrderItem]:
-    """The order's units by their numbers, as the rows have them now."""
-    return session.exec(
-        select(SalesOrderItem)
-        .where(SalesOrderItem.company_id == order.company_id, SalesOrderItem.sales_order_id == order.id)
-        .order_by(col(SalesOrderItem.number))
-        .execution_options(populate_existing=True)
-    ).all()
 
 
 def _made(items: Sequence[SalesOrderItem]) -> list[int]:

@@ -22,7 +22,7 @@ from configurator.errors import DomainError, NotFound
 from configurator.planning.carriers import CarrierTerms, zone_of
 from configurator.planning.holds import HeldUnit, sent
 from configurator.planning.promise import Destination, Forecast, redirected
-from configurator.sales.models import DeliveryKind, DeliveryWay, PriceBy
+from configurator.sales.models import DeliveryColumns, DeliveryKind, DeliveryWay, PriceBy
 from solver.configuration.check import answers
 from solver.configuration.problem import Variant
 
@@ -255,6 +255,13 @@ def _row(session: Session, company_id: int, way_id: int) -> DeliveryWay:
     if row is None or row.company_id != company_id:
         raise NotFound(field="way")
     return row
+
+
+def way_on(session: Session, document: DeliveryColumns) -> Way | None:
+    """The way of delivery of a document, whether it is still offered or not; None if it names none."""
+    if document.delivery_way_id is None:
+        return None
+    return way_from(session.get_one(DeliveryWay, document.delivery_way_id))
 
 
 def way_from(row: DeliveryWay) -> Way:

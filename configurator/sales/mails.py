@@ -19,7 +19,7 @@ from catalog.rows import Company, utc_now
 from configurator import db
 from configurator.config import Settings
 from configurator.outbox import OutboxMail, deliver, due_mails, settle
-from configurator.sales.address_checks import signed_link
+from configurator.sales.address_checks import signed_link, signed_proof
 from configurator.sales.changes import move_by_id, order_history
 from configurator.sales.choices import differing
 from configurator.sales.configurations import Configuration, offer_of_configuration
@@ -197,7 +197,9 @@ def _draft_link(mail: OutboxMail, settings: Settings, words: Words) -> _Letter |
 
 def _quote(mail: OutboxMail, settings: Settings, words: Words) -> _Letter:
     quote = revision_by_id(mail.data["revision_id"])
-    link = link_to(settings, f"/quotes/{quote.revision.token}?lang={words.language}")
+    token = quote.revision.token
+    proof = signed_proof(mail.company_id, token, quote.customer.mail, secret=settings.secret_key)
+    link = link_to(settings, f"/quotes/{token}?lang={words.language}&proof={proof}")
     pdf = quote_pdf(quote, settings, words.language)
     return _Letter({"quote": quote, "link": link}, (Attachment(f"{quote.number}-{quote.revision.number}.pdf", pdf),))
 

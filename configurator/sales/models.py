@@ -24,8 +24,12 @@ class OrderState(StrEnum):
 
 
 ORDER_TRANSITIONS: dict[OrderState, frozenset[OrderState]] = {
-    OrderState.AWAITING_ADDRESS: frozenset({OrderState.CONFIRMED, OrderState.CANCELLED}),
-    OrderState.AWAITING_DEPOSIT: frozenset({OrderState.CONFIRMED, OrderState.CANCELLED}),
+    OrderState.AWAITING_ADDRESS: frozenset(
+        {OrderState.AWAITING_DEPOSIT, OrderState.CONFIRMED, OrderState.CANCELLED}
+    ),
+    OrderState.AWAITING_DEPOSIT: frozenset(
+        {OrderState.AWAITING_ADDRESS, OrderState.CONFIRMED, OrderState.CANCELLED}
+    ),
     OrderState.CONFIRMED: frozenset({OrderState.CLOSED, OrderState.CANCELLED}),
     OrderState.CLOSED: frozenset(),
     OrderState.CANCELLED: frozenset(),
@@ -335,12 +339,14 @@ class AddressState(StrEnum):
     AWAITED = "awaited"
     CONFIRMED = "confirmed"
     LAPSED = "lapsed"  # the link was not opened in time, or its order was cancelled before
+    REPLACED = "replaced"  # its buyer pays a deposit instead
 
 
 ADDRESS_TRANSITIONS: dict[AddressState, frozenset[AddressState]] = {
-    AddressState.AWAITED: frozenset({AddressState.CONFIRMED, AddressState.LAPSED}),
+    AddressState.AWAITED: frozenset({AddressState.CONFIRMED, AddressState.LAPSED, AddressState.REPLACED}),
     AddressState.CONFIRMED: frozenset(),
     AddressState.LAPSED: frozenset(),
+    AddressState.REPLACED: frozenset({AddressState.AWAITED}),
 }
 
 
@@ -371,12 +377,14 @@ class DepositState(StrEnum):
     AWAITED = "awaited"
     RECEIVED = "received"
     LAPSED = "lapsed"  # it did not come in time, or its order was cancelled before
+    REPLACED = "replaced"  # its buyer confirms the mail address instead
 
 
 DEPOSIT_TRANSITIONS: dict[DepositState, frozenset[DepositState]] = {
-    DepositState.AWAITED: frozenset({DepositState.RECEIVED, DepositState.LAPSED}),
+    DepositState.AWAITED: frozenset({DepositState.RECEIVED, DepositState.LAPSED, DepositState.REPLACED}),
     DepositState.RECEIVED: frozenset(),
     DepositState.LAPSED: frozenset(),
+    DepositState.REPLACED: frozenset({DepositState.AWAITED, DepositState.RECEIVED}),  # it comes all the same
 }
 
 
@@ -531,6 +539,7 @@ class Draft(CompanyRow, table=True):
         Index("ix_draft_holder", "company_id", "holder"),
         Index("ix_draft_user", "company_id", "user_id"),
         configuration_id="configuration",
+        taken_from_id="configuration",
         user_id="user_account",
     )
 
@@ -539,6 +548,7 @@ class Draft(CompanyRow, table=True):
     holder: str = Field(default="", max_length=40)
     user_id: int | None = None
     configuration_id: int
+    taken_from_id: int | None = None  # somebody else's, as it was when this draft was made of it with own files
     country: str = Field(max_length=2)  # ship-to, ISO 3166-1 alpha-2
     changed_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
 
@@ -570,7 +580,7 @@ class MovedDate(StrEnum):
 
 
 class DateMove(CompanyRow, table=True):
-    """A date that the buyer knew and that became another one. `reason`: a `planning.causes.Cause`, or `changed`."""
+    """A date that the buyer knew and that became another one. `reason`: a key of `sales.reasons.REASONS`."""
 
     __tablename__ = "date_move"
     __table_args__ = company_keys(
@@ -626,13 +636,13 @@ def move_refund(refund: Refund, state: RefundState, at: datetime, *, by: int | N
     refund.state, refund.decided_at, refund.decided_by = state, at, by
 
 
-def move_deposit(deposit: Deposit, state: DepositState, at: datetime) -> None:
+def move_deposit(deposit: Deposit, state: DepositState, at: datetime | None) -> None:
     """The only place that moves a deposit's state; raises StateRefused for a step that the table does not have."""
     _must_follow(state, DepositState(deposit.state), DEPOSIT_TRANSITIONS)
     deposit.state, deposit.decided_at = state, at
 
 
-def move_check(check: AddressCheck, state: AddressState, at: datetime) -> None:
+def move_check(check: AddressCheck, state: AddressState, at: datetime | None) -> None:
     """The only place that moves a check's state; raises StateRefused for a step that the table does not have."""
     _must_follow(state, AddressState(check.state), ADDRESS_TRANSITIONS)
     check.state, check.decided_at = state, at

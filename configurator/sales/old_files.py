@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, delete, union
+from sqlalchemy import ColumnElement, Select, delete, union
 from sqlmodel import Session, SQLModel, col, select
 
 from catalog.rows import utc_now
@@ -19,16 +19,25 @@ KEPT_FOR = timedelta(days=30)
 def forget_old_files(*, now: datetime | None = None) -> int:
     """Delete the files that nothing has kept for so long, and take them out of the configurations; how many."""
     with db.writing() as session:
-        in_use = select(UploadUse.upload_id).where(col(UploadUse.configuration_id).in_(_kept_configurations()))
-        old = session.exec(
-            select(Upload.id).where(Upload.sent_at <= (now or utc_now()) - KEPT_FOR, col(Upload.id).not_in(in_use))
-        ).all()
-        if not old:
-            return 0
-        _take_out(session, old)
-        session.execute(delete(Upload).where(col(Upload.id).in_(old)))
+        return _forget(session, col(Upload.sent_at) <= (now or utc_now()) - KEPT_FOR)
+
+
+def forget_files_of(session: Session, configuration_ids: Sequence[int]) -> int:
+    """Delete the files of configurations that a row had until now, where nothing else keeps them; how many."""
+    had = select(UploadUse.upload_id).where(col(UploadUse.configuration_id).in_(configuration_ids))
+    return _forget(session, col(Upload.id).in_(had))
+
+
+def _forget(session: Session, which: ColumnElement[bool]) -> int:
+    """Delete those of these files that nothing keeps, and take them out of the configurations; how many."""
+    session.flush()
+    in_use = select(UploadUse.upload_id).where(col(UploadUse.configuration_id).in_(_kept_configurations()))
+    gone = session.exec(select(Upload.id).where(which, col(Upload.id).not_in(in_use))).all()
+    if gone:
+        _take_out(session, gone)
+        session.execute(delete(Upload).where(col(Upload.id).in_(gone)))
         session.execute(delete(StoredFile).where(col(StoredFile.id).not_in(select(Upload.file_id))))
-        return len(old)
+    return len(gone)
 
 
 def _kept_configurations() -> Select[tuple[int]]:

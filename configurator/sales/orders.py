@@ -27,7 +27,7 @@ from configurator.planning import grace
 from configurator.planning.holds import HeldUnit, HoldOver, Taken, hold_of, lock_hold, sent, take
 from configurator.planning.progress import Progress, progress
 from configurator.planning.promise import Destination, Forecast, forecast_all, reserve, zone_of
-from configurator.sales.address_checks import AddressView, address_view, wait_for_address
+from configurator.sales.address_checks import AddressView, address_view, note_confirmed, wait_for_address
 from configurator.sales.choices import ReadableChoice, readable_choices
 from configurator.sales.configurations import (
     Configuration,
@@ -269,6 +269,7 @@ def place_order(
     scope: str,
     key: str,
     quote_token: str | None = None,
+    confirmed_mail: str = "",
     way: str = "",
     terms_version: str | None = None,
     actor_id: int | None = None,
@@ -281,6 +282,7 @@ def place_order(
     Parameters
     ----------
     quote_token: the customer's link to the quote that is accepted with this order, in the same transaction
+    confirmed_mail: as of `place_units`
     request: what the client sent, if that is something else than selection, variant, buyer and shown
 
     Raises what `place_units` does, and QuoteNotOpen.
@@ -296,7 +298,7 @@ def place_order(
     }
     return place_units(
         company_id, [Wanted(offer, selection, variant)], buyer, shown, scope=scope, key=key, request=sent,
-        quote_token=quote_token, way=way, terms_version=terms_version, actor_id=actor_id,
+        quote_token=quote_token, confirmed_mail=confirmed_mail, way=way, terms_version=terms_version, actor_id=actor_id,
     )
 
 
@@ -310,6 +312,7 @@ def place_units(
     key: str,
     request: Mapping[str, Any],
     quote_token: str | None = None,
+    confirmed_mail: str = "",
     way: str = "",
     terms_version: str | None = None,
     actor_id: int | None = None,
@@ -323,6 +326,7 @@ def place_units(
     ----------
     scope, key, request: whose idempotency key it is, the key, and what came with it
     quote_token: of a quote for the one variant that is wanted
+    confirmed_mail: an address of which is known that the buyer reads its mails; of another one it is asked
     way: the code of the way of delivery, "" for the usual one
     terms_version: which terms the buyer has accepted
 
@@ -330,14 +334,16 @@ def place_units(
     NotTogether, KeyReused, and InvalidInput for a country that is not served.
     """
 
+    known = bool(confirmed_mail) and buyer.mail.lower() == confirmed_mail.lower()
+
     def prepare() -> Callable[[Session], PlacedOrder]:
         with db.reading() as session:
             terms = _terms(session, company_id, wanted, quote_token)
-        units, chosen, asked = _prepare(terms, wanted, buyer, shown, way, guest=actor_id is None)
+        units, chosen, asked = _prepare(terms, wanted, buyer, shown, way, guest=actor_id is None and not known)
         payment = kept_terms(company_id, terms.payment)
         return lambda session: write_order(
             session, company_id, units, buyer, house=terms.house, quote=terms.quote, payment=payment, asked=asked,
-            way=chosen, terms_version=terms_version, actor_id=actor_id,
+            way=chosen, terms_version=terms_version, actor_id=actor_id, known=known and actor_id is None,
         )
 
     # Somebody was faster in that plant: another one may still keep the date, and knows the honest new one.
@@ -435,11 +441,14 @@ def write_order(
     way: WayOffer | None = None,
     terms_version: str | None = None,
     actor_id: int | None = None,
+    known: bool = False,
 ) -> PlacedOrder:
     """Everything about an order, in the caller's transaction.
 
     `hold_key`: of the hold that the held units are taken from. `payment`: a version of the terms. `asked`: what it
-    waits for. `way`: the chosen way of delivery. Raises DateLost, NoDate, HoldOver, QuoteNotOpen, NotTogether.
+    waits for. `way`: the chosen way of delivery. `known`: a guest whose mail address is confirmed already.
+
+    Raises DateLost, NoDate, HoldOver, QuoteNotOpen, NotTogether.
     """
     now = utc_now()
     price = sum_of([*(unit.price for unit in units), *([way.price] if way is not None else [])])
@@ -482,6 +491,8 @@ def write_order(
     else:
         if asked is not None:
             wait_for(session, order, asked, made_ids)
+        elif known and payment.assurances(price, guest=True):
+            note_confirmed(session, order)
         outbox.post(session, company_id, "order_confirmation", db.id_of(party), buyer.locale, order_id=order.id)
     audit.record(
         session, company_id, "order.placed", "sales_order", order.id, actor_id=actor_id,

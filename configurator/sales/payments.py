@@ -13,6 +13,8 @@ from sqlmodel import Session, col, select
 from catalog.rows import utc_now
 from configurator import audit, db, outbox
 from configurator.errors import NotFound, StateRefused
+from configurator.sales.address_checks import replace_address
+from configurator.sales.lookups import locked_order
 from configurator.sales.models import (
     Deposit,
     DepositState,
@@ -54,7 +56,7 @@ class DepositView:
 def deposit_view(session: Session, order: SalesOrder) -> DepositView | None:
     """The deposit of an order, None if it has none."""
     row = awaited_of(session, Deposit, order)
-    if row is None:
+    if row is None or row.state == DepositState.REPLACED:
         return None
     ways = _ways_to_pay(session, order, row)
     return DepositView(
@@ -71,11 +73,16 @@ def _ways_to_pay(session: Session, order: SalesOrder, deposit: Deposit) -> list[
 
 
 def wait_for(session: Session, order: SalesOrder, asked: Asked, manufacturing_order_ids: list[int]) -> None:
-    """Let a new order wait for its deposit."""
-    session.add(Deposit(
-        company_id=order.company_id, sales_order_id=db.id_of(order), provider=asked.provider,
-        reference=order.number, amount_minor=asked.amount_minor, due_at=asked.due_at,
-    ))
+    """Let an order wait for its deposit; again if it was replaced before."""
+    deposit = awaited_of(session, Deposit, order)
+    if deposit is None:
+        session.add(Deposit(
+            company_id=order.company_id, sales_order_id=db.id_of(order), provider=asked.provider,
+            reference=order.number, amount_minor=asked.amount_minor, due_at=asked.due_at,
+        ))
+    else:
+        move_deposit(deposit, DepositState.AWAITED, None)
+        deposit.due_at, deposit.refused_at = asked.due_at, None
     keep_slots(session, order, manufacturing_order_ids, asked.due_at + GRACE)
 
 
@@ -85,9 +92,7 @@ def wait_for(session: Session, order: SalesOrder, asked: Asked, manufacturing_or
 def mark_received(company_id: int, order_id: int, *, by: int) -> None:
     """Sales has seen the money. Raises NotFound; StateRefused if it was received or has lapsed."""
     with db.writing() as session:
-        order = db.lock_row(session, SalesOrder, order_id)
-        if order is None or order.company_id != company_id:
-            raise NotFound(field="order")
+        order = locked_order(session, company_id, order_id)
         deposit = _deposit_of(session, order)
         _receive(session, order, deposit, actor_id=by)
         by_bank = (way.code for way in _ways_to_pay(session, order, deposit) if not way.pays_online())
@@ -166,15 +171,22 @@ def _is_new(session: Session, paid: Deposit | Refund, code: str, notice: Notice)
 
 
 def _take_notice(session: Session, order: SalesOrder, deposit: Deposit, code: str, notice: Notice) -> None:
-    if deposit.state != DepositState.AWAITED:  # paid once more, or too late: it is owed back
-        log.warning("payment.unexpected", order=order.number, outcome=notice.outcome.value, state=deposit.state)
-        book_refund(session, order)
-    elif notice.outcome is Outcome.PAID and notice.amount_minor >= deposit.amount_minor:
+    in_full = notice.outcome is Outcome.PAID and notice.amount_minor >= deposit.amount_minor
+    if in_full and _is_welcome(order, deposit):
         deposit.provider = code  # it is paid back on the way that it came
         _receive(session, order, deposit, actor_id=None)
         book_refund(session, order)  # what was paid beyond what was asked for
-    else:
+    elif deposit.state == DepositState.AWAITED:
         deposit.refused_at = utc_now()
+    else:  # paid once more, or too late: it is owed back
+        log.warning("payment.unexpected", order=order.number, outcome=notice.outcome.value, state=deposit.state)
+        book_refund(session, order)
+
+
+def _is_welcome(order: SalesOrder, deposit: Deposit) -> bool:
+    """Whether it is waited for, or its order still waits for the confirmed address that is to replace it."""
+    awaited = deposit.state == DepositState.AWAITED
+    return awaited or (deposit.state == DepositState.REPLACED and order.state == OrderState.AWAITING_ADDRESS)
 
 
 def _take_refund_notice(session: Session, order: SalesOrder, refund: Refund, notice: Notice) -> None:
@@ -188,6 +200,8 @@ def _take_refund_notice(session: Session, order: SalesOrder, refund: Refund, not
 
 def _receive(session: Session, order: SalesOrder, deposit: Deposit, *, actor_id: int | None) -> None:
     move_deposit(deposit, DepositState.RECEIVED, utc_now())
+    if order.state == OrderState.AWAITING_ADDRESS:
+        replace_address(session, order, utc_now())
     let_be_made(session, order)
     audit.record(session, order.company_id, "deposit.received", "sales_order", order.id, actor_id=actor_id)
     outbox.post(
@@ -208,6 +222,11 @@ def waive_deposit(session: Session, order: SalesOrder) -> None:
         return
     move_deposit(_deposit_of(session, order), DepositState.LAPSED, utc_now())
     no_longer_wait(session, order)
+
+
+def replace_deposit(session: Session, order: SalesOrder, at: datetime) -> None:
+    """The buyer confirms the mail address instead of a deposit that the order, under its lock, waits for."""
+    move_deposit(_deposit_of(session, order), DepositState.REPLACED, at)
 
 
 # --- it does not come -------------------------------------------------------------------------------------------------

@@ -40,11 +40,11 @@ from configurator.sales.delivery import (
     kilograms_of,
     must_lead_there,
     standard_to,
-    way_from,
+    way_on,
     ways_in,
 )
 from configurator.sales.lists import Page, contains, page_of
-from configurator.sales.models import DeliveryWay, Quote, QuoteRevision, QuoteState, SalesOrder, move_quote
+from configurator.sales.models import Quote, QuoteRevision, QuoteState, SalesOrder, move_quote
 from configurator.sales.parties import Party
 from configurator.sales.terms import (
     DeliveryView,
@@ -252,7 +252,7 @@ def send_quote(company_id: int, quote_id: int, *, by: int) -> str:
             raise StateRefused(field="state")
         configuration = session.get_one(Configuration, draft.configuration_id)
         offer = offer_of_configuration(session, configuration)
-        way = _way(session, draft)
+        way = way_on(session, draft)
     variant = judged(offer, variant_from_json(configuration.variant or {}))
     to = way.to() if way is not None else standard_to(company_id, quote.country)
     found = forecast(offer, variant, to)
@@ -332,14 +332,9 @@ def acceptable_quote(session: Session, company_id: int, token: str) -> Acceptabl
     )
 
 
-def _way(session: Session, revision: QuoteRevision) -> Way | None:
-    """The way of delivery of a revision, whether it is still offered or not."""
-    return way_from(session.get_one(DeliveryWay, revision.delivery_way_id)) if revision.delivery_way_id else None
-
-
 def _agreed(session: Session, revision: QuoteRevision) -> Ways | None:
     """The way of delivery of a revision at its price of then, in place of those that are offered now."""
-    way, price = _way(session, revision), delivery_price(revision)
+    way, price = way_on(session, revision), delivery_price(revision)
     return Ways((way,), WayOffer(way, price)) if way is not None and price is not None else None
 
 

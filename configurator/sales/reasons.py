@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from catalog.problems import N_
 from configurator.planning.causes import Cause
+from configurator.sales.assurances import EXCHANGED
 from configurator.sales.changes import CHANGED
 
 REASONS: dict[str, str] = {
@@ -14,4 +15,5 @@ REASONS: dict[str, str] = {
     Cause.BUSY: N_("The machines that make yours are needed for longer than expected."),
     Cause.SOONER: N_("We have found room for it earlier."),
     CHANGED: N_("You changed the order."),
+    EXCHANGED: N_("You chose something else that the order waits for."),
 }

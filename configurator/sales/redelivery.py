@@ -21,8 +21,9 @@ from configurator.sales.changes import (
     promise_of,
     refuse_unchangeable,
 )
-from configurator.sales.configurations import Configuration, offer_of_configuration, variant_from_json
+from configurator.sales.configurations import offer_of_configuration, variant_from_json
 from configurator.sales.delivery import NotDelivered, WayOffer, kilograms_of, ways_in
+from configurator.sales.lookups import configured_items, locked_order
 from configurator.sales.models import OrderState, SalesOrder, SalesOrderItem
 from configurator.sales.orders import Shown
 from configurator.sales.parties import Party
@@ -70,7 +71,7 @@ def other_ways(company_id: int, token: str, *, now: datetime | None = None) -> O
             raise NotFound(field="token")
         order, party = found
         refuse_unchangeable(OrderState(order.state))
-        rows = _items(session, order)
+        rows = configured_items(session, order)
         units = units_of(session, company_id, _made([item for item, _configuration in rows]))
         until = min(unit.dispatch_at for unit in units)
         if until <= (now or utc_now()):
@@ -120,15 +121,13 @@ def change_way(company_id: int, token: str, code: str, shown: Shown, *, actor_id
 def _write(
     session: Session, company_id: int, asked: OtherWays, way: WayOffer, total: Price, actor_id: int | None
 ) -> None:
-    order = db.lock_row(session, SalesOrder, asked.order_id)
-    if order is None:
-        raise NotFound(field="token")
+    order = locked_order(session, company_id, asked.order_id)
     refuse_unchangeable(OrderState(order.state))
     if (_code(order), order.gross_minor) != (asked.chosen, asked.gross_minor):
         if _code(order) == way.code:  # a twin of this very click was faster
             return
         raise Outdated(field="way")
-    items = [item for item, _configuration in _items(session, order)]
+    items = [item for item, _configuration in configured_items(session, order)]
     days = [day for day in way.dates if day is not None]
     redirect(session, company_id, way.way.to(), dict(zip(_made(items), days, strict=True)), actor_id=actor_id)
     for item, day in zip(items, days, strict=True):
@@ -144,17 +143,6 @@ def _write(
 
 def _code(order: SalesOrder) -> str:
     return "" if order.delivery_way_id is None else f"way-{order.delivery_way_id}"
-
-
-def _items(session: Session, order: SalesOrder) -> list[tuple[SalesOrderItem, Configuration]]:
-    rows = session.exec(
-        select(SalesOrderItem, Configuration)
-        .join(Configuration, col(Configuration.id) == SalesOrderItem.configuration_id)
-        .where(SalesOrderItem.company_id == order.company_id, SalesOrderItem.sales_order_id == order.id)
-        .order_by(col(SalesOrderItem.number))
-        .execution_options(populate_existing=True)
-    ).all()
-    return [(item, configuration) for item, configuration in rows]
 
 
 def _made(items: Sequence[SalesOrderItem]) -> list[int]:

@@ -15,6 +15,7 @@ from configurator.errors import NotFound
 from configurator.sales.lists import Page, page_of
 from configurator.sales.models import (
     Deposit,
+    DepositState,
     OrderState,
     PaymentEvent,
     Refund,
@@ -66,7 +67,8 @@ class RefundRow:
 def book_refund(session: Session, order: SalesOrder) -> Refund | None:
     """Book what the order owes back and what is not booked yet, under the order's lock; None if that is nothing.
 
-    A cancelled order keeps nothing, another one no more than the deposit that was asked for and than it costs.
+    A cancelled order keeps nothing, nor one whose buyer confirmed the address instead; another one no more than the
+    deposit that was asked for and than it costs.
     """
     deposit = awaited_of(session, Deposit, order)
     if deposit is None:
@@ -74,7 +76,8 @@ def book_refund(session: Session, order: SalesOrder) -> Refund | None:
     session.flush()
     received, booked = _received(session, deposit), _booked(session, order)
     cancelled = order.state == OrderState.CANCELLED
-    kept = 0 if cancelled else min(deposit.amount_minor, order.gross_minor)
+    nothing = cancelled or deposit.state == DepositState.REPLACED
+    kept = 0 if nothing else min(deposit.amount_minor, order.gross_minor)
     owed = received - kept - sum(booked)
     if owed <= 0:
         return None

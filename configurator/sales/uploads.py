@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from flask_babel import lazy_gettext as _l
@@ -141,13 +141,43 @@ def readable_answers(
     session: Session, company_id: int, configuration_id: int, answers: Mapping[str, str], visitor: Visitor
 ) -> dict[str, str]:
     """The answers of a configuration without the files that the visitor may not read."""
-    uses = session.exec(
+    uses = _files(session, company_id, configuration_id)
+    closed = {question for question, upload in uses if not visitor.may_read(upload)}
+    return {name: answer for name, answer in answers.items() if name not in closed}
+
+
+def own_copies(
+    session: Session, company_id: int, configuration_id: int, answers: Mapping[str, str], owner: Visitor, *,
+    now: datetime | None = None,
+) -> dict[str, str]:
+    """The answers of a configuration, with copies of the owner's own in place of files that the owner may not read.
+
+    Whoever asks has seen to it that the owner may have them. Raises TooManyFiles.
+    """
+    found, at = dict(answers), now or utc_now()
+    for question, theirs in _files(session, company_id, configuration_id):
+        if owner.may_read(theirs):
+            continue
+        holder = owner.holder_of_new()
+        if holder:
+            _refuse_flood(session, company_id, theirs.size, at)
+        copy = Upload(
+            company_id=company_id, file_id=theirs.file_id, name=theirs.name, kind=theirs.kind, size=theirs.size,
+            holder=holder, user_id=owner.user_id, sent_at=at,
+        )
+        session.add(copy)
+        session.flush()
+        found[question] = SentFile(copy.token, copy.size, copy.name).answer
+    return found
+
+
+def _files(session: Session, company_id: int, configuration_id: int) -> Sequence[tuple[str, Upload]]:
+    """The files that a configuration has, each with its question."""
+    return session.exec(
         select(UploadUse.question, Upload)
         .join(Upload, (col(Upload.id) == UploadUse.upload_id) & (col(Upload.company_id) == company_id))
         .where(UploadUse.company_id == company_id, UploadUse.configuration_id == configuration_id)
     ).all()
-    closed = {question for question, upload in uses if not visitor.may_read(upload)}
-    return {name: answer for name, answer in answers.items() if name not in closed}
 
 
 def note_uses(

@@ -309,7 +309,7 @@ def quote_document(quote_id: int) -> ResponseReturnValue:
 @public
 def public_quote(token: str) -> ResponseReturnValue:
     view = quotes.quote_by_token(company_id(), token)
-    return render_template("sales/public_quote.html", quote=view, form=DeclineForm(), drawing=_drawing(view))
+    return _public_page(view, DeclineForm())
 
 
 @bp.get("/quotes/<token>/pdf")
@@ -324,10 +324,17 @@ def decline(token: str) -> ResponseReturnValue:
     form = DeclineForm()
     if not form.validate_on_submit():
         view = quotes.quote_by_token(company_id(), token)
-        return render_template("sales/public_quote.html", quote=view, form=form, drawing=_drawing(view)), 422
+        return _public_page(view, form), 422
     quotes.decline_quote(company_id(), token, form.comment.data or "")
     flash(_("Thank you for telling us. This quote is closed."), "success")
     return redirect(url_for(".public_quote", token=token))
+
+
+def _public_page(view: QuoteView, form: DeclineForm) -> str:
+    """`proof`: what the link in the quote's mail says beside its token; the checkout looks at it."""
+    return render_template(
+        "sales/public_quote.html", quote=view, form=form, drawing=_drawing(view), proof=request.args.get("proof"),
+    )
 
 
 # --- parts ------------------------------------------------------------------------------------------------------------
@@ -368,6 +375,12 @@ def order_sentence(deed: Deed) -> str:
             return _("%(who)s noted the email address as confirmed.", who=deed.actor) if deed.actor else _(
                 "The email address was confirmed."
             )
+        case "order.assurance_changed" if deed.data.get("assurance") == "deposit":
+            return _("It waits for a deposit instead of the confirmed address.")
+        case "order.assurance_changed":
+            return _("It waits for the confirmed address instead of a deposit.")
+        case "address.proven":
+            return _("The quote was accepted by the link in its mail, which confirms the email address.")
         case "address.sent" if deed.data.get("changed"):
             return _("The link to confirm the address went to another address.")
         case "address.sent":

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 from sqlmodel import Session, select
 
 from configurator import audit, db, outbox
-from configurator.planning.holds import end_waiting, keep, let_go
-from configurator.sales.models import AddressCheck, Deposit, OrderState, SalesOrder, SalesOrderItem, move_order
+from configurator.planning.holds import end_waiting, keep, let_go, lock_hold
+from configurator.sales.lookups import items_of
+from configurator.sales.models import AddressCheck, Deposit, OrderState, SalesOrder, move_order
 
 Awaited = TypeVar("Awaited", Deposit, AddressCheck)
 
@@ -20,8 +21,17 @@ def _hold_key(order: SalesOrder) -> str:
 
 
 def keep_slots(session: Session, order: SalesOrder, manufacturing_order_ids: Iterable[int], until: datetime) -> None:
-    """Let a new order wait: its slots are kept, and nothing of it is started."""
+    """Let an order wait: its slots are kept, and nothing of it is started."""
     keep(session, order.company_id, _hold_key(order), manufacturing_order_ids, until)
+
+
+def free_slots(session: Session, order: SalesOrder, plant_ids: Iterable[int] = ()) -> None:
+    """Give back the slots of an order that waits. `plant_ids`: of further plants whose locks are needed after it."""
+    for item in items_of(session, order):
+        item.manufacturing_order_id = None
+    session.flush()
+    lock_hold(session, order.company_id, _hold_key(order), plant_ids)
+    let_go(session, order.company_id, _hold_key(order))
 
 
 def no_longer_wait(session: Session, order: SalesOrder) -> None:
@@ -66,14 +76,7 @@ def give_up_late(
 
 def _give_up(session: Session, order: SalesOrder, deed: str) -> None:
     move_order(order, OrderState.CANCELLED)
-    for item in session.exec(
-        select(SalesOrderItem).where(
-            SalesOrderItem.company_id == order.company_id, SalesOrderItem.sales_order_id == order.id
-        )
-    ).all():
-        item.manufacturing_order_id = None
-    session.flush()
-    let_go(session, order.company_id, _hold_key(order))
+    free_slots(session, order)
     audit.record(session, order.company_id, deed, "sales_order", order.id)
     outbox.post(
         session, order.company_id, deed.replace(".", "_"), order.ship_to_id, order.locale, order_id=order.id

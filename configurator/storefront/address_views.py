@@ -9,7 +9,16 @@ from flask_babel import gettext as _
 from configurator.app import settings
 from configurator.auth import company_id, public
 from configurator.errors import DomainError, NotFound
-from configurator.sales.address_checks import Linked, LinkOver, LinkUnknown, LinkUsed, confirm, linked, send_again
+from configurator.sales.address_checks import (
+    Linked,
+    LinkOver,
+    LinkReplaced,
+    LinkUnknown,
+    LinkUsed,
+    confirm,
+    linked,
+    send_again,
+)
 from configurator.sales.orders import order_by_token
 from configurator.storefront.forms import MailForm
 from configurator.storefront.views import order_page
@@ -23,7 +32,7 @@ def show(link: str) -> ResponseReturnValue:
     """What was ordered with this address, and the button: a mail program that looks at links confirms nothing."""
     try:
         return _link_page(link, _linked(link))
-    except (LinkUnknown, LinkOver) as trouble:
+    except (LinkUnknown, LinkOver, LinkReplaced) as trouble:
         return _no_link_page(trouble), trouble.status
 
 
@@ -35,7 +44,7 @@ def agree(link: str) -> ResponseReturnValue:
         token = confirm(company_id(), link, secret=settings().secret_key)
     except LinkUsed:
         return _link_page(link, _linked(link)), LinkUsed.status
-    except (LinkUnknown, LinkOver) as trouble:
+    except (LinkUnknown, LinkOver, LinkReplaced) as trouble:
         return _no_link_page(trouble), trouble.status
     flash(_("Thank you. Your order is being made, and its confirmation is on its way to you."), "success")
     return redirect(url_for("storefront.track", token=token), 303)

@@ -13,9 +13,19 @@ from markupsafe import Markup
 
 from configurator.app import settings
 from configurator.auth import actor_id, company_id, public
-from configurator.errors import DateLost, DomainError, InvalidInput, NoDate, NotFound, Outdated, PriceChanged
+from configurator.errors import (
+    DateLost,
+    DomainError,
+    InvalidInput,
+    NoDate,
+    NotFound,
+    Outdated,
+    PriceChanged,
+    StateRefused,
+)
 from configurator.i18n import language, moment, money, text_of
 from configurator.planning.decoupling import Lock, TooLate, Window
+from configurator.sales.assurances import exchange
 from configurator.sales.changes import (
     Changeable,
     NotChangeable,
@@ -29,6 +39,7 @@ from configurator.sales.configurations import query_of, selection_from_query
 from configurator.sales.delivery import NotDelivered, WayOffer
 from configurator.sales.models import OrderState
 from configurator.sales.orders import order_by_token
+from configurator.sales.payment_terms import Assurance
 from configurator.sales.redelivery import OtherWays, change_way, other_ways
 from configurator.storefront.address import Address, link_to_choices, read_address
 from configurator.storefront.changing import (
@@ -39,17 +50,19 @@ from configurator.storefront.changing import (
     window_of_question,
 )
 from configurator.storefront.drawings import draw
-from configurator.storefront.forms import ChangeForm, WayForm
+from configurator.storefront.forms import ChangeForm, ExchangeForm, WayForm
 from configurator.storefront.present import (
     AnyQuestion,
     date_difference,
     href,
     price_difference,
     said,
+    said_as_one,
     steps_of,
     text_fault_words,
 )
 from configurator.storefront.service import decided_by, offer_for
+from configurator.storefront.views import order_page
 from solver.configuration.problem import Decision
 
 bp = Blueprint("change", __name__, url_prefix="/orders/<token>")
@@ -187,6 +200,27 @@ def _way_words(asked: OtherWays, way: WayOffer) -> tuple[str, str]:
     return price, date_difference(way.arrives_on, asked.arrives_on) if way.arrives_on else ""
 
 
+@bp.post("/assurance")
+@public
+def exchange_assurance(token: str) -> ResponseReturnValue:
+    """Let the order wait for something else: a deposit, or the confirmed address."""
+    form = ExchangeForm()
+    if not form.validate_on_submit():
+        flash(_("Please look at the offer once more."), "warning")
+        return order_page(token), 422
+    shown = form.shown()
+    try:
+        exchange(company_id(), token, shown, actor_id=actor_id())
+    except (PriceChanged, DateLost, NoDate, StateRefused) as refused:
+        flash(refused.message(), "warning")
+        return order_page(token), refused.status
+    if shown.assurance is Assurance.ADDRESS:
+        flash(_("We have sent you a link. Your order is made once you have opened it."), "success")
+    else:
+        flash(_("Your order waits for the deposit now. We have sent you how to pay it."), "success")
+    return redirect(url_for("storefront.track", token=token), 303)
+
+
 @bp.post("/cancel")
 @public
 def cancel(token: str) -> ResponseReturnValue:
@@ -254,7 +288,7 @@ def _page(
         ),
         chosen={d.question for d in answer.decisions}, trouble=trouble,
         refused=_refused(answer, answer.refused, kept, lang) if answer.refused else None,
-        late=[": ".join(said(asked.offer, decision, lang)) for decision in answer.late],
+        late=[said_as_one(asked.offer, decision, lang) for decision in answer.late],
         drawing=draw(asked.offer.product, answer.variant, lang), lang=lang, mail=settings().mail_from,
         price_words=_price_words(answer), date_words=_date_words(answer),
         option_words=_option_words(asked), toggles=_toggles(answer, kept),
@@ -350,7 +384,7 @@ def _refused(answer: Change, refused: Refused, address: Address, lang: str) -> R
         return question, _("%(answer)s (fixed by now)", answer=name) if decision.question in locked else name
 
     return RefusedView(
-        asked=": ".join(said(offer, refused.asked, lang)),
+        asked=said_as_one(offer, refused.asked, lang),
         sentences=tuple(getattr(offer.product.rule(rule).text, lang) for rule in refused.conflict.rules)
         or (_("This does not go with your other choices."),),
         decisions=tuple(words(d) for d in refused.conflict.decisions if d != refused.asked),

@@ -165,10 +165,17 @@ def _number_fault(parameter: ParameterContent, typed: str) -> str:
     """What is wrong with what was typed for a number; nothing if it can be entered, or was left out."""
     low, high, step = parameter.minimum, parameter.maximum, parameter.step_size
     try:
-        if not typed.strip() or int(typed) in range(low, high + 1, step):
-            return ""
+        value = int(typed) if typed.strip() else low
     except ValueError:
-        pass
+        value = high + 1
+    if value in range(low, high + 1, step):
+        return ""
+    if low < value < high:
+        below = value - (value - low) % step
+        return _(
+            "%(below)s or %(above)s, please: it goes in steps of %(step)s.",
+            below=number(below), above=number(below + step), step=number(step),
+        )
     if step == 1:
         return _("A whole number from %(low)s to %(high)s, please.", low=number(low), high=number(high))
     return _(

@@ -13,12 +13,13 @@ from configurator.app import settings
 from configurator.auth import company_id, public
 from configurator.i18n import language
 from configurator.sales.configurations import Selection, query_of
+from configurator.sales.uploads import TooManyFiles
 from configurator.storefront import drafts, service
 from configurator.storefront.address import MOST_BESIDE, Address, compact, link_to_choices
 from configurator.storefront.drafts import DraftView, Trouble
 from configurator.storefront.drawings import draw
 from configurator.storefront.forms import DraftForm, MailForm, PressForm
-from configurator.storefront.present import joined, said
+from configurator.storefront.present import joined, said_as_one
 from configurator.storefront.views import answer_to, read
 from configurator.storefront.visiting import remember, visitor
 
@@ -67,7 +68,7 @@ def _form_page(product: str, form: DraftForm) -> str:
     return render_template(
         "storefront/draft.html", form=form, offer=offer, back=back, query=reading.address.query(),
         drawing=draw(offer.product, answered.standing, lang),
-        words=joined((": ".join(said(offer, d, lang)) for d in answered.decisions), lang),
+        words=joined((said_as_one(offer, d, lang) for d in answered.decisions), lang),
     )
 
 
@@ -87,7 +88,7 @@ def _drafts_page(wrong: tuple[str, MailForm] | None = None) -> str:
     return render_template(
         "storefront/drafts.html", products=found, lang=lang, draw=draw, press=PressForm(), most=MOST_BESIDE + 1,
         link=lambda one: url_for(".show", token=one.token, _external=True), guest=not current_user.is_authenticated,
-        words=lambda one: joined((": ".join(said(one.offer, d, lang)) for d in one.decisions), lang)
+        words=lambda one: joined((said_as_one(one.offer, d, lang) for d in one.decisions), lang)
         if one.trouble is None else "",
         wrong=wrong[0] if wrong else "", mail_form=partial(_mail_form, wrong),
     )
@@ -171,7 +172,7 @@ def offered(token: str) -> ResponseReturnValue:
     return render_template(
         "storefront/draft_offered.html", draft=draft, lang=lang,
         drawing=draw(draft.product, draft.standing, lang) if draft.standing is not None else "",
-        words=joined((": ".join(said(draft.offer, d, lang)) for d in draft.decisions), lang)
+        words=joined((said_as_one(draft.offer, d, lang) for d in draft.decisions), lang)
         if draft.trouble is None else "",
     )
 
@@ -182,7 +183,7 @@ def take(token: str) -> ResponseReturnValue:
     """Keep the draft in this browser, or in the account, too."""
     try:
         taken = drafts.take_draft(company_id(), visitor(), token)
-    except drafts.DraftsFull as full:
+    except (drafts.DraftsFull, TooManyFiles) as full:
         flash(full.message(), "warning")
         return redirect(url_for(".index"), 303)
     response = redirect(url_for(".show", token=taken.token), 303)
@@ -194,6 +195,6 @@ def take(token: str) -> ResponseReturnValue:
 @public
 def delete(token: str) -> ResponseReturnValue:
     """Delete a draft."""
-    drafts.delete_drafts(company_id(), visitor(), [token])
-    flash(_("The draft is deleted."), "success")
+    files = drafts.delete_drafts(company_id(), visitor(), [token])
+    flash(_("The draft and its files are deleted.") if files else _("The draft is deleted."), "success")
     return redirect(url_for(".index"), 303)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import count
@@ -17,6 +17,7 @@ from catalog.offer import NotOffered, Offer, current_offer
 from catalog.price import Price, quote_price
 from catalog.products import ProductContent
 from catalog.rows import utc_now
+from catalog.uploads import files_among
 from configurator import db, outbox
 from configurator.errors import DomainError, NotFound
 from configurator.sales.configurations import (
@@ -29,7 +30,9 @@ from configurator.sales.configurations import (
     write_configuration,
 )
 from configurator.sales.models import Draft
+from configurator.sales.old_files import forget_files_of
 from configurator.sales.parties import Party
+from configurator.sales.uploads import own_copies
 from configurator.sales.visitors import Visitor
 from configurator.storefront.service import countries, standing_completion
 from configurator.throttle import MINUTES, count_try, subject
@@ -75,6 +78,7 @@ class DraftView:
     ----------
     offer: today's, or the draft's own where the product is withdrawn
     texts_token: the row with the texts that were typed, "" if there are none
+    files: the names of the files that were sent
     standing: what it would be today, with its price; None while there is trouble
     """
 
@@ -83,6 +87,7 @@ class DraftView:
     offer: Offer
     decisions: tuple[Decision, ...]
     texts_token: str
+    files: tuple[str, ...]
     country: str
     changed_at: datetime
     trouble: Trouble | None
@@ -125,7 +130,7 @@ def save_draft(
             company_id=company_id, name=name, holder=holder, user_id=owner.user_id, configuration_id=0, country=country
         )
         row.configuration_id = db.id_of(write_configuration(session, company_id, offer, selection, None))
-        row.country, row.changed_at = country, now or utc_now()
+        row.taken_from_id, row.country, row.changed_at = None, country, now or utc_now()
         session.add(row)
         session.flush()
         return Saved(row.token, holder, same is not None)
@@ -162,7 +167,8 @@ def draft_by_token(company_id: int, token: str) -> DraftView:
 def take_draft(company_id: int, owner: Visitor, token: str, *, now: datetime | None = None) -> Saved:
     """Keep the draft of an unguessable token as an own one too, beside the owner's others; where that is.
 
-    A name that the owner has given already gets a number. Raises NotFound, DraftsFull.
+    Its files come along as the owner's own. A name that the owner has given already gets a number. Raises NotFound,
+    DraftsFull, TooManyFiles.
     """
     holder = owner.holder_of_new()
     with db.writing() as session:
@@ -170,19 +176,31 @@ def take_draft(company_id: int, owner: Visitor, token: str, *, now: datetime | N
         if row is None:
             raise NotFound(field="draft")
         mine = session.exec(select(Draft).where(Draft.company_id == company_id, owner.owns(Draft))).all()
-        same = next((one for one in mine if one.configuration_id == row.configuration_id), None)
+        its = row.configuration_id
+        same = next((one for one in mine if its in (one.configuration_id, one.taken_from_id)), None)
         if same is not None:
             return Saved(same.token, "", replaced=False)
         if len(mine) >= MOST:
             raise DraftsFull(field="name")
+        own = _with_own_files(session, its, replace(owner, holder=holder or owner.holder))
         taken = Draft(
             company_id=company_id, name=_free_name(row.name, {one.name for one in mine}), holder=holder,
-            user_id=owner.user_id, configuration_id=row.configuration_id, country=row.country,
-            changed_at=now or utc_now(),
+            user_id=owner.user_id, configuration_id=own, taken_from_id=its if own != its else None,
+            country=row.country, changed_at=now or utc_now(),
         )
         session.add(taken)
         session.flush()
         return Saved(taken.token, holder, replaced=False)
+
+
+def _with_own_files(session: Session, configuration_id: int, owner: Visitor) -> int:
+    """The configuration, or one like it whose files are the owner's own."""
+    row = session.get_one(Configuration, configuration_id)
+    answers = own_copies(session, row.company_id, configuration_id, row.texts, owner)
+    if answers == row.texts:
+        return configuration_id
+    selection = Selection(row.product_code, decisions_from_json(row.decisions), answers)
+    return db.id_of(write_configuration(session, row.company_id, offer_of_configuration(session, row), selection, None))
 
 
 def _free_name(name: str, taken: Collection[str]) -> str:
@@ -232,19 +250,26 @@ def rename_draft(company_id: int, owner: Visitor, token: str, name: str) -> None
         _own(session, company_id, owner, token).name = name
 
 
-def delete_drafts(company_id: int, owner: Visitor, tokens: Sequence[str]) -> None:
-    """Delete own drafts. Raises NotFound."""
+def delete_drafts(company_id: int, owner: Visitor, tokens: Sequence[str]) -> int:
+    """Delete own drafts, and the files that nothing else keeps; how many files. Raises NotFound."""
     with db.writing() as session:
-        for token in tokens:
-            session.delete(_own(session, company_id, owner, token))
+        rows = [_own(session, company_id, owner, token) for token in tokens]
+        for row in rows:
+            session.delete(row)
+        return forget_files_of(session, [row.configuration_id for row in rows])
 
 
 def forget_old_drafts(*, now: datetime | None = None) -> int:
-    """Delete the drafts of browsers that have not come back for so long; how many. An account's are its own."""
-    old = (now or utc_now()) - KEPT_FOR
+    """Delete the drafts of browsers that have not come back for so long, with their files; how many drafts.
+
+    An account's are its own.
+    """
+    old = (col(Draft.holder) != "", col(Draft.changed_at) <= (now or utc_now()) - KEPT_FOR)
     with db.writing() as session:
-        gone = session.execute(delete(Draft).where(col(Draft.holder) != "", col(Draft.changed_at) <= old))
-    return int(gone.rowcount)  # type: ignore[attr-defined]
+        had = session.exec(select(Draft.configuration_id).where(*old)).all()
+        session.execute(delete(Draft).where(*old))
+        forget_files_of(session, had)
+    return len(had)
 
 
 def _own(session: Session, company_id: int, owner: Visitor, token: str) -> Draft:
@@ -273,7 +298,8 @@ def _view(draft: Draft, configuration: Configuration, offer: Offer, withdrawn: b
         standing = standing_completion(offer, decisions, configuration.texts)
         price = quote_price(offer.prices, offer.problem, standing, country=country)
     return DraftView(
-        draft.token, draft.name, offer, decisions, configuration.token if configuration.texts else "", country,
+        draft.token, draft.name, offer, decisions, configuration.token if configuration.texts else "",
+        tuple(file.name for _content, file in files_among(offer.product, configuration.texts)), country,
         draft.changed_at, trouble, standing, price,
     )
 

@@ -9,9 +9,20 @@ from typing import Any, ClassVar
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, EmailField, HiddenField, IntegerField, RadioField, SelectField, StringField, TelField
+from wtforms import (
+    BooleanField,
+    DateField,
+    EmailField,
+    HiddenField,
+    IntegerField,
+    RadioField,
+    SelectField,
+    StringField,
+    TelField,
+)
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp, ValidationError
 
+from configurator.sales.assurances import ShownExchange
 from configurator.sales.carts import MOST_UNITS, ShownCart
 from configurator.sales.forms import NEEDED, is_mail_address, one_line, trimmed
 from configurator.sales.models import Deliveries
@@ -84,6 +95,19 @@ class WayForm(FlaskForm):
         rows = dict(line.split("=", 1) for line in (self.shown.data or "").split() if "=" in line)
         gross, currency, day = rows[code].split(";")
         return Shown(int(gross), currency, date.fromisoformat(day))
+
+
+class ExchangeForm(FlaskForm):
+    """What the order is to wait for instead, as the page showed it."""
+
+    assurance = RadioField(validators=[InputRequired()], choices=[(one.value, "") for one in Assurance])
+    shown_deposit = HiddenField(validators=[InputRequired(), Regexp(r"^[0-9]{1,15}\Z")])
+    shown_date = DateField(validators=[InputRequired()])
+
+    def shown(self) -> ShownExchange:
+        """What the page showed; only once it is validated."""
+        assert self.shown_date.data is not None
+        return ShownExchange(Assurance(self.assurance.data), int(self.shown_deposit.data or 0), self.shown_date.data)
 
 
 class CheckoutForm(ShownForm):

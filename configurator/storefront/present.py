@@ -199,12 +199,16 @@ class RepairView:
 
 @dataclass(frozen=True, slots=True)
 class RefusalView:
-    """A "no": the rule's sentences, what was asked, the decisions that speak against it, the ways out."""
+    """A "no": the rule's sentences, what was asked, the decisions that speak against it, the ways out.
+
+    `nearest`: no variant has what was asked, so the way out is what comes nearest to it.
+    """
 
     asked: str
     sentences: tuple[str, ...]
     decisions: tuple[tuple[str, str], ...]
     repairs: tuple[RepairView, ...]
+    nearest: bool
     keep: Markup
 
 
@@ -354,7 +358,7 @@ def page_of(
         reset=href(path, address.restarted()) if address.choices or address.token else None,
         refusal=_refusal(answered, address, path, lang),
         gone=gone,
-        left_out=tuple(": ".join(said(offer, d, lang)) for d in answered.left_out) if not answered.refusal else (),
+        left_out=tuple(said_as_one(offer, d, lang) for d in answered.left_out) if not answered.refusal else (),
         query=address.query(),
         spoken=spoken_of(total, arrives, left_words),
         arrives_on=_iso(answered),
@@ -448,6 +452,12 @@ def said(offer: Offer, decision: Decision, lang: str) -> tuple[str, str]:
     group = product.group(decision.group)
     name = getattr(product.option(decision.group, decision.option).name, lang)
     return getattr(group.name, lang), name if decision.chosen else _("not %(option)s", option=name)
+
+
+def said_as_one(offer: Offer, decision: Decision, lang: str) -> str:
+    """A decision in one line."""
+    question, answer = said(offer, decision, lang)
+    return _("%(question)s: %(answer)s", question=question, answer=answer)
 
 
 def text_fault_words(product: ProductContent, name: str, typed: str, fault: str) -> str:
@@ -800,6 +810,7 @@ def _refusal(answered: Click, address: Address, path: str, lang: str) -> Refusal
         sentences=sentences or (_never(offer, refusal, lang) or _("This does not go with your other choices."),),
         decisions=speaks,
         repairs=tuple(_repair(answered, repair, address, path, lang) for repair in refusal.repairs),
+        nearest=all(change.old == refusal.asked for one in refusal.repairs for change in one.repair.changes),
         keep=href(path, address),
     )
 

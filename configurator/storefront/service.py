@@ -29,7 +29,7 @@ from configurator.sales.configurations import (
     texts_by_token,
     variant_from_json,
 )
-from configurator.sales.delivery import ShipTo, WayOffer, chosen_of, kilograms_of, standard_to, ways_in
+from configurator.sales.delivery import ShipTo, WayOffer, chosen_of, kilograms_of, standard_to, ways_in, ways_of
 from configurator.sales.payment_terms import Asked, Assurance, AssuranceOffer, terms_in, terms_of
 from configurator.sales.quotes import acceptable_quote
 from configurator.sales.terms import price_for, sum_of
@@ -192,13 +192,13 @@ def countries(offer: Offer) -> tuple[str, ...]:
 
 def shelf(company_id: int, country: str, *, now: datetime | None = None) -> tuple[Shelf, ...]:
     """The products on offer, each with its cheapest variant's price and the date of its standard variant."""
-    found = []
+    found, ways = [], ways_of(company_id)
     for offer in offers(company_id):
         to = country if country in offer.prices.tax else countries(offer)[0]
         cheapest = complete(offer.compiled, (), costs=_costs(offer))
         standing = standing_completion(offer, (), {})
         price = quote_price(offer.prices, offer.problem, cheapest, country=to)
-        found.append(Shelf(offer, standing, price, date_of(offer, standing, to, now=now)))
+        found.append(Shelf(offer, standing, price, date_of(offer, standing, ways.standard(to), now=now)))
     return tuple(found)
 
 
@@ -234,9 +234,9 @@ def click(
     if domains is not None:
         return _answer(offer, session.decisions, domains, to, texts, now)
     session, asked, conflict, left_out = _what_holds(offer, decisions, before, seconds)
-    repairs = tuple(as_asked(offer.problem, repair) for repair in conflict.repairs)
+    repairs = tuple(_nearer(offer, as_asked(offer.problem, repair)) for repair in conflict.repairs)
     if isinstance(asked, Enter) and is_never(offer, asked):
-        repairs = _nearest_number(session, asked) or repairs
+        repairs = _nearest_number(offer, session, asked) or repairs
     for repair in repairs:
         if asked in repair.decisions and _only_unasked(offer, repair):
             # Answers to questions that the new one does away with: they go with their questions.
@@ -269,16 +269,37 @@ def _what_holds(
     return session, asked, found if isinstance(found, Conflict) else Conflict((), (), ()), refused
 
 
-def _nearest_number(session: Session, asked: Enter) -> tuple[Repair, ...]:
+def _nearest_number(offer: Offer, session: Session, asked: Enter) -> tuple[Repair, ...]:
     """The way out for a number that no variant has: the one nearest to it that goes with the other decisions."""
-    domains = session.domains()
-    spans = domains.numbers[asked.parameter]
-    if not spans or asked.parameter in domains.undecided_numbers:
+    new = _nearest_to(offer, session, asked)
+    if new is None:
         return ()
-    value = min((nearest_in(span, asked.value) for span in spans), key=lambda found: abs(found - asked.value))
-    new = Enter(asked.parameter, value)
     others = tuple(one for one in session.decisions if one.question != new.question)
     return (Repair((Change(asked, new),), (*others, new)),)
+
+
+def _nearest_to(offer: Offer, session: Session, wanted: Enter) -> Enter | None:
+    """The number nearest to a wanted one that goes with the decisions of a session; None where that is not known."""
+    domains = session.domains()
+    asked = offer.problem.parameter_by_id[wanted.parameter].asked
+    spans = [span for span in domains.numbers[wanted.parameter] if span[0] in asked]
+    if not spans or wanted.parameter in domains.undecided_numbers:
+        return None
+    value = min((nearest_in(span, wanted.value) for span in spans), key=lambda found: abs(found - wanted.value))
+    return Enter(wanted.parameter, value)
+
+
+def _nearer(offer: Offer, repair: Repair) -> Repair:
+    """The repair with every number that it changes as near to what was entered as the rest of it allows."""
+    for place, change in enumerate(repair.changes):
+        if not isinstance(change.old, Enter) or not isinstance(change.new, Enter):
+            continue
+        others = tuple(one for one in repair.decisions if one.question != change.new.question)
+        new = _nearest_to(offer, Session(offer.compiled, others, seconds=_MEASURING), change.old)
+        if new is not None:
+            changes = (*repair.changes[:place], Change(change.old, new), *repair.changes[place + 1 :])
+            repair = Repair(changes, (*others, new))
+    return repair
 
 
 def as_asked(problem: ConfigurationProblem, repair: Repair) -> Repair:
@@ -314,7 +335,7 @@ def _answer(
 ) -> Click:
     standing = standing_completion(offer, decisions, texts)
     price = quote_price(offer.prices, offer.problem, standing, country=to.country)
-    return Click(offer, decisions, domains, standing, price, _date_to(offer, standing, to, now=now), to)
+    return Click(offer, decisions, domains, standing, price, date_of(offer, standing, to, now=now), to)
 
 
 def _offered(
@@ -322,7 +343,7 @@ def _offered(
 ) -> RepairOffer:
     standing = standing_completion(offer, repair.decisions, texts)
     price = quote_price(offer.prices, offer.problem, standing, country=to.country)
-    return RepairOffer(repair, standing, price, _date_to(offer, standing, to, now=now))
+    return RepairOffer(repair, standing, price, date_of(offer, standing, to, now=now))
 
 
 def standing_completion(
@@ -413,15 +434,9 @@ def nearest_in(span: Interval, value: int) -> int:
 
 
 def date_of(
-    offer: Offer, variant: Variant, country: str, *, not_before: datetime | None = None, now: datetime | None = None
-) -> Forecast | None:
-    """The earliest date by the present schedule, None if there is none. `not_before`: nothing starts earlier."""
-    return _date_to(offer, variant, standard_to(offer.company_id, country), not_before=not_before, now=now)
-
-
-def _date_to(
     offer: Offer, variant: Variant, to: Destination, *, not_before: datetime | None = None, now: datetime | None = None
 ) -> Forecast | None:
+    """The earliest date by the present schedule, None if there is none. `not_before`: nothing starts earlier."""
     try:
         return forecast(offer, variant, to, not_before=not_before, now=now)
     except NoDate:
@@ -610,13 +625,14 @@ def checkout(
     """
     country = to.country
     with db.reading() as session:
-        ways, payment = ways_in(session, company_id), terms_in(session, company_id)
+        stated, payment = ways_in(session, company_id), terms_in(session, company_id)
+        ways = stated
         row = configuration_by_token(session, company_id, token)
         if row.variant is None:
             raise NotFound(field="token")
         if quote_token:
             quote = acceptable_quote(session, company_id, quote_token)
-            offer, country, ways = quote.offer, country or quote.customer.country, quote.ways or ways
+            offer, country, ways = quote.offer, country or quote.customer.country, quote.ways or stated
         else:
             try:
                 offer = current_offer(session, company_id, row.product_code)
@@ -630,13 +646,14 @@ def checkout(
     way = chosen_of(found, to.way)
     price = sum_of([goods, way.price]) if way is not None else goods
     asked = payment.asked_for(price, guest=guest, assurance=assurance, since=now)
-    date = date_of(offer, variant, country, not_before=asked.due_at if asked else None, now=now)
+    usual = stated.standard(country)
+    date = date_of(offer, variant, usual, not_before=asked.due_at if asked else None, now=now)
     dated = [date and redirected(date, one.way.to()) for one in found]
     if way is not None:
         date = dated[found.index(way)]
     return Checkout(
         token, offer, selection, variant, price, date, country, quote_token, asked,
-        assurance_offers(offer, variant, country, payment.choice(price, guest=guest, since=now), way, now=now),
+        assurance_offers(offer, variant, usual, payment.choice(price, guest=guest, since=now), way, now=now),
         tuple(
             replace(one, dates=(day.arrives_on if day is not None else None,))
             for one, day in zip(found, dated, strict=True)
@@ -646,13 +663,16 @@ def checkout(
 
 
 def assurance_offers(
-    offer: Offer, variant: Variant, country: str, choice: Iterable[Asked], way: WayOffer | None, *,
+    offer: Offer, variant: Variant, usual: Destination, choice: Iterable[Asked], way: WayOffer | None, *,
     now: datetime | None = None,
 ) -> tuple[AssuranceOffer, ...]:
-    """What an order of one unit could wait for, each with the day on which it would then be there by this way."""
+    """What an order of one unit could wait for, each with the day on which it would then be there by this way.
+
+    `usual`: where it goes as long as no way is chosen.
+    """
     found = []
     for asked in choice:
-        date = date_of(offer, variant, country, not_before=asked.due_at, now=now)
+        date = date_of(offer, variant, usual, not_before=asked.due_at, now=now)
         if date is not None and way is not None:
             date = redirected(date, way.way.to())
         found.append(AssuranceOffer(asked, date.arrives_on if date is not None else None))

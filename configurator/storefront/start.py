@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -18,10 +18,11 @@ from configurator.sales.popular import take_counts
 from configurator.storefront.hints import index_of
 from configurator.storefront.service import TooManyQuestions, date_of, decided_by, standing_completion
 from solver.configuration.check import answers
+from solver.configuration.complete import complete
 from solver.configuration.explain import Conflicting
 from solver.configuration.goals import completions
 from solver.configuration.nearest import nearest_completions
-from solver.configuration.problem import Choose, Decision, GroupId, OptionId, Variant
+from solver.configuration.problem import Choose, Decision, Enter, GroupId, OptionId, Variant
 from solver.configuration.question import Clock, OutOfTime
 
 SECONDS = 3.0  # for all of a page, so that an answer comes also where not everything was tried
@@ -96,15 +97,37 @@ def wished_by_needs(asked: Iterable[NeedContent], needs: Mapping[str, str]) -> d
 def suggest(offer: Offer, wanted: Wanted, country: str, *, now: datetime | None = None) -> Suggested:
     """Complete configurations for what is wanted, made by the solver and dated by the present schedule.
 
-    Raises service.TooManyQuestions if the time did not suffice for a single one.
+    A number that is needed and was left open is the same in all of them, as long as one of them fits: the room, or the
+    water, is given, and what they differ in is the answer to it. Raises service.TooManyQuestions if the time did not
+    suffice for a single one.
     """
     end = monotonic() + SECONDS
-    to = standard_to(offer.company_id, country)
     needed = wished_by_needs(offer.product.needs, wanted.needs)
     try:
         first = standing_completion(offer, wanted.decisions, {}, wishes=needed)
     except Conflicting:
         return Suggested((), impossible=True)
+    given = replace(wanted, decisions=(*wanted.decisions, *_left_open(offer, wanted, first)))
+    found = _suggested(offer, given, country, needed, first, end, now)
+    if found.columns or given == wanted:
+        return found
+    return _suggested(offer, wanted, country, needed, first, end, now)
+
+
+def _left_open(offer: Offer, wanted: Wanted, first: Variant) -> Iterator[Decision]:
+    """The numbers that are needed and were left open, as they stand."""
+    said = {decision.question for decision in wanted.decisions}
+    parameters = {str(parameter.id): parameter.id for parameter in offer.problem.parameters if parameter.when is None}
+    for need in offer.product.needs:
+        if need.id in parameters and need.id not in said:
+            yield Enter(parameters[need.id], first.numbers[parameters[need.id]])
+
+
+def _suggested(
+    offer: Offer, wanted: Wanted, country: str, needed: Mapping[Decision, int], first: Variant, end: float,
+    now: datetime | None,
+) -> Suggested:
+    to = standard_to(offer.company_id, country)
     counts = take_counts(offer.company_id, offer.product.code)
     popular = _popular(offer, wanted, counts, needed) if counts else None
     pool = _distinct([first, *([popular] if popular is not None else []), *_others(offer, wanted, needed, end)])
@@ -131,14 +154,14 @@ def compared(
     offer: Offer, several: Sequence[tuple[Decision, ...]], country: str, *, now: datetime | None = None
 ) -> tuple[Column, ...]:
     """Configurations as they are completed today, in their order; those that do not hold together are left out."""
-    found = []
+    found, to = [], standard_to(offer.company_id, country)
     for decisions in several[:COMPARED]:
         try:
             variant = standing_completion(offer, decisions, {})
         except Conflicting:
             continue
         price = quote_price(offer.prices, offer.problem, variant, country=country)
-        found.append(Column(variant, decisions, price, date_of(offer, variant, country, now=now)))
+        found.append(Column(variant, decisions, price, date_of(offer, variant, to, now=now)))
     return tuple(found)
 
 
@@ -211,7 +234,10 @@ class _Search:
         return decided and all(decided_by(variant, wish) or not decided_by(other, wish) for wish in self.needed)
 
     def better(self, start: Column, measure: Callable[[Column], Key]) -> Column:
-        """The end of steps to neighbours (one option changed, as little else as possible) while they help."""
+        """The end of steps to neighbours (one thing changed, as little else as possible) while they help.
+
+        To one option more; for the price, where none of these helps, to one option or a number less.
+        """
         best = start
         for _round in range(_ROUNDS):
             left = self.end - monotonic()
@@ -231,10 +257,37 @@ class _Search:
             else:
                 around = self.dated(variants, seconds=left / 2)
             step = min(around, key=measure)
+            if measure(step) >= measure(best) and measure is _price:
+                step = min((self.column(variant) for variant in self._leaner(best)), key=_price, default=best)
             if measure(step) >= measure(best):
                 break
             best = step
         return best
+
+    def _leaner(self, best: Column) -> Iterator[Variant]:
+        """The same with one option left out that may be, or with a number at its lowest; what follows goes along."""
+        problem, said = self.offer.problem, {decision.question for decision in self.wanted.decisions}
+        several = {group.id for group in problem.groups if not group.exactly_one}
+        for decision in best.decisions:
+            if decision.question in said or (self.end - monotonic()) <= 0:
+                continue
+            less: Decision
+            if isinstance(decision, Choose):
+                if decision.group not in several:
+                    continue
+                less = replace(decision, chosen=False)
+            else:
+                less = replace(decision, value=problem.parameter_by_id[decision.parameter].asked[0])
+            others = [one for one in best.decisions if one is not decision]
+            try:
+                found = complete(
+                    self.offer.compiled, (*self.wanted.decisions, less), prefer=others,
+                    costs=index_of(self.offer).costs, seconds=0.3,
+                )
+            except (Conflicting, OutOfTime):
+                continue
+            if self.meets(found, best.variant):
+                yield found
 
 
 # --- columns ----------------------------------------------------------------------------------------------------------

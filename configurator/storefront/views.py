@@ -20,6 +20,8 @@ from configurator.auth import actor_id, company_id, public
 from configurator.errors import DateLost, DomainError, InvalidInput, NoDate, NotFound, PriceChanged, QuoteNotOpen
 from configurator.i18n import language, text_of
 from configurator.sales import payments
+from configurator.sales.address_checks import proves
+from configurator.sales.assurances import WAITS_FOR, exchange_of
 from configurator.sales.changes import NotChangeable, cancel_until, order_history
 from configurator.sales.choices import readable_choices
 from configurator.sales.configurations import query_of, selection_from_query
@@ -27,7 +29,7 @@ from configurator.sales.delivery import NotDelivered, ShipTo, WayOffer
 from configurator.sales.documents import order_pdf, payment_words
 from configurator.sales.orders import earlier_order, order_by_token, place_order
 from configurator.sales.payment_terms import Assurance, assurance_of
-from configurator.sales.quotes import quote_by_token
+from configurator.sales.quotes import Customer, quote_by_token
 from configurator.sales.reasons import REASONS
 from configurator.sales.redelivery import other_ways
 from configurator.storefront import pictures, service
@@ -307,7 +309,7 @@ def checkout(token: str) -> ResponseReturnValue:
     asked = _checkout(token, ShipTo(request.args.get(SHIP_TO, "")))
     form = _form(asked)
     if asked.quote_token:
-        customer = quote_by_token(company_id(), asked.quote_token).customer
+        customer = _customer_of(asked.quote_token)
         form.name.data, form.mail.data, form.postal_code.data = customer.name, customer.mail, customer.postal_code
     return _checkout_page(asked, form)
 
@@ -330,7 +332,7 @@ def place(token: str) -> ResponseReturnValue:
     if earlier is not None:
         return redirect(url_for(".track", token=earlier.token), 303)
     try:
-        asked = _checkout(token, ship_to(request.form), chosen_assurance(request.form))
+        asked = _posted(token)
     except QuoteNotOpen:  # a twin of this very click may have accepted it a moment ago
         earlier = earlier_order(company_id(), scope, sent.get("key", ""), sent)
         if earlier is None:
@@ -346,25 +348,50 @@ def place(token: str) -> ResponseReturnValue:
     try:
         placed = place_order(
             company_id(), asked.offer, asked.selection, asked.variant, form.buyer(language()), form.shown(),
-            scope=scope, key=form.key.data or "", quote_token=asked.quote_token, way=form.way.data or "",
+            scope=scope, key=form.key.data or "", quote_token=asked.quote_token,
+            confirmed_mail=_confirmed_mail(asked.quote_token), way=form.way.data or "",
             terms_version=settings().terms_version or None,
             actor_id=actor_id(), request=sent,
         )
     except (PriceChanged, DateLost, NotDelivered) as changed:
-        again = _checkout(token, ship_to(request.form), chosen_assurance(request.form))
+        again = _posted(token)
         return _checkout_page(_with_terms(again, form), form, changed=changed), changed.status
     return redirect(url_for(".track", token=placed.token), 303)
 
 
-def _checkout(token: str, to: ShipTo, assurance: Assurance | None = None) -> Checkout:
-    """The configuration of a token; a country that nobody serves is answered with the first that is."""
+def _posted(token: str) -> Checkout:
+    """The configuration of a token, on the terms that the form asks for."""
+    return _checkout(
+        token, ship_to(request.form), chosen_assurance(request.form), request.form.get("mail", "").strip() or None
+    )
+
+
+def _customer_of(quote_token: str) -> Customer:
+    return quote_by_token(company_id(), quote_token).customer
+
+
+def _confirmed_mail(quote_token: str | None) -> str:
+    """The address that whoever asks has shown to read, by the link in the mail of the quote; "" for none."""
+    if quote_token is None:
+        return ""
+    mail, proof = _customer_of(quote_token).mail, request.args.get("proof", "")
+    return mail if proves(company_id(), proof, quote_token, mail, secret=settings().secret_key) else ""
+
+
+def _checkout(token: str, to: ShipTo, assurance: Assurance | None = None, mail: str | None = None) -> Checkout:
+    """The configuration of a token; a country that nobody serves is answered with the first that is.
+
+    `mail`: the address that the order would have, None before somebody has typed one.
+    """
     quote_token = request.args.get("quote") or None
+    confirmed = _confirmed_mail(quote_token)
+    known = bool(confirmed) and (mail is None or mail.lower() == confirmed.lower())
     if quote_token and not to.country:
-        customer = quote_by_token(company_id(), quote_token).customer
+        customer = _customer_of(quote_token)
         to = replace(to, country=customer.country, postal_code=to.postal_code or customer.postal_code)
     ask = partial(
-        service.checkout, company_id(), token, guest=not current_user.is_authenticated, quote_token=quote_token,
-        assurance=assurance,
+        service.checkout, company_id(), token, guest=not (current_user.is_authenticated or known),
+        quote_token=quote_token, assurance=assurance,
     )
     asked = ask(replace(to, country=""))
     if to.country and to.country != asked.country and to.country in service.countries(asked.offer):
@@ -466,6 +493,7 @@ def order_page(token: str, link_form: MailForm | None = None) -> str:
         history=order_history(company_id(), view.id), reasons=REASONS, until=until, can_cancel=can_cancel,
         mail=settings().mail_from, other_way=_other_way(token), payment_words=payment_words,
         link_form=link_form or MailForm(mail=view.buyer.mail),
+        instead=exchange_of(company_id(), token) if view.state in WAITS_FOR else None,
     )
 
 

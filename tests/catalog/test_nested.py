@@ -2,9 +2,12 @@
 
 # ruff: noqa: E501 - a catalog file
 
+from xml.etree import ElementTree
+
 import pytest
 
 from catalog.components import written_out
+from catalog.draw import compile_drawing
 from catalog.file import CatalogFile
 from catalog.load import read_file
 from catalog.price import quote_price
@@ -178,3 +181,63 @@ def test_what_cannot_be_inside_is_refused_by_its_place(
         read_file(WALL.replace(before, after))
     found = [(one.field, str(one.what), str(one.expected)) for one in refused.value.problems]
     assert any(field == at and what in said and wanted in expected for at, said, expected in found), found
+
+
+DRAWING = """\
+  drawing:
+    width: 400
+    height: 200
+    draw:
+      - each:
+          component: module
+          running: [{id: left, start: 0, add: size.cm}]
+          draw:
+            - {rect: {x: left, y: 0, width: size.cm, height: 100}, fill: "#cccccc"}
+            - each:
+                component: drawer
+                running: [{id: top, start: 10 * drawers, add: 20 + front.extra}]
+                draw:
+                  - {when: front.glass, rect: {x: left + number, y: top, width: size.cm - 2, height: 20}, fill: "#0000ff"}
+                  - {text: {x: left, y: top, size: 5, option: front}}
+                  - {text: {x: left, y: top, size: 5, typed: tag}}
+            - {text: {x: left, y: 110, size: 5, number: "sum(drawer, heavy)"}}
+"""
+DRAWN = WALL.replace("prices:\n", DRAWING + "prices:\n")
+
+
+def test_the_drawers_of_each_module_are_drawn_where_they_are(problem: ProductProblem) -> None:
+    product = read_file(DRAWN).product
+    assert product
+    drawing = compile_drawing(product, state(product))
+    assert drawing is not None
+    two = variant(problem, *TWO, module_1_drawer_2_tag="SOCKS")
+    page = ElementTree.fromstring(drawing.svg(two, "en", "label"))
+    rects = [tuple(float(one.get(name, "0")) for name in ("x", "y", "width")) for one in page if one.tag.endswith("rect")]
+    assert rects == [(0, 0, 40), (1, 20, 38), (2, 41, 38), (40, 0, 80)]  # module 2 has one plain drawer
+    words = [one.text for one in page if one.tag.endswith("text")]
+    assert words == ["Glass", "Glass", "SOCKS", "263", "Plain", "171"]
+    one = variant(problem, {"module_1_size": "wide"}, {"modules": 1, "module_1_drawers": 0})
+    assert drawing.svg(one, "en", "label").count("<rect") == 1
+
+
+@pytest.mark.parametrize(("before", "after", "words"), [
+    ("component: drawer", "component: shelf", "shelf does not exist; expected a component: drawer"),
+    ("component: module", "component: drawer", "drawer does not exist; expected a component: module"),
+    ("component: drawer", "component: module", "module does not exist; expected a component: drawer"),
+    ("start: 10 * drawers", "start: heavy", "heavy does not exist"),  # of the drawer, and it starts outside of it
+    ("typed: tag", "typed: label", "label does not exist"),
+    ("id: top", "id: heavy", "heavy is already something else"),
+])  # fmt: skip
+def test_a_drawing_names_only_what_is_there_in_the_component(before: str, after: str, words: str) -> None:
+    with pytest.raises(Refused) as refused:
+        read_file(DRAWN.replace(DRAWING, DRAWING.replace(before, after, 1)))
+    assert words in str([str(one) for one in refused.value.problems])
+
+
+def test_modules_times_drawers_times_elements_are_counted_before_anything_is_drawn() -> None:
+    many = DRAWING.replace("                draw:\n", "                draw:\n" + "                  - {line: {start: [0, 0], end: [1, 1]}}\n" * 60)
+    grown = DRAWN.replace(DRAWING, many).replace("minimum: 1, maximum: 2}", "minimum: 1, maximum: 12}")
+    assert read_file(grown.replace("minimum: 0, maximum: 2}", "minimum: 0, maximum: 3}"))
+    with pytest.raises(Refused) as refused:
+        read_file(grown.replace("minimum: 0, maximum: 2}", "minimum: 0, maximum: 9}"))
+    assert "with every repetition it comes to" in str([str(one) for one in refused.value.problems])

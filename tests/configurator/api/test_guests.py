@@ -85,3 +85,30 @@ def test_the_link_is_sent_again_to_who_has_the_orders_token(program, order_body,
     with db.reading() as session:
         mails = session.exec(select(OutboxMail.template)).all()
     assert mails == ["address_check"] * 2
+
+
+def test_what_is_waited_for_is_exchanged_as_offered_and_every_no_has_its_code(program, order_body, place) -> None:
+    token = place(order_body()).get_json()["token"]
+
+    def tracked():
+        return program.get(f"/api/v1/orders/{token}").get_json()
+
+    def exchange(**changes):
+        other = tracked()["waits_for"]["instead"]
+        said = {name: other[name] for name in ("kind", "amount_minor", "arrives_on")}
+        answer = program.post("/api/v1/assurances", json={"order": token} | said | changes)
+        return answer.status_code, answer.get_json().get("error", {}).get("code") or answer.get_json()["state"]
+
+    before = tracked()
+    offered = before["waits_for"]["instead"]
+    assert offered["kind"] == "deposit" and offered["arrives_on"] > before["promise"]["arrives_on"]
+    assert exchange(amount_minor=offered["amount_minor"] + 1) == (409, "deposit_changed")
+    assert exchange(arrives_on=before["promise"]["arrives_on"]) == (409, "date_lost")
+    assert exchange(kind="nothing") == (422, "invalid_input")
+    assert exchange(order=token[::-1]) == (404, "not_found")
+    assert exchange() == (200, "awaiting_deposit")
+    after = tracked()
+    assert after["promise"]["arrives_on"] == offered["arrives_on"]
+    assert after["waits_for"]["instead"]["arrives_on"] == before["promise"]["arrives_on"]
+    old = program.post("/api/v1/confirmations", json={"link": link_of(after["number"])})
+    assert (old.status_code, old.get_json()["error"]["code"]) == (409, "link_replaced")

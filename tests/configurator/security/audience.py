@@ -53,6 +53,7 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "address.agree": PUBLIC,
     "address.again": PUBLIC,
     "api.confirm_address": PUBLIC,
+    "api.exchange_assurance": PUBLIC,
     "api.send_link_again": PUBLIC,
     "change.show": PUBLIC,
     "change.texts": PUBLIC,
@@ -60,6 +61,7 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "change.again": PUBLIC,
     "change.delivery": PUBLIC,
     "change.redeliver": PUBLIC,
+    "change.exchange_assurance": PUBLIC,
     "change.cancel": PUBLIC,
     # drafts: their owner's, or opened by an unguessable address
     "draft.new": PUBLIC,

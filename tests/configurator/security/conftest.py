@@ -16,14 +16,16 @@ from catalog.pictures import pictures_of, store_picture
 from catalog.rows import utc_now
 from configurator import db, outbox
 from configurator.auth import Role, add_user
+from configurator.config import Settings
 from configurator.jobs import Job
 from configurator.modelling.models import Submission
 from configurator.planning.models import ManufacturingOperation, Proposal
 from configurator.sales.address_checks import PAUSE, signed_link
 from configurator.sales.carts import add_item
 from configurator.sales.configurations import Selection, save_configuration
-from configurator.sales.models import AddressCheck, DeliveryWay, OrderState, QuoteRevision, Refund, SalesOrder
+from configurator.sales.models import AddressCheck, DeliveryWay, QuoteRevision, Refund, SalesOrder
 from configurator.sales.payment_terms import TO_CONFIRM
+from configurator.sales.payment_terms import configure as configure_payments
 from configurator.sales.quotes import Customer, save_quote, send_quote
 from configurator.sales.visitors import STRANGER
 from configurator.storefront.drafts import save_draft
@@ -39,7 +41,11 @@ def documents(factory: int) -> Documents:
     a proposal, a file handed in, a cart.
     """
     order = order_for(factory, buyer("Alice Alpha", "alice@alpha.example", phone="+49 111 222"), "alice")
-    other = order_for(factory, buyer("Bob Beta", "bob@beta.example", phone="+49 333 444"), "bob")
+    configure_payments(Settings(guest_deposit_from=1, bank_account="Test House · Test Bank · DE00 1234"))
+    other = order_for(
+        factory, buyer("Bob Beta", "bob@beta.example", phone="+49 333 444"), "bob", not_before=utc_now() + TO_CONFIRM
+    )
+    configure_payments(Settings())
     with db.reading() as session:
         offer = current_offer(session, factory, "bicycle")
     variant = standing_completion(offer, (), {})
@@ -99,12 +105,9 @@ def documents(factory: int) -> Documents:
             company_id=factory, sales_order_id=session.exec(select(SalesOrder.id)).first(), number=1,
             provider="transfer", reference="SO-R1", amount_minor=100, cause="overpaid",
         )
-        asked = session.exec(select(SalesOrder).where(SalesOrder.token == other.token)).one()
-        asked.state = OrderState.AWAITING_ADDRESS
-        check = AddressCheck(
-            company_id=factory, sales_order_id=asked.id, due_at=utc_now() + TO_CONFIRM, sent_at=utc_now() - 2 * PAUSE
-        )
-        session.add_all([way, refund, check])
+        check = session.exec(select(AddressCheck)).one()
+        check.sent_at -= 2 * PAUSE
+        session.add_all([way, refund])
         session.flush()
         ids = {
             "way_id": way.id, "refund_id": refund.id,
@@ -116,7 +119,7 @@ def documents(factory: int) -> Documents:
             "draft_token": draft.token, "draft_holder": draft.holder, "item_id": cart.item_id,
             "digest": pictures_of(session, factory)["dot.svg"],
             "file": "A" * 22, "question": "logo",
-            "link": signed_link(factory, asked.id or 0, "bob@beta.example", secret=SECRET),
+            "link": signed_link(factory, check.sales_order_id, "bob@beta.example", secret=SECRET),
             "search_id": helping.id, "simulation_id": played.id, "position": 0, "number": 1,
             "order_id": session.exec(select(SalesOrder.id)).first(),
             "mail_id": session.exec(select(outbox.OutboxMail.id)).first(),

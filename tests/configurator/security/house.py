@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from apiflask import APIFlask
@@ -50,7 +50,7 @@ class Documents:
 
     def _value(self, rule: Rule, name: str) -> Any:
         if name == "token":
-            if rule.endpoint == "address.again":  # the one that waits
+            if rule.endpoint in ("address.again", "change.exchange_assurance", "change.cancel"):  # the one that waits
                 return self.other_order.token
             if rule.rule.startswith("/quotes/"):
                 return self.quote_token
@@ -77,12 +77,14 @@ def buyer(name: str, mail: str, *, country: str = "CN", **more: str) -> Buyer:
     return Buyer(name=name, mail=mail, country=country, **place | more)
 
 
-def order_for(company_id: int, who: Buyer, key: str, texts: dict[str, str] | None = None) -> PlacedOrder:
-    """An order of the standard bicycle, as a page or a program would place it."""
+def order_for(
+    company_id: int, who: Buyer, key: str, texts: dict[str, str] | None = None, *, not_before: datetime | None = None
+) -> PlacedOrder:
+    """An order of the standard bicycle, as a page or a program would place it. `not_before`: until then it waits."""
     with db.reading() as session:
         offer = current_offer(session, company_id, "bicycle")
     variant = standing_completion(offer, (), texts or {})
-    found = forecast(offer, variant, Destination(who.country, zone_of(who.country)))
+    found = forecast(offer, variant, Destination(who.country, zone_of(who.country)), not_before=not_before)
     price = price_for(offer, variant, who.country)
     return place_order(
         company_id, offer, Selection("bicycle", (), texts or {}), variant, who,

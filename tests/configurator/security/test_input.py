@@ -27,6 +27,8 @@ from configurator.schema import tables
 from configurator.storefront.cart_views import COOKIE as CART
 from configurator.storefront.visiting import COOKIE as DRAFTS
 from tests.configurator.security.house import VISITOR, Documents, fingerprint, rules
+from tests.configurator.storefront.test_cart_views import hidden as shown_on
+from tests.configurator.storefront.test_guests import EXCHANGE
 
 pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 Who = Callable[[str], FlaskClient]
@@ -81,7 +83,8 @@ def _forms(documents: Documents) -> list[tuple[str, str, dict[str, Any]]]:
         ("administrator", f"/admin/delivery/{ids['way_id']}", WAY),
         (VISITOR, f"/orders/{documents.order.token}/delivery", {"way": f"way-{ids['way_id'] + 1}"}),  # from the page
         (VISITOR, f"/orders/{documents.other_order.token}/address", {"mail": "dora@delta.example"}),
-        (VISITOR, f"/orders/{documents.order.token}/cancel", {}),
+        (VISITOR, f"/orders/{documents.other_order.token}/assurance", {"assurance": "deposit"}),  # from the page
+        (VISITOR, f"/orders/{documents.other_order.token}/cancel", {}),
         ("sales", "/sales/quotes/new/bicycle?colour=sky", {
             "validity_days": "14", "name": "Dora Delta", "mail": "dora@delta.example", "country": "CN",
             "language": "en", "postal_code": "200040",
@@ -110,6 +113,8 @@ def _filled(client: FlaskClient, address: str, shown: dict[str, Any]) -> dict[st
         found = re.search(r'name="shown" value="([^"]*)"', client.get(address).text)
         assert found is not None
         return shown | {"shown": found[1]}
+    if address.endswith("/assurance"):
+        return shown | shown_on(client.get(address.removesuffix("/assurance")).text, EXCHANGE)
     if not address.startswith(("/checkout/", "/cart/checkout")) and not changes:
         return dict(shown)
     page = client.get(address).text

@@ -35,11 +35,11 @@ def cart(client) -> str:
     return client.get("/cart?lang=en").text
 
 
-def hidden(page: str) -> dict[str, str]:
-    return {
-        name: re.search(rf'<input[^>]*name="{name}"[^>]*value="([^"]*)"', page)[1]
-        for name in ("key", "shown_gross", "shown_currency", "shown_date", "shown_deposit")
-    }
+CHECKOUT = ("key", "shown_gross", "shown_currency", "shown_date", "shown_deposit")
+
+
+def hidden(page: str, names: tuple[str, ...] = CHECKOUT) -> dict[str, str]:
+    return {name: re.search(rf'<input[^>]*name="{name}"[^>]*value="([^"]*)"', page)[1] for name in names}
 
 
 def let_time_pass() -> None:

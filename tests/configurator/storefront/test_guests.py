@@ -19,6 +19,7 @@ from configurator.sales.models import AddressCheck, SalesOrder
 from tests.configurator.storefront.test_cart_views import ADDRESS, hidden, put_in
 
 ASSURANCE = re.compile(r'id="assurance-(\w+)" name="assurance" value="\w+"( checked)?')
+EXCHANGE = ("shown_deposit", "shown_date")
 
 
 @pytest.fixture(autouse=True)
@@ -119,3 +120,25 @@ def test_it_is_sent_again_to_a_corrected_address_a_few_times(app, client, factor
     assert "several times" in full and "Send the link again" not in full
     assert client.get(first).status_code == 404
     assert client.post(link_of(app)).location == place
+
+
+def test_the_order_page_offers_a_deposit_instead_and_says_what_that_means(app, client, factory):
+    place = ordered(client)
+    page = client.get(f"{place}?lang=en").text
+    assert "Pay a deposit instead" in page and "It is then promised for" in page and "DE00 1234" not in page
+    link, shown = link_of(app), hidden(page, EXCHANGE) | {"assurance": "deposit"}
+    lied = client.post(f"{place}/assurance", data=shown | {"shown_deposit": "1"})
+    assert lied.status_code == 409 and "look at the deposit again" in lied.text and "Pay a deposit instead" in lied.text
+    for broken in ({"assurance": "gift"}, {"shown_date": "soon"}, {"shown_deposit": "-1"}):
+        answer = client.post(f"{place}/assurance", data=shown | broken)
+        assert answer.status_code == 422 and "look at the offer once more" in answer.text
+    assert one(SalesOrder).state == "awaiting_address"  # nothing of all that has changed it
+    page = client.post(f"{place}/assurance", data=shown, follow_redirects=True).text
+    assert "Waiting for the deposit" in page and "DE00 1234" in page and "Send the link again" not in page
+    assert "You chose something else that the order waits for." in page
+    for answer in (client.get(link), client.post(link)):  # nothing is confirmed by a link that is not needed
+        assert answer.status_code == 409 and f'href="{place}"' in answer.text and "no longer needed" in answer.text
+    back = hidden(page, EXCHANGE) | {"assurance": "address"}
+    page = client.post(f"{place}/assurance", data=back, follow_redirects=True).text
+    assert "Waiting for your confirmed address" in page and "DE00 1234" not in page
+    assert client.post(link_of(app)).location == place and one(SalesOrder).state == "confirmed"

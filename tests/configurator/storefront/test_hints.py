@@ -7,6 +7,7 @@ from random import Random
 import pytest
 
 from catalog.offer import Offer
+from configurator.sales.delivery import standard_to
 from configurator.storefront import service
 from configurator.storefront.hints import index_of, why_excluded, why_implied
 from configurator.storefront.service import Click
@@ -114,7 +115,7 @@ def test_a_date_on_a_card_is_that_of_its_completion_and_the_others_are_left_open
     assert everything.waiting == frozenset()
     assert len(everything.dates) == len(everything.differences) > 30
     for pair, arrives in everything.dates.items():
-        alone = service.date_of(bicycle, everything.differences[pair].variant, "DE")
+        alone = service.date_of(bicycle, everything.differences[pair].variant, standard_to(bicycle.company_id, "DE"))
         assert arrives == (alone.arrives_on if alone else None)
     some = service.hints(answered, dates_seconds=1e-9)  # whatever the time, what is said is right
     assert all(everything.dates[pair] == arrives for pair, arrives in some.dates.items())

@@ -14,7 +14,7 @@ from configurator.sales.delivery import ShipTo
 from configurator.storefront import service
 from solver.configuration.check import is_valid
 from solver.configuration.problem import Choose, Decision, Enter, GroupId, OptionId, ParameterId
-from solver.configuration.session import OptionState
+from solver.configuration.session import OptionState, Session
 from tests.catalog.small import LAMP
 
 
@@ -54,6 +54,19 @@ def test_a_refusal_names_the_rule_and_every_way_out_holds(bicycle: Offer) -> Non
         assert is_valid(bicycle.problem, repair.standing)
         assert service.click(bicycle, repair.repair.decisions, country="CN").price == repair.price
         assert repair.date is not None
+
+
+def test_a_way_out_that_changes_a_measure_stays_as_near_to_it_as_can_be(wardrobe: Offer) -> None:
+    """What is narrow for a niche of 2973 mm goes into one that is 27 mm wider, not only into a third of it."""
+    niche, shallow = Enter(ParameterId("niche_width"), 2973), Choose(GroupId("depth"), OptionId("d420"))
+    answered = service.click(wardrobe, (niche, shallow), country="CN", before=(niche,))
+    assert answered.refusal is not None
+    ways = [{change.old: change.new for change in one.repair.changes} for one in answered.refusal.repairs]
+    (new,) = (way[niche] for way in ways if niche in way)
+    others = tuple(one for one in answered.refusal.repairs[0].repair.decisions if one.question != niche.question)
+    domains = Session(wardrobe.compiled, others).domains()
+    possible = [n for low, high, step in domains.numbers[niche.parameter] for n in range(low, high + 1, step)]
+    assert new.value == min(possible, key=lambda n: abs(n - 2973)) and abs(new.value - 2973) < 200
 
 
 def test_an_excluded_option_of_a_decided_group_keeps_the_old_choice(bicycle: Offer) -> None:

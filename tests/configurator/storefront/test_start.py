@@ -12,12 +12,14 @@ from flask.testing import FlaskClient
 
 from catalog.offer import Offer
 from catalog.price import quote_price
+from configurator.sales.delivery import standard_to
 from configurator.storefront import service, start
 from configurator.storefront.columns import budget_of, day_of
 from configurator.storefront.service import decided_by
 from configurator.storefront.start import Aim, Suggested, Wanted, compared, suggest
 from solver.configuration.check import is_valid
 from solver.configuration.problem import Choose, Decision, Enter, GroupId, OptionId, ParameterId
+from solver.configuration.question import Clock
 from solver.configuration.samples import sample
 
 
@@ -44,6 +46,39 @@ def aims(found: Suggested) -> dict[Aim, start.Column]:
     return {aim: column for column in found.columns for aim in column.aims}
 
 
+def test_nothing_can_be_left_out_of_the_cheapest(pumps: Offer) -> None:
+    """Options that may be there or not, and numbers: one less of each is no variant, or costs no less."""
+    cheapest = aims(suggest(pumps, Wanted(budget=60_000_00), "CN"))[Aim.CHEAPEST]
+    needed = {need.id for need in pumps.product.needs}
+    less = [
+        replace(one, chosen=False) if isinstance(one, Choose)
+        else replace(one, value=pumps.problem.parameter_by_id[one.parameter].asked[0])
+        for one in cheapest.decisions
+    ]
+    tried = 0
+    for place, one in enumerate(less):
+        kept = (*cheapest.decisions[:place], *cheapest.decisions[place + 1 :])
+        if one == cheapest.decisions[place] or one.question in needed:
+            continue
+        if not pumps.compiled.possible((*kept, one), Clock.of(1.0)):
+            continue
+        variant = service.standing_completion(pumps, (*kept, one), {})
+        assert quote_price(pumps.prices, pumps.problem, variant, country="CN").gross >= cheapest.price.gross, one
+        tried += 1
+    assert tried
+
+
+def test_a_number_that_is_needed_is_the_same_in_all_as_long_as_one_fits(pumps: Offer) -> None:
+    def needs(column: start.Column) -> tuple[int, int]:
+        return column.variant.numbers[ParameterId("flow")], column.variant.numbers[ParameterId("head")]
+
+    free = suggest(pumps, Wanted(decisions(flow=60)), "CN")
+    assert {needs(column) for column in free.columns} == {(60, 60)}  # the head as it stands by default
+    least = min(column.price.gross for column in free.columns)
+    within = suggest(pumps, Wanted(decisions(flow=60), budget=least - 1), "CN")
+    assert within.columns and all(needs(column)[0] == 60 > needs(column)[1] for column in within.columns)
+
+
 def test_every_suggestion_is_valid_and_has_what_was_asked_for(pumps: Offer) -> None:
     wanted = Wanted(decisions(flow=60, head=70, standby="one"), {"watch": "remote"})
     found = suggest(pumps, wanted, "CN")
@@ -53,7 +88,7 @@ def test_every_suggestion_is_valid_and_has_what_was_asked_for(pumps: Offer) -> N
         assert all(decided_by(column.variant, decision) for decision in wanted.decisions)
         assert column.variant.chosen[GroupId("plan")] == {"remote"}
         assert column.price == quote_price(pumps.prices, pumps.problem, column.variant, country="CN")
-        assert column.date == service.date_of(pumps, column.variant, "CN")
+        assert column.date == service.date_of(pumps, column.variant, standard_to(pumps.company_id, "CN"))
         again = service.standing_completion(pumps, column.decisions, {})  # its address leads to it
         assert again == column.variant
 
@@ -180,6 +215,19 @@ def test_a_measure_that_cannot_be_is_told_with_its_limits(
     assert ("A whole number from 800 to 3,600, please." in page) is wrong
     assert ("Go on with this" in page) is not wrong
     assert "do not go together" not in page
+
+
+@pytest.mark.parametrize(("typed", "says"), [
+    ("47", "44 or 48, please: it goes in steps of 4."),
+    ("3", "A number from 4 to 240 in steps of 4, please."),
+    ("much", "A number from 4 to 240 in steps of 4, please."),
+])
+def test_a_number_between_two_steps_is_answered_with_both(
+    client: FlaskClient, pump_station: Offer, typed: str, says: str
+) -> None:
+    page = client.get(f"/products/pump_station/start?find-start=1&flow={typed}&lang=en").text
+    assert says in page and f'value="{typed}"' in page and "Go on with this" not in page
+    assert "4 to 240, in steps of 4" in page
 
 
 def test_what_is_kept_is_compared_differences_first(client: FlaskClient, bicycle: Offer) -> None:

@@ -17,6 +17,7 @@ from catalog.rows import utc_now
 from configurator import db
 from configurator.auth import Role
 from configurator.errors import NotValid
+from configurator.sales import uploads
 from configurator.sales.configurations import Configuration, Selection, save_configuration
 from configurator.sales.old_files import KEPT_FOR, forget_old_files
 from configurator.sales.uploads import StoredFile, Upload
@@ -152,10 +153,49 @@ def test_equal_contents_are_stored_once_and_what_nothing_has_is_forgotten(client
         assert not [row for row in session.exec(select(Configuration)).all() if "again.pdf" in str(row.texts)]
     draft = re.search(r'action="(/drafts/[\w-]+/delete)"', client.get("/drafts").text)
     assert draft
-    client.post(draft[1])
-    assert forget_old_files(now=later) == 1
+    assert "The draft and its files are deleted." in client.post(draft[1] + "?lang=en", follow_redirects=True).text
     with db.reading() as session:
         assert not session.exec(select(StoredFile)).all()
+
+
+def test_a_draft_that_is_taken_along_has_its_files_there_and_each_side_deletes_its_own(
+    app: APIFlask, client: FlaskClient, plan: None
+) -> None:
+    query = send(client, PDF).location.partition("?")[2].partition("#")[0]
+    client.post(f"/products/lamp/draft?{query}", data={"name": "Mine"})
+    token = re.search(r'action="/drafts/([\w-]+)/delete"', client.get("/drafts").text)[1]
+    phone, stranger = app.test_client(), app.test_client()
+    assert "plan.pdf" in phone.get(f"/drafts/{token}/take").text
+    only_looked = stranger.get(f"/drafts/{token}", follow_redirects=True).text
+    assert 'id="q-plan"' in only_looked and "plan.pdf" not in only_looked
+    page = phone.post(f"/drafts/{token}/take", follow_redirects=True).text
+    theirs, mine = link_in(page), link_in(client.get(f"/products/lamp?{query}").text)
+    assert theirs != mine and phone.get(theirs).data == client.get(mine).data == PDF
+    for reader, file in ((client, theirs), (phone, mine), (stranger, theirs)):
+        assert reader.get(file).status_code == 404
+    again = phone.post(f"/drafts/{token}/take", follow_redirects=True).text
+    assert link_in(again) == theirs and len(re.findall("/delete", phone.get("/drafts").text)) == 1
+    with db.reading() as session:
+        assert len(session.exec(select(StoredFile)).all()) == 1
+    client.post(f"/drafts/{token}/delete")
+    assert client.get(mine).status_code == 404 and phone.get(theirs).data == PDF
+    taken = re.search(r'action="(/drafts/[\w-]+/delete)"', phone.get("/drafts").text)[1]
+    phone.post(taken)
+    with db.reading() as session:
+        assert not session.exec(select(Upload)).all() and not session.exec(select(StoredFile)).all()
+
+
+def test_what_visitors_take_along_counts_as_what_they_send(
+    app: APIFlask, client: FlaskClient, plan: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = send(client, PDF).location.partition("?")[2].partition("#")[0]
+    client.post(f"/products/lamp/draft?{query}", data={"name": "Mine"})
+    token = re.search(r'action="/drafts/([\w-]+)/delete"', client.get("/drafts").text)[1]
+    monkeypatch.setattr(uploads, "GUESTS_AN_HOUR", 2 * len(PDF) - 1)
+    phone = app.test_client()
+    assert "Too many files" in phone.post(f"/drafts/{token}/take?lang=en", follow_redirects=True).text
+    monkeypatch.setattr(uploads, "GUESTS_AN_HOUR", 2 * len(PDF))
+    assert "plan.pdf" in phone.post(f"/drafts/{token}/take", follow_redirects=True).text
 
 
 INSIDE = """\
