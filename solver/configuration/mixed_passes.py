@@ -24,7 +24,7 @@ from solver.native import kernel
 Words = NDArray[np.int64]
 
 # --- kinds of constraints, and their arguments (dag.py writes them) ---
-CLAUSE = 0  # 2 * literal, + 1 for its opposite
+CLAUSE = 0  # 2 * literal for values, some or all but one; of a variable with all but one 2 * that literal + 1
 COUNT = 1  # low, high, literals
 TABLE = 2  # its number, columns, rows, variables, rows of literals
 LINEAR = 3  # low, high, how many variables and nodes; variable and an amount for each value; node and factor
@@ -335,31 +335,42 @@ def _ceil_divide(over: int, under: int) -> int:
 
 @_inner(f"void({_mm}, int64, int64)")
 def _clause(m: Words, w: Words, start: int, end: int) -> None:
-    domain = m[DOMAIN]
-    only = -1
+    """What is open of it, if that is about one variable, is what this variable can be."""
+    domain, of = m[DOMAIN], m[OF]
+    only, many, last = -1, 0, -1
     for place in range(start, end):
         item = m[place]
         literal = item >> 1
-        inside = w[domain + literal] != 0
+        variable = m[of + literal]
         if item & 1:
-            if not inside:
+            if w[domain + literal] == 0:
                 return  # another value: it holds
-            if w[m[SIZE] + m[m[OF] + literal]] == 1:
+            if w[m[SIZE] + variable] == 1:
                 continue
         else:
-            if not inside:
+            if w[domain + literal] == 0:
                 continue
-            if w[m[SIZE] + m[m[OF] + literal]] == 1:
+            if w[m[SIZE] + variable] == 1:
                 return
-        if only >= 0:
+        if only >= 0 and variable != only:
             return
-        only = item
+        only, last = variable, item
+        many += 1
     if only < 0:
         w[FAILED] = 1
-    elif only & 1:
-        _remove(m, w, only >> 1)
-    else:
-        _take(m, w, only >> 1)
+    elif last & 1:
+        _remove(m, w, last >> 1)
+    elif many == 1:
+        _take(m, w, last >> 1)
+    elif many < w[m[SIZE] + only]:
+        begin, stop = m[m[FIRST] + only], m[m[FIRST] + only + 1]
+        for literal in range(begin, stop):
+            w[m[MARK] + literal] = 0
+        for place in range(start, end):
+            w[m[MARK] + (m[place] >> 1)] = 1
+        for literal in range(begin, stop):
+            if w[m[MARK] + literal] == 0:
+                _remove(m, w, literal)
 
 
 @_inner(f"void({_mm}, int64, int64)")
