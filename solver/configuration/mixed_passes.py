@@ -3166,6 +3166,19 @@ def improve(
     return DONE
 
 
+@_inner(f"int64({_mm}, {_words}, {_literals}, {_words}, {_literals}, {_words})")
+def _closer(
+    m: Words, w: Words, goal: Words, standing: Any, standing_numbers: Words, values: Any, numbers: Words
+) -> int:
+    """`_descend` from an assignment; searches stay near to the standing one. What the last costs."""
+    cost = _descend(m, w, goal, values, numbers, cost_of(m, goal, values, numbers))
+    for variable in range(m[VARIABLES]):
+        w[m[PHASE] + variable] = standing[variable]
+    for number in range(m[NUMBERS]):
+        w[m[NUMBER_PHASE] + number] = standing_numbers[number]
+    return cost
+
+
 @_inner(f"int64({_mm}, {_words}, {_literals}, {_words}, {_words}, {_literals}, {_words}, int64)")
 def _improve_near(
     m: Words,
@@ -3188,14 +3201,17 @@ def _improve_near(
     for number in range(m[NUMBERS]):
         w[m[NUMBER_PHASE] + number] = standing_numbers[number]
     top = w[TOP]
+    found = _NONE
     if span[1] >= FREE:  # a first one by what a change makes necessary
         w[GUESSING] = 1
         w[LEVEL] += 1
         if _nearby(m, w, -1):
             _read(m, w, values, numbers)
-            span[1] = cost_of(m, goal, values, numbers)
+            found = _FOUND
         w[GUESSING] = 0
         _undo(m, w, top)
+        if found == _FOUND:
+            span[1] = _closer(m, w, goal, standing, standing_numbers, values, numbers)
     ended = DONE
     while span[0] < span[1]:
         limit = span[1] - 1 if span[1] < FREE else FREE
@@ -3207,11 +3223,12 @@ def _improve_near(
         if span[0] <= limit and _propagate(m, w):
             found = _find(m, w, nodes - w[SEARCHED])
         w[NEAR] = 0
+        w[OBJECTIVES] = 0
         if found == _FOUND:
             _read(m, w, values, numbers)
-            span[1] = cost_of(m, goal, values, numbers)
-        w[OBJECTIVES] = 0
         _undo(m, w, top)
+        if found == _FOUND:
+            span[1] = _closer(m, w, goal, standing, standing_numbers, values, numbers)
         if found == _NONE:
             if limit == FREE:
                 return VOID
