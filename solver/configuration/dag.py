@@ -881,6 +881,7 @@ class Graph:
             steps.extend(_grid(parameter))
         sections.add(passes.GRID, steps)
         sections.add(passes.PURE, pure)
+        sections.add(passes.DENSE, self._amounts(pure[: passes.SUMS_MOST]).ravel())
         sections.add(passes.PURE_IS, np.isin(np.arange(constraints), pure).astype(np.int64))
         rows = [self.arguments[place][2] for place in tables]
         sections.add(passes.TABLE_ROWS, np.concatenate([[0], np.cumsum(rows)]) if rows else [0])
@@ -915,6 +916,8 @@ class Graph:
             (passes.ITEM_LOW, max(widest, variables + numbers)),
             (passes.ITEM_HIGH, max(widest, variables + numbers)),
             (passes.MARK, literals),
+            (passes.CHANGE, literals),
+            (passes.CHANGE_COST, literals),
             (passes.POINT, variables),
             (passes.POINT_LOW, nodes),
             (passes.POINT_HIGH, nodes),
@@ -928,6 +931,18 @@ class Graph:
             at += size
         head[passes.WORK_SIZE] = at
         return sections.array()
+
+    def _amounts(self, sums: Sequence[int]) -> NDArray[np.int64]:
+        """What each literal adds to each of these sums."""
+        found = np.zeros((len(sums), self.network.literals), dtype=np.int64)
+        for row, place in zip(found, sums, strict=True):
+            arguments = self.arguments[place]
+            at = 4
+            for _ in range(arguments[2]):
+                first, size = int(self.network.first[arguments[at]]), self.sizes[arguments[at]]
+                row[first : first + size] = arguments[at + 1 : at + 1 + size]
+                at += 1 + size
+        return found
 
     @staticmethod
     def _inputs(kind: int, arguments: list[int]) -> list[int]:
