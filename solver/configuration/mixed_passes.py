@@ -1367,12 +1367,19 @@ def _to_mend(m: Words, w: Words) -> int:
     if chosen < 0:
         return _HOLDS
     best, found = -1, _ANY
-    if m[m[PURE_IS] + chosen] != 0:  # nothing but a sum: what it is about is no hint
-        return _ANY
     at = m[SCOPE] + chosen
     for place in range(m[at], m[at + 1]):
-        item = m[place]
-        if w[m[ITEM_LOW] + item] < _BIG:
+        w[m[ITEM_HIGH] + m[place]] = 2
+    if m[m[PURE_IS] + chosen] != 0:  # of a sum that is not enough: what shares a rule with what it is about
+        for place in range(m[at], m[at + 1]):
+            touched = m[TOUCHED] + m[place]
+            for index in range(m[touched], m[touched + 1]):
+                scope = m[SCOPE] + m[index]
+                if m[scope + 1] - m[scope] <= _NARROW:
+                    for other in range(m[scope], m[scope + 1]):
+                        w[m[ITEM_HIGH] + m[other]] = 2
+    for item in range(items):
+        if w[m[ITEM_HIGH] + item] == 2 and w[m[ITEM_LOW] + item] < _BIG:
             activity = w[m[ACTIVITY] + item] * 64 // (w[m[SIZE] + item] if item < variables else 64)
             if activity > best:
                 best, found = activity, item
@@ -1619,6 +1626,8 @@ def _find(m: Words, w: Words, nodes: int) -> int:
     while True:
         left = end - w[SEARCHED]
         conflicts = 24 * _luby(step) if step <= 7 else _BIG
+        if w[NEAR] != 0 and step > 1:
+            conflicts = _BIG
         found = _dive(m, w, left, conflicts)
         if found != _GAVE_UP or w[SEARCHED] >= end or w[FULL] != 0 or step > 7:
             break
@@ -1626,7 +1635,7 @@ def _find(m: Words, w: Words, nodes: int) -> int:
             for literal in range(m[LITERALS]):
                 w[m[LIKED] + literal] = 0
             w[LEVEL] += 1
-            if not _combine(m, w, goal):
+            if w[NEAR] == 0 and not _combine(m, w, goal):
                 found = _NONE
                 break
         step += 1
@@ -3448,6 +3457,37 @@ def _share(
                 numbers[row, place] = numbers[other, place]
 
 
+@_inner(f"void({_mm}, {_words}, {_literals}, {_words}, int64[:, ::1], int32[:, ::1], int64[:, ::1], {_words}, int64)")
+def _adapt(
+    m: Words,
+    w: Words,
+    goal: Words,
+    standing: Any,
+    standing_numbers: Words,
+    spans: Any,
+    values: Any,
+    numbers: Any,
+    literals: Words,
+    row: int,
+) -> None:
+    """The nearest with another value of the same variable, changed to this one and by one item more at most."""
+    variable = m[m[OF] + literals[row]]
+    nearest_one = -1
+    for other in range(len(literals)):
+        if m[m[OF] + literals[other]] == variable and spans[other, 1] < spans[row, 1]:
+            if nearest_one < 0 or spans[other, 1] < spans[nearest_one, 1]:
+                nearest_one = other
+    if nearest_one < 0:
+        return
+    _stand(m, w, values[nearest_one], numbers[nearest_one])
+    _measure(m, w)
+    w[EFFORT] = 64
+    if not _reaches(m, w, literals[row]):
+        return
+    _read(m, w, values[row], numbers[row])
+    spans[row, 1] = _closer(m, w, goal, standing, standing_numbers, values[row], numbers[row])
+
+
 @kernel(
     f"int64({_mm}, {_words}, {_flags}, {_words}, {_words}, {_words}, {_literals}, {_words}, {_words}, int64, int64, int64,"
     f" {_words}, int64[:, ::1], {_words}, int32[:, ::1], int64[:, ::1])"
@@ -3490,6 +3530,8 @@ def nearest(
             _take(m, w, literals[row])
             if _propagate(m, w):
                 _share(m, w, least, spans, values, numbers, literals, row)
+                if spans[row, 0] < spans[row, 1]:
+                    _adapt(m, w, goal, standing, standing_numbers, spans, values, numbers, literals, row)
                 ended[row] = _improve_near(
                     m, w, goal, order, standing, standing_numbers, spans[row], values[row], numbers[row], nodes,
                     int(least[literals[row]] == 0),
