@@ -3316,7 +3316,7 @@ def _change(m: Words, w: Words, together: int, many: int, most: int) -> int:
 
 @_inner(f"void({_mm})")
 def _list_broken(m: Words, w: Words) -> None:
-    """What the point does not keep, of what reads no node; of more than there are variables only so much (ITEM_HIGH)."""
+    """What the point does not keep (ITEM_HIGH), of what reads no node: at most so much as there are variables."""
     w[BROKEN] = 0
     for index in range(m[m[JUDGED]], m[m[JUDGED] + 1]):
         constraint = m[index]
@@ -3367,24 +3367,19 @@ def _change_few(m: Words, w: Words, goal: Words, order: Words, span: Words, valu
     return PAUSED
 
 
-@_inner(f"int64({_mm}, {_words}, {_words}, {_literals}, {_words}, {_words}, {_literals}, {_words}, int64, int64)")
+@_inner(f"int64({_mm}, {_words}, {_literals}, {_words}, {_words}, {_literals}, {_words}, int64)")
 def _improve_near(
     m: Words,
     w: Words,
     goal: Words,
-    order: Words,
     standing: Any,
     standing_numbers: Words,
     span: Words,
     values: Any,
     numbers: Words,
     nodes: int,
-    anew: int,
 ) -> int:
-    """`improve` in the present, propagated state, near to an assignment that costs nothing where it stays.
-
-    `anew`: that this is the first time.
-    """
+    """`improve` in the present, propagated state, near to an assignment that costs nothing where it stays."""
     w[SEARCHED] = 0
     w[SEED] = 1
     w[CHEAP] = 1
@@ -3395,10 +3390,6 @@ def _improve_near(
         w[m[NUMBER_PHASE] + number] = standing_numbers[number]
     top = w[TOP]
     found = _NONE
-    if anew != 0:
-        ended = _change_few(m, w, goal, order, span, values, numbers)
-        if ended != PAUSED:
-            return ended
     if span[1] >= FREE:  # a first one by what a change makes necessary
         w[GUESSING] = 1
         w[LEVEL] += 1
@@ -3474,9 +3465,9 @@ def _adapt(
     variable = m[m[OF] + literals[row]]
     nearest_one = -1
     for other in range(len(literals)):
-        if m[m[OF] + literals[other]] == variable and spans[other, 1] < spans[row, 1]:
-            if nearest_one < 0 or spans[other, 1] < spans[nearest_one, 1]:
-                nearest_one = other
+        nearer = spans[other, 1] < spans[row if nearest_one < 0 else nearest_one, 1]
+        if nearer and m[m[OF] + literals[other]] == variable:
+            nearest_one = other
     if nearest_one < 0:
         return
     _stand(m, w, values[nearest_one], numbers[nearest_one])
@@ -3489,8 +3480,8 @@ def _adapt(
 
 
 @kernel(
-    f"int64({_mm}, {_words}, {_flags}, {_words}, {_words}, {_words}, {_literals}, {_words}, {_words}, int64, int64, int64,"
-    f" {_words}, int64[:, ::1], {_words}, int32[:, ::1], int64[:, ::1])"
+    f"int64({_mm}, {_words}, {_flags}, {_words}, {_words}, {_words}, {_literals}, {_words}, {_words}, int64, int64,"
+    f" int64, {_words}, int64[:, ::1], {_words}, int32[:, ::1], int64[:, ::1])"
 )
 def nearest(
     m: Words,
@@ -3530,12 +3521,15 @@ def nearest(
             _take(m, w, literals[row])
             if _propagate(m, w):
                 _share(m, w, least, spans, values, numbers, literals, row)
-                if spans[row, 0] < spans[row, 1]:
-                    _adapt(m, w, goal, standing, standing_numbers, spans, values, numbers, literals, row)
-                ended[row] = _improve_near(
-                    m, w, goal, order, standing, standing_numbers, spans[row], values[row], numbers[row], nodes,
-                    int(least[literals[row]] == 0),
-                )  # fmt: skip
+                ended[row] = PAUSED
+                if least[literals[row]] == 0:
+                    ended[row] = _change_few(m, w, goal, order, spans[row], values[row], numbers[row])
+                    if ended[row] == PAUSED:
+                        _adapt(m, w, goal, standing, standing_numbers, spans, values, numbers, literals, row)
+                if ended[row] == PAUSED:
+                    ended[row] = _improve_near(
+                        m, w, goal, standing, standing_numbers, spans[row], values[row], numbers[row], nodes
+                    )
                 total -= w[SEARCHED]
             _undo(m, w, top)
         if ended[row] != VOID:
