@@ -16,6 +16,7 @@ import time
 import uuid
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from jinja2 import BytecodeCache, FileSystemBytecodeCache
 from sqlalchemy import create_engine, text, update
 from sqlmodel import select
 
+from catalog import rows
 from catalog.load import load_catalog
 from catalog.offer import Offer, current_offer, forget_offers
 from catalog.rows import Company, utc_now
@@ -43,6 +45,23 @@ from tests.catalog.small import LAMP
 ROOT = Path(__file__).parent.parent
 FAMILIES = ROOT / "catalog" / "families"
 SECRET = "a secret for tests only, long enough for production"
+
+
+class Clock(datetime):
+    """The clock of `utc_now`, some time ahead of the machine's.
+
+    A factory sleeps at night, a truck leaves at an hour, and tests hold at any: TEST_HOURS_LATER=30 runs them as if
+    they were started 30 hours later.
+    """
+
+    ahead = timedelta(hours=float(os.environ.get("TEST_HOURS_LATER", "0")))
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:
+        return datetime.now(tz) + cls.ahead
+
+
+rows.datetime = Clock  # type: ignore[misc]
 
 
 def pytest_collection_finish() -> None:
@@ -354,6 +373,14 @@ def unhurried(factory: int, monkeypatch: pytest.MonkeyPatch) -> None:
     ahead = Second(engine_now() + 3600)
     for module in (promise, amend):
         monkeypatch.setattr(module, "engine_now", lambda at=None: ahead)
+
+
+@pytest.fixture
+def early(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is seven o'clock in the morning (UTC)."""
+    now = Clock.now(UTC)
+    seven = now.replace(hour=7, minute=0, second=0, microsecond=0)
+    monkeypatch.setattr(Clock, "ahead", Clock.ahead + (seven - now) % timedelta(days=1))
 
 
 # --- the application --------------------------------------------------------------------------------------------------
