@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solver.configuration import mixed_passes as passes
-from solver.configuration.network import OWN, Clause, Count, Network, Table
+from solver.configuration.network import OWN, Count, Network, Table
 from solver.configuration.network import Sum as SumConstraint
 from solver.configuration.problem import (
     ConfigurationProblem,
@@ -54,6 +54,7 @@ from solver.configuration.rules import (
     Sum,
     When,
 )
+from solver.configuration.unite import Sets, united
 
 MAXIMUM: Final = 2**53  # of a node
 _WORK: Final = 2**61  # of anything that is computed on the way
@@ -669,19 +670,17 @@ class Graph:
 
     # --- the network's own constraints ---
 
-    def add_clause(self, clause: Clause) -> None:
-        """Items: 2 * literal, + 1 for its opposite."""
+    def add_clause(self, rule: int, sets: Sets) -> None:
+        """Items: 2 * literal for each value of a set; of all values but one 2 * literal + 1 for that one."""
         items: list[int] = []
-        for signed in clause.literals:
-            literal = abs(signed) - 1
-            if signed > 0:
-                items.append(2 * literal)
-            elif self.sizes[self._variable(literal)] == 2:
-                start = int(self.network.first[self._variable(literal)])
-                items.append(2 * (2 * start + 1 - literal))
+        for variable, bits in sets:
+            first, size = int(self.network.first[variable]), self.sizes[variable]
+            others = [value for value in range(size) if not bits >> value & 1]
+            if len(others) == 1 and size > 2:
+                items.append(2 * (first + others[0]) + 1)
             else:
-                items.append(2 * literal + 1)
-        self._add(passes.CLAUSE, clause.rule, items)
+                items.extend(2 * (first + value) for value in range(size) if bits >> value & 1)
+        self._add(passes.CLAUSE, rule, items)
 
     def _variable(self, literal: int) -> int:
         return int(np.searchsorted(self.network.first, literal, side="right")) - 1
@@ -882,6 +881,7 @@ class Graph:
             steps.extend(_grid(parameter))
         sections.add(passes.GRID, steps)
         sections.add(passes.PURE, pure)
+        sections.add(passes.DENSE, self._amounts(pure[: passes.SUMS_MOST]).ravel())
         sections.add(passes.PURE_IS, np.isin(np.arange(constraints), pure).astype(np.int64))
         rows = [self.arguments[place][2] for place in tables]
         sections.add(passes.TABLE_ROWS, np.concatenate([[0], np.cumsum(rows)]) if rows else [0])
@@ -916,6 +916,8 @@ class Graph:
             (passes.ITEM_LOW, max(widest, variables + numbers)),
             (passes.ITEM_HIGH, max(widest, variables + numbers)),
             (passes.MARK, literals),
+            (passes.CHANGE, literals),
+            (passes.CHANGE_COST, literals),
             (passes.POINT, variables),
             (passes.POINT_LOW, nodes),
             (passes.POINT_HIGH, nodes),
@@ -929,6 +931,18 @@ class Graph:
             at += size
         head[passes.WORK_SIZE] = at
         return sections.array()
+
+    def _amounts(self, sums: Sequence[int]) -> NDArray[np.int64]:
+        """What each literal adds to each of these sums."""
+        found = np.zeros((len(sums), self.network.literals), dtype=np.int64)
+        for row, place in zip(found, sums, strict=True):
+            arguments = self.arguments[place]
+            at = 4
+            for _ in range(arguments[2]):
+                first, size = int(self.network.first[arguments[at]]), self.sizes[arguments[at]]
+                row[first : first + size] = arguments[at + 1 : at + 1 + size]
+                at += 1 + size
+        return found
 
     @staticmethod
     def _inputs(kind: int, arguments: list[int]) -> list[int]:
@@ -980,8 +994,8 @@ def arrays_of(network: Network, problem: ConfigurationProblem, *, merged: bool) 
     graph = Graph(network, problem)
     for formula in network.formulas:
         graph.add_formula(formula.rule, formula.expression)
-    for clause in network.clauses:
-        graph.add_clause(clause)
+    for rule, sets in united(network):
+        graph.add_clause(rule, sets)
     for count in network.counts:
         graph.add_count(count)
     for number, table in enumerate(network.tables):

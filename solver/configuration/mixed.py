@@ -567,13 +567,14 @@ class Mixed:
         """A little for each literal, whatever the time is, so that nearly all have one; then until the clock ends."""
         ended = np.full(len(wanted), passes.PAUSED, dtype=np.int64)
         least = np.zeros(self.network.literals, dtype=np.int64)
+        order = goal[: self.network.literals].argsort(kind="stable")
         nodes = _FEW
         while (ended == passes.PAUSED).any() and (nodes == _FEW or clock.left > 0):
             row = 0
             while row < len(wanted) and (nodes == _FEW or clock.left > 0):
                 row = passes.nearest(
-                    self._m, words, self._copied, allowed, entered, goal, stands, stands_numbers, wanted, row, nodes,
-                    _LOOK, least, spans, ended, values, numbers,
+                    self._m, words, self._copied, allowed, entered, goal, order, stands, stands_numbers, wanted, row,
+                    nodes, _LOOK, least, spans, ended, values, numbers,
                 )  # fmt: skip
             nodes = max(4 * nodes, _EACH)
 

@@ -24,7 +24,7 @@ from solver.native import kernel
 Words = NDArray[np.int64]
 
 # --- kinds of constraints, and their arguments (dag.py writes them) ---
-CLAUSE = 0  # 2 * literal, + 1 for its opposite
+CLAUSE = 0  # 2 * literal for values, some or all but one; of a variable with all but one 2 * that literal + 1
 COUNT = 1  # low, high, literals
 TABLE = 2  # its number, columns, rows, variables, rows of literals
 LINEAR = 3  # low, high, how many variables and nodes; variable and an amount for each value; node and factor
@@ -105,7 +105,10 @@ PURE_IS = 59  # for each constraint whether it is such a sum
 AMOUNT = 58  # of a sum, at the point
 SAVED = 62  # nodes with what they were before an item changed
 COPIED = 56  # how much of w a question begins with
-HEADER = 64
+DENSE = 63  # in m: of the first sums over variables and numbers an amount for each literal
+CHANGE = 64  # literals that the point could have instead, the cheapest first, and what each costs more
+CHANGE_COST = 65
+HEADER = 66
 
 # --- scalars of w ---
 TOP = 0
@@ -141,7 +144,11 @@ PAUSED = -1
 OBJECTIVES_MOST = 4  # the first may be a goal; the others are combinations of sums
 PIECES = 2_200  # that one look at a number's values may add
 FREE = 1 << 61  # a limit that is none
-_SUMS_MOST = 6
+SUMS_MOST = 6
+_TOGETHER = 3  # changes of a point that are tried together
+_GAINS = 4 * _TOGETHER
+_TRIALS = 400_000  # of them, from one point
+_CLOSELY = 200  # trials that one counts for whose sums hold
 _UNIT = 1 << 16
 _SHIFTED = 500  # of them that are made
 _SHIFTS = 40  # changes tried from one assignment for other values of a number
@@ -335,31 +342,42 @@ def _ceil_divide(over: int, under: int) -> int:
 
 @_inner(f"void({_mm}, int64, int64)")
 def _clause(m: Words, w: Words, start: int, end: int) -> None:
-    domain = m[DOMAIN]
-    only = -1
+    """What is open of it, if that is about one variable, is what this variable can be."""
+    domain, of = m[DOMAIN], m[OF]
+    only, many, last = -1, 0, -1
     for place in range(start, end):
         item = m[place]
         literal = item >> 1
-        inside = w[domain + literal] != 0
+        variable = m[of + literal]
         if item & 1:
-            if not inside:
+            if w[domain + literal] == 0:
                 return  # another value: it holds
-            if w[m[SIZE] + m[m[OF] + literal]] == 1:
+            if w[m[SIZE] + variable] == 1:
                 continue
         else:
-            if not inside:
+            if w[domain + literal] == 0:
                 continue
-            if w[m[SIZE] + m[m[OF] + literal]] == 1:
+            if w[m[SIZE] + variable] == 1:
                 return
-        if only >= 0:
+        if only >= 0 and variable != only:
             return
-        only = item
+        only, last = variable, item
+        many += 1
     if only < 0:
         w[FAILED] = 1
-    elif only & 1:
-        _remove(m, w, only >> 1)
-    else:
-        _take(m, w, only >> 1)
+    elif last & 1:
+        _remove(m, w, last >> 1)
+    elif many == 1:
+        _take(m, w, last >> 1)
+    elif many < w[m[SIZE] + only]:
+        begin, stop = m[m[FIRST] + only], m[m[FIRST] + only + 1]
+        for literal in range(begin, stop):
+            w[m[MARK] + literal] = 0
+        for place in range(start, end):
+            w[m[MARK] + (m[place] >> 1)] = 1
+        for literal in range(begin, stop):
+            if w[m[MARK] + literal] == 0:
+                _remove(m, w, literal)
 
 
 @_inner(f"void({_mm}, int64, int64)")
@@ -1349,12 +1367,19 @@ def _to_mend(m: Words, w: Words) -> int:
     if chosen < 0:
         return _HOLDS
     best, found = -1, _ANY
-    if m[m[PURE_IS] + chosen] != 0:  # nothing but a sum: what it is about is no hint
-        return _ANY
     at = m[SCOPE] + chosen
     for place in range(m[at], m[at + 1]):
-        item = m[place]
-        if w[m[ITEM_LOW] + item] < _BIG:
+        w[m[ITEM_HIGH] + m[place]] = 2
+    if m[m[PURE_IS] + chosen] != 0:  # of a sum that is not enough: what shares a rule with what it is about
+        for place in range(m[at], m[at + 1]):
+            touched = m[TOUCHED] + m[place]
+            for index in range(m[touched], m[touched + 1]):
+                scope = m[SCOPE] + m[index]
+                if m[scope + 1] - m[scope] <= _NARROW:
+                    for other in range(m[scope], m[scope + 1]):
+                        w[m[ITEM_HIGH] + m[other]] = 2
+    for item in range(items):
+        if w[m[ITEM_HIGH] + item] == 2 and w[m[ITEM_LOW] + item] < _BIG:
             activity = w[m[ACTIVITY] + item] * 64 // (w[m[SIZE] + item] if item < variables else 64)
             if activity > best:
                 best, found = activity, item
@@ -1507,7 +1532,7 @@ def _combine(m: Words, w: Words, goal: int) -> bool:
     """
     literals, numbers = m[LITERALS], m[NUMBERS]
     w[OBJECTIVES] = goal
-    many = min(m[PURES], _SUMS_MOST) + (1 if goal > 0 else 0)
+    many = min(m[PURES], SUMS_MOST) + (1 if goal > 0 else 0)
     if many < 2:
         return True
     amounts = np.empty((many, literals + numbers), np.float64)
@@ -1601,6 +1626,8 @@ def _find(m: Words, w: Words, nodes: int) -> int:
     while True:
         left = end - w[SEARCHED]
         conflicts = 24 * _luby(step) if step <= 7 else _BIG
+        if w[NEAR] != 0 and step > 1:
+            conflicts = _BIG
         found = _dive(m, w, left, conflicts)
         if found != _GAVE_UP or w[SEARCHED] >= end or w[FULL] != 0 or step > 7:
             break
@@ -1608,7 +1635,7 @@ def _find(m: Words, w: Words, nodes: int) -> int:
             for literal in range(m[LITERALS]):
                 w[m[LIKED] + literal] = 0
             w[LEVEL] += 1
-            if not _combine(m, w, goal):
+            if w[NEAR] == 0 and not _combine(m, w, goal):
                 found = _NONE
                 break
         step += 1
@@ -2954,7 +2981,7 @@ def _weigh(m: Words, w: Words, goal: Words, costs: Words) -> int:
     """
     literals, numbers, variables = m[LITERALS], m[NUMBERS], m[VARIABLES]
     domain, first = m[DOMAIN], m[FIRST]
-    many = min(m[PURES], _SUMS_MOST)
+    many = min(m[PURES], SUMS_MOST)
     amounts = np.empty((many, literals + numbers), np.float64)
     limits = np.empty((many, 3), np.float64)
     for row in range(many):
@@ -3155,6 +3182,191 @@ def improve(
     return DONE
 
 
+@_inner(f"int64({_mm}, {_words}, {_literals}, {_words}, {_literals}, {_words})")
+def _closer(
+    m: Words, w: Words, goal: Words, standing: Any, standing_numbers: Words, values: Any, numbers: Words
+) -> int:
+    """`_descend` from an assignment; searches stay near to the standing one. What the last costs."""
+    cost = _descend(m, w, goal, values, numbers, cost_of(m, goal, values, numbers))
+    for variable in range(m[VARIABLES]):
+        w[m[PHASE] + variable] = standing[variable]
+    for number in range(m[NUMBERS]):
+        w[m[NUMBER_PHASE] + number] = standing_numbers[number]
+    return cost
+
+
+# --- few changes of the point, all of them ---
+
+
+@_inner(f"int64({_mm}, {_words}, {_words})")
+def _list_changes(m: Words, w: Words, goal: Words, order: Words) -> int:
+    """What the point could have instead at present, by what that costs more; how many there are.
+
+    `order`: all literals, the cheapest first.
+    """
+    many = 0
+    changes, costs = m[CHANGE], m[CHANGE_COST]
+    for index in range(m[LITERALS]):
+        literal = order[index]
+        own = w[m[POINT] + m[m[OF] + literal]]
+        if literal == own or w[m[DOMAIN] + literal] == 0:
+            continue
+        cost = goal[literal] - goal[own]
+        place = many
+        while place > 0 and w[costs + place - 1] > cost:
+            w[costs + place] = w[costs + place - 1]
+            w[changes + place] = w[changes + place - 1]
+            place -= 1
+        w[costs + place] = cost
+        w[changes + place] = literal
+        many += 1
+    return many
+
+
+@_inner(f"void({_mm}, int64)")
+def _measure_gains(m: Words, w: Words, many: int) -> None:
+    """By how much one listed change raises, and lowers, each of the first sums at most (STACK, from _GAINS on)."""
+    at = m[DENSE]
+    gains = m[STACK] + _GAINS
+    for index in range(min(m[PURES], SUMS_MOST)):
+        up = down = 0
+        for place in range(many):
+            literal = w[m[CHANGE] + place]
+            more = m[at + literal] - m[at + w[m[POINT] + m[m[OF] + literal]]]
+            up, down = max(up, more), min(down, more)
+        w[gains + 2 * index], w[gains + 2 * index + 1] = up, -down
+        at += m[LITERALS]
+
+
+@_inner(f"boolean({_mm}, int64, int64)")
+def _sums_hold(m: Words, w: Words, literal: int, more: int) -> bool:
+    """Whether the first sums would hold with this value, or might with so many changes more."""
+    own = w[m[POINT] + m[m[OF] + literal]]
+    at = m[DENSE]
+    for index in range(min(m[PURES], SUMS_MOST)):
+        constraint = m[m[PURE] + index]
+        amount = w[m[AMOUNT] + constraint] + m[at + literal] - m[at + own]
+        start = m[m[START] + constraint]
+        gains = m[STACK] + _GAINS + 2 * index
+        if amount + more * w[gains] < m[start] or amount - more * w[gains + 1] > m[start + 1]:
+            return False
+        at += m[LITERALS]
+    return True
+
+
+@_inner(f"boolean({_mm}, int64)")
+def _mended_by(m: Words, w: Words, made: int) -> bool:
+    """Whether the point holds since its changes (of the first variables of STACK) were made."""
+    for index in range(made):
+        if _broken(m, w, w[m[STACK] + index], 0) >= 0:
+            return False
+    for place in range(m[ITEM_HIGH], m[ITEM_HIGH] + w[BROKEN]):
+        if _at_point(m, w, w[place]) != 1:
+            return False
+    listed = m[m[JUDGED] + 1] == m[m[JUDGED] + 3] and w[BROKEN] < m[VARIABLES]
+    return listed or _judge(m, w) == 1
+
+
+@_inner(f"int64({_mm}, int64, int64, int64)")
+def _change(m: Words, w: Words, together: int, many: int, most: int) -> int:
+    """The cheapest so many listed changes together that mend the point; what they cost, _BIG if none cost `most`.
+
+    They are in STACK then, from 2 * _TOGETHER on. EFFORT: how many may be tried; below 0 not all were.
+    """
+    variables, own, places, best = m[STACK], m[STACK] + _TOGETHER, m[STACK] + 3 * _TOGETHER, m[STACK] + 2 * _TOGETHER
+    changes, costs = m[CHANGE], m[CHANGE_COST]
+    cheapest = _BIG
+    depth = spent = place = 0
+    while True:
+        more = together - depth - 1
+        if place >= many or spent + (more + 1) * w[costs + place] > most or w[EFFORT] < 0:
+            depth -= 1
+            if depth < 0:
+                return cheapest
+            place = w[places + depth]
+            _move(m, w, w[variables + depth], w[own + depth])
+            spent -= w[costs + place]
+            place += 1
+            continue
+        literal = w[changes + place]
+        variable = m[m[OF] + literal]
+        w[EFFORT] -= 1
+        apart = True
+        for index in range(depth):
+            apart = apart and w[variables + index] != variable
+        if not apart or not _sums_hold(m, w, literal, more):
+            place += 1
+            continue
+        w[variables + depth], w[own + depth], w[places + depth] = variable, w[m[POINT] + variable], place
+        _move(m, w, variable, literal)
+        if more > 0:
+            spent += w[costs + place]
+            depth += 1
+            place += 1
+            continue
+        w[EFFORT] -= _CLOSELY
+        if _mended_by(m, w, together):
+            cheapest = spent + w[costs + place]
+            most = cheapest - 1
+            for index in range(together):
+                w[best + index] = w[changes + w[places + index]]
+        _move(m, w, variable, w[own + depth])
+        place += 1
+
+
+@_inner(f"void({_mm})")
+def _list_broken(m: Words, w: Words) -> None:
+    """What the point does not keep (ITEM_HIGH), of what reads no node: at most so much as there are variables."""
+    w[BROKEN] = 0
+    for index in range(m[m[JUDGED]], m[m[JUDGED] + 1]):
+        constraint = m[index]
+        if w[m[ACTIVE] + constraint] != 0 and w[BROKEN] < m[VARIABLES] and _at_point(m, w, constraint) != 1:
+            w[m[ITEM_HIGH] + w[BROKEN]] = constraint
+            w[BROKEN] += 1
+
+
+@_inner(f"int64({_mm}, {_words}, {_words}, {_words}, {_literals}, {_words})")
+def _change_few(m: Words, w: Words, goal: Words, order: Words, span: Words, values: Any, numbers: Words) -> int:
+    """The nearest by at most _TOGETHER changes of what is nearest in the present domains, each value by itself.
+
+    As `improve`: DONE if that is proved to be the nearest of all. Nothing where a number is open.
+    """
+    for number in range(m[NUMBERS]):
+        if w[m[LOW] + number] < w[m[HIGH] + number]:
+            return PAUSED
+    _aim(m, w, goal, FREE)
+    total = _stays(m, w)
+    w[OBJECTIVES] = w[DIRTY] = 0
+    span[0] = max(span[0], total)
+    if _measure(m, w):
+        _read(m, w, values, numbers)
+        span[1] = total
+        return DONE
+    _list_broken(m, w)
+    many = _list_changes(m, w, goal, order)
+    _measure_gains(m, w, many)
+    w[EFFORT] = _TRIALS
+    least = 0
+    for together in range(1, _TOGETHER + 1):
+        cost = _change(m, w, together, many, span[1] - 1 - total)
+        if cost < _BIG:
+            _read(m, w, values, numbers)
+            for index in range(together):
+                literal = w[m[STACK] + 2 * _TOGETHER + index]
+                values[m[m[OF] + literal]] = literal
+            span[1] = total + cost
+        if w[EFFORT] < 0:
+            return PAUSED
+        if many <= together:  # all of them were tried
+            span[0] = span[1]
+            return DONE if span[1] < FREE else VOID
+        least += w[m[CHANGE_COST] + together - 1]
+        span[0] = max(span[0], min(span[1], total + least + w[m[CHANGE_COST] + together]))
+        if span[0] >= span[1]:
+            return DONE
+    return PAUSED
+
+
 @_inner(f"int64({_mm}, {_words}, {_literals}, {_words}, {_words}, {_literals}, {_words}, int64)")
 def _improve_near(
     m: Words,
@@ -3177,14 +3389,17 @@ def _improve_near(
     for number in range(m[NUMBERS]):
         w[m[NUMBER_PHASE] + number] = standing_numbers[number]
     top = w[TOP]
+    found = _NONE
     if span[1] >= FREE:  # a first one by what a change makes necessary
         w[GUESSING] = 1
         w[LEVEL] += 1
         if _nearby(m, w, -1):
             _read(m, w, values, numbers)
-            span[1] = cost_of(m, goal, values, numbers)
+            found = _FOUND
         w[GUESSING] = 0
         _undo(m, w, top)
+        if found == _FOUND:
+            span[1] = _closer(m, w, goal, standing, standing_numbers, values, numbers)
     ended = DONE
     while span[0] < span[1]:
         limit = span[1] - 1 if span[1] < FREE else FREE
@@ -3196,11 +3411,12 @@ def _improve_near(
         if span[0] <= limit and _propagate(m, w):
             found = _find(m, w, nodes - w[SEARCHED])
         w[NEAR] = 0
+        w[OBJECTIVES] = 0
         if found == _FOUND:
             _read(m, w, values, numbers)
-            span[1] = cost_of(m, goal, values, numbers)
-        w[OBJECTIVES] = 0
         _undo(m, w, top)
+        if found == _FOUND:
+            span[1] = _closer(m, w, goal, standing, standing_numbers, values, numbers)
         if found == _NONE:
             if limit == FREE:
                 return VOID
@@ -3232,9 +3448,40 @@ def _share(
                 numbers[row, place] = numbers[other, place]
 
 
+@_inner(f"void({_mm}, {_words}, {_literals}, {_words}, int64[:, ::1], int32[:, ::1], int64[:, ::1], {_words}, int64)")
+def _adapt(
+    m: Words,
+    w: Words,
+    goal: Words,
+    standing: Any,
+    standing_numbers: Words,
+    spans: Any,
+    values: Any,
+    numbers: Any,
+    literals: Words,
+    row: int,
+) -> None:
+    """The nearest with another value of the same variable, changed to this one and by one item more at most."""
+    variable = m[m[OF] + literals[row]]
+    nearest_one = -1
+    for other in range(len(literals)):
+        nearer = spans[other, 1] < spans[row if nearest_one < 0 else nearest_one, 1]
+        if nearer and m[m[OF] + literals[other]] == variable:
+            nearest_one = other
+    if nearest_one < 0:
+        return
+    _stand(m, w, values[nearest_one], numbers[nearest_one])
+    _measure(m, w)
+    w[EFFORT] = 64
+    if not _reaches(m, w, literals[row]):
+        return
+    _read(m, w, values[row], numbers[row])
+    spans[row, 1] = _closer(m, w, goal, standing, standing_numbers, values[row], numbers[row])
+
+
 @kernel(
-    f"int64({_mm}, {_words}, {_flags}, {_words}, {_words}, {_literals}, {_words}, {_words}, int64, int64, int64,"
-    f" {_words}, int64[:, ::1], {_words}, int32[:, ::1], int64[:, ::1])"
+    f"int64({_mm}, {_words}, {_flags}, {_words}, {_words}, {_words}, {_literals}, {_words}, {_words}, int64, int64,"
+    f" int64, {_words}, int64[:, ::1], {_words}, int32[:, ::1], int64[:, ::1])"
 )
 def nearest(
     m: Words,
@@ -3243,6 +3490,7 @@ def nearest(
     allowed: Any,
     entered: Words,
     goal: Words,
+    order: Words,
     standing: Any,
     standing_numbers: Words,
     literals: Words,
@@ -3273,9 +3521,15 @@ def nearest(
             _take(m, w, literals[row])
             if _propagate(m, w):
                 _share(m, w, least, spans, values, numbers, literals, row)
-                ended[row] = _improve_near(
-                    m, w, goal, standing, standing_numbers, spans[row], values[row], numbers[row], nodes
-                )
+                ended[row] = PAUSED
+                if least[literals[row]] == 0:
+                    ended[row] = _change_few(m, w, goal, order, spans[row], values[row], numbers[row])
+                    if ended[row] == PAUSED:
+                        _adapt(m, w, goal, standing, standing_numbers, spans, values, numbers, literals, row)
+                if ended[row] == PAUSED:
+                    ended[row] = _improve_near(
+                        m, w, goal, standing, standing_numbers, spans[row], values[row], numbers[row], nodes
+                    )
                 total -= w[SEARCHED]
             _undo(m, w, top)
         if ended[row] != VOID:
