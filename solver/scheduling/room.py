@@ -32,6 +32,7 @@ from solver.scheduling.book_words import (
     FREEZE,
     FRESH,
     HARD,
+    HEAP,
     HEAP_CAPACITY,
     HEAP_SIZE,
     KIND,
@@ -50,6 +51,7 @@ from solver.scheduling.book_words import (
     ORDER,
     PREDS,
     PUSHED,
+    QUEUED,
     RESOURCE,
     ROW_CAPACITY,
     ROWS,
@@ -246,35 +248,56 @@ def ready_of(s: Any, b: Any, op: int) -> int:
     return int(ready)
 
 
-@kernel("void(int64[::1], int64)")
-def enqueue_ahead(b: Any, op: int) -> None:
-    """What waits for an operation, into the heap, the first one first."""
-    if b[op + AFTER]:
-        enqueue(b, b[op + AFTER], b[b[op + AFTER] + START])
+@kernel("boolean(int64[::1], int64, int64)")
+def postpone(b: Any, op: int, ready: int) -> bool:
+    """Into the heap with it, the first one first, if it starts before it is ready; whether it may start as late."""
+    if ready <= b[op + START]:
+        return True
+    if stays(b, op) or (ready > b[op + LATE] and b[HARD] == 0):
+        return False
+    if b[op + QUEUED] == 0:
+        enqueue(b, op, b[op + START])
+    b[op + QUEUED] = max(b[op + QUEUED], ready)
+    return True
+
+
+@kernel("boolean(int64[::1], int64[::1], int64)")
+def postpone_next(s: Any, b: Any, op: int) -> bool:
+    """`postpone` what waits for an operation, by its end."""
+    line, end, solid = b[op + LINE], b[op + END], stays(b, op)
+    after, plant = b[op + AFTER], s[s[LINE_PLANT] + line]
+    if (
+        after and not s[s[LINE_UNLIMITED] + line] and not (solid and stays(b, after))
+        and not postpone(b, after, line_ready(s, b, line, op, b[after + FAMILY]))
+    ):  # fmt: skip
+        return False
     succs = b[op + SUCCS]
     for i in range(succs + 1, succs + 1 + 2 * b[succs], 2):
-        if b[b[i] + START] >= 0:
-            enqueue(b, b[i], b[b[i] + START])
+        after = b[i]
+        if b[after + START] >= 0 and not (solid and stays(b, after)):
+            ready = arrival(s, plant, s[s[LINE_PLANT] + b[after + LINE]], end + b[i + 1])
+            if not postpone(b, after, ready):
+                return False
+    return True
 
 
 @kernel("int64(int64[::1], int64[::1])")
 def push(s: Any, b: Any) -> int:
-    """Start what is in the heap, and what follows, later where it must; 0 if something may not start that late."""
+    """Start what is in the heap, and what follows, later as it must; 0 if something may not, or too much would."""
     while b[HEAP_SIZE]:
-        op = take_next(b)
-        ready = ready_of(s, b, op)
-        if ready <= b[op + START]:
-            continue
-        if stays(b, op) or (ready > b[op + LATE] and b[HARD] == 0):
+        if b[PUSHED] + b[HEAP_SIZE] > b[MOST]:
             return 0
+        ready = b[b[b[HEAP] + 1] + QUEUED]
+        op = take_next(b)
         start, end = fit(s, b[op + LINE], b[op + RUNNING], b[op + TIME], ready)
         if start >= NEVER:
             return 0
         put(b, op + START, start)
         put(b, op + END, end)
-        enqueue_ahead(b, op)
         b[PUSHED] += 1
-        if b[PUSHED] > b[MOST] or b[TRAIL_SIZE] + 512 > b[TRAIL_CAPACITY] or b[HEAP_SIZE] + 512 > b[HEAP_CAPACITY]:
+        if not postpone_next(s, b, op):
+            return 0
+        if b[TRAIL_SIZE] + 512 > b[TRAIL_CAPACITY] or b[HEAP_SIZE] + 512 > b[HEAP_CAPACITY]:
             return 0
     return 1
 
@@ -480,8 +503,8 @@ def take_out(s: Any, b: Any, op: int, floor: int) -> int:
         put(b, FLOOR, floor)
     if not relate(s, b, floor):
         return 0
-    if after:
-        enqueue(b, after, b[after + START])
+    if after and not postpone(b, after, ready_of(s, b, after)):
+        return 0
     return push(s, b)
 
 
@@ -532,5 +555,4 @@ def put_in(s: Any, b: Any, op: int, mode: int, place: int, floor: int) -> int:
         put(b, FLOOR, floor)
     if not relate(s, b, floor):
         return 0
-    enqueue_ahead(b, op)
-    return push(s, b)
+    return push(s, b) if postpone_next(s, b, op) else 0

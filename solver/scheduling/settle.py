@@ -49,12 +49,13 @@ from solver.scheduling.book_words import (
     WALL,
 )
 from solver.scheduling.room import (
-    enqueue_ahead,
     enqueue_behind,
     late_of,
     line_ready,
     order_ready,
+    postpone,
     push,
+    ready_of,
     relate,
     stays,
     units_free_from,
@@ -216,7 +217,13 @@ def settled(s: Any, b: Any, ops: Any, checked: int) -> int:
 def follow(s: Any, b: Any, ops: Any) -> int:
     """Push what follows operations that were put; 0 if something may not give way."""
     for op in ops:
-        enqueue_ahead(b, op)
+        after = b[op + AFTER]
+        if after and not postpone(b, after, ready_of(s, b, after)):
+            return 0
+        succs = b[op + SUCCS]
+        for i in range(succs + 1, succs + 1 + 2 * b[succs], 2):
+            if b[b[i] + START] >= 0 and not postpone(b, b[i], ready_of(s, b, b[i])):
+                return 0
         if b[HEAP_SIZE] + 512 > b[HEAP_CAPACITY]:
             return 0
     return push(s, b)
