@@ -77,6 +77,7 @@ from solver.scheduling.settle import (
     CLOSED,
     CROWDED,
     LACKS_SETUP,
+    NOT_KNOWN,
     OVERLAPS,
     PAST,
     PAST_LIMIT,
@@ -90,6 +91,7 @@ from solver.scheduling.settle import (
     rewrite,
     settled,
     taken_back,
+    tightened,
 )
 from solver.scheduling.stock import Stock
 from solver.scheduling.trail import undo
@@ -257,7 +259,7 @@ class Book:
                 takes[material].append((instant, quantity))
             done = max(placement.end for placement in own.values())
             record = record_of(
-                factory, order, address, made=made, own=False,
+                factory, order, address, made=made,
                 limit=done if order.promise is None else max(order.promise, done),
                 earliest={o.id: max(order.released(o), own[o.id].start) for o in made if o.materials},
                 walls=self._walls(made, own), placements=own, name=len(names),
@@ -571,7 +573,7 @@ class Book:
                     raise InvalidProblem(f"{operation.id}: unknown line {mode.line}.")
         address = int(self._words[TOP])
         record = record_of(
-            self._factory, order, address, made=made, own=True, limit=NEVER, earliest=earliest, walls=frozenset(),
+            self._factory, order, address, made=made, limit=NEVER, earliest=earliest, walls=frozenset(),
             placements={},
         )  # fmt: skip
         b = self._words
@@ -666,25 +668,12 @@ class Book:
         walls = self._walls(made, given)
         b[TOP], b[own + FRESH], b[own + WALL] = address + len(record.words), 0, [int(o.id in walls) for o in made]
         if fault == 0 and (b[own + WALL].any() or (b[own + START] < b[FREEZE]).any()):  # they stay from here on
+            b[own + LATE] = NOT_KNOWN
             fault = settled(s, b, own, 0)
         b[TRAIL_SIZE] = 0
-        if self._tightened(ops[len(own) :]) or fault < 0:
+        # What ends later than it may have been promised, or has no promise, is to end no later again.
+        if tightened(b, np.ascontiguousarray(ops[len(own) :])) or fault < 0:
             relate_all(s, b, self._handles(latest_first=True))
-
-    def _tightened(self, ops: Words) -> bool:
-        """Whether what ends later than it may have been promised, or has no promise, now has an earlier limit.
-
-        What others' operations were put elsewhere for is not given back.
-        """
-        b, found = self._words, False
-        for address in np.unique(b[ops + ORDER]).tolist():
-            entry = self._by_address[address]
-            promise = -1 if entry.order.promise is None else entry.order.promise
-            if promise < b[address + LIMIT] < NEVER:
-                done = max(end for _, _, end in self._rows(address, len(entry.operations)))
-                if (limit := max(promise, done)) < b[address + LIMIT]:
-                    b[address + LIMIT], found = limit, True
-        return found
 
     def _standing_at(self, moved: Sequence[Placement]) -> Words:
         """Handle, line, start and end of each; KeyError for what the book does not hold."""

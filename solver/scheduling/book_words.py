@@ -59,7 +59,7 @@ HEADER = 25
 # --- an order's record: then its operations, one after another ---
 LIMIT = 0  # no operation of it ends later
 COUNT = 1
-OWN = 2  # 1: it is the one that is asked about
+PROMISED = 2  # the end that was promised; -1: none
 NO_ROOM = 3  # number of the operation that found none
 ORDER_HEAD = 4
 
@@ -182,7 +182,6 @@ def record_of(
     *,
     made: tuple[Operation, ...],
     limit: int,
-    own: bool,
     earliest: Mapping[OperationId, int],
     walls: frozenset[OperationId],
     placements: Mapping[OperationId, Placement],
@@ -194,7 +193,7 @@ def record_of(
     """
     first = address + ORDER_HEAD
     handle = {operation.id: first + i * OPERATION_SIZE for i, operation in enumerate(made)}
-    words = [limit, len(made), int(own), 0]
+    words = [limit, len(made), -1 if order.promise is None else order.promise, 0]
     lists: list[int] = []
     end = first + OPERATION_SIZE * len(made)
     succs: dict[OperationId, list[int]] = {operation.id: [] for operation in made}
