@@ -102,6 +102,7 @@ MOST_OUT, MOST_LOOKS = 12, 200  # of them may be tried in other places, and look
 AGAIN = 200  # times, for what may not wait long
 MOST_AGAIN, MOST_TURNS = 30, 6  # orders that are put in anew when many others were put elsewhere, and tries of it
 SPARE_WORDS = 1 << 16  # of records, at least, beyond what a book begins with
+SPARE_ROWS = 1 << 12  # of what a query changes
 Fixed = Mapping[OperationId, tuple[Fixing, Placement]]
 Names = NDArray[np.object_]  # operations' ids
 RULES = {
@@ -139,15 +140,20 @@ class Occupied(Exception):
 class Moved(Sequence[Placement]):
     """Placements that are made when they are looked at: of most answers only the date is."""
 
-    __slots__ = ("_lines", "_names", "layout", "rows")
+    __slots__ = ("_at", "_lines", "later", "layout", "rows")
 
-    def __init__(self, names: Sequence[OperationId], lines: Sequence[Line], rows: Words, layout: Names) -> None:
-        """`rows`: handle in books of the same layout, number of the line, start and end of each."""
-        self._names, self._lines = names, lines
-        self.rows, self.layout = rows, layout
+    def __init__(
+        self, rows: Words, layout: Names, at: Words, later: Mapping[int, OperationId], lines: Sequence[Line]
+    ) -> None:
+        """`rows`: handle in books of the same layout, number of the line, start and end of each.
+
+        `at`: where in the layout the names are; `later`: those that are not there, by handle.
+        """
+        self.rows, self.layout, self.later = rows, layout, later
+        self._at, self._lines = at, lines
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self.rows)
 
     @overload
     def __getitem__(self, place: int) -> Placement: ...
@@ -159,9 +165,10 @@ class Moved(Sequence[Placement]):
         return tuple(self)[place]
 
     def __iter__(self) -> Iterator[Placement]:
-        lines = self._lines
-        for name, (_, line, start, end) in zip(self._names, self.rows.tolist(), strict=True):
-            yield Placement(name, lines[line].id, Second(start), Second(end))
+        lines, later = self._lines, self.later
+        names: list[OperationId] = self.layout[self._at].tolist()
+        for name, (handle, line, start, end) in zip(names, self.rows.tolist(), strict=True):
+            yield Placement(later.get(handle, name), lines[line].id, Second(start), Second(end))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and tuple(self) == tuple(other)
@@ -276,7 +283,8 @@ class Book:
             [b, *(np.array(record.words, dtype=np.int64) for _, record, _ in records), np.zeros(spare, dtype=np.int64)]
         )
         b = self._words
-        b[TOP] = self._laid = address
+        b[TOP] = address
+        self._changed: Words = np.empty((SPARE_ROWS, 4), dtype=np.int64)  # for what moved
         self._names: Names = np.array([*names, OperationId("")], dtype=object)
         for _, record, _ in records:
             self._note_uses(record)
@@ -388,9 +396,9 @@ class Book:
             other._lock, other._factory, other._frozen_seconds = RLock(), self._factory, self._frozen_seconds
             other._fixed, other._entries, other._holds = dict(self._fixed), dict(self._entries), dict(self._holds)
             other._by_address, other._addresses = dict(self._by_address), self._addresses
-            other._handle, other._laid, other._names = dict(self._handle), self._laid, self._names
+            other._handle, other._names = dict(self._handle), self._names
             other._later_names = dict(self._later_names)
-            other._words = self._words.copy()
+            other._words, other._changed = self._words.copy(), np.empty_like(self._changed)
             other._stocks = {key: stock.copy() for key, stock in self._stocks.items()}
             return other
 
@@ -534,16 +542,15 @@ class Book:
     def _taken_back(self, below: int) -> Words:
         """Undo everything: handle, line, start and end of what stood elsewhere, of the records below an address."""
         b = self._words
-        found = np.empty((int(b[TRAIL_SIZE]) + 1, 4), dtype=np.int64)
-        return found[: taken_back(b, self._addresses, below, found)]
+        if b[TRAIL_SIZE] >= len(self._changed):
+            self._changed = np.empty((2 * int(b[TRAIL_SIZE]) + 1, 4), dtype=np.int64)
+        return self._changed[: taken_back(b, self._addresses, below, self._changed)].copy()
 
     def _placed(self, rows: Words) -> Moved:
         """Rows of handle, line, start and end as placements."""
         at = self._words[rows[:, 0] + NAME]
-        names: list[OperationId] = self._names[at].tolist()
-        for i in np.flatnonzero(at < 0).tolist():
-            names[i] = self._later_names[int(rows[i, 0])]
-        return Moved(names, self._factory.problem.lines, rows, self._names)
+        later = {handle: self._later_names[handle] for handle in rows[at < 0, 0].tolist()}
+        return Moved(rows, self._names, at, later, self._factory.problem.lines)
 
     def _supplied(
         self, order: WorkOrder, made: Iterable[Operation], not_before: int
@@ -678,8 +685,8 @@ class Book:
     def _standing_at(self, moved: Sequence[Placement]) -> Words:
         """Handle, line, start and end of each; KeyError for what the book does not hold."""
         if isinstance(moved, Moved) and moved.layout is self._names:
-            handles = moved.rows[:, 0]
-            if (handles < self._laid).all() and (self._words[handles + START] >= 0).all():
+            known = all(self._later_names.get(handle) == name for handle, name in moved.later.items())
+            if known and (self._words[moved.rows[:, 0] + START] >= 0).all():
                 return moved.rows
         return self._places([self._handle[at.operation] for at in moved], moved)
 
