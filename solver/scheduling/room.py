@@ -208,13 +208,47 @@ def late_of(s: Any, b: Any, op: int) -> int:
 
 @kernel("void(int64[::1], int64)")
 def enqueue_behind(b: Any, op: int) -> None:
-    """What an operation waits for, into the heap, the last one first."""
-    if b[op + BEFORE]:
-        enqueue(b, b[op + BEFORE], -b[b[op + BEFORE] + START])
+    """What an operation waits for, into the heap, the last one first: LATE of it is to be found anew."""
+    before = b[op + BEFORE]
+    if before:
+        enqueue(b, before, -b[before + START])
+        b[before + QUEUED] = 1
     preds = b[op + PREDS]
     for i in range(preds + 1, preds + 1 + 2 * b[preds], 2):
-        if b[b[i] + START] >= 0:
-            enqueue(b, b[i], -b[b[i] + START])
+        before = b[i]
+        if b[before + START] >= 0:
+            enqueue(b, before, -b[before + START])
+            b[before + QUEUED] = 1
+
+
+@kernel("void(int64[::1], int64[::1], int64, int64, int64)")
+def _restrict(s: Any, b: Any, op: int, limit: int, floor: int) -> None:
+    """Into the heap with it if it has to end by a limit, and must become ready sooner for it than by its LATE."""
+    if b[op + END] <= floor:
+        return
+    late = b[op + START] if stays(b, op) else latest_ready(s, b[op + LINE], b[op + RUNNING], b[op + TIME], limit)
+    if late >= b[op + LATE]:
+        return
+    if b[op + QUEUED] == 0:
+        enqueue(b, op, -b[op + START])
+        b[op + QUEUED] = late + 2
+    else:
+        b[op + QUEUED] = min(b[op + QUEUED], late + 2)
+
+
+@kernel("void(int64[::1], int64[::1], int64, int64)")
+def _restrict_behind(s: Any, b: Any, op: int, floor: int) -> None:
+    """`_restrict` what an operation waits for, by its LATE."""
+    line, late, before = b[op + LINE], give(b, op), b[op + BEFORE]
+    if before and not s[s[LINE_UNLIMITED] + line]:
+        setup = setup_of(s, line, b[before + FAMILY], b[op + FAMILY])
+        _restrict(s, b, before, latest_end(s, line, setup, late), floor)
+    preds, plant = b[op + PREDS], s[s[LINE_PLANT] + line]
+    for i in range(preds + 1, preds + 1 + 2 * b[preds], 2):
+        before = b[i]
+        if b[before + START] >= 0:
+            leave = latest_leave(s, s[s[LINE_PLANT] + b[before + LINE]], plant, late)
+            _restrict(s, b, before, leave - b[i + 1], floor)
 
 
 @kernel("int64(int64[::1], int64[::1], int64)")
@@ -224,14 +258,19 @@ def relate(s: Any, b: Any, floor: int) -> int:
     What ends by `floor` is left out: nothing will be put before it.
     """
     while b[HEAP_SIZE]:
+        known = b[b[b[HEAP] + 1] + QUEUED] - 2
         op = take_next(b)
         if b[op + END] <= floor:
             continue
-        late = late_of(s, b, op)
-        if late == b[op + LATE]:
+        late = late_of(s, b, op) if known < 0 else known
+        was = b[op + LATE]
+        if late == was:
             continue
         put(b, op + LATE, late)
-        enqueue_behind(b, op)
+        if late < was:
+            _restrict_behind(s, b, op, floor)
+        else:
+            enqueue_behind(b, op)
         if b[TRAIL_SIZE] + 512 > b[TRAIL_CAPACITY] or b[HEAP_SIZE] + 512 > b[HEAP_CAPACITY]:
             return 0
     return 1
