@@ -13,10 +13,13 @@ from typing import Any
 from solver.native import kernel
 from solver.scheduling.arrays import (
     LINE_ANY_TIME,
+    LINE_FAMILIES,
     LINE_FAMILY,
     LINE_PLANT,
+    LINE_SETUPS,
     LINE_UNLIMITED,
     LINES,
+    SETUPS,
     WINDOW_AT,
     WINDOW_OPENS,
 )
@@ -488,25 +491,32 @@ def best_place(s: Any, b: Any, op: int, mode: int, ready: int, limit: int) -> tu
         return (end, 0) if end <= limit else (NEVER, 0)
     row, length = b[ROWS] + line * b[ROW_CAPACITY], b[b[LENGTH] + line]
     best, best_at, oven = NEVER, 0, b[b[BATCH] + line]
+    families, setups = s[s[LINE_FAMILIES] + line], s[SETUPS] + s[s[LINE_SETUPS] + line]
     place, solid, roof = first_place(b, op, line, ready)
+    soonest, setup = max(ready, solid), 0
     while place <= length:
         before = b[row + place - 1] if place else 0
         after = b[row + place] if place < length else 0
         if before:
-            solid = max(solid, b[before + END])
-            if solid + time >= min(best, limit + 1) or b[before + START] >= roof:
+            soonest = max(soonest, b[before + END])
+            if soonest + time >= min(best, limit + 1) or b[before + START] >= roof:
                 break
-        if after and not oven and max(ready, solid) + time > give(b, after):
+        if after and not oven and soonest + time > give(b, after):
             place += 1
             continue
-        free = max(ready, line_ready(s, b, line, before, family), solid)
-        end = fit(s, line, b[op + RUNNING], time, free)[1]
-        setup = setup_of(s, line, family, b[after + FAMILY]) if after else 0
-        if end < best and end <= limit and (after == 0 or after_setup(s, line, end, setup) <= give(b, after)):
-            if b[mode + M_NEEDS]:
-                end = served(s, b, op, mode, free)[1]
+        free = soonest
+        if families > 1:
+            setup = s[setups + family * families + b[after + FAMILY]] if after else 0
+            if before:
+                free = max(free, b[before + END] + s[setups + b[before + FAMILY] * families + family])
+        if free + time < best and (after == 0 or free + time + setup <= give(b, after)):
+            free = max(soonest, line_ready(s, b, line, before, family))
+            end = fit(s, line, b[op + RUNNING], time, free)[1]
             if end < best and end <= limit and (after == 0 or after_setup(s, line, end, setup) <= give(b, after)):
-                best, best_at = end, place
+                if b[mode + M_NEEDS]:
+                    end = served(s, b, op, mode, free)[1]
+                if end < best and end <= limit and (after == 0 or after_setup(s, line, end, setup) <= give(b, after)):
+                    best, best_at = end, place
         if oven and after and b[after + END] < best and b[after + END] <= limit:
             behind = _joins(s, b, op, mode, place, ready)
             if behind:
