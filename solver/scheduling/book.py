@@ -327,7 +327,7 @@ class Book:
             for entry in self._entries.values()
         ]
         handles = np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
-        by_start = np.lexsort((b[handles + 2], b[handles + START]))
+        by_start = np.lexsort((b[handles + END], b[handles + START]))
         return np.ascontiguousarray(handles[by_start[::-1] if latest_first else by_start])
 
     # --- reading ----------------------------------------------------------------------------------------------------
