@@ -103,13 +103,13 @@ def _may_leave(s: Any, b: Any, op: int) -> bool:
     return True
 
 
-@kernel("void(int64[::1], int64[::1], int64, int64, int64)")
-def _take_better_place(s: Any, b: Any, op: int, mode: int, ready: int) -> None:
-    """The first place of a mode where an operation ends sooner if what is there leaves, as its M_END, PLACE and OUT."""
+@kernel("void(int64[::1], int64[::1], int64, int64, int64, int64)")
+def _take_better_place(s: Any, b: Any, op: int, mode: int, ready: int, best: int) -> None:
+    """The first place of a mode where an operation ends before `best` if what is there leaves: M_END, PLACE and OUT."""
     line, time, family = b[mode + M_LINE], b[mode + M_TIME], b[mode + M_FAMILY]
     if s[s[LINE_UNLIMITED] + line] or b[b[BATCH] + line]:
         return
-    row, length, best = b[ROWS] + line * b[ROW_CAPACITY], b[b[LENGTH] + line], b[mode + M_END]
+    row, length = b[ROWS] + line * b[ROW_CAPACITY], b[b[LENGTH] + line]
     place, solid, roof = first_place(b, op, line, ready)
     while place < length:
         before, out = b[row + place - 1] if place else 0, b[row + place]
@@ -165,11 +165,22 @@ def _put_instead(s: Any, b: Any, order: int, k: int, mode: int) -> int:
 # --- an order comes ---------------------------------------------------------------------------------------------------
 
 
-@kernel("int64(int64[::1], int64[::1], int64, int64)")
-def look(s: Any, b: Any, order: int, first: int) -> int:
+@kernel("int64(int64[::1], int64[::1], int64, int64, int64)", into_callers=True)
+def _beaten(s: Any, b: Any, op: int, mode: int, within: int) -> int:
+    """To be of use a mode has to end before `within`, and before those ahead of it in the same plant."""
+    modes, plant = b[op + MODES], s[s[LINE_PLANT] + b[mode + M_LINE]]
+    for other in range(modes + 1, mode, MODE_SIZE):
+        if s[s[LINE_PLANT] + b[other + M_LINE]] == plant:
+            within = min(within, b[other + M_END])
+    return int(within)
+
+
+@kernel("int64(int64[::1], int64[::1], int64, int64, int64)")
+def look(s: Any, b: Any, order: int, first: int, within: int) -> int:
     """The best modes for an order's operations from number `first` on, those before placed: the earliest end; NEVER.
 
-    M_END and M_PLACE of each mode: where it would be made soonest, those before it made where that is best for it.
+    M_END and M_PLACE of each mode: where it would be made soonest, those before it made where that is best for it; NEVER
+    where a mode ahead of it is as good. NEVER, too, if an operation cannot end before `within`.
     """
     count, done = b[order + COUNT], 0
     for k in range(first, count):
@@ -189,10 +200,11 @@ def look(s: Any, b: Any, order: int, first: int) -> int:
                             soonest = min(soonest, arrival(s, s[s[LINE_PLANT] + b[way + M_LINE]], plant, came))
                     ready = max(ready, soonest)
             b[mode + M_END], b[mode + M_OUT] = NEVER, 0
-            if ready < NEVER:
-                b[mode + M_END], b[mode + M_PLACE] = best_place(s, b, op, mode, ready, NEVER - 1)
+            useful = _beaten(s, b, op, mode, within)
+            if ready + b[mode + M_TIME] < useful:
+                b[mode + M_END], b[mode + M_PLACE] = best_place(s, b, op, mode, ready, useful - 1)
                 if b[TRIES] and b[LOOKS] > 0:
-                    _take_better_place(s, b, op, mode, ready)
+                    _take_better_place(s, b, op, mode, ready, min(useful, b[mode + M_END]))
             best = min(best, b[mode + M_END])
         if best == NEVER:
             b[order + NO_ROOM] = k
@@ -240,9 +252,9 @@ def _place(s: Any, b: Any, order: int, k: int, freeze: int, within: int) -> int:
     """
     op = order + ORDER_HEAD + k * OPERATION_SIZE
     while True:
-        done = look(s, b, order, k)
+        done = look(s, b, order, k, within)
         if done >= within:
-            return 0 if done == NEVER else -1
+            return 0 if within == NEVER else -1
         mode = choose(s, b, order, k)
         if b[mode + M_OUT] == 0:
             b[op + END], b[FREEZE] = b[mode + M_END], freeze
@@ -284,7 +296,7 @@ def place_early(s: Any, b: Any, order: int, tries: int, looks: int) -> tuple[int
     """
     b[QUESTION] += 1
     b[TRIES] = b[PUSHED] = 0
-    bound = look(s, b, order, 0)
+    bound = look(s, b, order, 0, NEVER)
     if bound >= NEVER:
         return NEVER, NEVER
     b[TRIES], b[LOOKS], b[FIRM] = tries, looks, tries > 0
