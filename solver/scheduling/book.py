@@ -42,6 +42,7 @@ from solver.scheduling.book_words import (
     ORDER_HEAD,
     PUSHED,
     QUESTION,
+    RECALL,
     ROW_CAPACITY,
     START,
     SUCCS,
@@ -497,12 +498,12 @@ class Book:
                 within = NEVER if room is None else room.completion
                 room = self._found(place_order(s, b, address, within), address, made) or room
             if room is None:  # into free room alone
-                b[FREEZE] = NEVER
+                b[FREEZE], b[RECALL] = NEVER, 0
                 room = self._found(place_order(s, b, address, NEVER), address, made)
             return int(b[address + NO_ROOM]) if room is None else room
         finally:
             undo(b, 0)
-            b[TOP], b[FREEZE], b[MOST] = address, freeze, NEVER
+            b[TOP], b[FREEZE], b[MOST], b[RECALL] = address, freeze, NEVER, 0
 
     def _found(self, done: int, address: int, made: tuple[Operation, ...]) -> _Room | None:
         """What an order has been given (`done`: its end), waits that were too long made shorter; all is undone."""
@@ -516,7 +517,7 @@ class Book:
                 b[PUSHED] = 0
                 return room
             undo(b, 0)
-            b[PUSHED] = 0
+            b[PUSHED] = b[RECALL] = 0
             done = int(place_order(s, b, address, NEVER))
         else:
             b[address + NO_ROOM] = 0

@@ -54,7 +54,9 @@ QUESTION = 21  # number of the present one
 FROM = 22  # nothing is put in another place that would start before it
 FLOOR = 23  # LATE is not kept of what ends by then: nothing is put before it
 LOOKS = 24  # so many more operations may be looked at whether they have another place
-HEADER = 25
+RECALL = 25  # NOTING: TOO_MUCH and CAME_BY are written; RECALLING: all came as then so far
+HEADER = 26
+NOTING, RECALLING = 1, 2
 
 # --- an order's record: then its operations, one after another ---
 LIMIT = 0  # no operation of it ends later
@@ -88,7 +90,9 @@ CHOSEN = 20  # a mode
 FIXED_FOR = 21  # number of the last question in which it could not be put elsewhere
 MOVES_FOR = 22  # and of the last one in which it might be
 NAME = 23  # place of its id in the book's names; -1: it came later
-OPERATION_SIZE = 24
+TOO_MUCH = 24  # a way (mode and place) in that moved too much when this question was first looked at; 0: none
+CAME_BY = 25  # the way in that was found then; negative: into free room alone
+OPERATION_SIZE = 26
 
 # --- a mode in an operation's list ---
 M_LINE = 0
@@ -239,6 +243,6 @@ def record_of(
             here[0], start, stop, NEVER, int(operation.id in walls), int(placement is None), 0, 0,
             0, here[2], here[1], RUNNING_WORDS[operation.running], succs_at, preds_at, address, here[3],
             earliest.get(operation.id, order.released(operation)), modes_at, operation.size, kind, 0, 0, 0,
-            name + i if name >= 0 else -1,
+            name + i if name >= 0 else -1, 0, 0,
         )  # fmt: skip
     return Record([*words, *lists], made, tuple(uses))
