@@ -242,8 +242,11 @@ class Book:
             raise InvalidProblem("A placement names an operation that no order has.")
         self._read(problem.now, standing)
 
-    def _read(self, now: int, standing: Sequence[tuple[WorkOrder, Mapping[OperationId, Placement]]]) -> None:
-        """Lay everything out anew."""
+    def _read(
+        self, now: int, standing: Sequence[tuple[WorkOrder, Mapping[OperationId, Placement]]], more: int = 0,
+        more_words: int = 0,
+    ) -> None:  # fmt: skip
+        """Lay everything out anew, with room for so many more operations on a line, and words of records, at least."""
         factory = self._factory
         self._entries: dict[WorkOrderId, _Entry] = {}
         self._handle: dict[OperationId, int] = {}
@@ -256,7 +259,7 @@ class Book:
         for _, own in standing:
             for placement in own.values():
                 on_line[factory.line[placement.line]] += 1
-        capacity = int(on_line.max()) * 5 // 4 + 64
+        capacity = int(on_line.max()) * 5 // 4 + 64 + more
         address = len(empty_words(factory, 0, capacity))
         for order, own in standing:
             made = tuple(operation for operation in order.operations if operation.id in own)
@@ -278,7 +281,7 @@ class Book:
             self._note(entry)
             address += len(record.words)
         self._addresses: Words = np.array(list(self._by_address), dtype=np.int64)
-        spare = max(SPARE_WORDS, address // 4)
+        spare = max(SPARE_WORDS, address // 4) + more_words
         b = empty_words(factory, 0, capacity)
         self._words: Words = np.concatenate(
             [b, *(np.array(record.words, dtype=np.int64) for _, record, _ in records), np.zeros(spare, dtype=np.int64)]
@@ -573,8 +576,10 @@ class Book:
             earliest[operation.id] = instant
         return earliest, None
 
-    def _append(self, order: WorkOrder, made: tuple[Operation, ...], earliest: Mapping[OperationId, int]) -> Record:
-        """Write an order's record behind all others, without keeping it."""
+    def _append(
+        self, order: WorkOrder, made: tuple[Operation, ...], earliest: Mapping[OperationId, int], moving: int = MOST_OUT
+    ) -> Record:
+        """Write an order's record behind all others, without keeping it; so many others may come to a line."""
         for operation in made:
             for mode in operation.modes:
                 if mode.line not in self._factory.line:
@@ -585,12 +590,14 @@ class Book:
             placements={},
         )  # fmt: skip
         b = self._words
-        full = int(b[b[LENGTH] : b[LENGTH] + self._factory.lines].max(initial=0)) + len(made) >= b[ROW_CAPACITY]
+        more = len(made) + moving
+        full = int(b[b[LENGTH] : b[LENGTH] + self._factory.lines].max(initial=0)) + more >= b[ROW_CAPACITY]
         if full or address + len(record.words) > len(b):
-            self._read(int(b[NOW]), [
+            standing = [
                 (entry.order, {p.operation: p for p in self._standing(entry)}) for entry in self._entries.values()
-            ])  # fmt: skip
-            return self._append(order, made, earliest)
+            ]
+            self._read(int(b[NOW]), standing, more, len(record.words))
+            return self._append(order, made, earliest, moving)
         b[address : address + len(record.words)] = record.words
         self._note_uses(record)
         return record
@@ -648,11 +655,15 @@ class Book:
         moved: Sequence[Placement],
     ) -> None:  # fmt: skip
         earliest = {o.id: max(order.released(o), given[o.id].start) for o in made if o.materials}
-        record = self._append(order, made, earliest)
+        standing, layout = self._standing_at(moved), self._names
+        comes = self._words[standing[:, 0] + LINE] != standing[:, 1]
+        record = self._append(order, made, earliest, int(np.count_nonzero(comes)))
+        if self._names is not layout:
+            standing = self._standing_at(moved)
         s, b = self._factory.words, self._words
         address = int(b[TOP])
         own = address + ORDER_HEAD + OPERATION_SIZE * np.arange(len(made), dtype=np.int64)
-        places = np.concatenate([self._places(own, [given[o.id] for o in made]), self._standing_at(moved)])
+        places = np.concatenate([self._places(own, [given[o.id] for o in made]), standing])
         ops, rows = np.ascontiguousarray(places[:, 0]), np.ascontiguousarray(places[:, 1:])
         done = max((given[o.id].end for o in made), default=0)
         b[address + LIMIT] = done if order.promise is None else max(order.promise, done)

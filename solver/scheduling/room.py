@@ -565,6 +565,8 @@ def put_in(s: Any, b: Any, op: int, mode: int, place: int, floor: int) -> int:
     The mode's earliest end there must have been found by `best_place`.
     """
     line = b[mode + M_LINE]
+    if b[b[LENGTH] + line] + 1 >= b[ROW_CAPACITY]:
+        return 0
     row = b[ROWS] + line * b[ROW_CAPACITY]
     ready = order_ready(s, b, op, s[s[LINE_PLANT] + line])
     unlimited = s[s[LINE_UNLIMITED] + line]

@@ -261,9 +261,10 @@ def _out_of_line(b: Any, op: int) -> int:
 
 @kernel("int64(int64[::1], int64[::1], int64[::1], int64[:, ::1])")
 def rewrite(s: Any, b: Any, ops: Any, places: Any) -> int:
-    """Let operations stand at (line, start, end), whether they fit or not; 1 + the first that the line cannot make.
+    """Let operations stand at (line, start, end), whether they fit or not; 1 + the first for which a line has no room.
 
-    Most keep their line and their neighbours: the others are lifted first, and then put.
+    Most keep their line and their neighbours: the others are lifted first, and then put. A line has no room for what it
+    cannot make, and when its row is full.
     """
     for i in range(len(ops)):
         op = ops[i]
@@ -291,7 +292,7 @@ def rewrite(s: Any, b: Any, ops: Any, places: Any) -> int:
             if b[at + M_LINE] == places[i, 0]:
                 mode = at
                 break
-        if mode == 0:
+        if mode == 0 or b[b[LENGTH] + b[mode + M_LINE]] + 1 >= b[ROW_CAPACITY]:
             return i + 1
         stand(s, b, op, mode, places[i, 1], places[i, 2])
     return 0
