@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import ceil
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from catalog.content import Text
@@ -104,7 +105,7 @@ def explode(
     """
     asked = asked or Reckoning(problem, variant)
     components = components_of(content, asked)
-    operations = _operations(content, asked, plant, components, order_id)
+    operations = _operations(content, asked, plant, _by_code(components), order_id)
     return Exploded(components, WorkOrder(WorkOrderId(order_id), operations, release, due))
 
 
@@ -115,36 +116,51 @@ def order_beside(
 
     Its id, release and due date are those of `near`. Raises NotMakeable or BadFormula.
     """
-    taken = {component for row in content.routing if row.operation in touched for component in row.takes}
-    components = components_of(content, asked, taken)
-    return replace(near, operations=_operations(content, asked, plant, components, near.id, near, touched))
+    rows = [row for row in content.routing if row.operation in touched]
+    parts = _by_code(components_of(content, asked, {component for row in rows for component in row.takes}))
+    made = {operation.id: operation for operation in near.operations}
+    for row in rows:
+        key = operation_id(near.id, row.operation)
+        if (key in made) != _is_needed(row, asked):  # others wait for something else
+            return replace(near, operations=_operations(content, asked, plant, parts, near.id, made, touched))
+        if (old := made.get(key)) is not None:
+            made[key] = _operation(row, old.id, old.predecessors, asked, plant, parts)
+    return replace(near, operations=tuple(made.values()))
 
 
 def _operations(
-    content: ManufacturingContent, asked: Reckoning, plant: PlantFacts, components: tuple[Component, ...],
-    order_id: str, near: WorkOrder | None = None, touched: frozenset[str] = frozenset(),
+    content: ManufacturingContent, asked: Reckoning, plant: PlantFacts, parts: Mapping[str, list[Component]],
+    order_id: str, same: Mapping[OperationId, Operation] = MappingProxyType({}), touched: frozenset[str] | None = None,
 ) -> tuple[Operation, ...]:
-    """The operations that the variant needs; those that are not `touched` as they are in the order `near`."""
-    parts: dict[str, list[Component]] = {}
-    for component in components:
-        parts.setdefault(component.code, []).append(component)
-    same = {operation.id: operation for operation in near.operations} if near is not None else {}
+    """The operations that the variant needs; those that are not `touched` (None: all are) as they are in `same`."""
     operations: list[Operation] = []
     before: dict[str, dict[str, int]] = {}  # operation -> what really precedes it -> seconds of wait
     needed: set[str] = set()
     for row in content.routing:
         before[row.operation] = bridged(row, before, needed)
-        if near is not None and row.operation not in touched:
-            made = same.get(operation_id(order_id, row.operation))
+        key = operation_id(order_id, row.operation)
+        waits = before[row.operation].items()
+        preceding = tuple(Precedence(operation_id(order_id, name), wait) for name, wait in waits)
+        if touched is not None and row.operation not in touched:
+            made = same.get(key)
             if made is not None:
                 needed.add(row.operation)
-                preceding = _predecessors(before[row.operation], order_id)
                 operations.append(made if preceding == made.predecessors else replace(made, predecessors=preceding))
-        elif row.when is None or asked.holds(row.when):
+        elif _is_needed(row, asked):
             needed.add(row.operation)
-            modes = _modes(row, asked, plant)
-            operations.append(_operation(row, before[row.operation], modes, asked.variant, plant, parts, order_id))
+            operations.append(_operation(row, key, preceding, asked, plant, parts))
     return tuple(operations)
+
+
+def _is_needed(row: OperationContent, asked: Reckoning) -> bool:
+    return row.when is None or asked.holds(row.when)
+
+
+def _by_code(components: Iterable[Component]) -> dict[str, list[Component]]:
+    found: dict[str, list[Component]] = {}
+    for component in components:
+        found.setdefault(component.code, []).append(component)
+    return found
 
 
 def components_of(
@@ -154,7 +170,7 @@ def components_of(
 
     `codes`: of these components only.
     """
-    bom = content.bom if codes is None else [row for row in content.bom if row.component in codes]
+    bom = content.bom if codes is None else [row for code in codes for row in content.bom_of.get(code, ())]
     rows = (row for row in bom if row.when is None or asked.holds(row.when))
     found = (_component(row, asked.value(row.quantity)) for row in rows)
     return tuple(component for component in found if component.quantity)
@@ -183,26 +199,17 @@ def bridged(row: OperationContent, before: Mapping[str, Mapping[str, int]], need
 
 
 def _operation(
-    row: OperationContent,
-    before: Mapping[str, int],
-    modes: tuple[Mode, ...],
-    variant: Variant,
-    plant: PlantFacts,
+    row: OperationContent, key: OperationId, preceding: tuple[Precedence, ...], asked: Reckoning, plant: PlantFacts,
     parts: Mapping[str, list[Component]],
-    order_id: str,
 ) -> Operation:
     return Operation(
-        id=operation_id(order_id, row.operation),
-        modes=modes,
-        predecessors=_predecessors(before, order_id),
-        family=_family(row, variant),
+        id=key,
+        modes=_modes(row, asked, plant),
+        predecessors=preceding,
+        family=_family(row, asked.variant),
         running=Running.PAUSES if row.interruptible else Running.WHOLE,
         materials=_materials(row, parts, plant),
     )
-
-
-def _predecessors(before: Mapping[str, int], order_id: str) -> tuple[Precedence, ...]:
-    return tuple(Precedence(operation_id(order_id, name), wait) for name, wait in before.items())
 
 
 def _modes(row: OperationContent, asked: Reckoning, plant: PlantFacts) -> tuple[Mode, ...]:

@@ -1,6 +1,8 @@
 """How a variant is made: bill of materials and routing, each row conditional on the configuration."""
 
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from functools import cached_property
 from typing import Annotated, Any
 
 from pydantic import Field as Bound
@@ -64,7 +66,7 @@ class OperationContent(Content):
             raise refusal(N_("there are two setup families"), N_("either family or family_of"))
         return self
 
-    @property
+    @cached_property
     def ways(self) -> tuple[AlternativeContent, ...]:
         """All ways to do it, its own stage first."""
         return (AlternativeContent.model_construct(stage=self.stage, minutes=self.minutes), *self.alternatives)
@@ -93,6 +95,14 @@ class ManufacturingContent(Content):
     bom: Annotated[tuple[BomRow, ...], Bound(min_length=1)]
     routing: Annotated[tuple[OperationContent, ...], Bound(min_length=1)]
     parts: Annotated[tuple[PartContent, ...], Bound(max_length=10), Later] = ()
+
+    @cached_property
+    def bom_of(self) -> Mapping[str, Sequence[BomRow]]:
+        """The rows of each component."""
+        found: dict[str, list[BomRow]] = {}
+        for row in self.bom:
+            found.setdefault(row.component, []).append(row)
+        return found
 
 
 class ManufacturingRevision(CompanyRow, table=True):

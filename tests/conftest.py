@@ -16,6 +16,7 @@ import time
 import uuid
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from jinja2 import BytecodeCache, FileSystemBytecodeCache
 from sqlalchemy import create_engine, text, update
 from sqlmodel import select
 
+from catalog import rows
 from catalog.load import load_catalog
 from catalog.offer import Offer, current_offer, forget_offers
 from catalog.rows import Company, utc_now
@@ -43,6 +45,34 @@ from tests.catalog.small import LAMP
 ROOT = Path(__file__).parent.parent
 FAMILIES = ROOT / "catalog" / "families"
 SECRET = "a secret for tests only, long enough for production"
+
+
+class Clock(datetime):
+    """The clock of `utc_now`, some time ahead of the machine's.
+
+    A factory sleeps at night, a truck leaves at an hour: tests run on Tuesday morning in the demo's plants, whenever
+    they are started. They must hold at any other hour too: TEST_HOURS_LATER=0 takes the machine's own, 30 is 30 hours
+    after it.
+    """
+
+    ahead = timedelta()
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:
+        return datetime.now(tz) + cls.ahead
+
+
+def _until(weekday: int | None, hour: float, now: datetime) -> timedelta:
+    """From now to the next time that it is this hour (UTC), on this day of the week (Monday is 0) or on any."""
+    days = (weekday - now.weekday()) % 7 if weekday is not None else 0
+    then = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=days, hours=hour)
+    return then - now + timedelta(days=7 if weekday is not None else 1) * (then < now)
+
+
+# Processes of one run share one clock: those that are started by the first one get its answer.
+LATER = os.environ.setdefault("TEST_HOURS_LATER", str(_until(1, 0.75, datetime.now(UTC)) / timedelta(hours=1)))
+Clock.ahead = timedelta(hours=float(LATER))
+rows.datetime = Clock  # type: ignore[misc]
 
 
 def pytest_collection_finish() -> None:
@@ -354,6 +384,12 @@ def unhurried(factory: int, monkeypatch: pytest.MonkeyPatch) -> None:
     ahead = Second(engine_now() + 3600)
     for module in (promise, amend):
         monkeypatch.setattr(module, "engine_now", lambda at=None: ahead)
+
+
+@pytest.fixture
+def early(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is seven o'clock in the morning (UTC)."""
+    monkeypatch.setattr(Clock, "ahead", Clock.ahead + _until(None, 7, Clock.now(UTC)))
 
 
 # --- the application --------------------------------------------------------------------------------------------------

@@ -111,21 +111,18 @@ def _firm(now: datetime | None, not_before: datetime | None) -> Second:
 
 
 def forecast_each(
-    offer: Offer, variants: Sequence[Variant], to: Destination, *, seconds: float, now: datetime | None = None,
-    nearby: Variant | None = None,
+    offer: Offer, variants: Sequence[Variant], to: Destination, *, seconds: float, now: datetime | None = None
 ) -> tuple[Forecast | None, ...]:
     """The best of all plants for each variant by itself, None where there is no room; by one state of the books.
 
-    In their order, as many as the time suffices for. `nearby`: one from which they all differ little.
+    In their order, as many as the time suffices for. Only the days of many that differ little: `arrivals`.
     """
     books, firm, end = current_books(offer.company_id), engine_now(now), monotonic() + seconds
-    base = Reckoning(offer.problem, nearby) if nearby is not None else None
     found: list[Forecast | None] = []
     for first in range(0, len(variants), AT_ONCE):
         if monotonic() >= end:
             break
-        some = variants[first : first + AT_ONCE]
-        asked = [base.beside(one) if base is not None else Reckoning(offer.problem, one) for one in some]
+        asked = [Reckoning(offer.problem, one) for one in variants[first : first + AT_ONCE]]
         found += best_each(books, offer, asked, to, firm)
     return tuple(found)
 

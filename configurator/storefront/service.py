@@ -17,7 +17,8 @@ from catalog.products import Product, TextContent
 from catalog.state import preset_decisions, text_limits, text_usable, upload_asked, wished_in
 from configurator import db
 from configurator.errors import DomainError, InvalidInput, NoDate, NotFound
-from configurator.planning.promise import Destination, Forecast, forecast, forecast_each, redirected
+from configurator.planning.arrivals import arrivals_each
+from configurator.planning.promise import Destination, Forecast, forecast, redirected
 from configurator.planning.second_thought import think
 from configurator.sales.configurations import (
     Selection,
@@ -503,11 +504,10 @@ def hints(
         offer, answered.decisions, prefer, answered.standing, answered.price, answered.country, wanted, _DIFFERENCES
     )
     variants = [_carrying(offer, difference.variant) for difference in found.values()]
-    forecasts: tuple[Forecast | None, ...] = ()
+    arrivals: tuple[date | None, ...] = ()
     if dates_seconds:
         nearby = _carrying(offer, answered.standing)
-        forecasts = forecast_each(offer, variants, answered.to, seconds=dates_seconds, now=now, nearby=nearby)
-    arrivals = (None if one is None else one.arrives_on for one in forecasts)
+        arrivals = arrivals_each(offer, variants, answered.to, seconds=dates_seconds, now=now, nearby=nearby)
     return Hints(found, excluded, implied, dict(zip(found, arrivals, strict=False)))
 
 

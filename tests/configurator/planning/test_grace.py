@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 from sqlmodel import col, select
 
-from catalog.factory import Plant
+from catalog.factory import DAYS, Calendar, Plant
 from catalog.rows import utc_now
 from configurator import db
 from configurator.planning import amend, holds
@@ -31,8 +32,10 @@ GRACE, FROZEN = 90, 60
 
 @pytest.fixture
 def patient(shop):
-    """The shop with a grace, and plants with a frozen horizon."""
+    """The shop with a grace, and plants that never close, with a frozen horizon."""
+    always = [{"days": list(DAYS), "start": "00:00", "end": "00:00"}]
     with db.writing() as session:
+        session.execute(update(Calendar).values(weekly=always, holidays=[]))
         for plant in session.exec(select(Plant)).all():
             plant.frozen_minutes = FROZEN
             plant.schedule_version += 1

@@ -239,15 +239,17 @@ def test_random_re_plans_break_no_promise_that_was_kept(house, wuxi):
             proposal_id = proposed(house, wuxi, seed=random.randint(1, 999))
         except AssertionError:
             continue  # nothing better was found
-        for extra in range(random.randint(0, 2)):
+        more = random.randint(0, 2)
+        for extra in range(more):
             reserved(house, wuxi, f"MO-{round_}-{'i' * extra}")
         publish(house, proposal_id)
         with db.reading() as session:
             after = snapshot(session, wuxi)
         assert broken_anew(before.problem, before.rows.placements, after.rows.placements) == []
-        assert evaluate(before.problem, Schedule({
-            key: p for key, p in after.rows.placements.items() if key in before.rows.placements
-        })).key <= evaluate(before.problem, before.schedule).key
+        kept = Schedule({key: p for key, p in after.rows.placements.items() if key in before.rows.placements})
+        was, now = evaluate(before.problem, before.schedule).key, evaluate(before.problem, kept).key
+        # An order that came meanwhile may make others later, each within its own promise.
+        assert now[:2] <= was[:2] if more else now <= was
         assert judged(wuxi) == ()
 
 

@@ -11,8 +11,9 @@ from catalog.offer import current_offer, offer_of
 from catalog.price import quote_price
 from configurator import db
 from configurator.errors import NotValid
-from configurator.planning.promise import Destination, forecast, zone_of
+from configurator.planning.promise import forecast
 from configurator.sales.configurations import Configuration, Selection, save_configuration, variant_from_json
+from configurator.sales.delivery import standard_to
 from configurator.sales.models import SalesOrder, SalesOrderItem
 from configurator.sales.orders import Buyer, Shown, order_by_token, orders_page, place_order
 from configurator.storefront.service import standing_completion
@@ -95,7 +96,7 @@ def test_the_next_order_goes_on_with_the_numbers_of_the_book(house: int) -> None
         newest = session.exec(select(SalesOrder.number).order_by(col(SalesOrder.id).desc())).first()
     variant = standing_completion(offer, (), {})
     price = quote_price(offer.prices, offer.problem, variant, country="CN")
-    shown = Shown(price.gross, price.currency, forecast(offer, variant, Destination("CN", zone_of("CN"))).arrives_on)
+    shown = Shown(price.gross, price.currency, forecast(offer, variant, standard_to(house, "CN")).arrives_on)
     buyer = Buyer("李雷", "li@example.com", "", "中山路 1", "200000", "上海", "CN", "zh")
     placed = place_order(house, offer, Selection("bicycle"), variant, buyer, shown, scope="test", key="key-1")
     assert newest is not None

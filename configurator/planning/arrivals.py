@@ -1,0 +1,146 @@
+"""On which day would each of many variants arrive that differ little? What stands between two orders is not asked for.
+
+Orders of the same operations on the same lines differ in durations and materials only. Where the shortest of each in
+all of them, and the longest of each, arrive on the same day, so does every order between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from itertools import chain
+from time import monotonic
+
+from catalog.offer import Offer
+from catalog.reckon import Reckoning
+from catalog.split import splits_of
+from configurator.planning.books import PlantBook, current_books, engine_now
+from configurator.planning.forecasts import Destination, dated
+from configurator.planning.promise import best_each
+from configurator.planning.quoting import exploded, quoted, same_order
+from solver.configuration.problem import Variant
+from solver.scheduling.book import Promise
+from solver.scheduling.problem import MaterialNeed, Mode, Operation, Second, WorkOrder
+
+AT_ONCE = 64  # variants whose days are asked for in one call
+FEW = 3  # orders that are asked for one by one
+NEVER = date.max
+
+
+def arrivals_each(
+    offer: Offer, variants: Sequence[Variant], to: Destination, *, seconds: float, nearby: Variant,
+    now: datetime | None = None,
+) -> tuple[date | None, ...]:
+    """The day on which each variant by itself would arrive, None where there is no room; by one state of the books.
+
+    In their order, as many as the time suffices for. `nearby`: one from which they all differ little. No day is earlier
+    than that of its forecast; now and then one is a day later, where a longer order finds better places than a shorter.
+    """
+    books, firm, end = current_books(offer.company_id), engine_now(now), monotonic() + seconds
+    base = Reckoning(offer.problem, nearby)
+    found: list[date | None] = []
+    for first in range(0, len(variants), AT_ONCE):
+        if monotonic() >= end:
+            break
+        asked = [base.beside(one) for one in variants[first : first + AT_ONCE]]
+        if splits_of(offer.manufacturing):
+            forecasts = best_each(books, offer, asked, to, firm)
+            found += (None if one is None else one.arrives_on for one in forecasts)
+        else:
+            found += _days(books, offer, base, asked, to, firm)
+    return tuple(found)
+
+
+def _days(
+    books: Sequence[PlantBook], offer: Offer, base: Reckoning, asked: Sequence[Reckoning], to: Destination, firm: Second
+) -> list[date | None]:
+    days = [NEVER] * len(asked)
+    for plant in books:
+        near = exploded(offer, base, plant)
+        made = {place: order for place, one in enumerate(asked) if (order := exploded(offer, one, plant)) is not None}
+        alike: dict[object, list[int]] = {}
+        for place, order in made.items():
+            alike.setdefault(_structure(order, near), []).append(place)
+        search = _Search(plant, to, plant.free_from(firm), made, days)
+        for places in alike.values():
+            search.narrow(sorted(places, key=lambda place: _seconds(made[place])))
+    return [None if day == NEVER else day for day in days]
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """Looks for earlier days than `days` in one plant. `made`: the orders by their places in `days`."""
+
+    plant: PlantBook
+    to: Destination
+    start: Second
+    made: Mapping[int, WorkOrder]
+    days: list[date]
+
+    def narrow(self, places: Sequence[int]) -> None:
+        """The days of orders of one structure, the shortest first."""
+        orders = tuple({id(self.made[place]): self.made[place] for place in places}.values())
+        if len(orders) <= FEW:
+            found = dict(zip(map(id, orders), self._days(orders), strict=True))
+            for place in places:
+                self.days[place] = min(self.days[place], found[id(self.made[place])])
+            return
+        (first,) = self._days([_between(orders, min)])
+        if first >= max(self.days[place] for place in places):
+            return
+        (last,) = self._days([_between(orders, max)])
+        if first == last:
+            for place in places:
+                self.days[place] = min(self.days[place], first)
+            return
+        middle = len(places) // 2
+        self.narrow(places[:middle])
+        self.narrow(places[middle:])
+
+    def _days(self, orders: Sequence[WorkOrder]) -> list[date]:
+        promises = quoted(self.plant, orders, self.start)
+        return [self._day(order, promises[id(order)]) for order in orders]
+
+    def _day(self, order: WorkOrder, promise: Promise | None) -> date:
+        found = dated(self.plant, order, promise, self.to) if promise is not None else None
+        return NEVER if found is None else found.arrives_on
+
+
+def _seconds(order: WorkOrder) -> int:
+    return sum(operation.modes[0].duration for operation in order.operations)
+
+
+def _structure(order: WorkOrder, near: WorkOrder | None) -> object:
+    """What orders have in common that differ in durations and materials only."""
+    if near is None or len(near.operations) != len(order.operations):
+        return tuple(map(_frame, order.operations))
+    pairs = enumerate(zip(order.operations, near.operations, strict=True))
+    return tuple(
+        (place, frame) for place, (one, other) in pairs if one is not other and (frame := _frame(one)) != _frame(other)
+    )
+
+
+def _frame(one: Operation) -> tuple[object, ...]:
+    lines = tuple((mode.line, mode.needs) for mode in one.modes)
+    return one.id, lines, one.predecessors, one.family, one.running, one.size, one.route, one.release
+
+
+def _between(orders: Sequence[WorkOrder], pick: Callable[[Iterable[int]], int]) -> WorkOrder:
+    """The order of the shortest (or longest) of each of their operations, with the least (or most) of each material."""
+    operations = tuple(_operation(some, pick) for some in zip(*(order.operations for order in orders), strict=True))
+    return same_order(replace(orders[0], operations=operations))
+
+
+def _operation(some: Sequence[Operation], pick: Callable[[Iterable[int]], int]) -> Operation:
+    first = some[0]
+    if all(one is first for one in some):
+        return first
+    modes = tuple(
+        Mode(each[0].line, pick(mode.duration for mode in each), each[0].needs)
+        for each in zip(*(one.modes for one in some), strict=True)
+    )
+    needs = [{need.material: need.quantity for need in one.materials} for one in some]
+    counts = {name: pick(need.get(name, 0) for need in needs) for name in chain.from_iterable(needs)}
+    materials = tuple(MaterialNeed(name, count) for name, count in counts.items() if count)
+    return replace(first, modes=modes, materials=materials)
