@@ -1,15 +1,15 @@
 """On which day would each of many variants arrive that differ little? What stands between two orders is not asked for.
 
-Orders of the same operations on the same lines differ in durations and materials only. Where the shortest of each in
-all of them, and the longest of each, arrive on the same day, so does every order between them.
+Orders of the same operations on the same lines and of the same setup families differ in durations and materials only.
+Where the shortest of each in all of them, and the longest of each, arrive on the same day, so does every order between.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from itertools import chain
+from itertools import chain, pairwise
 from time import monotonic
 
 from catalog.offer import Offer
@@ -59,12 +59,10 @@ def _days(
     for plant in books:
         near = exploded(offer, base, plant)
         made = {place: order for place, one in enumerate(asked) if (order := exploded(offer, one, plant)) is not None}
-        alike: dict[object, list[int]] = {}
-        for place, order in made.items():
-            alike.setdefault(_structure(order, near), []).append(place)
+        structures = {place: _structure(order, near) for place, order in made.items()}
         search = _Search(plant, to, plant.free_from(firm), made, days)
-        for places in alike.values():
-            search.narrow(sorted(places, key=lambda place: _seconds(made[place])))
+        for places in _grouped(structures, structures.__getitem__):
+            search.narrow(places)
     return [None if day == NEVER else day for day in days]
 
 
@@ -78,25 +76,46 @@ class _Search:
     made: Mapping[int, WorkOrder]
     days: list[date]
 
-    def narrow(self, places: Sequence[int]) -> None:
-        """The days of orders of one structure, the shortest first."""
+    def narrow(
+        self, places: Sequence[int], bounds: tuple[date, date] = (date.min, NEVER), *, apart: bool = True
+    ) -> None:
+        """The days of orders of one structure, which are within `bounds`. `apart`: cut them where they differ most."""
         orders = tuple({id(self.made[place]): self.made[place] for place in places}.values())
         if len(orders) <= FEW:
             found = dict(zip(map(id, orders), self._days(orders), strict=True))
             for place in places:
                 self.days[place] = min(self.days[place], found[id(self.made[place])])
             return
-        (first,) = self._days([_between(orders, min)])
-        if first >= max(self.days[place] for place in places):
+        latest = max(self.days[place] for place in places)
+        by_family = _grouped(places, lambda place: tuple(one.family for one in self.made[place].operations))
+        first, last = bounds
+        if latest < NEVER or len(by_family) == 1:
+            first = self._day_of(_between(orders, min))
+            if first >= latest:
+                return
+        if len(by_family) > 1:
+            for some in by_family:
+                self.narrow(some)
             return
-        (last,) = self._days([_between(orders, max)])
+        if first != last:
+            last = self._day_of(_between(orders, max))
         if first == last:
             for place in places:
                 self.days[place] = min(self.days[place], first)
             return
-        middle = len(places) // 2
-        self.narrow(places[:middle])
-        self.narrow(places[middle:])
+        for part in self._cut(places, apart=apart):
+            self.narrow(part, (first, last), apart=not apart)
+
+    def _cut(self, places: Sequence[int], *, apart: bool) -> tuple[Sequence[int], Sequence[int]]:
+        """In two by their length: where the gap is widest, or in the middle."""
+        length = {place: sum(one.modes[0].duration for one in self.made[place].operations) for place in places}
+        in_order = sorted(places, key=length.__getitem__)
+        gaps = [length[after] - length[before] for before, after in pairwise(in_order)]
+        cut = 1 + gaps.index(max(gaps)) if apart else len(places) // 2
+        return in_order[:cut], in_order[cut:]
+
+    def _day_of(self, order: WorkOrder) -> date:
+        return self._days([order])[0]
 
     def _days(self, orders: Sequence[WorkOrder]) -> list[date]:
         promises = quoted(self.plant, orders, self.start)
@@ -107,12 +126,15 @@ class _Search:
         return NEVER if found is None else found.arrives_on
 
 
-def _seconds(order: WorkOrder) -> int:
-    return sum(operation.modes[0].duration for operation in order.operations)
+def _grouped(places: Iterable[int], key: Callable[[int], Hashable]) -> list[list[int]]:
+    found: dict[Hashable, list[int]] = {}
+    for place in places:
+        found.setdefault(key(place), []).append(place)
+    return list(found.values())
 
 
-def _structure(order: WorkOrder, near: WorkOrder | None) -> object:
-    """What orders have in common that differ in durations and materials only."""
+def _structure(order: WorkOrder, near: WorkOrder | None) -> Hashable:
+    """What orders have in common that differ in durations, setup families and materials only."""
     if near is None or len(near.operations) != len(order.operations):
         return tuple(map(_frame, order.operations))
     pairs = enumerate(zip(order.operations, near.operations, strict=True))
@@ -121,13 +143,16 @@ def _structure(order: WorkOrder, near: WorkOrder | None) -> object:
     )
 
 
-def _frame(one: Operation) -> tuple[object, ...]:
+def _frame(one: Operation) -> tuple[Hashable, ...]:
     lines = tuple((mode.line, mode.needs) for mode in one.modes)
-    return one.id, lines, one.predecessors, one.family, one.running, one.size, one.route, one.release
+    return one.id, lines, one.predecessors, one.running, one.size, one.route, one.release
 
 
 def _between(orders: Sequence[WorkOrder], pick: Callable[[Iterable[int]], int]) -> WorkOrder:
-    """The order of the shortest (or longest) of each of their operations, with the least (or most) of each material."""
+    """The order of the shortest (or longest) of each of their operations, with the least (or most) of each material.
+
+    Where their setup families differ it has none: no setup at all is shorter than any.
+    """
     operations = tuple(_operation(some, pick) for some in zip(*(order.operations for order in orders), strict=True))
     return same_order(replace(orders[0], operations=operations))
 
@@ -143,4 +168,5 @@ def _operation(some: Sequence[Operation], pick: Callable[[Iterable[int]], int]) 
     needs = [{need.material: need.quantity for need in one.materials} for one in some]
     counts = {name: pick(need.get(name, 0) for need in needs) for name in chain.from_iterable(needs)}
     materials = tuple(MaterialNeed(name, count) for name, count in counts.items() if count)
-    return replace(first, modes=modes, materials=materials)
+    family = first.family if all(one.family == first.family for one in some) else None
+    return replace(first, modes=modes, materials=materials, family=family)
