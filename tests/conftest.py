@@ -50,28 +50,17 @@ SECRET = "a secret for tests only, long enough for production"
 class Clock(datetime):
     """The clock of `utc_now`, some time ahead of the machine's.
 
-    A factory sleeps at night, a truck leaves at an hour: tests run on Tuesday morning in the demo's plants, whenever
-    they are started. They must hold at any other hour too: TEST_HOURS_LATER=0 takes the machine's own, 30 is 30 hours
-    after it.
+    A factory sleeps at night, a truck leaves at an hour, and tests hold at any: TEST_HOURS_LATER=30 runs them as if
+    they were started 30 hours later.
     """
 
-    ahead = timedelta()
+    ahead = timedelta(hours=float(os.environ.get("TEST_HOURS_LATER", "0")))
 
     @classmethod
     def now(cls, tz: tzinfo | None = None) -> datetime:
         return datetime.now(tz) + cls.ahead
 
 
-def _until(weekday: int | None, hour: float, now: datetime) -> timedelta:
-    """From now to the next time that it is this hour (UTC), on this day of the week (Monday is 0) or on any."""
-    days = (weekday - now.weekday()) % 7 if weekday is not None else 0
-    then = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=days, hours=hour)
-    return then - now + timedelta(days=7 if weekday is not None else 1) * (then < now)
-
-
-# Processes of one run share one clock: those that are started by the first one get its answer.
-LATER = os.environ.setdefault("TEST_HOURS_LATER", str(_until(1, 0.75, datetime.now(UTC)) / timedelta(hours=1)))
-Clock.ahead = timedelta(hours=float(LATER))
 rows.datetime = Clock  # type: ignore[misc]
 
 
@@ -389,7 +378,9 @@ def unhurried(factory: int, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def early(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is seven o'clock in the morning (UTC)."""
-    monkeypatch.setattr(Clock, "ahead", Clock.ahead + _until(None, 7, Clock.now(UTC)))
+    now = Clock.now(UTC)
+    seven = now.replace(hour=7, minute=0, second=0, microsecond=0)
+    monkeypatch.setattr(Clock, "ahead", Clock.ahead + (seven - now) % timedelta(days=1))
 
 
 # --- the application --------------------------------------------------------------------------------------------------
