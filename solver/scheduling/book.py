@@ -327,7 +327,7 @@ class Book:
         """All operations' handles by start."""
         b = self._words
         parts = [
-            entry.address + ORDER_HEAD + OPERATION_SIZE * np.arange(len(entry.operations), dtype=np.int64)
+            self._operations(entry.address, len(entry.operations))
             for entry in self._entries.values()
         ]
         handles = np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
@@ -596,11 +596,26 @@ class Book:
             standing = [
                 (entry.order, {p.operation: p for p in self._standing(entry)}) for entry in self._entries.values()
             ]
+            allowed = {key: self._allowed(entry) for key, entry in self._entries.items()}
             self._read(int(b[NOW]), standing, more, len(record.words))
+            for key, (limit, instants) in allowed.items():
+                at = self._entries[key].address
+                self._words[at + LIMIT] = limit
+                self._words[self._operations(at, len(instants)) + EARLIEST] = instants
+            self._relate()
             return self._append(order, made, earliest, moving)
         b[address : address + len(record.words)] = record.words
         self._note_uses(record)
         return record
+
+    def _operations(self, address: int, count: int) -> Words:
+        """Handles of an order's operations."""
+        return address + ORDER_HEAD + OPERATION_SIZE * np.arange(count, dtype=np.int64)
+
+    def _allowed(self, entry: _Entry) -> tuple[int, Words]:
+        """How late an order may end, and how early each operation may start: that is kept when the book is read anew."""
+        ops = self._operations(entry.address, len(entry.operations))
+        return int(self._words[entry.address + LIMIT]), self._words[ops + EARLIEST]
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
@@ -662,7 +677,7 @@ class Book:
             standing = self._standing_at(moved)
         s, b = self._factory.words, self._words
         address = int(b[TOP])
-        own = address + ORDER_HEAD + OPERATION_SIZE * np.arange(len(made), dtype=np.int64)
+        own = self._operations(address, len(made))
         places = np.concatenate([self._places(own, [given[o.id] for o in made]), standing])
         ops, rows = np.ascontiguousarray(places[:, 0]), np.ascontiguousarray(places[:, 1:])
         done = max((given[o.id].end for o in made), default=0)
