@@ -613,7 +613,7 @@ class Book:
         return address + ORDER_HEAD + OPERATION_SIZE * np.arange(count, dtype=np.int64)
 
     def _allowed(self, entry: _Entry) -> tuple[int, Words]:
-        """How late an order may end, and how early each operation may start: that is kept when the book is read anew."""
+        """How late an order may end, and how early each operation may start: kept when it is read anew."""
         ops = self._operations(entry.address, len(entry.operations))
         return int(self._words[entry.address + LIMIT]), self._words[ops + EARLIEST]
 
