@@ -42,6 +42,7 @@ from solver.scheduling.book_words import (
     ORDER_HEAD,
     PUSHED,
     QUESTION,
+    RECALL,
     ROW_CAPACITY,
     START,
     SUCCS,
@@ -77,6 +78,7 @@ from solver.scheduling.settle import (
     CLOSED,
     CROWDED,
     LACKS_SETUP,
+    NOT_KNOWN,
     OVERLAPS,
     PAST,
     PAST_LIMIT,
@@ -90,6 +92,7 @@ from solver.scheduling.settle import (
     rewrite,
     settled,
     taken_back,
+    tightened,
 )
 from solver.scheduling.stock import Stock
 from solver.scheduling.trail import undo
@@ -100,6 +103,7 @@ MOST_OUT, MOST_LOOKS = 12, 200  # of them may be tried in other places, and look
 AGAIN = 200  # times, for what may not wait long
 MOST_AGAIN, MOST_TURNS = 30, 6  # orders that are put in anew when many others were put elsewhere, and tries of it
 SPARE_WORDS = 1 << 16  # of records, at least, beyond what a book begins with
+SPARE_ROWS = 1 << 12  # of what a query changes
 Fixed = Mapping[OperationId, tuple[Fixing, Placement]]
 Names = NDArray[np.object_]  # operations' ids
 RULES = {
@@ -137,15 +141,20 @@ class Occupied(Exception):
 class Moved(Sequence[Placement]):
     """Placements that are made when they are looked at: of most answers only the date is."""
 
-    __slots__ = ("_lines", "_names", "layout", "rows")
+    __slots__ = ("_at", "_lines", "later", "layout", "rows")
 
-    def __init__(self, names: Sequence[OperationId], lines: Sequence[Line], rows: Words, layout: Names) -> None:
-        """`rows`: handle in books of the same layout, number of the line, start and end of each."""
-        self._names, self._lines = names, lines
-        self.rows, self.layout = rows, layout
+    def __init__(
+        self, rows: Words, layout: Names, at: Words, later: Mapping[int, OperationId], lines: Sequence[Line]
+    ) -> None:
+        """`rows`: handle in books of the same layout, number of the line, start and end of each.
+
+        `at`: where in the layout the names are; `later`: those that are not there, by handle.
+        """
+        self.rows, self.layout, self.later = rows, layout, later
+        self._at, self._lines = at, lines
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self.rows)
 
     @overload
     def __getitem__(self, place: int) -> Placement: ...
@@ -157,9 +166,10 @@ class Moved(Sequence[Placement]):
         return tuple(self)[place]
 
     def __iter__(self) -> Iterator[Placement]:
-        lines = self._lines
-        for name, (_, line, start, end) in zip(self._names, self.rows.tolist(), strict=True):
-            yield Placement(name, lines[line].id, Second(start), Second(end))
+        lines, later = self._lines, self.later
+        names: list[OperationId] = self.layout[self._at].tolist()
+        for name, (handle, line, start, end) in zip(names, self.rows.tolist(), strict=True):
+            yield Placement(later.get(handle, name), lines[line].id, Second(start), Second(end))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and tuple(self) == tuple(other)
@@ -232,8 +242,11 @@ class Book:
             raise InvalidProblem("A placement names an operation that no order has.")
         self._read(problem.now, standing)
 
-    def _read(self, now: int, standing: Sequence[tuple[WorkOrder, Mapping[OperationId, Placement]]]) -> None:
-        """Lay everything out anew."""
+    def _read(
+        self, now: int, standing: Sequence[tuple[WorkOrder, Mapping[OperationId, Placement]]], more: int = 0,
+        more_words: int = 0,
+    ) -> None:  # fmt: skip
+        """Lay everything out anew, with room for so many more operations on a line, and words of records, at least."""
         factory = self._factory
         self._entries: dict[WorkOrderId, _Entry] = {}
         self._handle: dict[OperationId, int] = {}
@@ -246,7 +259,7 @@ class Book:
         for _, own in standing:
             for placement in own.values():
                 on_line[factory.line[placement.line]] += 1
-        capacity = int(on_line.max()) * 5 // 4 + 64
+        capacity = int(on_line.max()) * 5 // 4 + 64 + more
         address = len(empty_words(factory, 0, capacity))
         for order, own in standing:
             made = tuple(operation for operation in order.operations if operation.id in own)
@@ -257,7 +270,7 @@ class Book:
                 takes[material].append((instant, quantity))
             done = max(placement.end for placement in own.values())
             record = record_of(
-                factory, order, address, made=made, own=False,
+                factory, order, address, made=made,
                 limit=done if order.promise is None else max(order.promise, done),
                 earliest={o.id: max(order.released(o), own[o.id].start) for o in made if o.materials},
                 walls=self._walls(made, own), placements=own, name=len(names),
@@ -268,13 +281,14 @@ class Book:
             self._note(entry)
             address += len(record.words)
         self._addresses: Words = np.array(list(self._by_address), dtype=np.int64)
-        spare = max(SPARE_WORDS, address // 4)
+        spare = max(SPARE_WORDS, address // 4) + more_words
         b = empty_words(factory, 0, capacity)
         self._words: Words = np.concatenate(
             [b, *(np.array(record.words, dtype=np.int64) for _, record, _ in records), np.zeros(spare, dtype=np.int64)]
         )
         b = self._words
-        b[TOP] = self._laid = address
+        b[TOP] = address
+        self._changed: Words = np.empty((SPARE_ROWS, 4), dtype=np.int64)  # for what moved
         self._names: Names = np.array([*names, OperationId("")], dtype=object)
         for _, record, _ in records:
             self._note_uses(record)
@@ -313,11 +327,11 @@ class Book:
         """All operations' handles by start."""
         b = self._words
         parts = [
-            entry.address + ORDER_HEAD + OPERATION_SIZE * np.arange(len(entry.operations), dtype=np.int64)
+            self._operations(entry.address, len(entry.operations))
             for entry in self._entries.values()
         ]
         handles = np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
-        by_start = np.lexsort((b[handles + 2], b[handles + START]))
+        by_start = np.lexsort((b[handles + END], b[handles + START]))
         return np.ascontiguousarray(handles[by_start[::-1] if latest_first else by_start])
 
     # --- reading ----------------------------------------------------------------------------------------------------
@@ -386,9 +400,9 @@ class Book:
             other._lock, other._factory, other._frozen_seconds = RLock(), self._factory, self._frozen_seconds
             other._fixed, other._entries, other._holds = dict(self._fixed), dict(self._entries), dict(self._holds)
             other._by_address, other._addresses = dict(self._by_address), self._addresses
-            other._handle, other._laid, other._names = dict(self._handle), self._laid, self._names
+            other._handle, other._names = dict(self._handle), self._names
             other._later_names = dict(self._later_names)
-            other._words = self._words.copy()
+            other._words, other._changed = self._words.copy(), np.empty_like(self._changed)
             other._stocks = {key: stock.copy() for key, stock in self._stocks.items()}
             return other
 
@@ -487,12 +501,12 @@ class Book:
                 within = NEVER if room is None else room.completion
                 room = self._found(place_order(s, b, address, within), address, made) or room
             if room is None:  # into free room alone
-                b[FREEZE] = NEVER
+                b[FREEZE], b[RECALL] = NEVER, 0
                 room = self._found(place_order(s, b, address, NEVER), address, made)
             return int(b[address + NO_ROOM]) if room is None else room
         finally:
             undo(b, 0)
-            b[TOP], b[FREEZE], b[MOST] = address, freeze, NEVER
+            b[TOP], b[FREEZE], b[MOST], b[RECALL] = address, freeze, NEVER, 0
 
     def _found(self, done: int, address: int, made: tuple[Operation, ...]) -> _Room | None:
         """What an order has been given (`done`: its end), waits that were too long made shorter; all is undone."""
@@ -506,7 +520,7 @@ class Book:
                 b[PUSHED] = 0
                 return room
             undo(b, 0)
-            b[PUSHED] = 0
+            b[PUSHED] = b[RECALL] = 0
             done = int(place_order(s, b, address, NEVER))
         else:
             b[address + NO_ROOM] = 0
@@ -532,16 +546,15 @@ class Book:
     def _taken_back(self, below: int) -> Words:
         """Undo everything: handle, line, start and end of what stood elsewhere, of the records below an address."""
         b = self._words
-        found = np.empty((int(b[TRAIL_SIZE]) + 1, 4), dtype=np.int64)
-        return found[: taken_back(b, self._addresses, below, found)]
+        if b[TRAIL_SIZE] >= len(self._changed):
+            self._changed = np.empty((2 * int(b[TRAIL_SIZE]) + 1, 4), dtype=np.int64)
+        return self._changed[: taken_back(b, self._addresses, below, self._changed)].copy()
 
     def _placed(self, rows: Words) -> Moved:
         """Rows of handle, line, start and end as placements."""
         at = self._words[rows[:, 0] + NAME]
-        names: list[OperationId] = self._names[at].tolist()
-        for i in np.flatnonzero(at < 0).tolist():
-            names[i] = self._later_names[int(rows[i, 0])]
-        return Moved(names, self._factory.problem.lines, rows, self._names)
+        later = {handle: self._later_names[handle] for handle in rows[at < 0, 0].tolist()}
+        return Moved(rows, self._names, at, later, self._factory.problem.lines)
 
     def _supplied(
         self, order: WorkOrder, made: Iterable[Operation], not_before: int
@@ -563,27 +576,46 @@ class Book:
             earliest[operation.id] = instant
         return earliest, None
 
-    def _append(self, order: WorkOrder, made: tuple[Operation, ...], earliest: Mapping[OperationId, int]) -> Record:
-        """Write an order's record behind all others, without keeping it."""
+    def _append(
+        self, order: WorkOrder, made: tuple[Operation, ...], earliest: Mapping[OperationId, int], moving: int = MOST_OUT
+    ) -> Record:
+        """Write an order's record behind all others, without keeping it; so many others may come to a line."""
         for operation in made:
             for mode in operation.modes:
                 if mode.line not in self._factory.line:
                     raise InvalidProblem(f"{operation.id}: unknown line {mode.line}.")
         address = int(self._words[TOP])
         record = record_of(
-            self._factory, order, address, made=made, own=True, limit=NEVER, earliest=earliest, walls=frozenset(),
+            self._factory, order, address, made=made, limit=NEVER, earliest=earliest, walls=frozenset(),
             placements={},
         )  # fmt: skip
         b = self._words
-        full = int(b[b[LENGTH] : b[LENGTH] + self._factory.lines].max(initial=0)) + len(made) >= b[ROW_CAPACITY]
+        more = len(made) + moving
+        full = int(b[b[LENGTH] : b[LENGTH] + self._factory.lines].max(initial=0)) + more >= b[ROW_CAPACITY]
         if full or address + len(record.words) > len(b):
-            self._read(int(b[NOW]), [
+            standing = [
                 (entry.order, {p.operation: p for p in self._standing(entry)}) for entry in self._entries.values()
-            ])  # fmt: skip
-            return self._append(order, made, earliest)
+            ]
+            allowed = {key: self._allowed(entry) for key, entry in self._entries.items()}
+            self._read(int(b[NOW]), standing, more, len(record.words))
+            for key, (limit, instants) in allowed.items():
+                at = self._entries[key].address
+                self._words[at + LIMIT] = limit
+                self._words[self._operations(at, len(instants)) + EARLIEST] = instants
+            self._relate()
+            return self._append(order, made, earliest, moving)
         b[address : address + len(record.words)] = record.words
         self._note_uses(record)
         return record
+
+    def _operations(self, address: int, count: int) -> Words:
+        """Handles of an order's operations."""
+        return address + ORDER_HEAD + OPERATION_SIZE * np.arange(count, dtype=np.int64)
+
+    def _allowed(self, entry: _Entry) -> tuple[int, Words]:
+        """How late an order may end, and how early each operation may start: kept when it is read anew."""
+        ops = self._operations(entry.address, len(entry.operations))
+        return int(self._words[entry.address + LIMIT]), self._words[ops + EARLIEST]
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
@@ -638,11 +670,15 @@ class Book:
         moved: Sequence[Placement],
     ) -> None:  # fmt: skip
         earliest = {o.id: max(order.released(o), given[o.id].start) for o in made if o.materials}
-        record = self._append(order, made, earliest)
+        standing, layout = self._standing_at(moved), self._names
+        comes = self._words[standing[:, 0] + LINE] != standing[:, 1]
+        record = self._append(order, made, earliest, int(np.count_nonzero(comes)))
+        if self._names is not layout:
+            standing = self._standing_at(moved)
         s, b = self._factory.words, self._words
         address = int(b[TOP])
-        own = address + ORDER_HEAD + OPERATION_SIZE * np.arange(len(made), dtype=np.int64)
-        places = np.concatenate([self._places(own, [given[o.id] for o in made]), self._standing_at(moved)])
+        own = self._operations(address, len(made))
+        places = np.concatenate([self._places(own, [given[o.id] for o in made]), standing])
         ops, rows = np.ascontiguousarray(places[:, 0]), np.ascontiguousarray(places[:, 1:])
         done = max((given[o.id].end for o in made), default=0)
         b[address + LIMIT] = done if order.promise is None else max(order.promise, done)
@@ -666,31 +702,18 @@ class Book:
         walls = self._walls(made, given)
         b[TOP], b[own + FRESH], b[own + WALL] = address + len(record.words), 0, [int(o.id in walls) for o in made]
         if fault == 0 and (b[own + WALL].any() or (b[own + START] < b[FREEZE]).any()):  # they stay from here on
+            b[own + LATE] = NOT_KNOWN
             fault = settled(s, b, own, 0)
         b[TRAIL_SIZE] = 0
-        if self._tightened(ops[len(own) :]) or fault < 0:
+        # What ends later than it may have been promised, or has no promise, is to end no later again.
+        if tightened(b, np.ascontiguousarray(ops[len(own) :])) or fault < 0:
             relate_all(s, b, self._handles(latest_first=True))
-
-    def _tightened(self, ops: Words) -> bool:
-        """Whether what ends later than it may have been promised, or has no promise, now has an earlier limit.
-
-        What others' operations were put elsewhere for is not given back.
-        """
-        b, found = self._words, False
-        for address in np.unique(b[ops + ORDER]).tolist():
-            entry = self._by_address[address]
-            promise = -1 if entry.order.promise is None else entry.order.promise
-            if promise < b[address + LIMIT] < NEVER:
-                done = max(end for _, _, end in self._rows(address, len(entry.operations)))
-                if (limit := max(promise, done)) < b[address + LIMIT]:
-                    b[address + LIMIT], found = limit, True
-        return found
 
     def _standing_at(self, moved: Sequence[Placement]) -> Words:
         """Handle, line, start and end of each; KeyError for what the book does not hold."""
         if isinstance(moved, Moved) and moved.layout is self._names:
-            handles = moved.rows[:, 0]
-            if (handles < self._laid).all() and (self._words[handles + START] >= 0).all():
+            known = all(self._later_names.get(handle) == name for handle, name in moved.later.items())
+            if known and (self._words[moved.rows[:, 0] + START] >= 0).all():
                 return moved.rows
         return self._places([self._handle[at.operation] for at in moved], moved)
 

@@ -54,41 +54,45 @@ QUESTION = 21  # number of the present one
 FROM = 22  # nothing is put in another place that would start before it
 FLOOR = 23  # LATE is not kept of what ends by then: nothing is put before it
 LOOKS = 24  # so many more operations may be looked at whether they have another place
-HEADER = 25
+RECALL = 25  # NOTING: TOO_MUCH and CAME_BY are written; RECALLING: all came as then so far
+HEADER = 26
+NOTING, RECALLING = 1, 2
 
 # --- an order's record: then its operations, one after another ---
 LIMIT = 0  # no operation of it ends later
 COUNT = 1
-OWN = 2  # 1: it is the one that is asked about
+PROMISED = 2  # the end that was promised; -1: none
 NO_ROOM = 3  # number of the operation that found none
 ORDER_HEAD = 4
 
-# --- an operation's record ---
+# --- an operation's record: first what a search for a place reads, so that it is read together ---
 LINE = 0
 START = 1  # -1: it stands nowhere
 END = 2
-BEFORE = 3  # the handle of the one before it on its line
-AFTER = 4
-FAMILY = 5  # on its line
-TIME = 6  # working seconds on its line
-NEEDS = 7  # resources on its line: a list (count, then resource and number)
-RUNNING = 8
-WALL = 9  # 1: it never moves
-EARLIEST = 10  # release, and what its materials allow
-ORDER = 11
-LATE = 12  # the latest instant at which it may become ready without anything after it passing its limit
+LATE = 3  # the latest instant at which it may become ready without anything after it passing its limit
+WALL = 4  # 1: it never moves
+FRESH = 5  # 1: it is the first time that it is placed
+BEFORE = 6  # the handle of the one before it on its line
+AFTER = 7
+QUEUED = 8  # not 0: it is in the heap, and why (see `postpone`, `relate`)
+FAMILY = 9  # on its line
+TIME = 10  # working seconds on its line
+RUNNING = 11
+SUCCS = 12  # list: count, then operation and wait
 PREDS = 13  # list: count, then operation and wait
-SUCCS = 14  # list: count, then operation and wait
-MODES = 15  # list: count, then MODE_SIZE words each
-QUEUED = 16
-SIZE = 17  # of its part of a batch
-KIND = 18  # its setup family, whatever the line; 0: none
-FRESH = 19  # 1: it is the first time that it is placed
+ORDER = 14
+NEEDS = 15  # resources on its line: a list (count, then resource and number)
+EARLIEST = 16  # release, and what its materials allow
+MODES = 17  # list: count, then MODE_SIZE words each
+SIZE = 18  # of its part of a batch
+KIND = 19  # its setup family, whatever the line; 0: none
 CHOSEN = 20  # a mode
 FIXED_FOR = 21  # number of the last question in which it could not be put elsewhere
 MOVES_FOR = 22  # and of the last one in which it might be
 NAME = 23  # place of its id in the book's names; -1: it came later
-OPERATION_SIZE = 24
+TOO_MUCH = 24  # a way (mode and place) in that moved too much when this question was first looked at; 0: none
+CAME_BY = 25  # the way in that was found then; negative: into free room alone
+OPERATION_SIZE = 26
 
 # --- a mode in an operation's list ---
 M_LINE = 0
@@ -182,7 +186,6 @@ def record_of(
     *,
     made: tuple[Operation, ...],
     limit: int,
-    own: bool,
     earliest: Mapping[OperationId, int],
     walls: frozenset[OperationId],
     placements: Mapping[OperationId, Placement],
@@ -194,7 +197,7 @@ def record_of(
     """
     first = address + ORDER_HEAD
     handle = {operation.id: first + i * OPERATION_SIZE for i, operation in enumerate(made)}
-    words = [limit, len(made), int(own), 0]
+    words = [limit, len(made), -1 if order.promise is None else order.promise, 0]
     lists: list[int] = []
     end = first + OPERATION_SIZE * len(made)
     succs: dict[OperationId, list[int]] = {operation.id: [] for operation in made}
@@ -237,9 +240,9 @@ def record_of(
         if operation.family is not None:
             kind = factory.kinds.setdefault(operation.family, len(factory.kinds) + 1)
         words += (
-            here[0], start, stop, 0, 0, here[2], here[1], here[3], RUNNING_WORDS[operation.running],
-            int(operation.id in walls), earliest.get(operation.id, order.released(operation)), address, NEVER,
-            preds_at, succs_at, modes_at, 0, operation.size, kind, int(placement is None), 0, 0, 0,
-            name + i if name >= 0 else -1,
+            here[0], start, stop, NEVER, int(operation.id in walls), int(placement is None), 0, 0,
+            0, here[2], here[1], RUNNING_WORDS[operation.running], succs_at, preds_at, address, here[3],
+            earliest.get(operation.id, order.released(operation)), modes_at, operation.size, kind, 0, 0, 0,
+            name + i if name >= 0 else -1, 0, 0,
         )  # fmt: skip
     return Record([*words, *lists], made, tuple(uses))

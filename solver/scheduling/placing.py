@@ -9,6 +9,7 @@ from solver.scheduling.arrays import LINE_PLANT, LINE_UNLIMITED
 from solver.scheduling.book_words import (
     AFTER,
     BATCH,
+    CAME_BY,
     CHOSEN,
     COUNT,
     EARLIEST,
@@ -18,6 +19,7 @@ from solver.scheduling.book_words import (
     FIXED_FOR,
     FREEZE,
     FROM,
+    HEAP_SIZE,
     LENGTH,
     LINE,
     LOOKS,
@@ -30,8 +32,10 @@ from solver.scheduling.book_words import (
     M_TIME,
     MODE_SIZE,
     MODES,
+    MOST,
     MOVES_FOR,
     NO_ROOM,
+    NOTING,
     NOW,
     OPERATION_SIZE,
     ORDER,
@@ -39,10 +43,13 @@ from solver.scheduling.book_words import (
     PREDS,
     PUSHED,
     QUESTION,
+    RECALL,
+    RECALLING,
     ROW_CAPACITY,
     ROWS,
     START,
     SUCCS,
+    TOO_MUCH,
     TRAIL_SIZE,
     TRIES,
 )
@@ -103,13 +110,13 @@ def _may_leave(s: Any, b: Any, op: int) -> bool:
     return True
 
 
-@kernel("void(int64[::1], int64[::1], int64, int64, int64)")
-def _take_better_place(s: Any, b: Any, op: int, mode: int, ready: int) -> None:
-    """The first place of a mode where an operation ends sooner if what is there leaves, as its M_END, PLACE and OUT."""
+@kernel("void(int64[::1], int64[::1], int64, int64, int64, int64)")
+def _take_better_place(s: Any, b: Any, op: int, mode: int, ready: int, best: int) -> None:
+    """The first place of a mode where an operation ends before `best` if what is there leaves: M_END, PLACE and OUT."""
     line, time, family = b[mode + M_LINE], b[mode + M_TIME], b[mode + M_FAMILY]
     if s[s[LINE_UNLIMITED] + line] or b[b[BATCH] + line]:
         return
-    row, length, best = b[ROWS] + line * b[ROW_CAPACITY], b[b[LENGTH] + line], b[mode + M_END]
+    row, length = b[ROWS] + line * b[ROW_CAPACITY], b[b[LENGTH] + line]
     place, solid, roof = first_place(b, op, line, ready)
     while place < length:
         before, out = b[row + place - 1] if place else 0, b[row + place]
@@ -165,11 +172,22 @@ def _put_instead(s: Any, b: Any, order: int, k: int, mode: int) -> int:
 # --- an order comes ---------------------------------------------------------------------------------------------------
 
 
-@kernel("int64(int64[::1], int64[::1], int64, int64)")
-def look(s: Any, b: Any, order: int, first: int) -> int:
+@kernel("int64(int64[::1], int64[::1], int64, int64, int64)", into_callers=True)
+def _beaten(s: Any, b: Any, op: int, mode: int, within: int) -> int:
+    """To be of use a mode has to end before `within`, and before those ahead of it in the same plant."""
+    modes, plant = b[op + MODES], s[s[LINE_PLANT] + b[mode + M_LINE]]
+    for other in range(modes + 1, mode, MODE_SIZE):
+        if s[s[LINE_PLANT] + b[other + M_LINE]] == plant:
+            within = min(within, b[other + M_END])
+    return int(within)
+
+
+@kernel("int64(int64[::1], int64[::1], int64, int64, int64)")
+def look(s: Any, b: Any, order: int, first: int, within: int) -> int:
     """The best modes for an order's operations from number `first` on, those before placed: the earliest end; NEVER.
 
     M_END and M_PLACE of each mode: where it would be made soonest, those before it made where that is best for it.
+    M_END is NEVER where a mode ahead of it is as good. So is the answer if an operation cannot end before `within`.
     """
     count, done = b[order + COUNT], 0
     for k in range(first, count):
@@ -189,10 +207,11 @@ def look(s: Any, b: Any, order: int, first: int) -> int:
                             soonest = min(soonest, arrival(s, s[s[LINE_PLANT] + b[way + M_LINE]], plant, came))
                     ready = max(ready, soonest)
             b[mode + M_END], b[mode + M_OUT] = NEVER, 0
-            if ready < NEVER:
-                b[mode + M_END], b[mode + M_PLACE] = best_place(s, b, op, mode, ready, NEVER - 1)
+            useful = _beaten(s, b, op, mode, within)
+            if ready + b[mode + M_TIME] < useful:
+                b[mode + M_END], b[mode + M_PLACE] = best_place(s, b, op, mode, ready, useful - 1)
                 if b[TRIES] and b[LOOKS] > 0:
-                    _take_better_place(s, b, op, mode, ready)
+                    _take_better_place(s, b, op, mode, ready, min(useful, b[mode + M_END]))
             best = min(best, b[mode + M_END])
         if best == NEVER:
             b[order + NO_ROOM] = k
@@ -232,22 +251,39 @@ def completion(b: Any, order: int) -> int:
     return int(end)
 
 
+@kernel("void(int64[::1], int64, int64, int64)")
+def _note(b: Any, op: int, way: int, done: int) -> None:
+    """Note, when a question is looked at first, by which way an operation came, or could not; else compare."""
+    if b[RECALL] == NOTING and done:
+        b[op + CAME_BY] = way
+    elif b[RECALL] == NOTING and way > 0 and b[PUSHED] + b[HEAP_SIZE] > b[MOST]:
+        b[op + TOO_MUCH] = way
+    elif b[RECALL] == RECALLING and done and b[op + CAME_BY] != way:
+        b[RECALL] = 0
+
+
 @kernel("int64(int64[::1], int64[::1], int64, int64, int64, int64)")
 def _place(s: Any, b: Any, order: int, k: int, freeze: int, within: int) -> int:
     """Place an order's operation number `k` on the best way that is known; 0 if there is no room or too much moves.
 
     -1 if the order would not end before `within`. `freeze`: what the others give way by once the place is found.
     """
-    op = order + ORDER_HEAD + k * OPERATION_SIZE
+    op, free = order + ORDER_HEAD + k * OPERATION_SIZE, b[FREEZE] == NEVER
     while True:
-        done = look(s, b, order, k)
+        done = look(s, b, order, k, within)
         if done >= within:
-            return 0 if done == NEVER else -1
+            return 0 if within == NEVER else -1
         mode = choose(s, b, order, k)
         if b[mode + M_OUT] == 0:
+            way = mode * b[ROW_CAPACITY] + b[mode + M_PLACE]
+            if b[RECALL] == RECALLING and not free and way == b[op + TOO_MUCH]:
+                return 0
             b[op + END], b[FREEZE] = b[mode + M_END], freeze
-            return put_in(s, b, op, mode, b[mode + M_PLACE], _floor(b, order, k + 1))
+            done = put_in(s, b, op, mode, b[mode + M_PLACE], _floor(b, order, k + 1))
+            _note(b, op, -way if free else way, done)
+            return int(done)
         if _put_instead(s, b, order, k, mode):
+            _note(b, op, 0, 1)
             return 1
 
 
@@ -280,14 +316,16 @@ def place_order(s: Any, b: Any, order: int, within: int) -> int:
 def place_early(s: Any, b: Any, order: int, tries: int, looks: int) -> tuple[int, int]:
     """`place_order` where what is in the way may be put elsewhere; the completion, and a bound of it if nothing is.
 
+    A `place_order` of the same that comes next does without the ways in that were seen here to move too much.
     That is tried for so many operations; so many are looked at whether they have another place.
     """
     b[QUESTION] += 1
-    b[TRIES] = b[PUSHED] = 0
-    bound = look(s, b, order, 0)
+    b[TRIES] = b[PUSHED] = b[RECALL] = 0
+    bound = look(s, b, order, 0, NEVER)
     if bound >= NEVER:
         return NEVER, NEVER
-    b[TRIES], b[LOOKS], b[FIRM] = tries, looks, tries > 0
+    b[TRIES], b[LOOKS], b[FIRM], b[RECALL] = tries, looks, tries > 0, NOTING
     done = place_order(s, b, order, NEVER)
     b[TRIES] = b[FIRM] = 0
+    b[RECALL] = RECALLING
     return done, bound

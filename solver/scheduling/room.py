@@ -13,10 +13,13 @@ from typing import Any
 from solver.native import kernel
 from solver.scheduling.arrays import (
     LINE_ANY_TIME,
+    LINE_FAMILIES,
     LINE_FAMILY,
     LINE_PLANT,
+    LINE_SETUPS,
     LINE_UNLIMITED,
     LINES,
+    SETUPS,
     WINDOW_AT,
     WINDOW_OPENS,
 )
@@ -32,6 +35,7 @@ from solver.scheduling.book_words import (
     FREEZE,
     FRESH,
     HARD,
+    HEAP,
     HEAP_CAPACITY,
     HEAP_SIZE,
     KIND,
@@ -50,6 +54,7 @@ from solver.scheduling.book_words import (
     ORDER,
     PREDS,
     PUSHED,
+    QUEUED,
     RESOURCE,
     ROW_CAPACITY,
     ROWS,
@@ -206,13 +211,47 @@ def late_of(s: Any, b: Any, op: int) -> int:
 
 @kernel("void(int64[::1], int64)")
 def enqueue_behind(b: Any, op: int) -> None:
-    """What an operation waits for, into the heap, the last one first."""
-    if b[op + BEFORE]:
-        enqueue(b, b[op + BEFORE], -b[b[op + BEFORE] + START])
+    """What an operation waits for, into the heap, the last one first: LATE of it is to be found anew."""
+    before = b[op + BEFORE]
+    if before:
+        enqueue(b, before, -b[before + START])
+        b[before + QUEUED] = 1
     preds = b[op + PREDS]
     for i in range(preds + 1, preds + 1 + 2 * b[preds], 2):
-        if b[b[i] + START] >= 0:
-            enqueue(b, b[i], -b[b[i] + START])
+        before = b[i]
+        if b[before + START] >= 0:
+            enqueue(b, before, -b[before + START])
+            b[before + QUEUED] = 1
+
+
+@kernel("void(int64[::1], int64[::1], int64, int64, int64)")
+def _restrict(s: Any, b: Any, op: int, limit: int, floor: int) -> None:
+    """Into the heap with it if it has to end by a limit, and must become ready sooner for it than by its LATE."""
+    if b[op + END] <= floor:
+        return
+    late = b[op + START] if stays(b, op) else latest_ready(s, b[op + LINE], b[op + RUNNING], b[op + TIME], limit)
+    if late >= b[op + LATE]:
+        return
+    if b[op + QUEUED] == 0:
+        enqueue(b, op, -b[op + START])
+        b[op + QUEUED] = late + 2
+    else:
+        b[op + QUEUED] = min(b[op + QUEUED], late + 2)
+
+
+@kernel("void(int64[::1], int64[::1], int64, int64)")
+def _restrict_behind(s: Any, b: Any, op: int, floor: int) -> None:
+    """`_restrict` what an operation waits for, by its LATE."""
+    line, late, before = b[op + LINE], give(b, op), b[op + BEFORE]
+    if before and not s[s[LINE_UNLIMITED] + line]:
+        setup = setup_of(s, line, b[before + FAMILY], b[op + FAMILY])
+        _restrict(s, b, before, latest_end(s, line, setup, late), floor)
+    preds, plant = b[op + PREDS], s[s[LINE_PLANT] + line]
+    for i in range(preds + 1, preds + 1 + 2 * b[preds], 2):
+        before = b[i]
+        if b[before + START] >= 0:
+            leave = latest_leave(s, s[s[LINE_PLANT] + b[before + LINE]], plant, late)
+            _restrict(s, b, before, leave - b[i + 1], floor)
 
 
 @kernel("int64(int64[::1], int64[::1], int64)")
@@ -222,14 +261,19 @@ def relate(s: Any, b: Any, floor: int) -> int:
     What ends by `floor` is left out: nothing will be put before it.
     """
     while b[HEAP_SIZE]:
+        known = b[b[b[HEAP] + 1] + QUEUED] - 2
         op = take_next(b)
         if b[op + END] <= floor:
             continue
-        late = late_of(s, b, op)
-        if late == b[op + LATE]:
+        late = late_of(s, b, op) if known < 0 else known
+        was = b[op + LATE]
+        if late == was:
             continue
         put(b, op + LATE, late)
-        enqueue_behind(b, op)
+        if late < was:
+            _restrict_behind(s, b, op, floor)
+        else:
+            enqueue_behind(b, op)
         if b[TRAIL_SIZE] + 512 > b[TRAIL_CAPACITY] or b[HEAP_SIZE] + 512 > b[HEAP_CAPACITY]:
             return 0
     return 1
@@ -246,35 +290,56 @@ def ready_of(s: Any, b: Any, op: int) -> int:
     return int(ready)
 
 
-@kernel("void(int64[::1], int64)")
-def enqueue_ahead(b: Any, op: int) -> None:
-    """What waits for an operation, into the heap, the first one first."""
-    if b[op + AFTER]:
-        enqueue(b, b[op + AFTER], b[b[op + AFTER] + START])
+@kernel("boolean(int64[::1], int64, int64)")
+def postpone(b: Any, op: int, ready: int) -> bool:
+    """Into the heap with it, the first one first, if it starts before it is ready; whether it may start as late."""
+    if ready <= b[op + START]:
+        return True
+    if stays(b, op) or (ready > b[op + LATE] and b[HARD] == 0):
+        return False
+    if b[op + QUEUED] == 0:
+        enqueue(b, op, b[op + START])
+    b[op + QUEUED] = max(b[op + QUEUED], ready)
+    return True
+
+
+@kernel("boolean(int64[::1], int64[::1], int64)")
+def postpone_next(s: Any, b: Any, op: int) -> bool:
+    """`postpone` what waits for an operation, by its end."""
+    line, end, solid = b[op + LINE], b[op + END], stays(b, op)
+    after, plant = b[op + AFTER], s[s[LINE_PLANT] + line]
+    if (
+        after and not s[s[LINE_UNLIMITED] + line] and not (solid and stays(b, after))
+        and not postpone(b, after, line_ready(s, b, line, op, b[after + FAMILY]))
+    ):  # fmt: skip
+        return False
     succs = b[op + SUCCS]
     for i in range(succs + 1, succs + 1 + 2 * b[succs], 2):
-        if b[b[i] + START] >= 0:
-            enqueue(b, b[i], b[b[i] + START])
+        after = b[i]
+        if b[after + START] >= 0 and not (solid and stays(b, after)):
+            ready = arrival(s, plant, s[s[LINE_PLANT] + b[after + LINE]], end + b[i + 1])
+            if not postpone(b, after, ready):
+                return False
+    return True
 
 
 @kernel("int64(int64[::1], int64[::1])")
 def push(s: Any, b: Any) -> int:
-    """Start what is in the heap, and what follows, later where it must; 0 if something may not start that late."""
+    """Start what is in the heap, and what follows, later as it must; 0 if something may not, or too much would."""
     while b[HEAP_SIZE]:
-        op = take_next(b)
-        ready = ready_of(s, b, op)
-        if ready <= b[op + START]:
-            continue
-        if stays(b, op) or (ready > b[op + LATE] and b[HARD] == 0):
+        if b[PUSHED] + b[HEAP_SIZE] > b[MOST]:
             return 0
+        ready = b[b[b[HEAP] + 1] + QUEUED]
+        op = take_next(b)
         start, end = fit(s, b[op + LINE], b[op + RUNNING], b[op + TIME], ready)
         if start >= NEVER:
             return 0
         put(b, op + START, start)
         put(b, op + END, end)
-        enqueue_ahead(b, op)
         b[PUSHED] += 1
-        if b[PUSHED] > b[MOST] or b[TRAIL_SIZE] + 512 > b[TRAIL_CAPACITY] or b[HEAP_SIZE] + 512 > b[HEAP_CAPACITY]:
+        if not postpone_next(s, b, op):
+            return 0
+        if b[TRAIL_SIZE] + 512 > b[TRAIL_CAPACITY] or b[HEAP_SIZE] + 512 > b[HEAP_CAPACITY]:
             return 0
     return 1
 
@@ -426,25 +491,32 @@ def best_place(s: Any, b: Any, op: int, mode: int, ready: int, limit: int) -> tu
         return (end, 0) if end <= limit else (NEVER, 0)
     row, length = b[ROWS] + line * b[ROW_CAPACITY], b[b[LENGTH] + line]
     best, best_at, oven = NEVER, 0, b[b[BATCH] + line]
+    families, setups = s[s[LINE_FAMILIES] + line], s[SETUPS] + s[s[LINE_SETUPS] + line]
     place, solid, roof = first_place(b, op, line, ready)
+    soonest, setup = max(ready, solid), 0
     while place <= length:
         before = b[row + place - 1] if place else 0
         after = b[row + place] if place < length else 0
         if before:
-            solid = max(solid, b[before + END])
-            if solid + time >= min(best, limit + 1) or b[before + START] >= roof:
+            soonest = max(soonest, b[before + END])
+            if soonest + time >= min(best, limit + 1) or b[before + START] >= roof:
                 break
-        if after and not oven and max(ready, solid) + time > give(b, after):
+        if after and not oven and soonest + time > give(b, after):
             place += 1
             continue
-        free = max(ready, line_ready(s, b, line, before, family), solid)
-        end = fit(s, line, b[op + RUNNING], time, free)[1]
-        setup = setup_of(s, line, family, b[after + FAMILY]) if after else 0
-        if end < best and end <= limit and (after == 0 or after_setup(s, line, end, setup) <= give(b, after)):
-            if b[mode + M_NEEDS]:
-                end = served(s, b, op, mode, free)[1]
+        free = soonest
+        if families > 1:
+            setup = s[setups + family * families + b[after + FAMILY]] if after else 0
+            if before:
+                free = max(free, b[before + END] + s[setups + b[before + FAMILY] * families + family])
+        if free + time < best and (after == 0 or free + time + setup <= give(b, after)):
+            free = max(soonest, line_ready(s, b, line, before, family))
+            end = fit(s, line, b[op + RUNNING], time, free)[1]
             if end < best and end <= limit and (after == 0 or after_setup(s, line, end, setup) <= give(b, after)):
-                best, best_at = end, place
+                if b[mode + M_NEEDS]:
+                    end = served(s, b, op, mode, free)[1]
+                if end < best and end <= limit and (after == 0 or after_setup(s, line, end, setup) <= give(b, after)):
+                    best, best_at = end, place
         if oven and after and b[after + END] < best and b[after + END] <= limit:
             behind = _joins(s, b, op, mode, place, ready)
             if behind:
@@ -480,8 +552,8 @@ def take_out(s: Any, b: Any, op: int, floor: int) -> int:
         put(b, FLOOR, floor)
     if not relate(s, b, floor):
         return 0
-    if after:
-        enqueue(b, after, b[after + START])
+    if after and not postpone(b, after, ready_of(s, b, after)):
+        return 0
     return push(s, b)
 
 
@@ -493,6 +565,8 @@ def put_in(s: Any, b: Any, op: int, mode: int, place: int, floor: int) -> int:
     The mode's earliest end there must have been found by `best_place`.
     """
     line = b[mode + M_LINE]
+    if b[b[LENGTH] + line] + 1 >= b[ROW_CAPACITY]:
+        return 0
     row = b[ROWS] + line * b[ROW_CAPACITY]
     ready = order_ready(s, b, op, s[s[LINE_PLANT] + line])
     unlimited = s[s[LINE_UNLIMITED] + line]
@@ -532,5 +606,4 @@ def put_in(s: Any, b: Any, op: int, mode: int, place: int, floor: int) -> int:
         put(b, FLOOR, floor)
     if not relate(s, b, floor):
         return 0
-    enqueue_ahead(b, op)
-    return push(s, b)
+    return push(s, b) if postpone_next(s, b, op) else 0

@@ -34,6 +34,7 @@ from solver.scheduling.book_words import (
     OPERATION_SIZE,
     ORDER,
     ORDER_HEAD,
+    PROMISED,
     QUESTION,
     QUEUED,
     ROW_CAPACITY,
@@ -48,19 +49,24 @@ from solver.scheduling.book_words import (
     TRAIL_SIZE,
     WALL,
 )
+from solver.scheduling.placing import completion
+from solver.scheduling.problem import NEVER
 from solver.scheduling.room import (
-    enqueue_ahead,
     enqueue_behind,
     late_of,
     line_ready,
     order_ready,
+    postpone,
     push,
+    ready_of,
     relate,
     stays,
     units_free_from,
 )
 from solver.scheduling.timing import fit
-from solver.scheduling.trail import insert_into_row, place_of, put, row_in, row_out, take_next, undo
+from solver.scheduling.trail import enqueue, insert_into_row, place_of, put, row_in, row_out, take_next, undo
+
+NOT_KNOWN = -2  # LATE of what was put or lifted, until it is found anew
 
 
 @kernel("void(int64[::1], int64[::1], int64[::1])")
@@ -97,6 +103,7 @@ def stand(s: Any, b: Any, op: int, mode: int, start: int, end: int) -> None:
     put(b, op + NEEDS, b[mode + M_NEEDS])
     put(b, op + START, start)
     put(b, op + END, end)
+    put(b, op + LATE, NOT_KNOWN)
     if not s[s[LINE_UNLIMITED] + line] or b[op + NEEDS]:
         row, place, high = b[ROWS] + line * b[ROW_CAPACITY], 0, b[b[LENGTH] + line]
         while place < high:
@@ -111,10 +118,14 @@ def stand(s: Any, b: Any, op: int, mode: int, start: int, end: int) -> None:
 
 @kernel("void(int64[::1], int64[::1], int64)")
 def lift(s: Any, b: Any, op: int) -> None:
-    """Take an operation off its line; all else stays as it is."""
+    """Take an operation off its line; all else stays as it is. LATE is then to be found anew."""
+    behind = b[op + BEFORE]
     if not s[s[LINE_UNLIMITED] + b[op + LINE]] or b[op + NEEDS]:
         row_out(b, op, place_of(b, op))
     put(b, op + START, -1)
+    put(b, op + LATE, NOT_KNOWN)
+    if behind:
+        enqueue(b, behind, -b[behind + START])
 
 
 @kernel("int64(int64[::1], int64[::1], int64)")
@@ -127,6 +138,18 @@ def lift_order(s: Any, b: Any, order: int) -> int:
         put(b, op + END, b[op + END])
         lift(s, b, op)
     return int(k)
+
+
+@kernel("boolean(int64[::1], int64[::1])")
+def tightened(b: Any, ops: Any) -> bool:
+    """Whether an order of these operations, that ends later than promised or has no promise, may end less late now."""
+    found = False
+    for op in ops:
+        order = b[op + ORDER]
+        limit = max(b[order + PROMISED], completion(b, order))
+        if b[order + PROMISED] < b[order + LIMIT] < NEVER and limit < b[order + LIMIT]:
+            b[order + LIMIT], found = limit, True
+    return found
 
 
 OVERLAPS, LACKS_SETUP, TOO_SOON, UNRELEASED, PAST, CLOSED, SHORT_OF, CROWDED, PAST_LIMIT = 1, 2, 3, 4, 5, 6, 7, 8, 9
@@ -183,6 +206,7 @@ def fault_of(s: Any, b: Any, op: int) -> int:
 def settled(s: Any, b: Any, ops: Any, checked: int) -> int:
     """Bring LATE up to date around operations that were put or lifted; the first one's rule broken if it is checked.
 
+    LATE follows from what comes after, not from the start: it is found anew where it is NOT_KNOWN, and from there on.
     The answer is 16 * place in `ops` + rule, 0 if all is well, and -1 if LATE must be found anew as a whole.
     """
     if checked:
@@ -204,7 +228,7 @@ def settled(s: Any, b: Any, ops: Any, checked: int) -> int:
             if fault:
                 return 16 * i + fault
     for op in ops:
-        if b[op + START] >= 0:
+        if b[op + START] >= 0 and b[op + LATE] == NOT_KNOWN:
             put(b, op + LATE, late_of(s, b, op))
             enqueue_behind(b, op)
             if b[HEAP_SIZE] + 512 > b[HEAP_CAPACITY] or b[TRAIL_SIZE] + 512 > b[TRAIL_CAPACITY]:
@@ -216,7 +240,13 @@ def settled(s: Any, b: Any, ops: Any, checked: int) -> int:
 def follow(s: Any, b: Any, ops: Any) -> int:
     """Push what follows operations that were put; 0 if something may not give way."""
     for op in ops:
-        enqueue_ahead(b, op)
+        after = b[op + AFTER]
+        if after and not postpone(b, after, ready_of(s, b, after)):
+            return 0
+        succs = b[op + SUCCS]
+        for i in range(succs + 1, succs + 1 + 2 * b[succs], 2):
+            if b[b[i] + START] >= 0 and not postpone(b, b[i], ready_of(s, b, b[i])):
+                return 0
         if b[HEAP_SIZE] + 512 > b[HEAP_CAPACITY]:
             return 0
     return push(s, b)
@@ -231,15 +261,19 @@ def _out_of_line(b: Any, op: int) -> int:
 
 @kernel("int64(int64[::1], int64[::1], int64[::1], int64[:, ::1])")
 def rewrite(s: Any, b: Any, ops: Any, places: Any) -> int:
-    """Let operations stand at (line, start, end), whether they fit or not; 1 + the first that the line cannot make.
+    """Let operations stand at (line, start, end), whether they fit or not; 1 + the first for which a line has no room.
 
-    Most keep their line and their neighbours: the others are lifted first, and then put.
+    Most keep their line and their neighbours: the others are lifted first, and then put. A line has no room for what it
+    cannot make, and when its row is full.
     """
     for i in range(len(ops)):
         op = ops[i]
         if b[op + START] >= 0 and b[op + LINE] == places[i, 0]:
+            stayed = stays(b, op)
             put(b, op + START, places[i, 1])
             put(b, op + END, places[i, 2])
+            if stayed or stays(b, op):
+                put(b, op + LATE, NOT_KNOWN)
         elif b[op + START] >= 0:
             lift(s, b, op)
     again = 1
@@ -258,7 +292,7 @@ def rewrite(s: Any, b: Any, ops: Any, places: Any) -> int:
             if b[at + M_LINE] == places[i, 0]:
                 mode = at
                 break
-        if mode == 0:
+        if mode == 0 or b[b[LENGTH] + b[mode + M_LINE]] + 1 >= b[ROW_CAPACITY]:
             return i + 1
         stand(s, b, op, mode, places[i, 1], places[i, 2])
     return 0

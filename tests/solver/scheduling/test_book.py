@@ -11,6 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from solver.scheduling.book import Book, NoRoom, Occupied, Promise
+from solver.scheduling.book_words import LATE
 from solver.scheduling.calendar import Calendar
 from solver.scheduling.check import violations
 from solver.scheduling.problem import (
@@ -103,6 +104,37 @@ def test_every_answer_keeps_every_rule_and_every_promise(problem: SchedulingProb
         book.commit(order, found.placements, found.moved)
         assert book.schedule == schedule
         assert violations(book.problem, book.schedule) == ()
+    assert_latest_is_known(book)
+
+
+def assert_latest_is_known(book: Book) -> None:
+    """What was written changes how late others may become as if all of it were worked out anew."""
+    kept, anew = book._words, book.copy()
+    anew._relate()
+    handles = book._handles(latest_first=True)
+    assert kept[handles + LATE].tolist() == anew._words[handles + LATE].tolist()
+
+
+def test_many_may_come_to_one_line_with_an_order() -> None:
+    """More than its row had room for: the next line's row stays what it is."""
+    always = (Window(Second(0), Second(NEVER)),)
+    lines = tuple(Line(LineId(name), PlantId("p"), always) for name in ("a", "b"))
+
+    def order(name: str) -> WorkOrder:
+        made = Operation(OperationId(name), tuple(Mode(line.id, 1) for line in lines))
+        return WorkOrder(WorkOrderId(name), (made,), Second(0), Second(0), Second(10_000))
+
+    def at(name: str, line: str, start: int) -> Placement:
+        return Placement(OperationId(name), LineId(line), Second(start), Second(start + 1))
+
+    many = [(f"{line}{k}", line, k) for line in "ab" for k in range(100)]
+    placements = {OperationId(name): at(name, line, k) for name, line, k in many}
+    book = Book(SchedulingProblem(lines, tuple(order(name) for name, _, _ in many)), placements)
+    comes = [at(f"b{k}", "a", 100 + k) for k in range(100)]
+    book.commit(order("one more"), [at("one more", "b", 0)], comes)
+    assert {p.line for p in book.placements.values() if p.operation[0] == "b"} == {"a"}
+    assert violations(book.problem, book.schedule) == ()
+    assert book.quote(order("asked")) == Book(book.problem, book.placements).quote(order("asked"))
 
 
 @settings(max_examples=100, deadline=None)
@@ -372,6 +404,7 @@ def test_whatever_is_written_keeps_every_rule_and_limit(problem: SchedulingProbl
     done = written(book, **swapped)
     assert done or book.placements == before
     assert violations(book.problem, book.schedule) == ()
+    assert_latest_is_known(book)
     completed = evaluate(book.problem, book.schedule).completion
     assert all(completed[key] <= limit for key, limit in promised.items())
     for order in problem.orders:  # and it goes on as a book that is read anew
