@@ -123,7 +123,9 @@ class _Asked:
         standing = self._assignment(part)
         if isinstance(engine, Clausal | Mixed):
             numbers = (self._near.heavy,) * len(part.network.numbers)
-            changing = Costs(self._near.parts[part.position].literals, numbers)
+            weights, first = self._near.parts[part.position].literals, part.network.first
+            kept = weights[first[:-1] + standing.values]  # what it costs now is saved by what comes in its place
+            changing = Costs(weights - np.repeat(kept, np.diff(first)), numbers)
             return engine.nearest(question, standing, changing, literals, clock)
         prefer = np.zeros(part.network.literals, dtype=np.uint8)
         prefer[part.network.first[:-1] + standing.values] = 1

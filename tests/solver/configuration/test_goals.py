@@ -161,6 +161,19 @@ def test_the_nearest_completion_changes_no_more_than_it_must(engine: str, proble
             assert _changed(standing, variant) == _changed(standing, nearest)
 
 
+@some
+@given(problem=problems(divide=True))
+def test_of_the_nearest_completions_it_is_the_cheapest(engine: str, problem: ConfigurationProblem) -> None:
+    compiled, costs = compiled_or_skip(problem), {key: cost for key, cost in COSTS.items() if isinstance(key, tuple)}
+    standing, variants = complete(compiled, (), seconds=20), all_variants(problem)
+    found = nearest_completions(compiled, (), standing, costs=costs, seconds=20)
+    for (group, option), changes in found.items():
+        with_it = [variant for variant in variants if option in variant.chosen[group]]
+        figures = [(_changed(standing, variant), cost_of(variant, costs)) for variant in with_it]
+        variant = changes.of(standing)
+        assert (_changed(standing, variant), cost_of(variant, costs)) == min(figures)
+
+
 def _changed(standing: object, variant: object) -> int:
     """What changes, counted as wishes are: a group of one once, other groups by option, numbers once."""
     count = 0
