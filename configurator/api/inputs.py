@@ -17,10 +17,11 @@ from pydantic import (
     Discriminator,
     Field,
     Tag,
+    ValidationError,
     WithJsonSchema,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from solver.scheduling.capacity import FreeCapacity, Instant
 
@@ -50,6 +51,9 @@ def _not_blank(text: str) -> str:
     if not text.strip():
         raise _refused("This must not be empty.")
     return text
+
+
+_BEYOND = 2.0**63  # no whole number of a body is so large
 
 
 def _whole(value: Any) -> Any:
@@ -306,13 +310,20 @@ class CapacityBody(Body):
     @classmethod
     def model_validate(cls, obj: Any, **options: Any) -> CapacityBody:
         """Strictly, and yet as JSON says it: it has lists, no dates, and one kind of number."""
-        return cls.model_validate_json(orjson.dumps(_with_whole_numbers(obj)))
+        try:
+            said = orjson.dumps(_with_whole_numbers(obj))
+        except (orjson.JSONEncodeError, RecursionError) as error:
+            too_deep = InitErrorDetails(type=_refused("This is nested too deeply."), loc=("capacity",), input=None)
+            raise ValidationError.from_exception_data(cls.__name__, [too_deep]) from error
+        return cls.model_validate_json(said)
 
 
 def _with_whole_numbers(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _with_whole_numbers(inner) for key, inner in value.items()}
-    return [_with_whole_numbers(inner) for inner in value] if isinstance(value, list) else _whole(value)
+    if isinstance(value, list):
+        return [_with_whole_numbers(inner) for inner in value]
+    return value if isinstance(value, float) and abs(value) >= _BEYOND else _whole(value)
 
 
 class LinkBody(Body):

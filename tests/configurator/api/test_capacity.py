@@ -167,6 +167,17 @@ def test_what_is_wrong_with_a_post_is_named(key: str, client: FlaskClient) -> No
 
 
 @ONE
+@pytest.mark.parametrize("absurd", ["1.4e130", 200 * "[" + 200 * "]", 990 * "[" + 990 * "]"])
+def test_a_number_beyond_all_and_endless_nesting_are_refused_in_words(
+    key: str, client: FlaskClient, absurd: str
+) -> None:
+    body = json.dumps(form()).replace('"now": ', f'"now": {absurd}, "was": ', 1)
+    own = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    answer = client.post(ULM, data=body, headers=own)
+    assert answer.status_code == 422 and answer.get_json()["error"]["field"] in ("body", "capacity", "capacity.now")
+
+
+@ONE
 def test_only_who_has_the_key_of_a_plant_speaks_for_it(key: str, settings: Settings) -> None:
     client = partner(settings)
     ours = ULM.replace("ulm", "bonn")
