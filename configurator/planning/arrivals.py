@@ -15,9 +15,9 @@ from time import monotonic
 from catalog.offer import Offer
 from catalog.reckon import Reckoning
 from catalog.split import splits_of
+from configurator.planning import promise
 from configurator.planning.books import PlantBook, current_books, engine_now
 from configurator.planning.forecasts import Destination, dated
-from configurator.planning.promise import best_each
 from configurator.planning.quoting import exploded, quoted, same_order
 from solver.configuration.problem import Variant
 from solver.scheduling.book import Promise
@@ -34,18 +34,20 @@ def arrivals_each(
 ) -> tuple[date | None, ...]:
     """The day on which each variant by itself would arrive, None where there is no room; by one state of the books.
 
-    In their order, as many as the time suffices for. `nearby`: one from which they all differ little. No day is earlier
-    than that of its forecast; now and then one is a day later, where a longer order finds better places than a shorter.
+    In their order, as many as the time suffices for. `nearby`: one from which they all differ little. A day is that of
+    the variant's forecast as far as a longer order finds no better places than a shorter one, which it seldom does.
     """
     books, firm, end = current_books(offer.company_id), engine_now(now), monotonic() + seconds
     base = Reckoning(offer.problem, nearby)
     found: list[date | None] = []
-    for first in range(0, len(variants), AT_ONCE):
+    one_by_one = bool(splits_of(offer.manufacturing))
+    count = promise.AT_ONCE if one_by_one else AT_ONCE
+    for first in range(0, len(variants), count):
         if monotonic() >= end:
             break
-        asked = [base.beside(one) for one in variants[first : first + AT_ONCE]]
-        if splits_of(offer.manufacturing):
-            forecasts = best_each(books, offer, asked, to, firm)
+        asked = [base.beside(one) for one in variants[first : first + count]]
+        if one_by_one:
+            forecasts = promise.best_each(books, offer, asked, to, firm)
             found += (None if one is None else one.arrives_on for one in forecasts)
         else:
             found += _days(books, offer, base, asked, to, firm)
@@ -118,11 +120,11 @@ class _Search:
         return self._days([order])[0]
 
     def _days(self, orders: Sequence[WorkOrder]) -> list[date]:
-        promises = quoted(self.plant, orders, self.start)
-        return [self._day(order, promises[id(order)]) for order in orders]
+        quotes = quoted(self.plant, orders, self.start)
+        return [self._day(order, quotes[id(order)]) for order in orders]
 
-    def _day(self, order: WorkOrder, promise: Promise | None) -> date:
-        found = dated(self.plant, order, promise, self.to) if promise is not None else None
+    def _day(self, order: WorkOrder, quote: Promise | None) -> date:
+        found = dated(self.plant, order, quote, self.to) if quote is not None else None
         return NEVER if found is None else found.arrives_on
 
 

@@ -15,7 +15,8 @@ from catalog.factory import Line, Plant, line_key, lines_of, local_instant, plan
 from configurator import db
 from configurator.planning.board import calendars_of, downtimes_of
 from configurator.planning.books import Rows, read_rows
-from configurator.planning.models import HeldOrder, PartnerKey
+from configurator.planning.holds import held_orders
+from configurator.planning.models import PartnerKey
 from configurator.planning.posted import NO_LONGER, Posted, posted
 from configurator.planning.records import second
 from solver.scheduling.calendar import Calendar
@@ -151,9 +152,7 @@ def _lines(session: Session, rows: Rows, days: Sequence[date], now: datetime) ->
 
 
 def _orders(session: Session, rows: Rows, last: Posted | None) -> tuple[Reserved, ...]:
-    held = set(session.exec(
-        select(HeldOrder.manufacturing_order_id).where(HeldOrder.company_id == rows.plant.company_id)
-    ).all())
+    held = held_orders(session, rows.plant.company_id)
     known = last.settled if last is not None else frozenset()
     return tuple(sorted((
         Reserved(

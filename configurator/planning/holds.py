@@ -258,6 +258,12 @@ def take(
     session.flush()
 
 
+def held_orders(session: Session, company_id: int) -> frozenset[int]:
+    """The ids of all manufacturing orders under a hold: of carts, and of orders that wait for something."""
+    query = select(HeldOrder.manufacturing_order_id).where(HeldOrder.company_id == company_id)
+    return frozenset(session.exec(query).all())
+
+
 def keep(session: Session, company_id: int, key: str, order_ids: Iterable[int], until: datetime) -> None:
     """Make orders that have their slots wait under a hold of this key, which does not end by itself.
 

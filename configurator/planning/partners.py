@@ -26,21 +26,21 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlmodel import Session, col, select
 
-from catalog.factory import Plant, line_key, lines_of, material_key, materials_of
+from catalog.factory import Plant
 from catalog.rows import utc_now
 from configurator import audit, db
 from configurator.errors import DomainError, NotFound
 from configurator.planning.books import Rows, apply_placements, next_version, read_rows
 from configurator.planning.clock import report_due
+from configurator.planning.holds import held_orders
 from configurator.planning.models import (
     EventKind,
-    HeldOrder,
     ManufacturingOrder,
     OperationState,
     PartnerCapacity,
     PartnerKey,
 )
-from configurator.planning.posted import Accounted, changed_since, ours_of
+from configurator.planning.posted import Accounted, capacity_row, changed_since, names_to_post, ours_of
 from configurator.planning.records import instant, placements_to_json, second, work_order_from
 from configurator.planning.reports import Changes, push
 from solver.scheduling.capacity import FreeCapacity, problem_of
@@ -174,9 +174,7 @@ def reservations(plant_id: int) -> Reservations:
     """What we have reserved in a partner's plant at this moment."""
     with db.reading_one_view() as session:
         rows = read_rows(session, plant_id)
-        held = set(session.exec(
-            select(HeldOrder.manufacturing_order_id).where(HeldOrder.company_id == rows.plant.company_id)
-        ).all())
+        held = held_orders(session, rows.plant.company_id)
         return Reservations(rows.plant.schedule_version, tuple(
             _reservation(rows, work_order_from(row.number, row.work_order))
             for row in rows.orders.values() if row.id not in held and row.finished_at is None
@@ -211,7 +209,7 @@ def post_capacity(
             raise NotFound(field="plant")
         if fault := _instant_fault(plant, capacity, at):
             raise CapacityRefused([fault])
-        row, valid_at = _row(session, plant), instant(capacity.now)
+        row, valid_at = capacity_row(session, plant), instant(capacity.now)
         good_until = valid_at + timedelta(hours=plant.capacity_hours)
         if row is not None and row.sha256 == digest:
             return Received(row.number, valid_at, good_until, (), anew=False)
@@ -264,13 +262,6 @@ def _fitted_in(session: Session, plant: Plant, number: int, at: datetime) -> tup
     return tuple(sorted({key.partition("/")[0] for key in changes.moved}))
 
 
-def _row(session: Session, plant: Plant) -> PartnerCapacity | None:
-    return session.exec(
-        select(PartnerCapacity)
-        .where(PartnerCapacity.company_id == plant.company_id, PartnerCapacity.plant_id == plant.id)
-    ).one_or_none()
-
-
 def _to_json(stated: Stated) -> dict[str, Any]:
     return {number: placements_to_json(places) for number, places in stated.orders}
 
@@ -305,8 +296,7 @@ def _instant_fault(plant: Plant, capacity: FreeCapacity, at: datetime) -> tuple[
 
 def _faults(session: Session, plant: Plant, capacity: FreeCapacity) -> Iterator[tuple[str, str]]:
     """What it says of other things than the plant has, or does not say of them."""
-    lines = [str(line_key(plant, line)) for line in lines_of(session, plant)]
-    materials = [str(material_key(plant, material)) for material in materials_of(session, plant)]
+    lines, materials = names_to_post(session, plant)
     yield from _names("capacity.lines", [line.id for line in capacity.lines], lines)
     yield from _names("capacity.materials", [one.id for one in capacity.materials], materials)
     for index, line in enumerate(capacity.lines):

@@ -62,11 +62,7 @@ def posted(session: Session, plant: Plant) -> Posted | None:
     """What was posted last of a partner's plant; None if nothing was, or if it is no partner's."""
     if plant.capacity_hours is None:
         return None
-    row = session.exec(
-        select(PartnerCapacity)
-        .where(PartnerCapacity.company_id == plant.company_id, PartnerCapacity.plant_id == plant.id)
-        .execution_options(populate_existing=True)
-    ).one_or_none()
+    row = capacity_row(session, plant)
     if row is None:
         return None
     capacity = FreeCapacity.model_validate_json(orjson.dumps(row.content))
@@ -79,11 +75,27 @@ def posted(session: Session, plant: Plant) -> Posted | None:
     )
 
 
+def capacity_row(session: Session, plant: Plant) -> PartnerCapacity | None:
+    """The row of the last post of a plant, as it is now."""
+    return session.exec(
+        select(PartnerCapacity)
+        .where(PartnerCapacity.company_id == plant.company_id, PartnerCapacity.plant_id == plant.id)
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+
+
+def names_to_post(session: Session, plant: Plant) -> tuple[list[str], list[str]]:
+    """The lines and the materials that a post has to state: those of the plant by the present factory file."""
+    lines = [str(line_key(plant, line)) for line in lines_of(session, plant)]
+    return lines, [str(material_key(plant, material)) for material in materials_of(session, plant)]
+
+
 def _knows(session: Session, plant: Plant, capacity: FreeCapacity) -> bool:
-    """Whether it has every line and material that the plant has by the present factory file."""
-    lines = {str(line_key(plant, line)) for line in lines_of(session, plant)}
-    materials = {str(material_key(plant, material)) for material in materials_of(session, plant)}
-    return lines <= {line.id for line in capacity.lines} and materials <= {one.id for one in capacity.materials}
+    """Whether it has every line and material that the plant has."""
+    lines, materials = names_to_post(session, plant)
+    return {line.id for line in capacity.lines}.issuperset(lines) and {
+        one.id for one in capacity.materials
+    }.issuperset(materials)
 
 
 def changed_since(session: Session, plant: Plant, version: int) -> frozenset[str]:
