@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.workers.gthread import ThreadWorker
 
 from configurator.config import Settings
 
@@ -19,6 +20,35 @@ def metrics_folder(settings: Settings) -> str:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return str(folder)
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """Takes as many requests as it has threads, and leaves the others to whichever process is free first.
+
+    While all its threads are taken it lets go of the connections that it answers: a client that stays with a crowded
+    process would wait while another one is idle.
+    """
+
+    @property
+    def in_hand(self) -> int:
+        """Connections whose request is being answered, or waits for a thread."""
+        return int(self.nr_conns) - len(self.keepalived_conns) - len(self.pending_conns)
+
+    @property
+    def worker_connections(self) -> int:
+        """How many connections it has at most; as many more are accepted as there are threads for."""
+        return min(int(self.cfg.worker_connections), int(self.nr_conns) + self.cfg.threads - self.in_hand)
+
+    @worker_connections.setter
+    def worker_connections(self, _most: int) -> None: ...
+
+    @property
+    def max_keepalived(self) -> int:
+        """How many connections may stay open: none that is answered while all threads are taken."""
+        return 0 if self.in_hand >= self.cfg.threads else int(self.cfg.worker_connections)
+
+    @max_keepalived.setter
+    def max_keepalived(self, _most: int) -> None: ...
 
 
 class Server(BaseApplication):  # type: ignore[misc]
@@ -34,7 +64,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "bind": f"[{s.host}]:{s.port}" if ":" in s.host else f"{s.host}:{s.port}",
             "workers": s.web_processes,
             "threads": s.web_threads,
-            "worker_class": "gthread",
+            "worker_class": Worker,
             "preload_app": True,
             "control_socket_disable": True,
             "loglevel": s.log_level.lower(),

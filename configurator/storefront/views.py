@@ -49,12 +49,16 @@ from configurator.storefront.present import (
 from configurator.storefront.service import Checkout, Click
 from configurator.storefront.start import Wanted, compared, suggest
 from configurator.storefront.visiting import visitor
+from configurator.turns import Turns
 
 bp = Blueprint("storefront", __name__)
 LOOK = "look"  # the button that asks for other terms and orders nothing
 
 # Seconds for the dates of all options: a click hardly waits for them, a page without scripts has them from the start.
 DATES_OF_A_CLICK, DATES_OF_A_PAGE, DATES_LATER = 0.12, 0.4, 3.0
+PATIENCE = 0.5  # seconds that a click waits for others
+
+_turns = Turns(PATIENCE)
 
 
 @bp.get("/")
@@ -84,6 +88,7 @@ def picture(digest: str) -> ResponseReturnValue:
 
 @bp.get("/products/<product>")
 @public
+@_turns.each
 def configure(product: str) -> ResponseReturnValue:
     """The configuring page: every decision is in its address."""
     offer, reading = read(product)
@@ -94,6 +99,7 @@ def configure(product: str) -> ResponseReturnValue:
 
 @bp.get("/products/<product>/choose")
 @public
+@_turns.each
 def choose(product: str) -> ResponseReturnValue:
     """The part of the configuring page that a click changes."""
     offer, reading = read(product)
@@ -102,6 +108,7 @@ def choose(product: str) -> ResponseReturnValue:
 
 @bp.get("/products/<product>/dates")
 @public
+@_turns.each
 def dates(product: str) -> ResponseReturnValue:
     """The date differences that a click did not wait for."""
     offer, reading = read(product)
