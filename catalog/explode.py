@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import ceil
 from types import MappingProxyType
@@ -105,7 +105,7 @@ def explode(
     """
     asked = asked or Reckoning(problem, variant)
     components = components_of(content, asked)
-    operations = _operations(content, asked, plant, _by_code(components), order_id)
+    operations = _operations(content, asked, plant, order_id)
     return Exploded(components, WorkOrder(WorkOrderId(order_id), operations, release, due))
 
 
@@ -116,21 +116,21 @@ def order_beside(
 
     Its id, release and due date are those of `near`. Raises NotMakeable or BadFormula.
     """
-    rows = [row for row in content.routing if row.operation in touched]
-    parts = _by_code(components_of(content, asked, {component for row in rows for component in row.takes}))
     made = {operation.id: operation for operation in near.operations}
-    for row in rows:
+    for row in content.routing:
+        if row.operation not in touched:
+            continue
         key = operation_id(near.id, row.operation)
         if (key in made) != _is_needed(row, asked):  # others wait for something else
-            return replace(near, operations=_operations(content, asked, plant, parts, near.id, made, touched))
+            return replace(near, operations=_operations(content, asked, plant, near.id, made, touched))
         if (old := made.get(key)) is not None:
-            made[key] = _operation(row, old.id, old.predecessors, asked, plant, parts)
+            made[key] = _operation(row, old.id, old.predecessors, asked, plant, content)
     return replace(near, operations=tuple(made.values()))
 
 
 def _operations(
-    content: ManufacturingContent, asked: Reckoning, plant: PlantFacts, parts: Mapping[str, list[Component]],
-    order_id: str, same: Mapping[OperationId, Operation] = MappingProxyType({}), touched: frozenset[str] | None = None,
+    content: ManufacturingContent, asked: Reckoning, plant: PlantFacts, order_id: str,
+    same: Mapping[OperationId, Operation] = MappingProxyType({}), touched: frozenset[str] | None = None,
 ) -> tuple[Operation, ...]:
     """The operations that the variant needs; those that are not `touched` (None: all are) as they are in `same`."""
     operations: list[Operation] = []
@@ -148,7 +148,7 @@ def _operations(
                 operations.append(made if preceding == made.predecessors else replace(made, predecessors=preceding))
         elif _is_needed(row, asked):
             needed.add(row.operation)
-            operations.append(_operation(row, key, preceding, asked, plant, parts))
+            operations.append(_operation(row, key, preceding, asked, plant, content))
     return tuple(operations)
 
 
@@ -156,35 +156,27 @@ def _is_needed(row: OperationContent, asked: Reckoning) -> bool:
     return row.when is None or asked.holds(row.when)
 
 
-def _by_code(components: Iterable[Component]) -> dict[str, list[Component]]:
-    found: dict[str, list[Component]] = {}
-    for component in components:
-        found.setdefault(component.code, []).append(component)
-    return found
+def components_of(content: ManufacturingContent, asked: Reckoning) -> tuple[Component, ...]:
+    """The bill of materials of one variant: rows that hold, quantities rounded up to whole units, zeros left out."""
+    return tuple(
+        Component(row.component, row.name, row.material, quantity)
+        for row in content.bom if (quantity := _quantity(row, asked))
+    )
 
 
-def components_of(
-    content: ManufacturingContent, asked: Reckoning, codes: Collection[str] | None = None
-) -> tuple[Component, ...]:
-    """The bill of materials of one variant: rows that hold, quantities rounded up to whole units, zeros left out.
-
-    `codes`: of these components only.
-    """
-    bom = content.bom if codes is None else [row for code in codes for row in content.bom_of.get(code, ())]
-    rows = (row for row in bom if row.when is None or asked.holds(row.when))
-    found = (_component(row, asked.value(row.quantity)) for row in rows)
-    return tuple(component for component in found if component.quantity)
+def _quantity(row: BomRow, asked: Reckoning) -> int:
+    """In whole units; 0 if the variant has none of it."""
+    if row.when is not None and not asked.holds(row.when):
+        return 0
+    quantity = asked.value(row.quantity)
+    if quantity < 0:
+        raise BadFormula(row.component, quantity)
+    return ceil(quantity)
 
 
 def operation_id(order_id: str, operation: str) -> OperationId:
     """The solver's name of an order's operation."""
     return OperationId(f"{order_id}/{operation}")
-
-
-def _component(row: BomRow, quantity: Exact) -> Component:
-    if quantity < 0:
-        raise BadFormula(row.component, quantity)
-    return Component(row.component, row.name, row.material, ceil(quantity))
 
 
 def bridged(row: OperationContent, before: Mapping[str, Mapping[str, int]], needed: set[str]) -> dict[str, int]:
@@ -200,7 +192,7 @@ def bridged(row: OperationContent, before: Mapping[str, Mapping[str, int]], need
 
 def _operation(
     row: OperationContent, key: OperationId, preceding: tuple[Precedence, ...], asked: Reckoning, plant: PlantFacts,
-    parts: Mapping[str, list[Component]],
+    content: ManufacturingContent,
 ) -> Operation:
     return Operation(
         id=key,
@@ -208,7 +200,7 @@ def _operation(
         predecessors=preceding,
         family=_family(row, asked.variant),
         running=Running.PAUSES if row.interruptible else Running.WHOLE,
-        materials=_materials(row, parts, plant),
+        materials=_materials(row, content, asked, plant),
     )
 
 
@@ -234,14 +226,15 @@ def _family(row: OperationContent, variant: Variant) -> FamilyId | None:
 
 
 def _materials(
-    row: OperationContent, parts: Mapping[str, list[Component]], plant: PlantFacts
+    row: OperationContent, content: ManufacturingContent, asked: Reckoning, plant: PlantFacts
 ) -> tuple[MaterialNeed, ...]:
     totals: dict[MaterialId, int] = {}
-    for component in (part for code in row.takes for part in parts.get(code, ())):
-        if component.material is None:
+    for part in (part for code in row.takes for part in content.bom_of.get(code, ())):
+        quantity = _quantity(part, asked)
+        if not quantity or part.material is None:
             continue  # nobody counts it
-        material = plant.materials.get(component.material)
+        material = plant.materials.get(part.material)
         if material is None:
-            raise NotMakeable(row.operation, plant.plant, component.material)
-        totals[material] = totals.get(material, 0) + component.quantity
+            raise NotMakeable(row.operation, plant.plant, part.material)
+        totals[material] = totals.get(material, 0) + quantity
     return tuple(MaterialNeed(material, quantity) for material, quantity in totals.items())

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import NamedTuple
 
 from catalog.cells import cell, fits
 from catalog.components import (
@@ -50,7 +49,7 @@ from solver.configuration.problem import (
     Variant,
     Within,
 )
-from solver.configuration.quick_rules import Function
+from solver.configuration.quick_rules import Quick
 from solver.configuration.rules import (
     Answers,
     Cases,
@@ -67,23 +66,15 @@ from solver.configuration.rules import (
 _ZERO = Number(Fraction(0))
 
 
-class Studied(NamedTuple):
-    """An expression, the groups, parameters and texts that it asks, and its value as a function of the answers."""
-
-    expression: Expression
-    asked: frozenset[str]
-    value: Function
-
-
 @dataclass(frozen=True, slots=True)
 class ProductProblem(ConfigurationProblem):
     """The configuration problem of a product, which knows what its formulas mean by a component.
 
-    `studied`: what `catalog.reckon` knows of expressions, by their ids.
+    `quick`: what `catalog.reckon` knows of formulas, by their texts, and of expressions, by their ids.
     """
 
     instances: Instances = field(default_factory=dict, repr=False, compare=False)
-    studied: dict[int, Studied] = field(default_factory=dict, init=False, repr=False, compare=False)
+    quick: dict[int | str, Quick] = field(default_factory=dict, init=False, repr=False, compare=False)
     _formulas: dict[str, Expression] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def formula(self, text: str) -> Expression:

@@ -14,13 +14,23 @@ from hypothesis import strategies as st
 from lark import Lark, UnexpectedInput
 
 from solver.configuration import rules
-from solver.configuration.check import answers
-from solver.configuration.problem import ConfigurationProblem
-from solver.configuration.quick_rules import function_of
+from solver.configuration.check import VariantAnswers, answers
+from solver.configuration.problem import (
+    ConfigurationProblem,
+    Derived,
+    GroupId,
+    IntegerParameter,
+    OptionGroup,
+    OptionId,
+    ParameterId,
+    Variant,
+)
+from solver.configuration.quick_rules import FINEST, Quick, exact, quick
 from solver.configuration.rules import (
     And,
     Answers,
     Cases,
+    Comparison,
     DividedByZero,
     Each,
     EachKind,
@@ -30,11 +40,14 @@ from solver.configuration.rules import (
     Length,
     Member,
     Min,
+    Not,
     Number,
     Parameter,
+    Quotient,
     RuleSyntaxError,
     Sum,
     When,
+    all_of,
     expand,
     holds,
     names_in,
@@ -46,6 +59,8 @@ from solver.configuration.rules import (
 from tests.solver.configuration.brute import GROUPS, PARAMETERS, all_variants, expressions
 
 EVERY = all_variants(ConfigurationProblem(GROUPS, PARAMETERS))
+FINE = Number(Fraction(7, 10))
+QUANTITY = "quantity"
 
 
 class Bicycle:
@@ -227,35 +242,60 @@ def outcome(value: Callable[[Answers], Exact], asked: Answers) -> object:
     return found
 
 
+class Quickly(VariantAnswers):
+    """A variant's answers, derived quantities by their functions."""
+
+    def of(self, expression: Expression) -> Exact:
+        made = self._made(expression)
+        return exact(self.count(made), made.denominator)
+
+    def count(self, made: Quick) -> Exact:
+        return made.function(self, self.variant.chosen, self.variant.numbers)
+
+    def _made(self, expression: Expression) -> Quick:
+        derived = self.problem.derived_by_id
+        return quick(self.problem, expression, frozenset(), lambda name: self._made(derived[name].expression))
+
+
 @settings(max_examples=300, deadline=None, derandomize=True)
-@given(expression=expressions(divide=True), data=st.data())
-def test_as_a_function_an_expression_has_the_same_value(expression: Expression, data: st.DataObject) -> None:
-    problem = ConfigurationProblem(GROUPS, PARAMETERS)
-    function = function_of(expression)
+@given(quantity=expressions(divide=True), expression=expressions(divide=True), data=st.data())
+def test_as_a_function_of_whole_numbers_an_expression_has_the_same_value(
+    quantity: Expression, expression: Expression, data: st.DataObject
+) -> None:
+    several = [expression, Sum((Parameter(QUANTITY), expression)), Quotient(expression, FINE)]
+    asking = data.draw(st.sampled_from(several))
+    problem = ConfigurationProblem(GROUPS, PARAMETERS, derived=(Derived(QUANTITY, quantity),))
     for variant in data.draw(st.lists(st.sampled_from(EVERY), min_size=1, max_size=20)):
         asked = answers(problem, variant)
-        assert outcome(function, asked) == outcome(expression.evaluate, asked)
+        assert outcome(lambda _a, one=variant: Quickly(problem, one).of(asking), asked) == outcome(
+            asking.evaluate, asked
+        )
+
+
+@pytest.mark.parametrize("text", ["x / 999999999989 / 999999999961", "x / 999999999989 * (y / 999999999961)"])
+def test_what_would_be_counted_too_finely_is_a_fraction(text: str) -> None:
+    problem, variant = ConfigurationProblem(GROUPS, PARAMETERS), EVERY[-1]
+    expression = parse(text.replace("x", PARAMETERS[0].id).replace("y", PARAMETERS[1].id))
+    made = quick(problem, expression, frozenset(), {}.__getitem__)
+    found = exact(made.function(answers(problem, variant), variant.chosen, variant.numbers), made.denominator)
+    assert made.denominator <= FINEST and found == expression.evaluate(answers(problem, variant))
+    assert isinstance(found, Fraction) and found.denominator > FINEST // 1000
 
 
 def test_what_somebody_has_typed_is_no_part_of_the_function() -> None:
     """A name is asked for as it is; nothing of it is run."""
     name = "x') or __import__('os').abort() or ('"
-    asked: list[str] = []
-
-    class Curious:
-        def member(self, group: str, member: str) -> int:
-            asked.append(group)
-            return True
-
-        parameter = text = lambda self, one: asked.append(one) or "1"
-
-    for expression in (Member(name, name), Parameter(name), Length(name)):
-        assert function_of(expression)(Curious())  # type: ignore[arg-type]
-    assert asked == [name] * 3
+    group = OptionGroup(GroupId(name), (OptionId(name),), 0, 1)
+    problem = ConfigurationProblem((group,), (IntegerParameter(ParameterId(name + "2"), 1, 1),))
+    variant = Variant({group.id: frozenset(group.options)}, {ParameterId(name + "2"): 1}, {name + "3": "y"})
+    for expression in (Member(name, name), Parameter(name + "2"), Length(name + "3")):
+        assert Quickly(problem, variant).of(expression) == 1
     with pytest.raises(TypeError, match="expanded first"):
-        function_of(Each(EachKind.SUM, "drawer", Member("a", "a1")))(Curious())  # type: ignore[arg-type]
-    deepest = parse("not " * (rules.MAXIMUM_DEPTH - 1) + "a.a1")
-    assert function_of(deepest)(Curious()) == (rules.MAXIMUM_DEPTH - 1) % 2 ^ 1  # type: ignore[arg-type]
+        Quickly(problem, variant).of(Each(EachKind.SUM, "drawer", Member(name, name)))
+    deepest = all_of([Member(name, name)] * 2)
+    while deepest.depth < rules.MAXIMUM_DEPTH - 1:
+        deepest = Not(Comparison(deepest, rules.Comparator.EQUAL, Quotient(deepest, FINE)))
+    assert Quickly(problem, variant).of(deepest) == deepest.evaluate(answers(problem, variant))
 
 
 def trees() -> st.SearchStrategy[Expression]:
