@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from dataclasses import replace
+from operator import is_
 
 from catalog.dependence import operations_asking
 from catalog.explode import NotMakeable, explode, order_beside
@@ -14,7 +15,7 @@ from catalog.reckon import Reckoning
 from configurator.planning.books import PlantBook
 from solver.configuration.problem import Variant
 from solver.scheduling.book import NoRoom, Promise
-from solver.scheduling.problem import InvalidProblem, Second, WorkOrder
+from solver.scheduling.problem import InvalidProblem, Operation, Second, WorkOrder
 
 ASKED = "?"  # the id of a work order that nobody has ordered yet
 NOBODYS = -1  # the version of a book that is no plant's
@@ -22,6 +23,7 @@ NOBODYS = -1  # the version of a book that is no plant's
 _NOT_MAKEABLE = "not makeable"
 _work_orders: Memo[WorkOrder | str] = Memo(8192)
 _same_orders: Memo[WorkOrder] = Memo(4096)
+_same_operations: Memo[Operation] = Memo(16384)
 _cut_orders: Memo[tuple[WorkOrder, ManufacturingContent, WorkOrder | None]] = Memo(4096)
 _quotes: Memo[tuple[WorkOrder, Promise | NoRoom]] = Memo(8192)
 
@@ -33,43 +35,41 @@ def exploded(
 
     `content`: the part of its routing that the plant is to do (None: all of it); None too if nothing of it is needed.
     """
-    variant = asked.variant if isinstance(asked, Reckoning) else asked
+    reckoned = asked if isinstance(asked, Reckoning) else Reckoning(offer.problem, asked)
     key = (
         offer.company_id, offer.product_revision_id, offer.manufacturing_revision_id, plant.generation,
-        () if content is None else tuple(row.operation for row in content.routing),
-        *(tuple(part.items()) for part in (variant.chosen, variant.numbers, variant.texts)),
+        () if content is None else tuple(row.operation for row in content.routing), reckoned.said,
     )
     kept = _work_orders.get(key)
     if kept is None:
-        kept = _work_orders.put(key, _explode(offer, asked, variant, plant, content))
+        kept = _work_orders.put(key, _explode(offer, reckoned, plant, content))
     return None if isinstance(kept, str) else kept
 
 
 def _explode(
-    offer: Offer, asked: Variant | Reckoning, variant: Variant, plant: PlantBook, content: ManufacturingContent | None
+    offer: Offer, asked: Reckoning, plant: PlantBook, content: ManufacturingContent | None
 ) -> WorkOrder | str:
     made = offer.manufacturing if content is None else content
-    reckoned = asked if isinstance(asked, Reckoning) else Reckoning(offer.problem, variant)
-    near = exploded(offer, reckoned.nearby, plant, content) if reckoned.nearby is not None else None
+    near = exploded(offer, asked.nearby, plant, content) if asked.nearby is not None else None
     try:
         if near is None:
             order = explode(
-                made, offer.problem, variant, plant.facts, order_id=ASKED, release=Second(0),
-                due=Second(0), asked=reckoned,
+                made, offer.problem, asked.variant, plant.facts, order_id=ASKED, release=Second(0),
+                due=Second(0), asked=asked,
             ).work_order
         else:
             asking = operations_asking(made, offer.problem)
-            touched = frozenset(one for name in reckoned.changed for one in asking.get(name, ()))
+            touched = frozenset(one for name in asked.changed for one in asking.get(name, ()))
             if not touched:
                 return near
-            order = order_beside(made, reckoned, plant.facts, near, touched)
+            order = order_beside(made, asked, plant.facts, near, touched)
     except NotMakeable:
         return _NOT_MAKEABLE
     except InvalidProblem:
         if content is None:
             raise
         return _NOT_MAKEABLE  # the variant needs nothing of it
-    return same_order(order)
+    return same_order(order, near)
 
 
 def exploded_part(
@@ -96,9 +96,24 @@ def _cut(whole: WorkOrder, operations: Set[str]) -> WorkOrder | None:
     return same_order(replace(whole, operations=cut)) if cut else None
 
 
-def same_order(order: WorkOrder) -> WorkOrder:
-    """The object that stands for all orders of the same work: what is found for one is known for all."""
-    return _same_orders.get(order) or _same_orders.put(order, order)
+def same_order(order: WorkOrder, near: WorkOrder | None = None) -> WorkOrder:
+    """The object that stands for all orders of the same work: what is found for one is known for all.
+
+    `near`: such an object, which shares operations with the order.
+    """
+    shared = () if near is None else set(map(id, near.operations))
+    operations = tuple(one if id(one) in shared else _same_operation(one) for one in order.operations)
+    # Of operations that are kept with the order: their ids are nobody else's.
+    key = (order.id, order.release, order.due, order.promise, order.weight, *map(id, operations))
+    found = _same_orders.get(key)
+    if found is None:
+        known = all(map(is_, operations, order.operations))
+        found = _same_orders.put(key, order if known else replace(order, operations=operations))
+    return found
+
+
+def _same_operation(operation: Operation) -> Operation:
+    return _same_operations.get(operation) or _same_operations.put(operation, operation)
 
 
 def quoted(plant: PlantBook, orders: Sequence[WorkOrder], start: Second) -> dict[int, Promise | None]:

@@ -239,14 +239,14 @@ def _fewest(
 class Difference:
     """What choosing an option would change.
 
-    `also`: the other groups that would get another option; `numbers`: the numbers that would be others; `variant`: the
-    nearest completion itself.
+    `also`: the other groups that would get another option; `numbers`: the numbers that would be others; `nearest`: the
+    nearest completion, beside the standing one.
     """
 
     gross_minor: int
     also: tuple[Pair, ...]
     numbers: tuple[tuple[ParameterId, int], ...]
-    variant: Variant
+    nearest: Reckoning
 
 
 def differences(
@@ -275,14 +275,14 @@ def differences(
     found: dict[Pair, Difference] = {}
     priced: dict[int, int] = {}
     for pair, changes in nearest.items():
-        variant = changes.of(standing)
-        more = _more(index, reckoned.beside(variant))
+        beside = reckoned.beside(changes.of(standing), (*changes.chosen, *changes.numbers))
+        more = _more(index, beside)
         if more not in priced:
             priced[more] = gross_of(offer.prices, total + more, country=country) - gross
         also = ((group, option) for group, chosen in changes.chosen.items() for option in sorted(chosen))
         others = tuple(one for one in also if one != pair and one[1] not in standing.chosen[one[0]])
         numbers = tuple((name, number) for name, number in changes.numbers.items() if number != standing.numbers[name])
-        found[pair] = Difference(priced[more], others, numbers, variant)
+        found[pair] = Difference(priced[more], others, numbers, beside)
     return index.pages.put(page, found) if len(found) == len(wanted) else found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from time import monotonic
@@ -14,6 +14,7 @@ from sqlmodel import col, select
 from catalog.offer import NotOffered, Offer, current_offer
 from catalog.price import Price, quote_price
 from catalog.products import Product, TextContent
+from catalog.reckon import Reckoning
 from catalog.state import preset_decisions, text_limits, text_usable, upload_asked, wished_in
 from configurator import db
 from configurator.errors import DomainError, InvalidInput, NoDate, NotFound
@@ -518,17 +519,21 @@ def hints(
     found = differences(
         offer, answered.decisions, prefer, answered.standing, answered.price, answered.country, wanted, _DIFFERENCES
     )
-    variants = [_carrying(offer, difference.variant) for difference in found.values()]
     arrivals: tuple[date | None, ...] = ()
     if dates_seconds:
-        nearby = _carrying(offer, answered.standing)
-        arrivals = arrivals_each(offer, variants, answered.to, seconds=dates_seconds, now=now, nearby=nearby)
+        asked = _carrying(offer, [difference.nearest for difference in found.values()])
+        arrivals = arrivals_each(offer, asked, answered.to, seconds=dates_seconds, now=now)
     return Hints(found, excluded, implied, dict(zip(found, arrivals, strict=False)))
 
 
-def _carrying(offer: Offer, variant: Variant) -> Variant:
-    """The variant with the texts that it may carry: they are made too."""
-    return replace(variant, texts=usable_texts(offer, variant, variant.texts)) if variant.texts else variant
+def _carrying(offer: Offer, asked: Sequence[Reckoning]) -> Sequence[Reckoning]:
+    """The variants with the texts that they may carry: these are made too."""
+    if not any(one.variant.texts for one in asked):
+        return asked
+    with_texts = [replace(one.variant, texts=usable_texts(offer, one.variant, one.variant.texts)) for one in asked]
+    nearby = asked[0].nearby
+    assert nearby is not None
+    return [nearby.beside(variant) for variant in with_texts]
 
 
 # --- texts ------------------------------------------------------------------------------------------------------------

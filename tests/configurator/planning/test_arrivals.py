@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from catalog.factory import Line, Plant
+from catalog.reckon import Reckoning
 from configurator import db
 from configurator.planning import arrivals
 from configurator.planning.arrivals import arrivals_each
@@ -48,7 +49,9 @@ def test_the_days_are_those_of_the_forecasts_and_most_are_not_asked_for(wardrobe
             with db.writing() as session:
                 reserve(session, wardrobe, base, shown, pegging_key=f"SO-{key}", number=f"MO-{key}")
         variants = neighbours(wardrobe, base)
-        said = arrivals_each(wardrobe, variants, CHINA, seconds=60, nearby=base)
+        said = arrivals_each(
+            wardrobe, [Reckoning(wardrobe.problem, base).beside(one) for one in variants], CHINA, seconds=60
+        )
         found = forecast_each(wardrobe, variants, CHINA, seconds=60)
         assert said == tuple(None if one is None else one.arrives_on for one in found)
         seen, days = seen + 2 * len(variants), days | {*said}

@@ -115,7 +115,8 @@ def test_a_date_on_a_card_is_that_of_its_completion_and_the_others_are_left_open
     assert everything.waiting == frozenset()
     assert len(everything.dates) == len(everything.differences) > 30
     for pair, arrives in everything.dates.items():
-        alone = service.date_of(bicycle, everything.differences[pair].variant, standard_to(bicycle.company_id, "DE"))
+        one = everything.differences[pair].nearest.variant
+        alone = service.date_of(bicycle, one, standard_to(bicycle.company_id, "DE"))
         assert arrives == (alone.arrives_on if alone else None)
     some = service.hints(answered, dates_seconds=1e-9)  # whatever the time, what is said is right
     assert all(everything.dates[pair] == arrives for pair, arrives in some.dates.items())
@@ -129,4 +130,4 @@ def test_a_card_tells_which_numbers_would_change(wardrobe: Offer) -> None:
     # 100 + 2336 + 90 mm is more than the suggested height of the niche
     assert [name for name, _ in classic.numbers] == ["niche_height"]
     assert dict(classic.numbers) == {ParameterId("niche_height"): 2526}
-    assert classic.variant.numbers[ParameterId("niche_height")] == 2526
+    assert classic.nearest.variant.numbers[ParameterId("niche_height")] == 2526
