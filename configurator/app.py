@@ -124,6 +124,7 @@ DEPARTMENTS = (
     "configurator.storefront.change_views",
     "configurator.storefront.draft_views",
     "configurator.storefront.upload_views",
+    "configurator.storefront.account_views",
     "configurator.sales.views",
     "configurator.planning.views",
     "configurator.planning.floor",

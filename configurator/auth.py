@@ -260,7 +260,7 @@ def log_in(company_id: int, login: str, password: str, address: str, *, secret: 
         mine = count_try(session, subjects, TooManyTries(field="login", minutes=MINUTES))
     with db.reading() as session:
         user = session.exec(select(User).where(User.company_id == company_id, User.login == name)).one_or_none()
-    good = _matches(user.password_hash if user else _dummy_hash(), password)
+    good = same_password(user.password_hash if user else _dummy_hash(), password)
     if user is None or not good or not user.is_active:
         raise LoginRefused(field="password")
     with db.writing() as session:
@@ -269,7 +269,8 @@ def log_in(company_id: int, login: str, password: str, address: str, *, secret: 
     return user
 
 
-def _matches(stored: str, password: str) -> bool:
+def same_password(stored: str, password: str) -> bool:
+    """Whether a password is the one of which only this hash is stored."""
     try:
         return hasher.verify(stored, password)
     except (VerificationError, InvalidHashError):

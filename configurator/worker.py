@@ -23,11 +23,11 @@ def chores(settings: Settings) -> list[Chore]:
     from configurator.sales.address_checks import lapse_unconfirmed
     from configurator.sales.carts import forget_old
     from configurator.sales.dates import watch_dates
-    from configurator.sales.mails import send_due_mails
+    from configurator.sales.mails import forget_addresses, send_due_mails
     from configurator.sales.old_files import forget_old_files
     from configurator.sales.payments import lapse
     from configurator.sales.quotes import expire
-    from configurator.storefront.drafts import forget_addresses, forget_old_drafts
+    from configurator.storefront.drafts import forget_old_drafts
 
     rush = Chore("room for rush orders", ROOM_EVERY, partial(make_rooms, settings, {}), time.monotonic() + ROOM_EVERY)
     return [
@@ -38,7 +38,7 @@ def chores(settings: Settings) -> list[Chore]:
         Chore("expired quotes", 60, expire),
         Chore("old carts", 3600, forget_old),
         Chore("old drafts", 3600, forget_old_drafts),
-        Chore("addresses of draft links", 3600, forget_addresses),
+        Chore("addresses of links", 3600, forget_addresses),
         Chore("old files", 3600, forget_old_files),
         Chore("deposits that did not come", 60, lapse),
         Chore("addresses that nobody confirmed", 60, lapse_unconfirmed),

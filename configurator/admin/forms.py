@@ -37,7 +37,8 @@ class MultiCheckboxField(SelectMultipleField):
         return {Role(value) for value in self.data or ()}
 
 
-def _password(label: Any, **more: Any) -> PasswordField:
+def new_password(label: Any, **more: Any) -> PasswordField:
+    """A field for a password that somebody chooses."""
     length = Length(PASSWORD_LENGTH, 200, message=_l("At least %(min)d characters, at most %(max)d.",
                                                      min=PASSWORD_LENGTH, max=200))
     return PasswordField(label, [InputRequired(_l("Please fill this in.")), length],
@@ -57,7 +58,7 @@ class NewUserForm(FlaskForm):
         Regexp(r"^[\w.@+-]+$", message=_l("Letters, digits and . @ + - _ only.")),
     ])
     name = StringField(_l("Name"), [InputRequired(_l("Please fill this in.")), Length(max=200)])
-    password = _password(_l("Password"))
+    password = new_password(_l("Password"))
     roles = MultiCheckboxField(_l("Roles"))
     locale = SelectField(_l("Language"), choices=list(NAMES.items()))
     submit = SubmitField(_l("Add user"))
@@ -70,5 +71,5 @@ class UserForm(FlaskForm):
 
 
 class PasswordForm(FlaskForm):
-    password = _password(_l("New password"))
+    password = new_password(_l("New password"))
     submit = SubmitField(_l("Set password"))

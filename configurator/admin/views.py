@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from flask import Blueprint, current_app, flash, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, current_app, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -14,6 +14,7 @@ from flask_login import current_user
 from configurator import db
 from configurator.admin import services
 from configurator.admin.forms import LoginForm, NewUserForm, PasswordForm, UserForm
+from configurator.admin.models import User
 from configurator.app import forget_secret, keep_secret, settings
 from configurator.audit import record
 from configurator.auth import (
@@ -63,6 +64,9 @@ WORK_WORDS = {
     "date_moved": _l("The date has moved"),
     "quote": _l("Quote"),
     "draft_link": _l("Link to a draft"),
+    "account_link": _l("Link to make an account"),
+    "password_link": _l("Link to set a new password"),
+    "password_changed": _l("The password was changed"),
 }
 
 
@@ -100,15 +104,21 @@ def do_login() -> ResponseReturnValue:
     except (LoginRefused, TooManyTries) as refused:
         form.password.errors = [*form.password.errors, refused.message()]
         return _login_page(form, refused.status)
+    return enter(user, form.next.data or "")
+
+
+def enter(user: User, target: str = "") -> Response:
+    """Log somebody in who has shown who they are, and go on to a path of this house, or to where their work begins."""
+    hours = settings().session_hours
     with db.writing() as session:
         end_session(session, request.cookies.get(COOKIE))  # whatever was there before is not carried over
-        token = start_session(session, user, config.session_hours)
+        token = start_session(session, user, hours)
         record(session, user.company_id, "user.logged_in", "user", user.id, actor_id=user.id)
     with db.reading() as session:
         person = principal(session, token)
     assert person is not None
-    response = make_response(redirect(safe_next(form.next.data or "") or workplace(person), 303))
-    keep_secret(response, COOKIE, token, timedelta(hours=config.session_hours))
+    response = make_response(redirect(safe_next(target) or workplace(person), 303))
+    keep_secret(response, COOKIE, token, timedelta(hours=hours))
     return response
 
 

@@ -81,6 +81,7 @@ from configurator.sales.carts import (
     CartFull,
     CartView,
     ShownCart,
+    Trust,
     cart_of,
     give_up,
     hold_cart,
@@ -266,7 +267,7 @@ def hold(headers_data: OrderHeaders, json_data: HoldBody) -> tuple[HoldAnswer, i
     token = put_together(
         company_id(), wanted, json_data.country, scope=HOLDS, key=headers_data.idempotency_key, request=_sent(json_data)
     )
-    refused = hold_cart(company_id(), token, anonymous=True)
+    refused = hold_cart(company_id(), token, trust=Trust.STRANGER)
     view = _held(token)
     if any(line.trouble is not None for line in view.lines):
         raise service.NotServed

@@ -248,8 +248,9 @@ class PartnerKey(CompanyRow, table=True):
 class Hold(CompanyRow, table=True):
     """Capacity and material kept until an instant for somebody who has not ordered yet, renewed once at most.
 
-    `pegging_key` is opaque, like an order's; it has one hold at a time. `anonymous`: for somebody who did not log in.
-    `lapses`: it ends by itself; otherwise whoever made it ends it.
+    `pegging_key` is opaque, like an order's; it has one hold at a time. `anonymous`: for somebody who does not work
+    here; such holds take a share of a line's week at most. `lapses`: it ends by itself; otherwise whoever made it ends
+    it.
     """
 
     __table_args__ = company_keys(

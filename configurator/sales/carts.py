@@ -62,6 +62,14 @@ TRIES = 3
 KEPT_FOR = timedelta(days=60)  # a cart, from its first item on
 
 
+class Trust(StrEnum):
+    """Who has a cart. Staff's holds alone may take more than the share that is kept for all carts together."""
+
+    STRANGER = "stranger"
+    CUSTOMER = "customer"  # with an account, which anybody can make
+    STAFF = "staff"
+
+
 class CartFull(DomainError):
     """More units than a cart takes."""
 
@@ -463,7 +471,7 @@ class Added:
 
 def add_item(
     company_id: int, token: str, offer: Offer, selection: Selection, variant: Variant, country: str, *,
-    anonymous: bool, replacing: int | None = None, now: datetime | None = None,
+    trust: Trust, replacing: int | None = None, now: datetime | None = None,
 ) -> Added:
     """Put a variant into the cart of a token (a new cart if there is none) and hold its date.
 
@@ -489,8 +497,8 @@ def add_item(
             item.configuration_id = configuration_id
         session.flush()
         token, item_id = cart.token, db.id_of(item)
-    refused = hold_cart(company_id, token, anonymous=anonymous, now=now)
-    view = cart_of(company_id, token, guest=anonymous, now=now)
+    refused = hold_cart(company_id, token, trust=trust, now=now)
+    view = cart_of(company_id, token, guest=trust is Trust.STRANGER, now=now)
     days = [day for line in view.lines if line.id == item_id for day in line.dates if day] if view else []
     waits = view.asked.assurance if view is not None and view.asked is not None else None
     return Added(token, item_id, max(days, default=None), refused, waits)
@@ -561,7 +569,7 @@ def _delete(session: Session, cart: Cart) -> None:
 
 
 def set_quantity(
-    company_id: int, token: str, item_id: int, quantity: int, *, anonymous: bool, now: datetime | None = None
+    company_id: int, token: str, item_id: int, quantity: int, *, trust: Trust, now: datetime | None = None
 ) -> DomainError | None:
     """Change how many units of an item there are, 0 takes it out; why what is new is not held, if it is not.
 
@@ -579,11 +587,11 @@ def set_quantity(
         else:
             session.delete(item)
         more = quantity and not gone
-    return hold_cart(company_id, token, anonymous=anonymous, now=now) if more else None
+    return hold_cart(company_id, token, trust=trust, now=now) if more else None
 
 
 def set_country(
-    company_id: int, token: str, country: str, *, anonymous: bool, now: datetime | None = None
+    company_id: int, token: str, country: str, *, trust: Trust, now: datetime | None = None
 ) -> DomainError | None:
     """Let it go to another country; what is held is held anew, no longer than before. Raises NotFound."""
     with db.writing() as session:
@@ -595,7 +603,7 @@ def set_country(
         if held is None:
             return None
         let_go(session, company_id, _hold_key(cart), pegging_keys=held.units)
-    return hold_cart(company_id, token, anonymous=anonymous, now=now)
+    return hold_cart(company_id, token, trust=trust, now=now)
 
 
 def set_deliveries(company_id: int, token: str, deliveries: Deliveries) -> None:
@@ -604,12 +612,12 @@ def set_deliveries(company_id: int, token: str, deliveries: Deliveries) -> None:
         _locked_cart(session, company_id, token).deliveries = deliveries
 
 
-def renew_cart(company_id: int, token: str, *, anonymous: bool, now: datetime | None = None) -> datetime:
+def renew_cart(company_id: int, token: str, *, trust: Trust, now: datetime | None = None) -> datetime:
     """Hold the cart's dates once more as long; when that ends. What would begin before moves, and may arrive later.
 
     Raises NotFound, HoldOver, HoldRenewed, HoldsFull, NoDate, DateLost, Outdated.
     """
-    read, until = _read(company_id, token, now, guest=anonymous), expiry(now)
+    read, until = _read(company_id, token, now, guest=trust is Trust.STRANGER), expiry(now)
     if read is None:
         raise NotFound(field="cart")
     if read.hold is None:
@@ -628,32 +636,32 @@ def renew_cart(company_id: int, token: str, *, anonymous: bool, now: datetime | 
         key = _hold_key(cart)
         cart.held_until = renew(session, company_id, key, now=now)
         let_go(session, company_id, key, pegging_keys=[wish.pegging_key for wish in wishes])
-        hold(session, company_id, key, wishes, anonymous=anonymous, now=now)
+        hold(session, company_id, key, wishes, anonymous=trust is not Trust.STAFF, now=now)
         return cart.held_until
 
 
 def hold_cart(
-    company_id: int, token: str, *, anonymous: bool, accept: bool = False, now: datetime | None = None
+    company_id: int, token: str, *, trust: Trust, accept: bool = False, now: datetime | None = None
 ) -> DomainError | None:
     """Hold the date of every unit that is not held yet; None, or why that cannot be for one of them. Raises NotFound.
 
     What was put in at another price or can no longer be built is left alone, the former not if the buyer `accept`s
     today's price.
     """
-    read = _read(company_id, token, now, guest=anonymous)
+    read = _read(company_id, token, now, guest=trust is Trust.STRANGER)
     if read is None:
         raise NotFound(field="cart")
     refused = None
     for item in read.items:  # each by itself, so that one that cannot be held does not keep the others from it
-        refused = _hold_item(company_id, token, db.id_of(item.row), anonymous, accept, now) or refused
+        refused = _hold_item(company_id, token, db.id_of(item.row), trust, accept, now) or refused
     return refused
 
 
 def _hold_item(
-    company_id: int, token: str, item_id: int, anonymous: bool, accept: bool, now: datetime | None
+    company_id: int, token: str, item_id: int, trust: Trust, accept: bool, now: datetime | None
 ) -> DomainError | None:
     for last in (False,) * (TRIES - 1) + (True,):
-        read = _read(company_id, token, now, guest=anonymous)
+        read = _read(company_id, token, now, guest=trust is Trust.STRANGER)
         item = next((one for one in read.items if one.row.id == item_id), None) if read is not None else None
         if read is None or item is None or not _may_be_held(item, read.cart.country, accept):
             return None
@@ -669,7 +677,7 @@ def _hold_item(
             return NoDate()
         try:
             if wanted:
-                _hold_units(company_id, read, item, dict(zip(wanted, forecasts, strict=True)), asked, anonymous, now)
+                _hold_units(company_id, read, item, dict(zip(wanted, forecasts, strict=True)), asked, trust, now)
         except (DateLost, NoDate, Outdated) as error:
             if last:
                 return error
@@ -697,7 +705,7 @@ def _may_be_held(item: _Item, country: str, accept: bool) -> bool:
 
 
 def _hold_units(
-    company_id: int, read: _Read, item: _Item, wanted: Mapping[str, Forecast], asked: Asked | None, anonymous: bool,
+    company_id: int, read: _Read, item: _Item, wanted: Mapping[str, Forecast], asked: Asked | None, trust: Trust,
     now: datetime | None,
 ) -> None:
     """Hold these units of an item in one transaction; a stale item gets a row under today's revisions.
@@ -718,7 +726,7 @@ def _hold_units(
             )
         wishes = [Wish(unit, item.offer, item.variant, one) for unit, one in wanted.items()]
         cart.held_until = hold(
-            session, company_id, key, wishes, anonymous=anonymous, now=now,
+            session, company_id, key, wishes, anonymous=trust is not Trust.STAFF, now=now,
             not_before=asked.due_at if asked else None,
         )
 

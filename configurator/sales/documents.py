@@ -37,8 +37,7 @@ _one_at_a_time = Lock()  # a Typst compiler is not for two threads
 
 def link_to(settings: Settings, path: str) -> str:
     """An address of this house as somebody outside types it."""
-    base = settings.public_url or f"http://{settings.host}:{settings.port}"
-    return base.rstrip("/") + path
+    return settings.address + path
 
 
 def quote_pdf(view: QuoteView, settings: Settings, language: str) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
 from functools import lru_cache
@@ -14,11 +14,14 @@ from typing import Any
 
 import structlog
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from sqlalchemy import or_, update
+from sqlmodel import col, select
 
 from catalog.rows import Company, utc_now
 from configurator import db
 from configurator.config import Settings
 from configurator.outbox import OutboxMail, deliver, due_mails, settle
+from configurator.sales.accounts import GOOD_FOR, account_link
 from configurator.sales.address_checks import signed_link, signed_proof
 from configurator.sales.changes import move_by_id, order_history
 from configurator.sales.choices import differing
@@ -33,6 +36,8 @@ from configurator.words import Words, language_of
 
 log = structlog.get_logger()
 TURN_SECONDS = 15.0  # after that the worker's other chores come first; the next turn goes on
+MERE_LINKS = ("draft_link", "account_link", "password_link")  # to addresses that are not kept
+ADDRESSES_KEPT_FOR = timedelta(days=7)  # of mails that could not be sent
 LEASE = timedelta(minutes=2)  # how long one worker has to send a mail before another one tries
 PACKAGE = Path(__file__).parent.parent
 
@@ -204,6 +209,34 @@ def _quote(mail: OutboxMail, settings: Settings, words: Words) -> _Letter:
     return _Letter({"quote": quote, "link": link}, (Attachment(f"{quote.number}-{quote.revision.number}.pdf", pdf),))
 
 
+def _account_link(mail: OutboxMail, settings: Settings, words: Words) -> _Letter | None:
+    with db.reading() as session:
+        address = session.get_one(Party, mail.party_id).mail
+    link = account_link(mail.company_id, address, mail.data, secret=settings.secret_key)
+    if link is None:
+        return None
+    hours = int(GOOD_FOR.total_seconds() // 3600)
+    return _Letter({"link": link_to(settings, f"/account/open/{link}?lang={words.language}"), "hours": hours})
+
+
+def _password_changed(mail: OutboxMail, settings: Settings, words: Words) -> _Letter:
+    return _Letter({"link": link_to(settings, f"/account/link?lang={words.language}")})
+
+
+def forget_addresses(*, now: datetime | None = None) -> int:
+    """Erase the mail addresses that mere links went to, or could not go to for so long; how many."""
+    at = now or utc_now()
+    done = select(OutboxMail.party_id).where(
+        col(OutboxMail.template).in_(MERE_LINKS),
+        or_(col(OutboxMail.sent_at).is_not(None), col(OutboxMail.created_at) <= at - ADDRESSES_KEPT_FOR),
+    )
+    with db.writing() as session:
+        erased = session.execute(
+            update(Party).where(col(Party.id).in_(done), col(Party.erased_at).is_(None)).values(mail="", erased_at=at)
+        )
+    return int(erased.rowcount)  # type: ignore[attr-defined]
+
+
 LETTERS: dict[str, Callable[[OutboxMail, Settings, Words], _Letter | None]] = {
     "order_confirmation": _order_confirmation,
     "address_check": _address_check,
@@ -217,4 +250,7 @@ LETTERS: dict[str, Callable[[OutboxMail, Settings, Words], _Letter | None]] = {
     "date_moved": _date_moved,
     "quote": _quote,
     "draft_link": _draft_link,
+    "account_link": _account_link,
+    "password_link": _account_link,
+    "password_changed": _password_changed,
 }

@@ -258,11 +258,13 @@ class SalesOrder(CompanyRow, PriceColumns, PromiseColumns, DeliveryColumns, tabl
         *_price_checks("sales_order"),
         *_delivery_checks("sales_order"),
         Index("ix_sales_order_placed", "company_id", "placed_at"),
+        Index("ix_sales_order_placed_by", "company_id", "placed_by"),
         customer_id="party",
         ship_to_id="party",
         quote_id="quote",
         delivery_way_id="delivery_way",
         payment_terms_id="payment_terms",
+        placed_by="user_account",
     )
 
     number: str = Field(max_length=20)
@@ -275,6 +277,7 @@ class SalesOrder(CompanyRow, PriceColumns, PromiseColumns, DeliveryColumns, tabl
     terms_version: str | None = Field(default=None, max_length=40)  # which terms the buyer accepted
     payment_terms_id: int | None = None  # None: placed before there were versions of them
     placed_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+    placed_by: int | None = None  # the account that was logged in
 
 
 class SalesOrderItem(CompanyRow, table=True):

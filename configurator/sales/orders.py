@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from flask_babel import gettext as _
-from sqlalchemy import func, or_
+from sqlalchemy import ColumnElement, func, or_, true
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
@@ -476,6 +476,7 @@ def write_order(
         terms_version=terms_version,
         payment_terms_id=payment.id,
         placed_at=now,
+        placed_by=actor_id,
         cost_minor=sum(cost_of(unit.offer, unit.variant) for unit in units),
         exchange_rate=exchange_rate(units[0].offer, house.currency),
         **price_columns(price),
@@ -690,21 +691,30 @@ def buyer_of(party: Party) -> Buyer:
     )
 
 
+def orders_of(company_id: int, user_id: int, mail: str, *, page: int = 1) -> Page[OrderRow]:
+    """An account's orders, newest first: placed by it, or for the mail address that is proven to be its own."""
+    placed, sent = col(SalesOrder.placed_by) == user_id, func.lower(Party.mail) == mail.lower()
+    return _orders(company_id, or_(placed, sent) if mail else placed, page)
+
+
 def orders_page(company_id: int, *, search: str = "", page: int = 1) -> Page[OrderRow]:
     """Orders for staff, newest first; `search` looks in numbers, customers' names and mail addresses."""
-    wanted = [col(SalesOrder.company_id) == company_id]
-    if search.strip():
-        like = contains(search)
-        wanted.append(or_(*(
-            column.ilike(like, escape="\\") for column in (col(SalesOrder.number), col(Party.name), col(Party.mail))
-        )))
+    if not search.strip():
+        return _orders(company_id, true(), page)
+    like = contains(search)
+    return _orders(company_id, or_(*(
+        column.ilike(like, escape="\\") for column in (col(SalesOrder.number), col(Party.name), col(Party.mail))
+    )), page)
+
+
+def _orders(company_id: int, which: ColumnElement[bool], page: int) -> Page[OrderRow]:
     joined = (
         select(SalesOrder, Party.name, col(ProductRevision.content)["name"], _number_of_units())
         .join(Party, col(Party.id) == SalesOrder.customer_id)
         .join(SalesOrderItem, col(SalesOrderItem.sales_order_id) == SalesOrder.id)
         .join(Configuration, col(Configuration.id) == SalesOrderItem.configuration_id)
         .join(ProductRevision, col(ProductRevision.id) == Configuration.product_revision_id)
-        .where(*wanted, SalesOrderItem.number == 1)
+        .where(SalesOrder.company_id == company_id, which, SalesOrderItem.number == 1)
     )
     with db.reading() as session:
         found = page_of(session, joined, col(SalesOrder.id).desc(), page)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from flask_babel import gettext as _
-from sqlalchemy import func, or_
+from sqlalchemy import ColumnElement, func, or_
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from catalog.offer import NotOffered, Offer, current_offer
@@ -134,6 +135,7 @@ class QuoteRow:
     id: int
     number: str | None
     revision: int
+    token: str
     state: QuoteState
     customer: str
     product: Mapping[str, str]  # its name, zh and en
@@ -410,13 +412,7 @@ def history(company_id: int, quote_id: int) -> tuple[Deed, ...]:
 
 def quotes_page(company_id: int, *, search: str = "", state: str = "", page: int = 1) -> Page[QuoteRow]:
     """Quotes as their newest revision stands, newest first; `search` looks in numbers, names and mail addresses."""
-    newest = (
-        select(func.max(QuoteRevision.number))
-        .where(QuoteRevision.quote_id == Quote.id)
-        .correlate(Quote)
-        .scalar_subquery()
-    )
-    wanted = [col(Quote.company_id) == company_id]
+    wanted: list[ColumnElement[bool]] = []
     if state in set(QuoteState):
         wanted.append(col(QuoteRevision.state) == state)
     if search.strip():
@@ -424,22 +420,42 @@ def quotes_page(company_id: int, *, search: str = "", state: str = "", page: int
         wanted.append(or_(*(
             column.ilike(like, escape="\\") for column in (col(Quote.number), col(Party.name), col(Party.mail))
         )))
+    return _quotes(company_id, wanted, page)
+
+
+def quotes_to(company_id: int, mail: str, *, page: int = 1) -> Page[QuoteRow]:
+    """The quotes that were sent to a mail address, newest first."""
+    return _quotes(company_id, [func.lower(Party.mail) == mail.lower()], page, sent=True)
+
+
+def _quotes(
+    company_id: int, wanted: Sequence[ColumnElement[bool]], page: int, *, sent: bool = False
+) -> Page[QuoteRow]:
+    """`sent`: as the newest revision stands that its customer has seen."""
+    revision = aliased(QuoteRevision)
+    newest = (
+        select(func.max(revision.number))
+        .where(revision.quote_id == Quote.id, *([col(revision.state) != QuoteState.DRAFT] if sent else ()))
+        .correlate(Quote)
+        .scalar_subquery()
+    )
     joined = (
         select(Quote, QuoteRevision, Party.name, col(ProductRevision.content)["name"])
+        .select_from(Quote)
         .join(QuoteRevision, (col(QuoteRevision.quote_id) == Quote.id) & (col(QuoteRevision.number) == newest))
         .join(Party, col(Party.id) == Quote.customer_id)
         .join(Configuration, col(Configuration.id) == QuoteRevision.configuration_id)
         .join(ProductRevision, col(ProductRevision.id) == Configuration.product_revision_id)
-        .where(*wanted)
+        .where(Quote.company_id == company_id, *wanted)
     )
     with db.reading() as session:
         found = page_of(session, joined, col(Quote.id).desc(), page)
     return found.map(
         lambda row: QuoteRow(
-            id=row[0].id or 0, number=row[0].number, revision=row[1].number, state=QuoteState(row[1].state),
-            customer=row[2], product=row[3], gross_minor=row[1].gross_minor, currency=row[1].currency,
-            exponent=row[1].exponent, arrives_on=row[1].arrives_on, valid_until=row[1].valid_until,
-            created_at=row[1].created_at,
+            id=row[0].id or 0, number=row[0].number, revision=row[1].number, token=row[1].token,
+            state=QuoteState(row[1].state), customer=row[2], product=row[3], gross_minor=row[1].gross_minor,
+            currency=row[1].currency, exponent=row[1].exponent, arrives_on=row[1].arrives_on,
+            valid_until=row[1].valid_until, created_at=row[1].created_at,
         )
     )
 

@@ -21,7 +21,7 @@ from configurator.i18n import day, language
 from configurator.planning.holds import HoldOver
 from configurator.planning.promise import zone_of
 from configurator.sales import carts
-from configurator.sales.carts import CartLine, CartView, place_cart
+from configurator.sales.carts import CartLine, CartView, Trust, place_cart
 from configurator.sales.delivery import NotDelivered, ShipTo, cheapest_and_soonest
 from configurator.sales.documents import WITHDRAWAL
 from configurator.sales.models import Deliveries
@@ -32,7 +32,16 @@ from configurator.storefront.address import link_to_choices
 from configurator.storefront.drawings import draw
 from configurator.storefront.forms import CheckoutForm, CountryForm, DeliveriesForm, PressForm, QuantityForm
 from configurator.storefront.present import country_name
-from configurator.storefront.views import LOOK, answer_to, chosen_assurance, read, ship_to, way_choices
+from configurator.storefront.views import (
+    LOOK,
+    answer_to,
+    chosen_assurance,
+    customer_profile,
+    read,
+    ship_to,
+    way_choices,
+)
+from configurator.storefront.visiting import STAFF
 
 bp = Blueprint("cart", __name__)
 COOKIE = "configurator_cart"
@@ -59,8 +68,8 @@ def _token() -> str:
     return kept_secret(COOKIE)
 
 
-def _anonymous() -> bool:
-    return not current_user.is_authenticated
+def _trust() -> Trust:
+    return Trust.STAFF if current_user.may(*STAFF) else Trust.CUSTOMER if actor_id() is not None else Trust.STRANGER
 
 
 # --- what is in it ----------------------------------------------------------------------------------------------------
@@ -83,7 +92,7 @@ def add(product: str) -> ResponseReturnValue:
         return redirect(f"{url_for('storefront.configure', product=product)}?{reading.address.query()}", 303)
     added = carts.add_item(
         company_id(), _token(), offer, answered.selection, answered.standing, answered.country,
-        anonymous=_anonymous(), replacing=int(reading.address.cart_item) if reading.address.cart_item else None,
+        trust=_trust(), replacing=int(reading.address.cart_item) if reading.address.cart_item else None,
     )
     _say_refused(added.refused)
     forecast = answered.date.arrives_on if answered.date is not None else None
@@ -112,7 +121,7 @@ def change(item_id: int) -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _cart_page(_view(), wrong=(item_id, form)), 422
     return _changed(lambda: carts.set_quantity(
-        company_id(), _token(), item_id, form.quantity.data or 0, anonymous=_anonymous()
+        company_id(), _token(), item_id, form.quantity.data or 0, trust=_trust()
     ))
 
 
@@ -126,7 +135,7 @@ def country() -> ResponseReturnValue:
     form = _country_form(view)
     if not form.validate_on_submit():
         return _cart_page(view, country=form), 422
-    return _changed(lambda: carts.set_country(company_id(), _token(), form.country.data, anonymous=_anonymous()))
+    return _changed(lambda: carts.set_country(company_id(), _token(), form.country.data, trust=_trust()))
 
 
 @bp.post("/cart/deliveries")
@@ -144,7 +153,7 @@ def deliveries() -> ResponseReturnValue:
 @public
 def hold() -> ResponseReturnValue:
     """Hold today's dates, at today's prices."""
-    return _changed(lambda: carts.hold_cart(company_id(), _token(), anonymous=_anonymous(), accept=True))
+    return _changed(lambda: carts.hold_cart(company_id(), _token(), trust=_trust(), accept=True))
 
 
 @bp.post("/cart/renew")
@@ -153,7 +162,7 @@ def renew() -> ResponseReturnValue:
     """Hold the dates once more as long."""
     before = _view()
     try:
-        carts.renew_cart(company_id(), _token(), anonymous=_anonymous())
+        carts.renew_cart(company_id(), _token(), trust=_trust())
     except NotFound:
         raise
     except DomainError as error:
@@ -178,7 +187,7 @@ def _say_refused(refused: DomainError | None) -> None:
 
 
 def _view(to: ShipTo | None = None, assurance: Assurance | None = None) -> CartView | None:
-    return carts.cart_of(company_id(), _token(), to=to, guest=_anonymous(), assurance=assurance)
+    return carts.cart_of(company_id(), _token(), to=to, guest=_trust() is Trust.STRANGER, assurance=assurance)
 
 
 def _cart_page(
@@ -230,8 +239,13 @@ def checkout() -> ResponseReturnValue:
     view = _view()
     if view is None or not view.can_be_ordered:
         return redirect(url_for(".show"))
-    view = _wanted({"country": view.country})
-    return _checkout_page(view, _form(view))
+    person = customer_profile()
+    at_home = person is not None and person.country == view.country
+    view = _wanted({"country": view.country, "postal_code": person.postal_code if person and at_home else ""})
+    form = _form(view)
+    if person is not None:
+        form.begin_with(person)
+    return _checkout_page(view, form)
 
 
 @bp.get("/cart/checkout/terms")

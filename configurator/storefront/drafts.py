@@ -10,7 +10,7 @@ from itertools import count
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import delete, or_, update
+from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
 from catalog.offer import NotOffered, Offer, current_offer
@@ -42,7 +42,6 @@ from solver.configuration.session import valid_domains
 MOST = 30  # of one owner
 NAME_LENGTH = 80
 MAILS = 3  # to one address, or by one owner, within the minutes of the throttle
-ADDRESSES_KEPT_FOR = timedelta(days=7)  # of mails that could not be sent
 KEPT_FOR = timedelta(days=180)  # what no account has, from its last change on
 _SECONDS = 0.5  # to see whether a draft still holds together
 
@@ -228,20 +227,6 @@ def mail_link(
         session.add(party)
         session.flush()
         outbox.post(session, company_id, "draft_link", db.id_of(party), locale, draft_id=draft.id)
-
-
-def forget_addresses(*, now: datetime | None = None) -> int:
-    """Erase the mail addresses that links to drafts went to, or could not go to for so long; how many."""
-    at = now or utc_now()
-    done = select(outbox.OutboxMail.party_id).where(
-        outbox.OutboxMail.template == "draft_link",
-        or_(col(outbox.OutboxMail.sent_at).is_not(None), col(outbox.OutboxMail.created_at) <= at - ADDRESSES_KEPT_FOR),
-    )
-    with db.writing() as session:
-        erased = session.execute(
-            update(Party).where(col(Party.id).in_(done), col(Party.erased_at).is_(None)).values(mail="", erased_at=at)
-        )
-    return int(erased.rowcount)  # type: ignore[attr-defined]
 
 
 def rename_draft(company_id: int, owner: Visitor, token: str, name: str) -> None:

@@ -15,6 +15,7 @@ from wtforms import (
     EmailField,
     HiddenField,
     IntegerField,
+    PasswordField,
     RadioField,
     SelectField,
     StringField,
@@ -22,6 +23,9 @@ from wtforms import (
 )
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp, ValidationError
 
+from configurator.admin.forms import new_password
+from configurator.i18n import NAMES
+from configurator.sales.accounts import Profile
 from configurator.sales.assurances import ShownExchange
 from configurator.sales.carts import MOST_UNITS, ShownCart
 from configurator.sales.forms import NEEDED, is_mail_address, one_line, trimmed
@@ -43,6 +47,12 @@ class PostalCode:
     def __call__(self, form: Any, field: Any) -> None:
         if not field.data and form.country.data not in WITHOUT_POSTAL_CODE:
             raise ValidationError(NEEDED)
+
+
+def is_phone(_form: Any, field: Any) -> None:
+    """What a telephone can dial, or nothing."""
+    if field.data and not re.fullmatch(r"[0-9+()/. \-]{4,40}", field.data):
+        raise ValidationError(_l("Digits, spaces and + ( ) / - . only, for example +86 10 1234 5678."))
 
 
 class ShownForm(FlaskForm):
@@ -121,7 +131,7 @@ class CheckoutForm(ShownForm):
         description=_l("For the confirmation and the link to follow your order."),
     )
     phone = TelField(
-        _l("Phone"), [Length(max=40), one_line], filters=[trimmed], description=_l("Only for the carrier.")
+        _l("Phone"), [Length(max=40), is_phone], filters=[trimmed], description=_l("Only for the carrier.")
     )
     street = StringField(_l("Street and number"), [InputRequired(NEEDED), Length(max=300), one_line], filters=[trimmed])
     postal_code = StringField(_l("Postal code"), [PostalCode(), Length(max=20), one_line], filters=[trimmed])
@@ -142,9 +152,11 @@ class CheckoutForm(ShownForm):
         if field.data and field.data not in [code for code, _name in field.choices or ()]:
             raise ValidationError(_l("This does not lead to the address. Please choose another way of delivery."))
 
-    def validate_phone(self, field: Any) -> None:
-        if field.data and not re.fullmatch(r"[0-9+()/. \-]{4,40}", field.data):
-            raise ValidationError(_l("Digits, spaces and + ( ) / - . only, for example +86 10 1234 5678."))
+    def begin_with(self, person: Profile) -> None:
+        """What the buyer's account says of them; the street only where it is in the country that is chosen."""
+        self.name.data, self.mail.data, self.phone.data = person.name, person.mail, person.phone
+        if person.country == self.country.data:
+            self.street.data, self.postal_code.data, self.city.data = person.street, person.postal_code, person.city
 
     def buyer(self, locale: str) -> Buyer:
         """The buyer as typed."""
@@ -180,6 +192,49 @@ class MailForm(FlaskForm):
     mail = EmailField(
         _l("Email address"), [InputRequired(NEEDED), Length(max=254), is_mail_address], filters=[trimmed]
     )
+
+
+class NewAccountForm(FlaskForm):
+    """Whose account it is to be."""
+
+    name = StringField(_l("Name"), [InputRequired(NEEDED), Length(max=200), one_line], filters=[trimmed])
+    password = new_password(_l("Password"))
+
+
+class NewPasswordForm(FlaskForm):
+    """The password to log in with from now on."""
+
+    password = new_password(_l("New password"))
+
+
+class DetailsForm(FlaskForm):
+    """What an account says of its owner; each order begins with it."""
+
+    name = StringField(_l("Name"), [InputRequired(NEEDED), Length(max=200), one_line], filters=[trimmed])
+    phone = TelField(_l("Phone"), [Length(max=40), is_phone], filters=[trimmed])
+    street = StringField(_l("Street and number"), [Length(max=300), one_line], filters=[trimmed])
+    postal_code = StringField(_l("Postal code"), [Length(max=20), one_line], filters=[trimmed])
+    city = StringField(_l("City"), [Length(max=120), one_line], filters=[trimmed])
+    country = SelectField(_l("Country"))
+    locale = SelectField(_l("Language of our mails"), choices=list(NAMES.items()))
+
+
+class PresentPasswordForm(FlaskForm):
+    """The owner of an account shows that it is them."""
+
+    present = PasswordField(_l("Present password"), [InputRequired(NEEDED), Length(max=200)])
+
+
+class ChangePasswordForm(PresentPasswordForm):
+    """Another password."""
+
+    password = new_password(_l("New password"))
+
+
+class CloseForm(PresentPasswordForm):
+    """Close the account."""
+
+    sure = BooleanField(_l("Close my account for good."), [InputRequired(_l("Please tick this to close it."))])
 
 
 class DraftForm(FlaskForm):

@@ -16,10 +16,11 @@ from flask_login import current_user
 from catalog.offer import Offer
 from configurator.app import INERT, settings
 from configurator.aside import Busy
-from configurator.auth import actor_id, company_id, public
+from configurator.auth import Role, actor_id, company_id, public
 from configurator.errors import DateLost, DomainError, InvalidInput, NoDate, NotFound, PriceChanged, QuoteNotOpen
 from configurator.i18n import language, text_of
 from configurator.sales import payments
+from configurator.sales.accounts import Profile, profile
 from configurator.sales.address_checks import proves
 from configurator.sales.assurances import WAITS_FOR, exchange_of
 from configurator.sales.changes import NotChangeable, cancel_until, order_history
@@ -313,12 +314,21 @@ def page_again(
 @public
 def checkout(token: str) -> ResponseReturnValue:
     """What is about to be ordered, and the form."""
-    asked = _checkout(token, ShipTo(request.args.get(SHIP_TO, "")))
+    person = customer_profile()
+    country = request.args.get(SHIP_TO, "")
+    asked = _checkout(token, ShipTo(country, person.postal_code if person and person.country == country else ""))
     form = _form(asked)
     if asked.quote_token:
         customer = _customer_of(asked.quote_token)
         form.name.data, form.mail.data, form.postal_code.data = customer.name, customer.mail, customer.postal_code
+    elif person is not None:
+        form.begin_with(person)
     return _checkout_page(asked, form)
+
+
+def customer_profile() -> Profile | None:
+    """What the account of the customer who asks says of them."""
+    return profile(company_id(), current_user.id) if current_user.may(Role.BUYER) else None
 
 
 @bp.get("/checkout/<token>/terms")

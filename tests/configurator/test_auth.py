@@ -217,7 +217,7 @@ if guarded == "no":
 app = create_app(Settings(mode="demo", data=folder, database_url=url, secret_key=secret, log_level="ERROR",
                           login_attempts=5))
 app.config["WTF_CSRF_ENABLED"] = False
-auth._matches = lambda stored, password: False  # the guesses are wrong; argon2's time is not what is measured
+auth.same_password = lambda stored, password: False  # the guesses are wrong; argon2's time is not what is measured
 answers = []
 for number in range(int(first), int(first) + int(guesses)):
     answers.append(app.test_client().post(
@@ -268,7 +268,7 @@ def test_without_the_count_every_guess_is_looked_at(settings: Settings, person: 
 def test_one_address_cannot_try_many_accounts_nor_many_addresses_one_account(
     company_id: int, person: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(auth, "_matches", lambda stored, password: False)
+    monkeypatch.setattr(auth, "same_password", lambda stored, password: False)
 
     def tries(count: int, login: str, address: str) -> int:
         refused = 0

@@ -39,6 +39,7 @@ from configurator.planning.records import evaluation_to_json
 from configurator.planning.simulations import Setting, Tried, request_simulation
 from configurator.planning.why import request_remedies
 from configurator.sales import payment_terms, quotes
+from configurator.sales.accounts import account_link
 from configurator.sales.address_checks import signed_link
 from configurator.sales.configurations import Selection
 from configurator.sales.documents import quote_data
@@ -308,7 +309,7 @@ def test_no_page_falls_back_to_english(
     walks = (
         (buyer, (
             "/", "/login", "/cart", "/drafts", f"/orders/{placed}", checkout, *shown, waits, link,
-                f"{draft[1]}/take",
+                f"{draft[1]}/take", f"/account/open/{account_link(house, 'li@example.com', {}, secret=SECRET)}",
             f"/products/bicycle?{choices}", f"/products/bicycle/choose?{choices}",
             "/products/bicycle/start?find-start=1&budget-most=12", "/products/bicycle/dates?colour=sun",
             "/products/bicycle/compare?colour=sun&compare-with=colour:navy", "/products/bicycle/compare",

@@ -32,6 +32,7 @@ from configurator.sales.address_checks import (
     send_again,
     signed_link,
 )
+from configurator.sales.carts import Trust
 from configurator.sales.changes import AwaitsAddress, cancel_order, changeable, terms_of
 from configurator.sales.mails import message_of
 from configurator.sales.models import AddressCheck, AddressState, OrderState, SalesOrder
@@ -231,7 +232,7 @@ def test_what_was_not_shown_is_asked_about_first(shop):
 
 
 def test_a_cart_shows_both_and_what_is_held_is_taken_for_the_link(shop):
-    visitor = Visitor(shop, anonymous=True)
+    visitor = Visitor(shop, trust=Trust.STRANGER)
     visitor.add()
     view = visitor.view()
     assert view.asked.assurance == Assurance.ADDRESS and view.all_held

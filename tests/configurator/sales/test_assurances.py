@@ -17,7 +17,7 @@ from configurator.planning.models import HeldOrder, Hold, ManufacturingOperation
 from configurator.sales import payment_terms, payments
 from configurator.sales.address_checks import MOST_SENDS, LinkReplaced, confirm, lapse_unconfirmed, linked
 from configurator.sales.assurances import EXCHANGED, Exchange, ShownExchange, exchange, exchange_of
-from configurator.sales.carts import set_deliveries
+from configurator.sales.carts import Trust, set_deliveries
 from configurator.sales.changes import cancel_order, order_history
 from configurator.sales.models import AddressCheck, Deliveries, Deposit, OrderState, Refund
 from configurator.sales.orders import order_by_token
@@ -140,7 +140,7 @@ def test_slots_stay_where_no_earlier_day_is_to_be_had(shop, monkeypatch):
 
 @pytest.mark.parametrize("deliveries", list(Deliveries))
 def test_all_units_of_a_cart_go_along_in_the_way_that_was_chosen(shop, deliveries):
-    visitor = Visitor(shop, anonymous=True)
+    visitor = Visitor(shop, trust=Trust.STRANGER)
     visitor.add()
     visitor.add(colour="navy")
     set_deliveries(shop.company_id, visitor.token, deliveries)

@@ -18,7 +18,7 @@ from configurator.planning.holds import HoldRenewed, HoldsFull, sweep
 from configurator.planning.models import HeldOrder, Hold, ManufacturingOperation, ManufacturingOrder
 from configurator.planning.options import configure
 from configurator.sales import carts
-from configurator.sales.carts import CartFull, CartView, ShownCart, Trouble, cart_of, place_cart
+from configurator.sales.carts import CartFull, CartView, ShownCart, Trouble, Trust, cart_of, place_cart
 from configurator.sales.configurations import Configuration, Selection
 from configurator.sales.delivery import ShipTo
 from configurator.sales.models import Cart, CartItem, Deliveries, SalesOrder, SalesOrderItem
@@ -29,14 +29,14 @@ from tests.configurator.sales.conftest import BUYER, Shop
 class Visitor:
     """Somebody with a cart."""
 
-    def __init__(self, shop: Shop, *, anonymous: bool = False) -> None:
-        self.shop, self.token, self.anonymous = shop, "", anonymous
+    def __init__(self, shop: Shop, *, trust: Trust = Trust.STAFF) -> None:
+        self.shop, self.token, self.trust = shop, "", trust
 
     def add(self, *, replacing: int | None = None, engraving: str = "", **choices: str) -> int:
         variant = self.shop.variant(engraving, **choices)
         added = carts.add_item(
             self.shop.company_id, self.token, self.shop.offer, Selection("bicycle", (), dict(variant.texts)), variant,
-            "CN", anonymous=self.anonymous, replacing=replacing,
+            "CN", trust=self.trust, replacing=replacing,
         )
         self.token = added.token
         self.refused = added.refused
@@ -48,7 +48,7 @@ class Visitor:
         return view
 
     def quantity(self, item: int, number: int) -> None:
-        self.refused = carts.set_quantity(self.shop.company_id, self.token, item, number, anonymous=self.anonymous)
+        self.refused = carts.set_quantity(self.shop.company_id, self.token, item, number, trust=self.trust)
 
     def order(self, shown: CartView | None = None, key: str = "key-1", **changes) -> PlacedOrder:
         view = shown or self.view()
@@ -140,7 +140,7 @@ def test_an_expired_hold_says_so_and_can_be_had_again(visitor):
     assert view.last is not None and view.can_be_ordered
     assert sweep(now=later) == 1
     assert count(Hold, ManufacturingOrder) == (0, 0)
-    assert carts.hold_cart(visitor.shop.company_id, visitor.token, anonymous=True, now=later) is None
+    assert carts.hold_cart(visitor.shop.company_id, visitor.token, trust=Trust.STRANGER, now=later) is None
     again = visitor.view(now=later)
     assert again.all_held and not again.renewed and not again.expired
 
@@ -171,9 +171,9 @@ def test_a_held_price_stays_and_without_the_hold_the_buyer_is_told(visitor, publ
     with pytest.raises(PriceChanged):
         visitor.order(shown)
     # By itself nothing is held at a price that nobody has agreed to.
-    assert carts.hold_cart(visitor.shop.company_id, visitor.token, anonymous=True) is None
+    assert carts.hold_cart(visitor.shop.company_id, visitor.token, trust=Trust.STRANGER) is None
     assert not visitor.view().all_held
-    assert carts.hold_cart(visitor.shop.company_id, visitor.token, anonymous=True, accept=True) is None
+    assert carts.hold_cart(visitor.shop.company_id, visitor.token, trust=Trust.STRANGER, accept=True) is None
     agreed = visitor.view()
     assert agreed.all_held and agreed.lines[0].earlier_gross is None
     order = order_by_token(visitor.shop.company_id, visitor.order().token)
@@ -229,20 +229,20 @@ def test_an_item_is_changed_in_place(visitor):
 def test_a_hold_is_renewed_once_and_what_would_begin_before_its_new_end_moves(visitor):
     visitor.add()
     later = visitor.view().held_until - timedelta(minutes=9)
-    until = carts.renew_cart(visitor.shop.company_id, visitor.token, anonymous=True, now=later)
+    until = carts.renew_cart(visitor.shop.company_id, visitor.token, trust=Trust.STRANGER, now=later)
     view = visitor.view(now=later)
     assert (view.all_held, view.renewed, view.held_until) == (True, True, until)
     with db.reading() as session:
         assert min(o.starts_at for o in session.exec(select(ManufacturingOperation)).all()) >= until
     with pytest.raises(HoldRenewed):
-        carts.renew_cart(visitor.shop.company_id, visitor.token, anonymous=True, now=later)
+        carts.renew_cart(visitor.shop.company_id, visitor.token, trust=Trust.STRANGER, now=later)
 
 
 def test_a_renewed_hold_is_not_renewed_again_by_changing_the_country(visitor):
     visitor.add()
     later = utc_now() + timedelta(minutes=9)
-    until = carts.renew_cart(visitor.shop.company_id, visitor.token, anonymous=True, now=later)
-    assert carts.set_country(visitor.shop.company_id, visitor.token, "DE", anonymous=True) is None
+    until = carts.renew_cart(visitor.shop.company_id, visitor.token, trust=Trust.STRANGER, now=later)
+    assert carts.set_country(visitor.shop.company_id, visitor.token, "DE", trust=Trust.STRANGER) is None
     view = visitor.view()
     assert (view.country, view.renewed, view.held_until, view.all_held) == ("DE", True, until, True)
 
@@ -260,9 +260,10 @@ def test_another_country_at_checkout_is_dated_and_priced_anew(visitor):
         other.order(country="BR", key="other")
 
 
-def test_where_too_much_is_held_it_is_put_in_without_a_hold_and_can_be_ordered(visitor):
+@pytest.mark.parametrize("trust", [Trust.STRANGER, Trust.CUSTOMER])  # anybody can make an account
+def test_where_too_much_is_held_it_is_put_in_without_a_hold_and_can_be_ordered(visitor, trust):
     configure(Settings(hold_share=0.0))
-    visitor.anonymous = True
+    visitor.trust = trust
     visitor.add()
     assert isinstance(visitor.refused, HoldsFull)
     view = visitor.view()
@@ -345,7 +346,7 @@ def test_an_item_that_cannot_be_held_does_not_keep_the_others_from_it(visitor, m
     assert [line.held for line in visitor.view().lines] == [0, 1]
     assert visitor.view().held_until is not None and not visitor.view().all_held
     monkeypatch.undo()
-    assert carts.hold_cart(visitor.shop.company_id, visitor.token, anonymous=False) is None
+    assert carts.hold_cart(visitor.shop.company_id, visitor.token, trust=Trust.STAFF) is None
     assert visitor.view().all_held
 
 

@@ -22,7 +22,7 @@ from configurator.planning.models import HeldOrder, Hold, ManufacturingOperation
 from configurator.planning.promise import Destination, forecast, zone_of
 from configurator.planning.reports import OnlyHeld, start_operation
 from configurator.sales import payment_terms, payments
-from configurator.sales.carts import cart_of
+from configurator.sales.carts import Trust, cart_of
 from configurator.sales.mails import message_of
 from configurator.sales.models import Deposit, DepositState, OrderState, PaymentEvent, SalesOrder, SalesOrderItem
 from configurator.sales.orders import Shown, order_by_token
@@ -221,7 +221,7 @@ def test_a_bank_does_not_call(shop):
 
 def test_a_cart_is_dated_as_its_deposit_asks_and_taken_as_it_is_held(shop):
     payment_terms.configure(settings(deposit_from=8000))
-    visitor = Visitor(shop, anonymous=True)
+    visitor = Visitor(shop, trust=Trust.STRANGER)
     item = visitor.add()
     early = visitor.view()
     assert early.asked is None and early.all_held

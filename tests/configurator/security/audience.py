@@ -48,6 +48,15 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "storefront.confirmation": PUBLIC,
     "storefront.pay": PUBLIC,  # a demo's test provider only
     "api.payment": PUBLIC,  # believed for its signature only
+    # accounts: made by a signed link in a mail; everybody has their own
+    "account.link": PUBLIC,
+    "account.send": PUBLIC,
+    "account.show": PUBLIC,
+    "account.use": PUBLIC,
+    "account.index": frozenset(Role),
+    "account.details": frozenset(Role),
+    "account.password": frozenset(Role),
+    "account.close": frozenset(Role),
     # the mail address of an order: behind a signed link, or the order's token
     "address.show": PUBLIC,
     "address.agree": PUBLIC,

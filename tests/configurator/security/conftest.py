@@ -20,6 +20,7 @@ from configurator.config import Settings
 from configurator.jobs import Job
 from configurator.modelling.models import Submission
 from configurator.planning.models import ManufacturingOperation, Proposal
+from configurator.sales.accounts import account_link
 from configurator.sales.address_checks import PAUSE, signed_link
 from configurator.sales.carts import add_item
 from configurator.sales.configurations import Selection, save_configuration
@@ -119,6 +120,7 @@ def documents(factory: int) -> Documents:
             "draft_token": draft.token, "draft_holder": draft.holder, "item_id": cart.item_id,
             "digest": pictures_of(session, factory)["dot.svg"],
             "file": "A" * 22, "question": "logo",
+            "account_link": account_link(factory, "erik@epsilon.example", {}, secret=SECRET),
             "link": signed_link(factory, check.sales_order_id, "bob@beta.example", secret=SECRET),
             "search_id": helping.id, "simulation_id": played.id, "position": 0, "number": 1,
             "order_id": session.exec(select(SalesOrder.id)).first(),

@@ -61,6 +61,8 @@ class Documents:
             if rule.endpoint in ("api.analysis", "api.cancel_analysis"):
                 return self.ids["analysis_token"]
             return self.ids["configuration_token"] if rule.rule.startswith("/checkout") else self.order.token
+        if rule.rule.startswith("/account/open/"):
+            return self.ids["account_link"]
         if name == "filename":
             return "css/tokens.css"
         if name == "plant":

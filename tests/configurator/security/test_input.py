@@ -79,6 +79,12 @@ def _forms(documents: Documents) -> list[tuple[str, str, dict[str, Any]]]:
         (VISITOR, "/products/bicycle/draft?colour=sky", {"name": "For Dora"}),
         (VISITOR, f"/drafts/{ids['draft_token']}/name", {"name": "For Dora and me"}),
         (VISITOR, f"/drafts/{ids['draft_token']}/mail", {"mail": "dora@delta.example"}),
+        (VISITOR, "/account/link", {"mail": "dora@delta.example"}),
+        (VISITOR, f"/account/open/{ids['account_link']}", {"name": "Dora Delta", "password": "a long password"}),
+        ("planner", "/account/details", {
+            "name": "Paul Planner", "phone": "", "street": "Weg 1", "postal_code": "10115", "city": "Berlin",
+            "country": "DE", "locale": "en",
+        }),
         ("administrator", "/admin/delivery/new", WAY),
         ("administrator", f"/admin/delivery/{ids['way_id']}", WAY),
         (VISITOR, f"/orders/{documents.order.token}/delivery", {"way": f"way-{ids['way_id'] + 1}"}),  # from the page
@@ -162,6 +168,7 @@ def test_columns_added_to_every_form_change_nothing(
     given = {(logins[user_id].partition("-")[0], role) for user_id, role in added}
     assert given == {
         ("sales", "sales"), ("planner", "planner"), ("administrator", "administrator"), ("dora", "sales"),
+        ("erik@epsilon.example", "buyer"),
     }  # fmt: skip
 
 
@@ -176,6 +183,7 @@ def test_every_form_of_the_house_is_tried_or_takes_no_input(app: APIFlask, docum
         "delivery.retire", "delivery.resume", "sales.refund_paid", "sales.refund_ask",  # nothing of the body is stored
         "cart.hold", "cart.renew", "sales.deposit", "storefront.pay",  # nothing of the body is stored
         "sales.address", "address.agree",  # nothing of the body is stored
+        "account.password", "account.close",  # a password: tests/configurator/storefront/test_accounts.py
         "sales.start_at_once", "draft.delete", "draft.take", "storefront.earlier",  # nothing of the body is stored
         "modelling.keep_pictures",  # files, judged by what they contain: tests/catalog/test_pictures.py
     }

@@ -13,7 +13,7 @@ from catalog.rows import utc_now
 from configurator import db
 from configurator.outbox import OutboxMail
 from configurator.sales.configurations import Selection
-from configurator.sales.mails import message_of, send_due_mails
+from configurator.sales.mails import forget_addresses, message_of, send_due_mails
 from configurator.sales.parties import Party
 from configurator.sales.visitors import Visitor
 from configurator.storefront.drafts import (
@@ -23,7 +23,6 @@ from configurator.storefront.drafts import (
     DraftsFull,
     Trouble,
     drafts_of,
-    forget_addresses,
     forget_old_drafts,
     save_draft,
 )

@@ -1,0 +1,312 @@
+"""Customers' accounts: made, and given a new password, by a link in a mail, so that its address is the account's own.
+
+Nothing is written down of somebody who only asks for a link but the mail itself, and what is answered does not tell
+whether an address has an account.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+from itsdangerous import BadData, BadTimeSignature, SignatureExpired, URLSafeTimedSerializer
+from sqlalchemy import delete, func, update
+from sqlmodel import Session, col, select
+
+from catalog.rows import Company, utc_now
+from configurator import audit, db, outbox
+from configurator.admin.models import User, UserRole, WebSession
+from configurator.auth import Role, add_user, hasher, same_password
+from configurator.errors import DomainError, NotFound
+from configurator.sales.models import Draft
+from configurator.sales.parties import Party
+from configurator.throttle import MINUTES, count_try, subject
+
+GOOD_FOR = timedelta(hours=2)  # a link, from when its mail was sent
+GUESSES = 10  # of one's own password, within the minutes of the throttle
+MAILS = 3  # to one address within the minutes of the throttle; four times as many by one machine
+_SALT = "an account's link"
+
+
+class Purpose(StrEnum):
+    """What a link is for; the template of its mail is called so, too."""
+
+    NEW = "account_link"
+    PASSWORD = "password_link"  # noqa: S105 - a template's name
+
+
+class TooManyLinks(DomainError):
+    """So many links were asked for that somebody might be bothered."""
+
+    code, status = "too_many_mails", 429
+    words = _l("Several links were sent just now. Please try again in %(minutes)s minutes.")
+
+
+class AccountLinkWrong(NotFound):
+    """It was not signed by this house."""
+
+    code = "link_unknown"
+    words = _l("This link is not complete. Please open the link in our mail, or copy all of it into the address bar.")
+
+
+class AccountLinkOver(DomainError):
+    """It is too old, or it was used."""
+
+    code, status = "link_over", 410
+    words = _l("This link is no longer good: it was used already, or it is too old. Ask for a new one.")
+
+
+class AccountThere(DomainError):
+    """The address has got an account since the mail was sent."""
+
+    code, status = "account_there", 409
+    words = _l("There is an account with this address already. Log in, or ask for a link to set a new password.")
+
+
+class WrongPassword(DomainError):
+    code, status, words = "wrong_password", 403, _l("This is not your present password.")
+
+
+class TooManyGuesses(DomainError):
+    code, status = "too_many_tries", 429
+    words = _l("Too many wrong passwords. Please try again in %(minutes)s minutes.")
+
+
+class StaffAccount(DomainError):
+    code, status = "staff_account", 409
+    words = _l("You work here: an administrator closes your account.")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a good link is for. `mail`: the address that it was sent to; `user_id`: whose password it sets."""
+
+    purpose: Purpose
+    mail: str
+    user_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What an account says of its owner. `login`: what they log in with; `is_staff`: they work here too."""
+
+    login: str
+    name: str
+    mail: str
+    phone: str
+    street: str
+    postal_code: str
+    city: str
+    country: str
+    locale: str
+    is_staff: bool
+
+    @property
+    def proven_mail(self) -> str:
+        """The address that its owner has shown to read, "" if there is none: a link was sent to it."""
+        return self.mail if self.mail.lower() == self.login else ""
+
+
+DETAILS = ("name", "phone", "street", "postal_code", "city", "country")  # that the owner types
+
+
+# --- the link ---------------------------------------------------------------------------------------------------------
+
+
+def ask_for_link(company_id: int, mail: str, locale: str, *, address: str, secret: str) -> None:
+    """Mail a link to make an account, or to set a new password where the address has one. Raises TooManyLinks.
+
+    `address`: of the machine that asks.
+    """
+    limits = {subject(secret, "account mail to", mail.lower()): MAILS,
+              subject(secret, "account mail from", address): 4 * MAILS}
+    with db.writing() as session:
+        count_try(session, limits, TooManyLinks(field="mail", minutes=MINUTES))
+        user = _user_of(session, company_id, mail)
+        if user is not None and not user.is_active:
+            return  # it was closed: whoever has the address cannot open it again by themselves
+        party = Party(company_id=company_id, mail=mail, locale=locale)
+        session.add(party)
+        session.flush()
+        data = {} if user is None else {"user_id": db.id_of(user)}
+        purpose = Purpose.NEW if user is None else Purpose.PASSWORD
+        outbox.post(session, company_id, purpose.value, db.id_of(party), locale, **data)
+
+
+def _user_of(session: Session, company_id: int, mail: str) -> User | None:
+    """Whoever logs in with this address."""
+    return session.exec(select(User).where(User.company_id == company_id, User.login == mail.lower())).one_or_none()
+
+
+def account_link(company_id: int, mail: str, data: Mapping[str, Any], *, secret: str) -> str | None:
+    """What the link in a mail says, from when it is sent on; None if there is nothing to open any more."""
+    with db.reading() as session:
+        if "user_id" not in data:
+            return str(_serializer(secret).dumps([company_id, mail]))
+        user = session.get(User, data["user_id"])
+        if user is None or not user.is_active:
+            return None
+        return str(_serializer(secret).dumps([company_id, mail, user.id, _fingerprint(user)]))
+
+
+def _serializer(secret: str) -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(secret, salt=_SALT, signer_kwargs={"digest_method": hashlib.sha256})
+
+
+def _fingerprint(user: User) -> str:
+    """Of the present password: with another one the link is used up."""
+    return hashlib.sha256(user.password_hash.encode()).hexdigest()[:16]
+
+
+def opened(company_id: int, link: str, *, secret: str) -> Opened:
+    """What a link is for; raises AccountLinkWrong, AccountLinkOver, AccountThere."""
+    with db.reading() as session:
+        return _opened(session, company_id, link, secret)
+
+
+def _opened(session: Session, company_id: int, link: str, secret: str) -> Opened:
+    try:
+        said = _serializer(secret).loads(link, max_age=int(GOOD_FOR.total_seconds()))
+        signed_for, mail, *whose = said
+    except SignatureExpired as error:
+        raise AccountLinkOver(field="link") from error
+    except (BadData, BadTimeSignature, ValueError, TypeError) as error:
+        raise AccountLinkWrong(field="link") from error
+    if signed_for != company_id:
+        raise AccountLinkWrong(field="link")
+    if not whose:
+        if _user_of(session, company_id, mail) is not None:
+            raise AccountThere(field="link")
+        return Opened(Purpose.NEW, mail, None)
+    user_id, fingerprint = whose
+    user = session.get(User, user_id)
+    if user is None or not user.is_active or user.company_id != company_id or _fingerprint(user) != fingerprint:
+        raise AccountLinkOver(field="link")
+    return Opened(Purpose.PASSWORD, mail, user_id)
+
+
+def make_account(
+    company_id: int, link: str, name: str, password: str, locale: str, *, holder: str, secret: str
+) -> User:
+    """A customer's account for the address that a link was sent to; the drafts of the browser (`holder`) are its own.
+
+    Raises AccountLinkWrong, AccountLinkOver, AccountThere.
+    """
+    with db.writing() as session:
+        db.lock_row(session, Company, company_id)  # the link may be used twice at once
+        mail = _opened(session, company_id, link, secret).mail
+        user = add_user(session, company_id, mail, password, name, {Role.BUYER}, locale=locale)
+        session.get_one(Party, user.party_id).mail = mail
+        _take_drafts(session, company_id, db.id_of(user), holder)
+        audit.record(session, company_id, "account.made", "user", user.id, actor_id=user.id)
+        return user
+
+
+def _take_drafts(session: Session, company_id: int, user_id: int, holder: str) -> None:
+    if holder:
+        session.execute(
+            update(Draft).where(col(Draft.company_id) == company_id, col(Draft.holder) == holder)
+            .values(holder="", user_id=user_id)
+        )
+
+
+def set_new_password(company_id: int, link: str, password: str, *, secret: str) -> User:
+    """The password by a link; every session of the person ends. Raises AccountLinkWrong, AccountLinkOver."""
+    with db.writing() as session:
+        user = db.lock_row(session, User, _opened(session, company_id, link, secret).user_id or 0)
+        _opened(session, company_id, link, secret)  # once more under the lock: it is used once
+        if user is None:
+            raise AccountLinkOver(field="link")
+        _set_password(session, user, password)
+        return user
+
+
+def change_password(company_id: int, user_id: int, present: str, password: str, *, secret: str) -> User:
+    """Another password, by its owner; every session ends. Raises WrongPassword, TooManyGuesses."""
+    _count_guess(user_id, secret)
+    with db.writing() as session:
+        user = _own(session, company_id, user_id, present)
+        _set_password(session, user, password)
+        return user
+
+
+def _count_guess(user_id: int, secret: str) -> None:
+    with db.writing() as session:
+        count_try(session, {subject(secret, "own password", str(user_id)): GUESSES}, TooManyGuesses(
+            field="present", minutes=MINUTES
+        ))
+
+
+def _own(session: Session, company_id: int, user_id: int, password: str) -> User:
+    """The account under its lock, for its owner who knows its password."""
+    user = db.lock_row(session, User, user_id)
+    if user is None or user.company_id != company_id:
+        raise NotFound(field="user")
+    if not same_password(user.password_hash, password):
+        raise WrongPassword(field="present")
+    return user
+
+
+def _set_password(session: Session, user: User, password: str) -> None:
+    user.password_hash = hasher.hash(password)
+    _end_sessions(session, db.id_of(user))
+    audit.record(session, user.company_id, "user.password_set", "user", user.id, actor_id=user.id)
+    outbox.post(session, user.company_id, "password_changed", user.party_id, user.locale)
+
+
+def _end_sessions(session: Session, user_id: int) -> None:
+    session.execute(delete(WebSession).where(col(WebSession.user_id) == user_id))
+
+
+# --- its owner --------------------------------------------------------------------------------------------------------
+
+
+def profile(company_id: int, user_id: int) -> Profile:
+    """What an account says of its owner."""
+    with db.reading() as session:
+        user, party = session.exec(
+            select(User, Party).join(Party, col(Party.id) == User.party_id)
+            .where(User.company_id == company_id, User.id == user_id)
+        ).one()
+        others = session.exec(
+            select(func.count()).select_from(UserRole).where(UserRole.user_id == user_id, UserRole.role != Role.BUYER)
+        ).one()
+    return Profile(
+        user.login, party.name, party.mail, party.phone, party.street, party.postal_code, party.city, party.country,
+        user.locale, others > 0,
+    )
+
+
+def change_profile(company_id: int, user_id: int, details: Mapping[str, str], locale: str) -> None:
+    """What the owner types of themselves (DETAILS), and the language of their mails."""
+    with db.writing() as session:
+        user = session.exec(select(User).where(User.company_id == company_id, User.id == user_id)).one()
+        party = session.get_one(Party, user.party_id)
+        for name in DETAILS:
+            setattr(party, name, details[name])
+        user.locale = party.locale = locale
+        audit.record(session, company_id, "account.changed", "user", user_id, actor_id=user_id)
+
+
+def close_account(company_id: int, user_id: int, password: str, *, secret: str) -> None:
+    """Close an account for good: nobody logs in with it, and what it says of its owner is erased. Orders stay.
+
+    Raises WrongPassword, TooManyGuesses, StaffAccount.
+    """
+    _count_guess(user_id, secret)
+    if profile(company_id, user_id).is_staff:
+        raise StaffAccount(field="present")
+    with db.writing() as session:
+        user = _own(session, company_id, user_id, password)
+        party = session.get_one(Party, user.party_id)
+        for name in (*DETAILS, "mail"):
+            setattr(party, name, "")
+        party.erased_at = utc_now()
+        user.is_active, user.login = False, f"closed-{user_id}"  # the address can have another account
+        _end_sessions(session, user_id)
+        audit.record(session, company_id, "account.closed", "user", user_id, actor_id=user_id)
