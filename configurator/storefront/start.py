@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
+from operator import itemgetter
 from time import monotonic
 
 from catalog.offer import Offer
 from catalog.price import Price, quote_price
 from catalog.products import NeedContent
+from catalog.reckon import Reckoning
 from catalog.state import decision_of, preset_decisions
+from configurator.planning.arrivals import arrivals_each
 from configurator.planning.promise import Destination, Forecast, forecast_each
 from configurator.sales.delivery import standard_to
 from configurator.sales.popular import take_counts
-from configurator.storefront.hints import index_of
+from configurator.storefront.hints import index_of, more_of
 from configurator.storefront.service import TooManyQuestions, date_of, decided_by, standing_completion
 from solver.configuration.check import answers
 from solver.configuration.complete import complete
@@ -133,11 +136,9 @@ def _suggested(
     pool = _distinct([first, *([popular] if popular is not None else []), *_others(offer, wanted, needed, end)])
     search = _Search(offer, wanted, needed, to, end, now)
     pool = [variant for variant in pool if search.meets(variant, first)]
-    priced = min((search.column(variant) for variant in pool), key=_price)
-    cheapest = search.better(priced, _price)
+    cheapest = search.cheaper(min((search.column(variant) for variant in pool), key=_price))
     columns = search.dated([cheapest.variant, *pool])
-    soonest = search.better(min(columns, key=_arrival), _arrival)
-    columns = [*columns, soonest]
+    columns = [*columns, search.sooner(min(columns, key=_arrival))]
     fitting = [column for column in columns if wanted.fits(column)]
     if not fitting:
         beside = [(Aim.CHEAPEST, min(columns, key=_price)), (Aim.SOONEST, min(columns, key=_arrival))]
@@ -216,15 +217,16 @@ class _Search:
     end: float
     now: datetime | None
     hurried: bool = False
+    _known: list[tuple[Variant, list[Variant]]] = field(default_factory=list)  # variants and their neighbours
 
     def column(self, variant: Variant, when: Forecast | None = None) -> Column:
         offer = self.offer
         price = quote_price(offer.prices, offer.problem, variant, country=self.to.country)
         return Column(variant, leading_to(offer, variant, self.wanted.decisions), price, when)
 
-    def dated(self, variants: Sequence[Variant], *, seconds: float = SECONDS) -> list[Column]:
+    def dated(self, variants: Sequence[Variant]) -> list[Column]:
         """With their dates; what time does not suffice for is left out (never the first)."""
-        dates = forecast_each(self.offer, variants, self.to, seconds=seconds, now=self.now)
+        dates = forecast_each(self.offer, variants, self.to, seconds=SECONDS, now=self.now)
         self.hurried |= len(dates) < len(variants)
         return [self.column(variant, when) for variant, when in zip(variants, dates, strict=False)]
 
@@ -233,36 +235,67 @@ class _Search:
         decided = all(decided_by(variant, decision) for decision in self.wanted.decisions)
         return decided and all(decided_by(variant, wish) or not decided_by(other, wish) for wish in self.needed)
 
-    def better(self, start: Column, measure: Callable[[Column], Key]) -> Column:
-        """The end of steps to neighbours (one thing changed, as little else as possible) while they help.
-
-        To one option more; for the price, where none of these helps, to one option or a number less.
-        """
+    def cheaper(self, start: Column) -> Column:
+        """The end of steps to something cheaper: to one option more, or where none helps, to an option or number less."""
         best = start
         for _round in range(_ROUNDS):
-            left = self.end - monotonic()
-            if left <= 0:
-                self.hurried = True
+            if self._is_late():
                 break
-            near = nearest_completions(
-                self.offer.compiled, self.wanted.decisions, best.variant, costs=index_of(self.offer).costs,
-                seconds=min(0.5, left),
-            )
-            variants = _distinct(change.of(best.variant) for change in near.values())
-            variants = [variant for variant in variants if self.meets(variant, best.variant)]
-            if not variants:
-                break
-            if measure is _price:
-                around = [self.column(variant) for variant in variants]
-            else:
-                around = self.dated(variants, seconds=left / 2)
-            step = min(around, key=measure)
-            if measure(step) >= measure(best) and measure is _price:
-                step = min((self.column(variant) for variant in self._leaner(best)), key=_price, default=best)
-            if measure(step) >= measure(best):
+            least = min(self._beside(best, self._neighbours(best)), key=itemgetter(0), default=(0, best.variant))
+            if least[0] >= 0:
+                least = next((one for one in self._beside(best, self._leaner(best)) if one[0] < 0), least)
+            step = self.column(least[1])
+            if _price(step) >= _price(best):
                 break
             best = step
         return best
+
+    def sooner(self, start: Column) -> Column:
+        """The end of steps to something that arrives earlier, or as early and is cheaper."""
+        best = start
+        for _round in range(_ROUNDS):
+            left = self.end - monotonic()
+            if self._is_late():
+                break
+            variants = self._neighbours(best)
+            days = arrivals_each(
+                self.offer, variants, self.to, seconds=left / 2, nearby=best.variant, now=self.now
+            )
+            self.hurried |= len(days) < len(variants)
+            around = zip(self._beside(best, variants), days, strict=False)
+            found = [(day.toordinal(), more, variant) for (more, variant), day in around if day is not None]
+            if not found:
+                break
+            (step,) = self.dated([min(found, key=itemgetter(0, 1))[2]])
+            if _arrival(step) >= _arrival(best):
+                break
+            best = step
+        return best
+
+    def _is_late(self) -> bool:
+        late = monotonic() >= self.end
+        self.hurried |= late
+        return late
+
+    def _neighbours(self, best: Column) -> list[Variant]:
+        """With one option more each, and as little else changed as possible."""
+        for variant, known in self._known:
+            if variant == best.variant:
+                return known
+        near = nearest_completions(
+            self.offer.compiled, self.wanted.decisions, best.variant, costs=index_of(self.offer).costs,
+            seconds=min(0.5, max(0.0, self.end - monotonic())),
+        )
+        variants = _distinct(change.of(best.variant) for change in near.values())
+        found = [variant for variant in variants if self.meets(variant, best.variant)]
+        self._known.append((best.variant, found))
+        return found
+
+    def _beside(self, best: Column, variants: Iterable[Variant]) -> Iterator[tuple[int, Variant]]:
+        """Each with what its price items come to more than those of the best, in minor units."""
+        index, reckoned = index_of(self.offer), Reckoning(self.offer.problem, best.variant)
+        for variant in variants:
+            yield more_of(index, reckoned.beside(variant)), variant
 
     def _leaner(self, best: Column) -> Iterator[Variant]:
         """The same with one option left out that may be, or with a number at its lowest; what follows goes along."""
