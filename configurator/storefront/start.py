@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -18,7 +18,7 @@ from configurator.planning.arrivals import arrivals_each
 from configurator.planning.promise import Destination, Forecast, forecast_each
 from configurator.sales.delivery import standard_to
 from configurator.sales.popular import take_counts
-from configurator.storefront.hints import index_of, more_of
+from configurator.storefront.hints import Pair, index_of, more_of
 from configurator.storefront.service import TooManyQuestions, date_of, decided_by, standing_completion
 from solver.configuration.check import answers
 from solver.configuration.complete import complete
@@ -32,7 +32,7 @@ SECONDS = 3.0  # for all of a page, so that an answer comes also where not every
 COMPARED = 4  # configurations side by side, at most
 _NEED = 8  # what an answered need weighs against a default
 _DIFFERENT = 3  # other completions that are tried for the earliest date
-_ROUNDS = 12  # of steps to something cheaper, or earlier
+_ROUNDS = 24  # of steps to something cheaper, or earlier
 _OFTEN = 3  # what the answer that was ordered most weighs more than a default
 
 Key = tuple[float, float]  # what is less is better
@@ -217,7 +217,7 @@ class _Search:
     end: float
     now: datetime | None
     hurried: bool = False
-    _known: list[tuple[Variant, list[Variant]]] = field(default_factory=list)  # variants and their neighbours
+    _known: list[tuple[Variant, list[tuple[Pair, Variant]]]] = field(default_factory=list)  # with their neighbours
 
     def column(self, variant: Variant, when: Forecast | None = None) -> Column:
         offer = self.offer
@@ -236,18 +236,25 @@ class _Search:
         return decided and all(decided_by(variant, wish) or not decided_by(other, wish) for wish in self.needed)
 
     def cheaper(self, start: Column) -> Column:
-        """The end of steps to something cheaper: to one option more, or where none helps, to an option or number less."""
-        best = start
+        """The end of steps to something cheaper: to one option more or, where none helps, to an option or number less.
+
+        What would have helped before the last step is tried first; all are, before it ends.
+        """
+        best, hopeful = start, None
         for _round in range(_ROUNDS):
             if self._is_late():
                 break
-            least = min(self._beside(best, self._neighbours(best)), key=itemgetter(0), default=(0, best.variant))
-            if least[0] >= 0:
-                least = next((one for one in self._beside(best, self._leaner(best)) if one[0] < 0), least)
-            step = self.column(least[1])
+            dearer = self._beside(best)
+            priced = [(dearer(variant), pair, variant) for pair, variant in self._neighbours(best, hopeful)]
+            better = sorted((one for one in priced if one[0] < 0), key=itemgetter(0))
+            if not better and hopeful is not None:
+                hopeful = None
+                continue
+            found = better[0][2] if better else next((one for one in self._leaner(best) if dearer(one) < 0), None)
+            step = best if found is None else self.column(found)
             if _price(step) >= _price(best):
                 break
-            best = step
+            best, hopeful = step, [pair for _, pair, _ in better[1:]] or None
         return best
 
     def sooner(self, start: Column) -> Column:
@@ -257,16 +264,17 @@ class _Search:
             left = self.end - monotonic()
             if self._is_late():
                 break
-            variants = self._neighbours(best)
+            variants = _distinct(variant for _, variant in self._neighbours(best))
             days = arrivals_each(
                 self.offer, variants, self.to, seconds=left / 2, nearby=best.variant, now=self.now
             )
             self.hurried |= len(days) < len(variants)
-            around = zip(self._beside(best, variants), days, strict=False)
-            found = [(day.toordinal(), more, variant) for (more, variant), day in around if day is not None]
+            dearer = self._beside(best)
+            around = enumerate(zip(variants, days, strict=False))
+            found = [(day, dearer(variant), place) for place, (variant, day) in around if day is not None]
             if not found:
                 break
-            (step,) = self.dated([min(found, key=itemgetter(0, 1))[2]])
+            (step,) = self.dated([variants[min(found)[2]]])
             if _arrival(step) >= _arrival(best):
                 break
             best = step
@@ -277,25 +285,25 @@ class _Search:
         self.hurried |= late
         return late
 
-    def _neighbours(self, best: Column) -> list[Variant]:
-        """With one option more each, and as little else changed as possible."""
+    def _neighbours(self, best: Column, wanted: Sequence[Pair] | None = None) -> list[tuple[Pair, Variant]]:
+        """With one option more each (of those that are wanted), and as little else changed as possible."""
         for variant, known in self._known:
             if variant == best.variant:
-                return known
+                return known if wanted is None else [one for one in known if one[0] in wanted]
         near = nearest_completions(
-            self.offer.compiled, self.wanted.decisions, best.variant, costs=index_of(self.offer).costs,
+            self.offer.compiled, self.wanted.decisions, best.variant, costs=index_of(self.offer).costs, wanted=wanted,
             seconds=min(0.5, max(0.0, self.end - monotonic())),
         )
-        variants = _distinct(change.of(best.variant) for change in near.values())
-        found = [variant for variant in variants if self.meets(variant, best.variant)]
-        self._known.append((best.variant, found))
+        changed = ((pair, change.of(best.variant)) for pair, change in near.items())
+        found = [(pair, variant) for pair, variant in changed if self.meets(variant, best.variant)]
+        if wanted is None:
+            self._known.append((best.variant, found))
         return found
 
-    def _beside(self, best: Column, variants: Iterable[Variant]) -> Iterator[tuple[int, Variant]]:
-        """Each with what its price items come to more than those of the best, in minor units."""
+    def _beside(self, best: Column) -> Callable[[Variant], int]:
+        """What a variant's price items come to more than those of the best, in minor units."""
         index, reckoned = index_of(self.offer), Reckoning(self.offer.problem, best.variant)
-        for variant in variants:
-            yield more_of(index, reckoned.beside(variant)), variant
+        return lambda variant: more_of(index, reckoned.beside(variant))
 
     def _leaner(self, best: Column) -> Iterator[Variant]:
         """The same with one option left out that may be, or with a number at its lowest; what follows goes along."""
