@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from operator import itemgetter
+from threading import Lock
 from time import monotonic
 
 from catalog.offer import Offer
@@ -29,13 +30,17 @@ from solver.configuration.problem import Choose, Decision, Enter, GroupId, Optio
 from solver.configuration.question import Clock, OutOfTime
 
 SECONDS = 3.0  # for all of a page, so that an answer comes also where not everything was tried
+LONGER = 10.0  # where that was the case, and somebody waits for the rest: one at a time in a process
 COMPARED = 4  # configurations side by side, at most
+_DATING = 0.5  # seconds for dates, however late it is
 _NEED = 8  # what an answered need weighs against a default
 _DIFFERENT = 3  # other completions that are tried for the earliest date
 _ROUNDS = 24  # of steps to something cheaper, or earlier
 _OFTEN = 3  # what the answer that was ordered most weighs more than a default
 
 Key = tuple[float, float]  # what is less is better
+
+_longer = Lock()
 
 
 class Aim(StrEnum):
@@ -97,14 +102,25 @@ def wished_by_needs(asked: Iterable[NeedContent], needs: Mapping[str, str]) -> d
     return found
 
 
-def suggest(offer: Offer, wanted: Wanted, country: str, *, now: datetime | None = None) -> Suggested:
+def suggest(
+    offer: Offer, wanted: Wanted, country: str, *, longer: bool = False, now: datetime | None = None
+) -> Suggested:
     """Complete configurations for what is wanted, made by the solver and dated by the present schedule.
 
     A number that is needed and was left open is the same in all of them, as long as one of them fits: the room, or the
-    water, is given, and what they differ in is the answer to it. Raises service.TooManyQuestions if the time did not
-    suffice for a single one.
+    water, is given, and what they differ in is the answer to it. `longer`: with the time that was missing, if nobody
+    else is at it. Raises service.TooManyQuestions if the time did not suffice for a single one.
     """
-    end = monotonic() + SECONDS
+    if longer and _longer.acquire(blocking=False):
+        try:
+            return _within(LONGER, offer, wanted, country, now)
+        finally:
+            _longer.release()
+    return _within(SECONDS, offer, wanted, country, now)
+
+
+def _within(seconds: float, offer: Offer, wanted: Wanted, country: str, now: datetime | None) -> Suggested:
+    end = monotonic() + seconds
     needed = wished_by_needs(offer.product.needs, wanted.needs)
     try:
         first = standing_completion(offer, wanted.decisions, {}, wishes=needed)
@@ -226,7 +242,8 @@ class _Search:
 
     def dated(self, variants: Sequence[Variant]) -> list[Column]:
         """With their dates; what time does not suffice for is left out (never the first)."""
-        dates = forecast_each(self.offer, variants, self.to, seconds=SECONDS, now=self.now)
+        seconds = max(_DATING, self.end - monotonic())
+        dates = forecast_each(self.offer, variants, self.to, seconds=seconds, now=self.now)
         self.hurried |= len(dates) < len(variants)
         return [self.column(variant, when) for variant, when in zip(variants, dates, strict=False)]
 
