@@ -228,7 +228,7 @@ class _WrittenOut:
             found = resolve(self.source, term)
             attribute = () if found.attribute is None else found.attribute.split(".")
             return Reference((self._called(found.feature.name, place), *attribute))
-        if isinstance(term, Aggregate):
+        if isinstance(term, Aggregate) and term.function not in ("sum", "avg"):  # these are over nothing in here
             places = (self._placed(one, place) for one in term.references)
             return replace(term, references=tuple(one for one in places if isinstance(one, Reference)))
         if isinstance(term, Operation):

@@ -260,7 +260,7 @@ class Constraint:
 class FeatureModel:
     """A whole file, with what it imports put in. `features` is in the order of the file, the root first.
 
-    `left_out`: what was not supported.
+    `left_out`: what was not supported. `notes`: what a reader may not expect.
     """
 
     root: str
@@ -270,6 +270,7 @@ class FeatureModel:
     namespace: str | None = None
     levels: tuple[str, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def below(self, name: str) -> frozenset[str]:
         """The feature and all below it."""

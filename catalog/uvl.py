@@ -28,6 +28,7 @@ from catalog.feature_model import (
     FeatureModel,
     FeatureType,
     LeftOut,
+    Note,
     NotSupported,
     Operation,
     Reference,
@@ -112,7 +113,7 @@ def _model(composed: _Composed, main: UvlText, *, lenient: bool) -> FeatureModel
     left_out = tuple(sorted(composed.left_out, key=lambda one: (one.file, one.line)))
     if left_out and not lenient:
         raise NotSupported(left_out)
-    return replace(tree, constraints=tuple(kept), left_out=left_out)
+    return replace(tree, constraints=tuple(kept), left_out=left_out, notes=tuple(composed.notes))
 
 
 # --- several files as one -------------------------------------------------------------------------------------------
@@ -128,6 +129,7 @@ class _Composed:
     groups: list[FeatureGroup] = field(default_factory=list)
     constraints: list[Constraint] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     levels: dict[str, None] = field(default_factory=dict)
     _texts: dict[str, UvlText | None] = field(default_factory=dict)
     _imports: dict[str, dict[str, UvlText]] = field(default_factory=dict)  # by file and alias
@@ -230,6 +232,10 @@ class _Composed:
         """The imported texts and their aliases by what their roots are called in the text's tree."""
         imports = self._imports[text.file]
         found = {f"{alias}.{below.root}": (alias, below) for alias, below in imports.items()}
+        for one in text.imports:
+            if one.alias in imports and f"{one.alias}.{imports[one.alias].root}" not in text.features:
+                root = f"{one.alias}.{imports[one.alias].root}"
+                self.notes.append(Note(one.line, f"{root} stands nowhere in the tree, so it is not put in.", text.file))
         for alias, below in imports.items():
             root = f"{alias}.{below.root}"
             for name, feature in text.features.items():

@@ -323,7 +323,7 @@ def check_uvl(path: Path, main_file: str | None) -> None:
     click.echo(
         f"{path.name}: {len(model.features)} features, {len(model.groups)} groups, {len(model.constraints)} constraints"
     )
-    for note in stated.notes:
+    for note in (*model.notes, *stated.notes):
         click.echo(placed(note))
     for one in model.left_out:
         click.echo(placed(replace(one, construct=f"not supported: {one.construct}")), err=True)

@@ -39,6 +39,7 @@ _ROUNDS = 24  # of steps to something cheaper, or earlier
 _OFTEN = 3  # what the answer that was ordered most weighs more than a default
 
 Key = tuple[float, float]  # what is less is better
+_Neighbour = tuple[int, Pair, Variant]  # how much dearer, for which option, and what it is then
 
 _longer = Lock()
 
@@ -233,7 +234,7 @@ class _Search:
     end: float
     now: datetime | None
     hurried: bool = False
-    _known: list[tuple[Variant, list[tuple[Pair, Variant]]]] = field(default_factory=list)  # with their neighbours
+    _known: list[tuple[Variant, list[_Neighbour]]] = field(default_factory=list)
 
     def column(self, variant: Variant, when: Forecast | None = None) -> Column:
         offer = self.offer
@@ -261,12 +262,11 @@ class _Search:
         for _round in range(_ROUNDS):
             if self._is_late():
                 break
-            dearer = self._beside(best)
-            priced = [(dearer(variant), pair, variant) for pair, variant in self._neighbours(best, hopeful)]
-            better = sorted((one for one in priced if one[0] < 0), key=itemgetter(0))
+            better = sorted((one for one in self._neighbours(best, hopeful) if one[0] < 0), key=itemgetter(0))
             if not better and hopeful is not None:
                 hopeful = None
                 continue
+            dearer = self._beside(best)
             found = better[0][2] if better else next((one for one in self._leaner(best) if dearer(one) < 0), None)
             step = best if found is None else self.column(found)
             if _price(step) >= _price(best):
@@ -281,14 +281,14 @@ class _Search:
             left = self.end - monotonic()
             if self._is_late():
                 break
-            variants = _distinct(variant for _, variant in self._neighbours(best))
+            neighbours = self._neighbours(best)
+            variants = [variant for _, _, variant in neighbours]
             days = arrivals_each(
                 self.offer, variants, self.to, seconds=left / 2, nearby=best.variant, now=self.now
             )
             self.hurried |= len(days) < len(variants)
-            dearer = self._beside(best)
-            around = enumerate(zip(variants, days, strict=False))
-            found = [(day, dearer(variant), place) for place, (variant, day) in around if day is not None]
+            around = enumerate(zip(neighbours, days, strict=False))
+            found = [(day, more, place) for place, ((more, _, _), day) in around if day is not None]
             if not found:
                 break
             (step,) = self.dated([variants[min(found)[2]]])
@@ -302,17 +302,20 @@ class _Search:
         self.hurried |= late
         return late
 
-    def _neighbours(self, best: Column, wanted: Sequence[Pair] | None = None) -> list[tuple[Pair, Variant]]:
-        """With one option more each (of those that are wanted), and as little else changed as possible."""
+    def _neighbours(self, best: Column, wanted: Sequence[Pair] | None = None) -> list[_Neighbour]:
+        """With one option more each (of those that are wanted), as little else changed as possible, each once."""
         for variant, known in self._known:
             if variant == best.variant:
-                return known if wanted is None else [one for one in known if one[0] in wanted]
+                return known if wanted is None else [one for one in known if one[1] in wanted]
         near = nearest_completions(
             self.offer.compiled, self.wanted.decisions, best.variant, costs=index_of(self.offer).costs, wanted=wanted,
             seconds=min(0.5, max(0.0, self.end - monotonic())),
         )
-        changed = ((pair, change.of(best.variant)) for pair, change in near.items())
-        found = [(pair, variant) for pair, variant in changed if self.meets(variant, best.variant)]
+        dearer, found = self._beside(best), list[_Neighbour]()
+        for pair, change in near.items():
+            variant = change.of(best.variant)
+            if self.meets(variant, best.variant) and all(variant != other for _, _, other in found):
+                found.append((dearer(variant), pair, variant))
         if wanted is None:
             self._known.append((best.variant, found))
         return found

@@ -186,6 +186,11 @@ def test_what_is_printed_reads_back_with_its_cardinality_and_so_does_what_is_wri
     assert _counted(problems[0]) == _counted(problems[1]) == 2 * (1 + 7 + 7**2)
 
 
+def test_a_sum_over_nothing_stays_what_it_is_in_every_instance() -> None:
+    text = rack("1..2", "Lock => sum(fragile) == 0", "Handle => sum(fragile) > 0")
+    assert variants(text.replace("{cost 1}", "{fragile true}")) == 2 * (1 + 6 + 6**2)  # without a handle
+
+
 def test_names_of_instances_are_free_ones_and_a_number_keeps_its_range_in_each() -> None:
     text = rack("1..2", "Width >= 2 & Width <= 2", group="mandatory").replace("Door", '"Lock[1]"')
     stated = problem_of(read_uvl(text.replace("{min 1, max 2}", "")))

@@ -161,6 +161,7 @@ def test_what_is_imported_twice_is_there_twice_and_what_stands_nowhere_is_not_th
     main = "imports\n  p as a\n  p as b\n  p\nfeatures\n  R\n    optional\n      a.P\n      b.P\n"
     model = read({"main.uvl": main, "p.uvl": PART})
     assert list(model.features) == ["R", "a.P", "a.Q", "b.P", "b.Q"]
+    assert [str(note) for note in model.notes] == ["main.uvl:4: p.P stands nowhere in the tree, so it is not put in."]
     assert model.features["b.Q"].parent == "b.P" and model.features["b.P"].parent == "R"
 
 
