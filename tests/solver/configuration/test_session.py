@@ -397,6 +397,27 @@ def test_a_repair_changes_a_number_as_little_as_the_rest_of_it_allows() -> None:
     assert {change.new for repair in conflict.repairs for change in repair.changes} == {Enter(width, 1200)}
 
 
+ROOM = ConfigurationProblem(
+    (PANELS,),
+    (IntegerParameter(ParameterId("width"), 300, 5000, 5), IntegerParameter(ParameterId("height"), 300, 5000, 5)),
+    (ExpressionRule(RuleId("whole"), parse("width + height >= panel.width * 10 and width + height <= 6100")),),
+)
+
+
+def test_a_wish_for_a_number_that_cannot_be_met_is_come_near_to_without_another_search(
+    monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled = compile_problem(ROOM)
+    width, height = Enter(ParameterId("width"), 2000), Enter(ParameterId("height"), 3000)
+    with monkeypatch.context() as patched:
+        patched.setattr(CompiledProblem, "fallback", lambda *_: pytest.fail("CP-SAT was asked"))
+        found = complete(compiled, [Choose(PANELS.id, OptionId("p600"))], prefer=[width, height])
+        with pytest.raises(Conflicting):
+            complete(compiled, [Choose(PANELS.id, OptionId("p600")), Enter(ParameterId("width"), 400)], prefer=[height])
+    assert is_valid(ROOM, found)
+    assert found.numbers in ({"width": 2000, "height": 4000}, {"width": 3000, "height": 3000})
+
+
 def test_a_void_problem_is_refused_with_the_rules_that_clash() -> None:
     rules = (
         ExpressionRule(RuleId("harmless"), parse("a.a1 or a.a2")),
