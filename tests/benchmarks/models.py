@@ -108,7 +108,12 @@ def _load(source: Source) -> Loaded:
     model = read_feature_file(source.path, lenient=True)
     stated = problem_of(model)
     features = {name: stated.decision(name) for name in stated.model.features}
-    return stated.problem, features, tuple(f"left out, line {one}" for one in model.left_out)
+    notes = [f"left out, line {one}" for one in model.left_out]
+    if stated.model is not model:
+        notes.append("its instances are written out")
+    if len({feature.file for feature in model.features.values()}) > 1:
+        notes.append("it lies in several files")
+    return stated.problem, features, tuple(notes)
 
 
 def read_tables(data: Any) -> ConfigurationProblem:
