@@ -1,22 +1,36 @@
-"""A file of bytes into a feature model, whichever of the known formats it has."""
+"""A path into a feature model, whichever of the known formats is there: FeatureIDE, UVL, or UVL in several files."""
 
 from __future__ import annotations
 
-from catalog.feature_model import Fault, FeatureModel, UvlSyntaxError
-from catalog.featureide import read_featureide
-from catalog.uvl import MAXIMUM_SIZE, read_uvl
+from pathlib import Path
+
+from catalog.feature_model import FeatureModel
+from catalog.featureide import MAXIMUM_SIZE, read_featureide
+from catalog.uvl import read_uvl_files
+from catalog.uvl_files import MAXIMUM_ZIP, Archive, Folder, main_of
 
 
-def read_feature_file(data: bytes, *, lenient: bool = False) -> FeatureModel:
-    """The feature model of a FeatureIDE (XML) or a UVL file, told apart by how it begins; a UVL file is UTF-8.
+def read_feature_file(path: Path, main: str | None = None, *, lenient: bool = False) -> FeatureModel:
+    """The feature model of a FeatureIDE file (XML), of a UVL file with those that it imports, of a folder, or of a zip.
 
-    Raises ModelSyntaxError with every fault, or NotSupported (see `read_uvl` for `lenient`).
+    `main`: which file of the folder or zip; without it the one that no other imports. Whatever is said of a UVL file
+    names it by its path: in the folder or zip, or from where the one file lies. Raises ModelSyntaxError with every
+    fault, NotSupported (see `read_uvl` for `lenient`), NotReadable or NoSuchFile.
     """
-    if data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<" or data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return read_featureide(data, lenient=lenient)
-    try:
-        text = data[: 4 * MAXIMUM_SIZE + 4].decode()
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise UvlSyntaxError((Fault(line, "this is no text in UTF-8"),)) from None
-    return read_uvl(text, lenient=lenient)
+    if is_several(path):
+        files = Folder(path) if path.is_dir() else Archive(_beginning(path, MAXIMUM_ZIP + 1))
+        return read_uvl_files(files, main or main_of(files), lenient=lenient)
+    begins = _beginning(path, 1_000)
+    if begins.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<" or begins[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return read_featureide(_beginning(path, MAXIMUM_SIZE + 1), lenient=lenient)
+    return read_uvl_files(Folder(path.parent), path.name, lenient=lenient)
+
+
+def is_several(path: Path) -> bool:
+    """Whether the path is a folder or a zip, of which `main` is one file."""
+    return path.is_dir() or _beginning(path, 4) in (b"PK\x03\x04", b"PK\x05\x06")
+
+
+def _beginning(path: Path, size: int) -> bytes:
+    with path.open("rb") as opened:
+        return opened.read(size)

@@ -64,8 +64,6 @@ def resolve(model: FeatureModel, reference: Reference) -> Resolved:
         attribute = ".".join(path[length:])
         if attribute in feature.attributes:
             return Resolved(feature, attribute)
-    if model.namespace is not None and len(path) > 1 and model.namespace == path[0]:
-        return resolve(model, Reference(path[1:]))
     raise Unknown(f"there is no feature or attribute {reference}")
 
 

@@ -13,13 +13,26 @@ MAXIMUM_LEVELS: Final = 40  # of one constraint's tree
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong in a line (counted from 1; 0: the file as a whole)."""
+    """What is wrong in a line (counted from 1; 0: the file as a whole). `file`: empty if there is only one."""
 
     line: int
     message: str
+    file: str = ""
 
     def __str__(self) -> str:
-        return f"{self.line}: {self.message}" if self.line else self.message
+        return said_at(self.file, self.line, self.message)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What had to be assumed of a line, in a sentence."""
+
+    line: int
+    message: str
+    file: str = ""
+
+    def __str__(self) -> str:
+        return said_at(self.file, self.line, self.message)
 
 
 class ModelSyntaxError(ValueError):
@@ -49,9 +62,16 @@ class LeftOut:
     line: int
     construct: str
     text: str
+    file: str = ""
 
     def __str__(self) -> str:
-        return f"{self.line}: {self.construct}: {self.text}"
+        return said_at(self.file, self.line, f"{self.construct}: {self.text}")
+
+
+def said_at(file: str, line: int, message: str) -> str:
+    """`file:line: message`, without what is not known."""
+    places = [part for part in (file, str(line) if line else "") if part]
+    return f"{':'.join(places)}: {message}" if places else message
 
 
 class FeatureType(StrEnum):
@@ -74,8 +94,19 @@ class GroupKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Instances:
+    """How often a chosen feature is there, each time with everything below it: `minimum` to `maximum` times."""
+
+    minimum: int
+    maximum: int
+
+
+@dataclass(frozen=True, slots=True)
 class Feature:
-    """`attributes`: path ("price", "size.width") to value: bool, Fraction, str, or a tuple of these."""
+    """`attributes`: path ("price", "size.width") to value: bool, Fraction, str, or a tuple of these.
+
+    `instances`: of a feature with a cardinality; None: it is there once.
+    """
 
     name: str
     line: int
@@ -84,6 +115,8 @@ class Feature:
     abstract: bool = False
     hidden: bool = False
     parent: str | None = None
+    file: str = ""
+    instances: Instances | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,11 +253,15 @@ class Constraint:
     line: int
     text: str
     term: Term
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureModel:
-    """A whole file. `features` is in the order of the file, the root first; `left_out`: what was not supported."""
+    """A whole file, with what it imports put in. `features` is in the order of the file, the root first.
+
+    `left_out`: what was not supported. `notes`: what a reader may not expect.
+    """
 
     root: str
     features: Mapping[str, Feature]
@@ -233,6 +270,7 @@ class FeatureModel:
     namespace: str | None = None
     levels: tuple[str, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def below(self, name: str) -> frozenset[str]:
         """The feature and all below it."""

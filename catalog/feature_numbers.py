@@ -149,8 +149,17 @@ def _unconditional(model: FeatureModel, term: Term) -> Iterator[_Compared]:
         elif isinstance(part, Operation) and part.operator is Operator.IMPLIES:
             condition, held = part.operands
             if isinstance(condition, Reference):
-                name = resolve(model, condition).feature.name
-                yield from (one for one in _unconditional(model, held) if one.feature == name)
+                above = resolve(model, condition)
+                if above.attribute is None:
+                    found = _unconditional(model, held)
+                    yield from (one for one in found if _is_at_or_below(model, one.feature, above.feature.name))
+
+
+def _is_at_or_below(model: FeatureModel, name: str, above: str) -> bool:
+    waiting: str | None = name
+    while waiting is not None and waiting != above:
+        waiting = model.features[waiting].parent
+    return waiting is not None
 
 
 def only_says_the_range(

@@ -3,6 +3,7 @@
 A feature is one option: of an option group with its neighbours where they are alternatives, otherwise of a group of its
 own. The tree's edges are rules, so that an explanation can name them. A number that is typed is a parameter that is
 asked for only where its feature is chosen, and 0 elsewhere; so is every attribute of a feature that is not chosen.
+What is in instances (a feature's cardinality) is written out first, see `feature_instances`.
 A text that is typed is an option group of all texts that a constraint compares it with, and as many others as it takes
 to be unlike all of them and each other: what is equal to what is all that constraints can ask (the small model property
 of equality logic), beside lengths. If they ask lengths, each of the others has a length of its own, a parameter.
@@ -17,6 +18,7 @@ from itertools import combinations
 from math import ceil, comb
 from typing import Final
 
+from catalog.feature_instances import written_out
 from catalog.feature_kinds import Kind, Resolved, carriers, kind_of, resolve
 from catalog.feature_model import (
     COMPARING,
@@ -27,6 +29,7 @@ from catalog.feature_model import (
     FeatureModel,
     FeatureType,
     GroupKind,
+    Note,
     NumberTerm,
     Operation,
     Operator,
@@ -101,15 +104,16 @@ class NoSuchFeature(KeyError):
 
 @dataclass(frozen=True, slots=True)
 class FeatureProblem:
-    """A feature model's problem. `texts`: what a rule says; `notes`: what had to be assumed, in sentences.
+    """A feature model's problem. `texts`: what a rule says; `notes`: what had to be assumed.
 
-    `scales`: what the numbers of an attribute are multiplied by, so that they are whole.
+    `model`: with every instance written out. `scales`: what the numbers of an attribute are multiplied by, so that they
+    are whole.
     """
 
     model: FeatureModel
     problem: ConfigurationProblem
     texts: Mapping[RuleId, str]
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     scales: Mapping[str, int]
     choices: Mapping[str, Choose] = field(repr=False)
     numbers: Mapping[str, tuple[ParameterId, int]] = field(repr=False)  # parameter, and what it is multiplied by
@@ -153,7 +157,7 @@ class FeatureProblem:
 
 def problem_of(model: FeatureModel) -> FeatureProblem:
     """The problem that a feature model states. Raises InvalidProblem if its numbers are too large to count with."""
-    return _Statement(model).problem()
+    return _Statement(written_out(model)).problem()
 
 
 class _Statement:
@@ -165,7 +169,7 @@ class _Statement:
         self.parameters: list[IntegerParameter] = []
         self.rules: list[Rule] = []
         self.texts: dict[RuleId, str] = {}
-        self.notes: list[str] = []
+        self.notes: list[Note] = []
         self.numbers: dict[str, tuple[ParameterId, int]] = {}
         self.values: dict[str, GroupId] = {}
         self.options: dict[str, dict[str, OptionId]] = {}  # of each text that is typed: text -> option
@@ -182,7 +186,8 @@ class _Statement:
         for constraint in self.model.constraints:
             if only_says_the_range(self.model, constraint.term, self.ranges, self.always):
                 continue
-            self._add_rule(f"line {constraint.line}", constraint.text, self._truth(constraint.term))
+            rule = f"{constraint.file} line {constraint.line}".strip()
+            self._add_rule(rule, constraint.text, self._truth(constraint.term))
         problem = ConfigurationProblem(tuple(self.groups), tuple(self.parameters), tuple(self.rules))
         return FeatureProblem(
             self.model,
@@ -233,18 +238,21 @@ class _Statement:
 
     def _add_numbers(self) -> None:
         for name, found in self.ranges.items():
-            line = self.model.features[name].line
             if found.scale != 1:
-                self.notes.append(f"{line}: {name} is a real number: read to {len(str(found.scale)) - 1} decimals.")
+                self._note(name, f"is a real number: read to {len(str(found.scale)) - 1} decimals.")
             ends = ((found.assumed_low, found.low, "least"), (found.assumed_high, found.high, "most"))
             for assumed, end, word in ends:
                 if assumed:
                     number = _decimal(Fraction(end, found.scale))
-                    self.notes.append(f"{line}: {name} has no bound there: taken to be at {word} {number}.")
+                    self._note(name, f"has no bound there: taken to be at {word} {number}.")
             parameter = ParameterId(self._free(f"{name}:number"))
             when = None if name in self.always else self._chosen(name)
             self.parameters.append(IntegerParameter(parameter, found.low, found.high, found.step, when))
             self.numbers[name] = (parameter, found.scale)
+
+    def _note(self, name: str, words: str) -> None:
+        feature = self.model.features[name]
+        self.notes.append(Note(feature.line, f"{name} {words}", feature.file))
 
     def _add_texts(self) -> None:
         asked = _asked_texts(self.model)
@@ -252,7 +260,7 @@ class _Statement:
         for feature in self.model.features.values():
             if feature.type is FeatureType.STRING:
                 words = "told apart are those in constraints" if feature.name in asked else "no constraint asks it"
-                self.notes.append(f"{feature.line}: {feature.name} is a text: {words}.")
+                self._note(feature.name, f"is a text: {words}.")
                 if feature.name in asked:
                     typed.append(feature)
         if not typed:
@@ -282,7 +290,7 @@ class _Statement:
             parameter = ParameterId(self._free(f"{other}:length"))
             self.parameters.append(IntegerParameter(parameter, 1, longest, when=used))
             self.lengths[other] = parameter
-        self.notes.append(f"A text that no constraint names has 1 to {longest} characters.")
+        self.notes.append(Note(0, f"A text that no constraint names has 1 to {longest} characters."))
 
     # --- the tree ---
 

@@ -1,644 +1,299 @@
-"""UVL files (Universal Variability Language) into feature models.
+"""UVL (Universal Variability Language) into feature models: one text, or a main file and the files that it imports.
 
-Read by the language's published levels: Boolean (group cardinalities), Arithmetic (attributes, aggregates) and Type.
-What is not supported is named with its line: imports, feature cardinalities, the order of texts, and arithmetic with
-them. Lines are put together and indented by a first pass, each is then read by a grammar.
+Read by the language's published levels: Boolean (group cardinalities), Arithmetic (attributes, aggregates, feature
+cardinalities) and Type. What is not supported is named with its line: the order of texts, arithmetic with texts, and
+what the language leaves open around imports and feature cardinalities (see `feature_instances`).
+
+An import `parts.wheel as w` is the file parts/wheel.uvl beside the file that says so; without `as` it is called
+`parts.wheel`. Its root stands somewhere in the tree as `w.Wheel`; there its tree is put in, its constraints hold, and
+its features are called `w.Rim`, from outside and in what is printed. What stands nowhere is read and not put in; what
+is imported under two names is there twice. Source: universal-variability-language.github.io/language/submodels, and
+`UVLModelFactory` of Universal-Variability-Language/java-fm-metamodel.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from fractions import Fraction
-from functools import lru_cache
-from typing import Any, Final
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
+from typing import Final, Protocol
 
-from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedInput, UnexpectedToken, v_args
-from lark.exceptions import VisitError
-
+from catalog.feature_instances import check_instances, scopes_of, without_too_many
 from catalog.feature_kinds import Unknown, Unsupported, check_constraint
 from catalog.feature_model import (
     Aggregate,
     Constraint,
-    Fault,
     Feature,
     FeatureGroup,
     FeatureModel,
     FeatureType,
-    GroupKind,
     LeftOut,
+    Note,
     NotSupported,
-    NumberTerm,
     Operation,
-    Operator,
     Reference,
     Term,
-    TextTerm,
-    TooDeep,
-    UvlSyntaxError,
 )
+from catalog.uvl_text import MAXIMUM_SIZE, Faults, Import, UvlText, read_text
 
-MAXIMUM_SIZE: Final = 16_000_000  # characters of a file
-MAXIMUM_LINE: Final = 50_000  # characters of a line
-MAXIMUM_DIGITS: Final = 18  # before, and after, the decimal point
-MAXIMUM_FAULTS: Final = 100  # that are listed
-TAB: Final = 8  # columns from one stop to the next
+MAXIMUM_FILES: Final = 1_000  # each counted as often as it is put in
+MAXIMUM_IMPORTS: Final = 40  # files within each other
 
-# --- lines ----------------------------------------------------------------------------------------------------------
 
+class NoSuchFile(LookupError):
+    """There is no such file, or it is not read. The words say why."""
 
-@dataclass(frozen=True, slots=True)
-class _Line:
-    number: int
-    indent: int
-    text: str
 
+class UvlFiles(Protocol):
+    """The files of a folder by their paths in it: `parts/wheel.uvl`."""
 
-class _Faults:
-    """What is wrong; raises as soon as there are too many."""
-
-    def __init__(self) -> None:
-        self.found: list[Fault] = []
-
-    def add(self, line: int, message: str) -> None:
-        self.found.append(Fault(line, message))
-        if len(self.found) >= MAXIMUM_FAULTS:
-            self.raise_()
-
-    def raise_(self) -> None:
-        if self.found:
-            raise UvlSyntaxError(tuple(sorted(self.found, key=lambda fault: fault.line)))
-
-
-_INNER: Final = "\v"  # a line break within a comment
-_WORD: Final = r"[^\W\d][\w#§%?\\';]*"
-_PIECE: Final = re.compile(rf"""{_WORD}|"[^"\r\n]*"|'[^'\r\n]*'|(?P<comment>//[^\r\n]*)|(?P<block>/\*)""")
-_BRACKET: Final = re.compile(rf"""{_WORD}|"[^"]*"|'[^']*'|(?P<open>[({{\[])|(?P<close>[)}}\]])""")
-
-
-def _without_comments(text: str, faults: _Faults) -> str:
-    """The text with its comments blotted out; lines stay where they are."""
-    if "//" not in text and "/*" not in text:
-        return text
-    kept: list[str] = []
-    position = 0
-    while (found := _PIECE.search(text, position)) is not None:
-        end = found.end()
-        if found["comment"] is not None:
-            kept.append(text[position : found.start()])
-        elif found["block"] is not None:
-            close = text.find("*/", end)
-            if close < 0:
-                faults.add(text.count("\n", 0, found.start()) + 1, "the comment that begins here never ends")
-                close = len(text)
-            kept.append(text[position : found.start()])
-            # What is left of a line break within a comment: it counts as a line, but does not end one.
-            kept.append(_INNER * text.count("\n", found.start(), close) or " ")
-            end = close + 2
-        else:
-            kept.append(text[position:end])
-        position = end
-    kept.append(text[position:])
-    return "".join(kept)
-
-
-def _lines(text: str, faults: _Faults) -> Iterator[_Line]:
-    """Lines that say something; one that ends within brackets goes on in the next."""
-    waiting: list[str] = []
-    first, indent, opened, length = 0, 0, 0, 0
-    following = 1
-    for line in text.split("\n"):
-        number, following = following, following + 1 + line.count(_INNER)
-        bare = line.strip()
-        if not bare:
-            continue
-        leading = line[: len(line) - len(line.lstrip())]
-        if not waiting:
-            first, length = number + leading.count(_INNER), 0
-            indent = len(leading.replace(_INNER, "").expandtabs(TAB))
-        bare = bare.replace(_INNER, " ")
-        length += len(bare) + 1
-        if length > MAXIMUM_LINE:
-            faults.add(first, f"a line has at most {MAXIMUM_LINE:,} characters, all within its brackets counted")
-            faults.raise_()
-        if waiting or "(" in bare or "{" in bare or "[" in bare:
-            for piece in _BRACKET.finditer(bare):
-                opened += (piece["open"] is not None) - (piece["close"] is not None)
-        waiting.append(bare)
-        if opened <= 0:
-            yield _Line(first, indent, " ".join(waiting))
-            waiting, opened = [], 0
-    if waiting:
-        faults.add(first, "a bracket that opens here is never closed")
-
-
-# --- the grammar of a line ------------------------------------------------------------------------------------------
-
-_GRAMMAR: Final = rf"""
-feature: [TYPE] reference ["cardinality" RANGE] [attributes]
-attributes: "{{" [attribute ("," attribute)*] "}}"
-?attribute: name -> flag
-    | name value -> valued
-    | "constraint" constraint -> constraint_one
-    | "constraints" "[" [constraint ("," constraint)*] "]" -> constraint_many
-?value: TRUTH -> truth
-    | NUMBER -> number_value
-    | MINUS NUMBER -> negative_value
-    | TEXT -> text_value
-    | QUOTED -> quoted_value
-    | attributes
-    | "[" [value ("," value)*] "]" -> vector
-
-?constraint: equivalence
-?equivalence: implication
-    | equivalence "<=>" implication -> equivalent
-?implication: disjunction
-    | implication "=>" disjunction -> implies
-?disjunction: conjunction
-    | conjunction ("|" conjunction)+ -> any_of
-?conjunction: negation
-    | negation ("&" negation)+ -> all_of
-?negation: "!" negation -> negate
-    | comparison
-?comparison: sum
-    | sum COMPARATOR sum -> compare
-?sum: product
-    | product ((PLUS | MINUS) product)+ -> add
-?product: unary
-    | unary ((TIMES | DIVIDE) unary)+ -> multiply
-?unary: MINUS unary -> negative
-    | atom
-?atom: NUMBER -> number
-    | TEXT -> text
-    | reference
-    | FUNCTION "(" reference ("," reference)* ")" -> aggregate
-    | "(" constraint ")"
-
-reference: name ("." name)*
-?name: WORD -> word
-    | QUOTED -> quoted
-
-level: LEVEL [LEVEL_PART]
-imported: reference ["as" reference]
-
-TYPE.2: /(Boolean|Integer|Real|String)(?=\s)/
-TRUTH.2: /(true|false)(?![\w#])/
-FUNCTION.2: /(sum|avg|len|floor|ceil)(?=\s*\()/
-RANGE: /\[\s*[0-9]{{1,9}}\s*(\.\.\s*([0-9]{{1,9}}|\*)\s*)?\]/
-COMPARATOR: "==" | "!=" | "<=" | ">=" | "<" | ">"
-PLUS: "+"
-MINUS: "-"
-TIMES: "*"
-DIVIDE: "/"
-NUMBER: /[0-9]+(\.[0-9]+)?|\.[0-9]+/
-TEXT: /'[^'\r\n]*'/
-QUOTED: /"[^"\r\n]+"/
-WORD: /{_WORD}/
-LEVEL: /[A-Za-z]+(-[A-Za-z]+)*/
-LEVEL_PART: /\.\s*([a-z-]+|\*)/
-%ignore /[ \t\r]+/
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class _Stated:
-    """A feature's line: what comes before, on and after its name."""
-
-    type: str | None
-    path: tuple[str, ...]
-    cardinality: str | None
-    attributes: dict[str, Any]
-    constraints: tuple[Term, ...]
-
-
-class _NotAValue(ValueError):
-    """A value that cannot be: its words say why."""
-
-
-@dataclass(slots=True)
-class _Attributes:
-    values: dict[str, Any] = field(default_factory=dict)
-    constraints: list[Term] = field(default_factory=list)
-
-
-@v_args(inline=True)
-class _Build(Transformer[Token, Any]):
-    """Builds terms while the parser reduces, so that nothing recurses over what is not yet known to be shallow."""
-
-    def feature(self, kind: Any, name: Reference, cardinality: Any, attributes: _Attributes | None) -> _Stated:
-        attributes = attributes or _Attributes()
-        return _Stated(
-            None if kind is None else str(kind),
-            name.path,
-            None if cardinality is None else str(cardinality),
-            attributes.values,
-            tuple(attributes.constraints),
-        )
-
-    def attributes(self, *parts: Any) -> _Attributes:
-        found = _Attributes()
-        for part in parts:
-            if part is None:
-                continue
-            if isinstance(part, list):
-                found.constraints.extend(part)
-                continue
-            key, value = part
-            if isinstance(value, _Attributes):
-                found.constraints.extend(value.constraints)
-                found.values[key] = True
-                found.values.update((f"{key}.{inner}", one) for inner, one in value.values.items())
-            else:
-                found.values[key] = value
-        return found
-
-    def flag(self, key: str) -> tuple[str, Any]:
-        return key, True
-
-    def valued(self, key: str, value: Any) -> tuple[str, Any]:
-        return key, value
-
-    def constraint_one(self, term: Term) -> list[Term]:
-        return [term]
-
-    def constraint_many(self, *terms: Term | None) -> list[Term]:
-        return [term for term in terms if term is not None]
-
-    def truth(self, token: Token) -> bool:
-        return str(token) == "true"
-
-    def number_value(self, token: Token) -> Fraction:
-        return _number(str(token))
-
-    def negative_value(self, _minus: Token, token: Token) -> Fraction:
-        return -_number(str(token))
-
-    def text_value(self, token: Token) -> str:
-        return str(token)[1:-1]
-
-    quoted_value = text_value
-
-    def vector(self, *values: Any) -> tuple[Any, ...]:
-        return tuple(value for value in values if value is not None)
-
-    def word(self, token: Token) -> str:
-        return str(token)
-
-    def quoted(self, token: Token) -> str:
-        return str(token)[1:-1]
-
-    def reference(self, *names: str) -> Reference:
-        return Reference(names)
-
-    def number(self, token: Token) -> NumberTerm:
-        return NumberTerm(_number(str(token)))
-
-    def text(self, token: Token) -> TextTerm:
-        return TextTerm(str(token)[1:-1])
-
-    def aggregate(self, function: Token, *references: Reference) -> Aggregate:
-        return Aggregate(str(function), references)
-
-    def compare(self, left: Term, comparator: Token, right: Term) -> Operation:
-        return Operation(Operator(str(comparator)), (left, right))
-
-    def all_of(self, *parts: Term) -> Operation:
-        return _joined(Operator.AND, parts)
-
-    def any_of(self, *parts: Term) -> Operation:
-        return _joined(Operator.OR, parts)
-
-    def equivalent(self, left: Term, right: Term) -> Operation:
-        return Operation(Operator.EQUIVALENT, (left, right))
-
-    def implies(self, left: Term, right: Term) -> Operation:
-        return Operation(Operator.IMPLIES, (left, right))
-
-    def negate(self, part: Term) -> Operation:
-        return Operation(Operator.NOT, (part,))
-
-    def negative(self, _minus: Token, part: Term) -> Term:
-        return NumberTerm(-part.value) if isinstance(part, NumberTerm) else Operation(Operator.NEGATIVE, (part,))
-
-    def add(self, *parts: Any) -> Operation:
-        signed = zip(parts[1::2], parts[2::2], strict=True)
-        terms = (Operation(Operator.NEGATIVE, (part,)) if sign == "-" else part for sign, part in signed)
-        return Operation(Operator.PLUS, (parts[0], *terms))
-
-    def multiply(self, *parts: Any) -> Term:
-        factors: list[Term] = [parts[0]]
-        for sign, part in zip(parts[1::2], parts[2::2], strict=True):
-            if sign == "*":
-                factors.append(part)
-            else:
-                left = factors[0] if len(factors) == 1 else Operation(Operator.TIMES, tuple(factors))
-                factors = [Operation(Operator.DIVIDE, (left, part))]
-        return factors[0] if len(factors) == 1 else Operation(Operator.TIMES, tuple(factors))
-
-    def level(self, major: Token, minor: Token | None) -> str:
-        return str(major) + ("" if minor is None else str(minor).replace(" ", ""))
-
-    def imported(self, name: Reference, _alias: Reference | None) -> Reference:
-        return name
-
-
-def _joined(operator: Operator, parts: tuple[Term, ...]) -> Operation:
-    """One operation, also of what stands in brackets: programs write (((a | b) | c) | d) as deep as it takes."""
-    flat: list[Term] = []
-    for part in parts:
-        flat.extend(part.operands if isinstance(part, Operation) and part.operator is operator else (part,))
-    return Operation(operator, tuple(flat))
-
-
-def _number(text: str) -> Fraction:
-    whole, _, places = text.partition(".")
-    if len(whole) > MAXIMUM_DIGITS or len(places) > MAXIMUM_DIGITS:
-        raise _NotAValue(f"a number has at most {MAXIMUM_DIGITS} digits before and after the point")
-    return Fraction("0" + text)
-
-
-@lru_cache(maxsize=1)
-def _parser() -> Lark:
-    return Lark(
-        _GRAMMAR,
-        parser="lalr",
-        lexer="contextual",
-        start=["feature", "constraint", "level", "imported", "reference"],
-        transformer=_Build(),
-        maybe_placeholders=True,
-    )
-
-
-def _parse(text: str, start: str) -> Any:
-    """What the line says; raises _NotAValue with words that say what is wrong."""
-    try:
-        return _parser().parse(text, start=start)
-    except TooDeep as deep:
-        raise _NotAValue(str(deep)) from None
-    except VisitError as error:
-        raise _NotAValue(str(error.orig_exc)) from None
-    except UnexpectedInput as error:
-        raise _NotAValue(_in_words(text, error)) from None
-
-
-_SHOWN: Final = {
-    "$END": "the end of the line",
-    "WORD": "a name",
-    "QUOTED": "a name",
-    "NUMBER": "a number",
-    "TEXT": "a text in quotes",
-    "COMPARATOR": "a comparison",
-    "LPAR": "(",
-    "RPAR": ")",
-    "LBRACE": "{",
-    "RBRACE": "}",
-    "LSQB": "[",
-    "RSQB": "]",
-    "COMMA": ",",
-    "DOT": ".",
-    "VBAR": "|",
-    "BANG": "!",
-}
-
-
-def _in_words(text: str, error: UnexpectedInput) -> str:
-    if isinstance(error, UnexpectedToken):
-        at_end = error.token.type == "$END"
-        position = len(text) if at_end else error.token.start_pos or 0
-        found, wanted = "the end" if at_end else f"`{str(error.token)[:40]}`", error.accepts or error.expected
-    else:
-        assert isinstance(error, UnexpectedCharacters)
-        position = error.pos_in_stream or 0
-        found, wanted = f"`{text[position]}`", error.allowed or set()
-    shown = sorted({_SHOWN[name] for name in wanted if name in _SHOWN})
-    expected = f", expected {' or '.join(shown)}" if 0 < len(shown) < 5 else ""
-    return f"column {position + 1}: found {found}{expected}"
-
-
-# --- the whole file -------------------------------------------------------------------------------------------------
-
-_SECTIONS: Final = ("namespace", "include", "imports", "features", "constraints")
-_PLAIN: Final = re.compile(r"[^\W\d]\w*")  # a feature that is nothing but its name
-_GROUP: Final = re.compile(r"or|alternative|optional|mandatory|\[\s*(\d{1,9})\s*(?:(\.\.)\s*(\d{1,9}|\*)\s*)?\]")
-_KEYWORDS: Final = frozenset({"or", "alternative", "optional", "mandatory"})
-
-
-@dataclass(slots=True)
-class _Group:
-    parent: str
-    keyword: str
-    line: int
-    members: list[str] = field(default_factory=list)
-    closed: bool = False
-
-
-@dataclass(slots=True)
-class _Frame:
-    """A line of the tree that lines further in belong to."""
-
-    indent: int
-    within: str | _Group  # a feature's name, or a group
-    inner: int = -1  # the indentation of what is right below, once known
-
-
-class _Reader:
-    def __init__(self, faults: _Faults) -> None:
-        self.faults = faults
-        self.features: dict[str, Feature] = {}
-        self.groups: list[_Group] = []
-        self.constraints: list[Constraint] = []
-        self.left_out: list[LeftOut] = []
-        self.namespace: str | None = None
-        self.levels: list[str] = []
-        self.root: str | None = None
-        self._stack: list[_Frame] = []
-        self._features_at: int | None = None
-
-    def read(self, lines: Iterator[_Line]) -> None:
-        """Every section."""
-        section, outer = "", None
-        seen: set[str] = set()
-        for line in lines:
-            if outer is None:
-                outer = line.indent
-            if line.indent <= outer:
-                section = self._open(line, outer, seen)
-            elif section == "features":
-                self._add_tree_line(line)
-            elif section == "constraints":
-                self._add_constraint(line.number, line.text, line.text)
-            elif section == "include":
-                self._add_level(line)
-            elif section == "imports":
-                self.left_out.append(LeftOut(line.number, "import", line.text))
-            elif section == "namespace":
-                self.faults.add(line.number, "a namespace is one line")
-        if self.root is None and not self.faults.found:
-            self.faults.add(self._features_at or 0, "there is no feature")
-        self._end_groups()
-
-    def _open(self, line: _Line, outer: int, seen: set[str]) -> str:
-        word, _, rest = line.text.partition(" ")
-        word, rest = (word, rest.strip()) if "\t" not in word else (line.text.split()[0], line.text.split(None, 1)[1])
-        if line.indent != outer or word not in _SECTIONS or (rest and word != "namespace"):
-            self.faults.add(line.number, f"found `{line.text[:40]}`, expected one of {', '.join(_SECTIONS)}")
-            return ""
-        if word in seen:
-            self.faults.add(line.number, f"a second section {word}")
-        seen.add(word)
-        if word == "features":
-            self._features_at = line.number
-            self._stack = []
-        elif word == "namespace":
-            try:
-                self.namespace = str(_parse(rest, "reference"))
-            except _NotAValue as error:
-                self.faults.add(line.number, str(error))
-        return word
-
-    def _add_level(self, line: _Line) -> None:
-        try:
-            self.levels.append(_parse(line.text, "level"))
-        except _NotAValue:
-            self.faults.add(line.number, f"found `{line.text[:40]}`, expected a language level")
-
-    # --- the tree ---
-
-    def _add_tree_line(self, line: _Line) -> None:
-        stack = self._stack
-        while stack and stack[-1].indent >= line.indent:
-            stack.pop()
-        if not stack:
-            if self.root is not None:
-                self.faults.add(line.number, f"`{line.text[:40]}` stands outside of the root feature {self.root}")
-                return
-            name = self._add_feature(line, None)
-            self.root = name
-            stack.append(_Frame(line.indent, name))
-            return
-        above = stack[-1]
-        if above.inner not in (-1, line.indent):
-            self.faults.add(line.number, f"indented by {line.indent}, but its neighbours by {above.inner}")
-        above.inner = line.indent
-        if isinstance(above.within, _Group):
-            name = self._add_feature(line, above.within)
-            stack.append(_Frame(line.indent, name))
-        elif _GROUP.fullmatch(line.text):
-            group = _Group(above.within, line.text, line.number)
-            self.groups.append(group)
-            stack.append(_Frame(line.indent, group))
-        else:
-            words = "or, alternative, optional, mandatory or [n..m]"
-            self.faults.add(line.number, f"found `{line.text[:40]}` below a feature, expected {words}")
-            stack.append(_Frame(line.indent, _Group(above.within, "optional", line.number)))
-
-    def _add_feature(self, line: _Line, group: _Group | None) -> str:
-        parent = None if group is None else group.parent
-        if _PLAIN.fullmatch(line.text):
-            name = line.text
-            if name in _KEYWORDS:
-                self.faults.add(line.number, f"found `{name}` where a feature is expected")
-            feature = Feature(name, line.number, parent=parent)
-        else:
-            found = self._stated(line, parent)
-            if found is None:
-                return f"\0{line.number}"  # what is below it can still be read
-            feature = found
-            name = feature.name
-        if name in self.features:
-            self.faults.add(line.number, f"{name} is in line {self.features[name].line} already")
-            return name
-        self.features[name] = feature
-        if group is not None:
-            group.members.append(name)
-        return name
-
-    def _stated(self, line: _Line, parent: str | None) -> Feature | None:
-        try:
-            stated: _Stated = _parse(line.text, "feature")
-        except _NotAValue as error:
-            self.faults.add(line.number, str(error))
-            return None
-        if stated.cardinality is not None:
-            self.left_out.append(LeftOut(line.number, "feature cardinality", line.text))
-        for term in stated.constraints:
-            self.constraints.append(Constraint(line.number, line.text, term))
-        kind = FeatureType.BOOLEAN if stated.type is None else FeatureType(stated.type)
-        abstract = stated.attributes.get("abstract") is True
-        hidden = stated.attributes.get("hidden") is True
-        name = ".".join(stated.path)
-        return Feature(name, line.number, kind, stated.attributes, abstract, hidden, parent)
-
-    def _end_groups(self) -> None:
-        for group in self.groups:
-            if not group.members and not self.faults.found:
-                self.faults.add(group.line, f"the group {group.keyword} has no feature")
-
-    def _add_constraint(self, number: int, text: str, shown: str) -> None:
-        try:
-            self.constraints.append(Constraint(number, shown, _parse(text, "constraint")))
-        except _NotAValue as error:
-            self.faults.add(number, str(error))
-
-    def frozen_groups(self) -> Iterator[FeatureGroup]:
-        """The groups, with their numbers."""
-        for group in self.groups:
-            count = len(group.members)
-            match = _GROUP.fullmatch(group.keyword)
-            if match is not None and match[1] is not None:
-                low = int(match[1])
-                high = count if match[3] == "*" else int(match[3] or low)
-                if low > high or low > count:
-                    self.faults.add(group.line, f"{group.keyword} cannot be kept by {count} features")
-                    continue
-                kind = GroupKind.CARDINALITY
-            else:
-                kind = GroupKind(group.keyword)
-                low, high = {
-                    GroupKind.MANDATORY: (count, count),
-                    GroupKind.OPTIONAL: (0, count),
-                    GroupKind.OR: (1, count),
-                    GroupKind.ALTERNATIVE: (1, 1),
-                }[kind]
-            yield FeatureGroup(group.parent, kind, tuple(group.members), group.line, low, min(high, count))
+    def text(self, path: str) -> str:
+        """What the file says; raises NoSuchFile, or UvlSyntaxError if it is no text."""
 
 
 def read_uvl(text: str, *, lenient: bool = False) -> FeatureModel:
     """The feature model of a UVL text.
 
-    Raises UvlSyntaxError with every fault, or NotSupported with every construct that is not supported. If `lenient`,
-    what is not supported, or asks a name that is not there, is left out and listed in the model's `left_out`; a feature
-    with a cardinality is then read as one that is chosen once or not at all.
+    Raises UvlSyntaxError with every fault, or NotSupported with every construct that is not supported: every import is
+    one, since there are no other files. If `lenient`, what is not supported, or asks a name that is not there, is left
+    out and listed in the model's `left_out`; a feature with a cardinality that is not supported is then there once.
     """
-    faults = _Faults()
-    if len(text) > MAXIMUM_SIZE:
-        faults.add(0, f"a file has at most {MAXIMUM_SIZE:,} characters")
-        faults.raise_()
-    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").replace(_INNER, " ")
-    reader = _Reader(faults)
-    reader.read(_lines(_without_comments(text, faults), faults))
-    groups = () if faults.found else tuple(reader.frozen_groups())
+    faults = Faults()
+    main = read_text(text, faults)
     faults.raise_()
-    assert reader.root is not None
-    tree = FeatureModel(reader.root, reader.features, groups, (), reader.namespace, tuple(reader.levels))
+    assert main is not None
+    return _model(_Composed(faults, None), main, lenient=lenient)
+
+
+def read_uvl_files(files: UvlFiles, main: str, *, lenient: bool = False) -> FeatureModel:
+    """The feature model of the file `main` and of what it imports.
+
+    Raises as `read_uvl` does, and NoSuchFile if there is no `main`. An import that is missing, leads out of the folder
+    or back to itself is a fault of the line that says so.
+    """
+    composed = _Composed(Faults(), files)
+    text = composed.read(main)
+    composed.faults.raise_()
+    assert text is not None
+    return _model(composed, text, lenient=lenient)
+
+
+def imports_of(text: str, file: str) -> tuple[str, ...]:
+    """The paths of the files that a text imports; none of a text that is no UVL."""
+    found = read_text(text, Faults(file))
+    paths = () if found is None else (_path(one, file) for one in found.imports)
+    return tuple(path for path in paths if path is not None)
+
+
+def _model(composed: _Composed, main: UvlText, *, lenient: bool) -> FeatureModel:
+    composed.add(main)
+    composed.faults.raise_()
+    namespace = ".".join(main.namespace) or None
+    levels = tuple(composed.levels)
+    groups = tuple(composed.groups)
+    tree = FeatureModel(main.root, composed.features, groups, (), namespace, levels)
+    tree, too_many = without_too_many(tree, composed.constraints)
+    composed.left_out.extend(too_many)
+    scopes = scopes_of(tree)
     kept: list[Constraint] = []
-    for constraint in reader.constraints:
+    for constraint in composed.constraints:
         try:
             check_constraint(tree, constraint.term)
+            check_instances(tree, scopes, constraint.term)
         except Unsupported as error:
-            reader.left_out.append(LeftOut(constraint.line, str(error), constraint.text))
+            composed.leave_out(constraint, str(error))
         except Unknown as error:
             if lenient:
-                reader.left_out.append(LeftOut(constraint.line, str(error), constraint.text))
+                composed.leave_out(constraint, str(error))
             else:
-                faults.add(constraint.line, str(error))
+                composed.faults.of(constraint.file).add(constraint.line, str(error))
         else:
             kept.append(constraint)
-    faults.raise_()
-    left_out = tuple(sorted(reader.left_out, key=lambda one: one.line))
+    composed.faults.raise_()
+    left_out = tuple(sorted(composed.left_out, key=lambda one: (one.file, one.line)))
     if left_out and not lenient:
         raise NotSupported(left_out)
-    return FeatureModel(
-        reader.root, reader.features, groups, tuple(kept), reader.namespace, tuple(reader.levels), left_out
-    )
+    return replace(tree, constraints=tuple(kept), left_out=left_out, notes=tuple(composed.notes))
+
+
+# --- several files as one -------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Composed:
+    """One model of a file and all that it imports; `files`: None if there is only a text."""
+
+    faults: Faults
+    files: UvlFiles | None
+    features: dict[str, Feature] = field(default_factory=dict)
+    groups: list[FeatureGroup] = field(default_factory=list)
+    constraints: list[Constraint] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    levels: dict[str, None] = field(default_factory=dict)
+    _texts: dict[str, UvlText | None] = field(default_factory=dict)
+    _imports: dict[str, dict[str, UvlText]] = field(default_factory=dict)  # by file and alias
+    _placed: list[tuple[UvlText, str]] = field(default_factory=list)  # with what its names begin with
+    _size: int = 0
+
+    def add(self, main: UvlText) -> None:
+        """Put everything together, the constraints last: they may name what is imported."""
+        self._follow(main, [main.file])
+        self.faults.raise_()
+        self._place(main, "", None)
+        self.faults.raise_()
+        for text, prefix in self._placed:
+            names = _Names(text, prefix, self.features)
+            self.constraints.extend(replace(one, term=names.placed(one.term)) for one in text.constraints)
+
+    def leave_out(self, constraint: Constraint, construct: str) -> None:
+        """Note that a constraint is not supported."""
+        self.left_out.append(LeftOut(constraint.line, construct, constraint.text, constraint.file))
+
+    # --- reading ---
+
+    def read(self, path: str) -> UvlText | None:
+        """What a file says, read once; None if it has faults. Raises NoSuchFile."""
+        if path not in self._texts:
+            assert self.files is not None
+            text = self.files.text(path)
+            self._count(path, len(self._texts), len(text))
+            self._texts[path] = read_text(text, self.faults.of(path))
+        return self._texts[path]
+
+    def _count(self, file: str, files: int, characters: int) -> None:
+        self._size += characters
+        if files >= MAXIMUM_FILES or self._size > MAXIMUM_SIZE:
+            most = f"{MAXIMUM_FILES:,} files and {MAXIMUM_SIZE:,} characters"
+            self.faults.of(file).add(0, f"all that is imported has at most {most}, what is there twice counted twice")
+            self.faults.raise_()
+
+    def _follow(self, text: UvlText, begun: list[str]) -> None:
+        """Read what the text imports; `begun`: the files on the way to it."""
+        found = self._imports.setdefault(text.file, {})
+        for one in text.imports:
+            faults = self.faults.of(text.file)
+            path = _path(one, text.file)
+            if path is None:
+                faults.add(one.line, f"`{one.text[:80]}` leads out of the folder, or is no name of a file")
+            elif self.files is None:
+                self.left_out.append(LeftOut(one.line, f"import of {path}, which is not here", one.text))
+            elif path in begun:
+                circle = " imports ".join([*begun[begun.index(path) :], path])
+                faults.add(one.line, f"an import leads back to where it began: {circle}")
+            elif len(begun) >= MAXIMUM_IMPORTS:
+                faults.add(one.line, f"at most {MAXIMUM_IMPORTS} files import each other in a row")
+            else:
+                try:
+                    below = self.read(path)
+                except NoSuchFile as error:
+                    faults.add(one.line, str(error))
+                    continue
+                if below is not None:
+                    found[one.alias] = below
+                    if path not in self._imports:
+                        self._follow(below, [*begun, path])
+
+    # --- putting together ---
+
+    def _place(self, text: UvlText, prefix: str, at: Feature | None, within: int = 1) -> None:
+        """Put a text in; `at`: where its root stands in the tree of the text that imports it."""
+        self._count(text.file, len(self._placed), text.size)
+        if within > MAXIMUM_IMPORTS:
+            self.faults.of(text.file).add(0, f"at most {MAXIMUM_IMPORTS} files import each other in a row")
+            self.faults.raise_()
+        self._placed.append((text, prefix))
+        self.levels.update(dict.fromkeys(text.levels))
+        self.left_out.extend(text.left_out)
+        roots = self._roots(text)
+        for name, feature in text.features.items():
+            parent = feature.parent
+            placed = replace(feature, name=prefix + name, parent=None if parent is None else prefix + parent)
+            if at is not None and name == text.root:
+                placed = self._merged(placed, at)
+            if name in roots:
+                alias, below = roots[name]
+                self._place(below, f"{prefix}{alias}.", placed, within + 1)
+            else:
+                self._put(placed)
+        for group in text.groups:
+            members = tuple(prefix + member for member in group.members)
+            self.groups.append(replace(group, parent=prefix + group.parent, members=members))
+            if group.parent in roots:
+                self.left_out.append(LeftOut(group.line, "group below an imported feature", group.parent, text.file))
+
+    def _put(self, feature: Feature) -> None:
+        known = self.features.setdefault(feature.name, feature)
+        if known is not feature:
+            where = f"{known.file} {known.line}".strip()
+            self.faults.of(feature.file).add(feature.line, f"{feature.name} is in line {where} already")
+
+    def _roots(self, text: UvlText) -> dict[str, tuple[str, UvlText]]:
+        """The imported texts and their aliases by what their roots are called in the text's tree."""
+        imports = self._imports[text.file]
+        found = {f"{alias}.{below.root}": (alias, below) for alias, below in imports.items()}
+        for one in text.imports:
+            if one.alias in imports and f"{one.alias}.{imports[one.alias].root}" not in text.features:
+                root = f"{one.alias}.{imports[one.alias].root}"
+                self.notes.append(Note(one.line, f"{root} stands nowhere in the tree, so it is not put in.", text.file))
+        for alias, below in imports.items():
+            root = f"{alias}.{below.root}"
+            for name, feature in text.features.items():
+                if name.startswith(f"{alias}.") and name not in found:
+                    message = f"{name}: of {below.file} only its root {root} can stand in the tree"
+                    self.faults.of(text.file).add(feature.line, message)
+        return found
+
+    def _merged(self, root: Feature, at: Feature) -> Feature:
+        """An imported root as it stands in the tree."""
+        if at.attributes or at.type is not FeatureType.BOOLEAN or (at.instances and root.instances):
+            what = "type, attribute or second cardinality of an imported feature"
+            self.left_out.append(LeftOut(at.line, what, at.name, at.file))
+        return replace(root, parent=at.parent, instances=root.instances or at.instances)
+
+
+def _path(one: Import, file: str) -> str | None:
+    """The path of what a file imports; None if it is none within the folder of that file."""
+    if any(not part.strip(". ") or any(sign in part for sign in "/\\:\0") for part in one.path):
+        return None
+    folder = PurePosixPath(file).parent
+    return str(folder.joinpath(*one.path[:-1], f"{one.path[-1]}.uvl"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """The names that a text's constraints use, as they are called in the whole model."""
+
+    text: UvlText
+    prefix: str
+    features: Mapping[str, Feature]
+
+    def placed(self, term: Term) -> Term:
+        """The term with the names of the whole model."""
+        if isinstance(term, Reference):
+            return self._reference(term)
+        if isinstance(term, Aggregate):
+            return self._aggregate(term)
+        if isinstance(term, Operation):
+            return replace(term, operands=tuple(self.placed(operand) for operand in term.operands))
+        return term
+
+    def _reference(self, reference: Reference) -> Reference:
+        path, namespace = reference.path, self.text.namespace
+        own = namespace and path[: len(namespace)] == namespace and len(path) > len(namespace)
+        if own and not self._is_known(path):
+            path = path[len(namespace) :]
+        return Reference((self.prefix + path[0], *path[1:]))
+
+    def _is_known(self, path: tuple[str, ...]) -> bool:
+        return any(self.prefix + ".".join(path[:length]) in self.features for length in range(len(path), 0, -1))
+
+    def _aggregate(self, term: Aggregate) -> Aggregate:
+        """`sum` and `avg` in an imported file are over what that file has."""
+        if term.function not in ("sum", "avg"):
+            return replace(term, references=tuple(self._reference(one) for one in term.references))
+        if len(term.references) == 1:
+            within = (Reference((self.prefix + self.text.root,)),) if self.prefix else ()
+            return replace(term, references=(*term.references, *within))
+        known = (self._reference(one) if self._is_known(one.path) else one for one in term.references)
+        return replace(term, references=tuple(known))

@@ -183,6 +183,8 @@ def _tree(model: FeatureModel) -> Iterator[str]:
 def _feature(feature: Feature) -> str:
     words = [] if feature.type is FeatureType.BOOLEAN else [str(feature.type)]
     words.append(print_name(feature.name))
+    if feature.instances is not None:
+        words.append(f"cardinality [{feature.instances.minimum}..{feature.instances.maximum}]")
     attributes = {path: value for path, value in feature.attributes.items() if path not in ("abstract", "hidden")}
     parts = [word for word, held in (("abstract", feature.abstract), ("hidden", feature.hidden)) if held]
     parts.extend(_attributes(attributes))

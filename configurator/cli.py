@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -288,35 +289,46 @@ def export_uvl(code: str, out: Path | None) -> None:
 
 
 @catalog.command("check-uvl")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def check_uvl(file: Path) -> None:
-    """Read a UVL or FeatureIDE FILE and say what it holds and, by line, what is wrong or not supported.
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.option("--main", "main_file", help="Of a folder or zip: the file that imports the others, if that is not clear")
+def check_uvl(path: Path, main_file: str | None) -> None:
+    """Read a feature model and say what it holds and, by line, what is wrong or not supported.
 
-    Ends with 1 if anything is.
+    PATH is a UVL file (what it imports is looked for beside it), a folder or zip of UVL files, or a FeatureIDE file.
+    Ends with 1 if anything is wrong or not supported.
     """
-    from catalog.feature_file import read_feature_file
-    from catalog.feature_model import ModelSyntaxError
+    from catalog.feature_file import is_several, read_feature_file
+    from catalog.feature_model import Fault, LeftOut, ModelSyntaxError, Note
     from catalog.feature_problem import problem_of
+    from catalog.uvl import NoSuchFile
+    from catalog.uvl_files import NotReadable
     from solver.configuration.problem import InvalidProblem
 
+    folder = path if is_several(path) else path.parent
+
+    def placed(one: Fault | LeftOut | Note) -> str:
+        return f"{folder / str(one)}" if one.file else f"{path}:{one}"
+
     try:
-        stated = problem_of(read_feature_file(file.read_bytes(), lenient=True))
+        model = read_feature_file(path, main_file, lenient=True)
+        stated = problem_of(model)
     except ModelSyntaxError as refused:
         for fault in refused.faults:
-            click.echo(f"{file}:{fault}", err=True)
-        raise click.ClickException(f"{file.name} is no feature model.") from refused
+            click.echo(placed(fault), err=True)
+        raise click.ClickException(f"{path.name} is no feature model.") from refused
     except InvalidProblem as invalid:
-        raise click.ClickException(f"{file.name} cannot be solved: {invalid}") from invalid
-    model = stated.model
+        raise click.ClickException(f"{path.name} cannot be solved: {invalid}") from invalid
+    except (NotReadable, NoSuchFile) as unread:
+        raise click.ClickException(f"{path.name} cannot be read: {unread}.") from unread
     click.echo(
-        f"{file.name}: {len(model.features)} features, {len(model.groups)} groups, {len(model.constraints)} constraints"
+        f"{path.name}: {len(model.features)} features, {len(model.groups)} groups, {len(model.constraints)} constraints"
     )
-    for note in stated.notes:
-        click.echo(f"{file}:{note}")
+    for note in (*model.notes, *stated.notes):
+        click.echo(placed(note))
     for one in model.left_out:
-        click.echo(f"{file}:{one.line}: not supported: {one.construct}: {one.text}", err=True)
+        click.echo(placed(replace(one, construct=f"not supported: {one.construct}")), err=True)
     if model.left_out:
-        raise click.ClickException(f"{file.name} is not supported as a whole: {len(model.left_out)} left out.")
+        raise click.ClickException(f"{path.name} is not supported as a whole: {len(model.left_out)} left out.")
 
 
 @main.group()

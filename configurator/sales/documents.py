@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 import segno
@@ -40,15 +41,21 @@ def link_to(settings: Settings, path: str) -> str:
     return settings.address + path
 
 
-def quote_pdf(view: QuoteView, settings: Settings, language: str) -> bytes:
-    """The PDF (PDF/A-2a) of a sent revision in `zh` or `en`.
+def quote_link(view: QuoteView, settings: Settings, language: str, proof: str = "") -> str:
+    """The address of a sent revision's page. `proof`: what only the link in its mail says, see `address_checks`."""
+    query = {"lang": language, "proof": proof} if proof else {"lang": language}
+    return link_to(settings, f"/quotes/{view.revision.token}?{urlencode(query)}")
+
+
+def quote_pdf(view: QuoteView, settings: Settings, language: str, proof: str = "") -> bytes:
+    """The PDF (PDF/A-2a) of a sent revision in `zh` or `en`; its link to the page says the `proof`.
 
     Fonts are the house's own, the time in it is the time of sending: nothing of the machine gets in.
     """
     sent_at = view.revision.sent_at
     if sent_at is None:
         raise ValueError("A draft has no PDF.")
-    return _printed("quote", quote_data(view, settings, language), sent_at)
+    return _printed("quote", quote_data(view, settings, language, proof), sent_at)
 
 
 def order_pdf(view: OrderView, settings: Settings, language: str) -> bytes:
@@ -76,12 +83,12 @@ def _whole_second(instant: datetime) -> int:
     return int(instant.astimezone(UTC).timestamp())
 
 
-def quote_data(view: QuoteView, settings: Settings, language: str) -> dict[str, Any]:
+def quote_data(view: QuoteView, settings: Settings, language: str, proof: str = "") -> dict[str, Any]:
     """What the document shows, as plain data: every text is data, never source."""
     words = Words(language)
     _ = words.gettext
     revision, price = view.revision, view.revision.price
-    link = link_to(settings, f"/quotes/{revision.token}?lang={language}")
+    link = quote_link(view, settings, language, proof)
 
     def money(minor: int) -> str:
         return words.money(minor, price.currency, price.exponent)
@@ -110,6 +117,7 @@ def quote_data(view: QuoteView, settings: Settings, language: str) -> dict[str, 
             "gross": money(price.gross),
         },
         "link": link,
+        "link_shown": quote_link(view, settings, language),  # short enough to be typed
         "qr": qr_svg(link),
         "words": {
             "kind": _("Quote"),
@@ -214,6 +222,7 @@ def order_data(view: OrderView, settings: Settings, language: str) -> dict[str, 
             "gross": money(price.gross),
         },
         "link": link,
+        "link_shown": link,
         "qr": qr_svg(link),
         "words": {
             "kind": _("Order confirmation"),

@@ -26,7 +26,7 @@ from configurator.sales.address_checks import signed_link, signed_proof
 from configurator.sales.changes import move_by_id, order_history
 from configurator.sales.choices import differing
 from configurator.sales.configurations import Configuration, offer_of_configuration
-from configurator.sales.documents import link_to, order_pdf, quote_pdf
+from configurator.sales.documents import link_to, order_pdf, quote_link, quote_pdf
 from configurator.sales.models import Draft
 from configurator.sales.orders import order_by_id
 from configurator.sales.parties import Party
@@ -202,10 +202,9 @@ def _draft_link(mail: OutboxMail, settings: Settings, words: Words) -> _Letter |
 
 def _quote(mail: OutboxMail, settings: Settings, words: Words) -> _Letter:
     quote = revision_by_id(mail.data["revision_id"])
-    token = quote.revision.token
-    proof = signed_proof(mail.company_id, token, quote.customer.mail, secret=settings.secret_key)
-    link = link_to(settings, f"/quotes/{token}?lang={words.language}&proof={proof}")
-    pdf = quote_pdf(quote, settings, words.language)
+    proof = signed_proof(mail.company_id, quote.revision.token, quote.customer.mail, secret=settings.secret_key)
+    link = quote_link(quote, settings, words.language, proof)
+    pdf = quote_pdf(quote, settings, words.language, proof)
     return _Letter({"quote": quote, "link": link}, (Attachment(f"{quote.number}-{quote.revision.number}.pdf", pdf),))
 
 

@@ -315,7 +315,10 @@ def public_quote(token: str) -> ResponseReturnValue:
 @bp.get("/quotes/<token>/pdf")
 @public
 def public_document(token: str) -> ResponseReturnValue:
-    return _pdf(quotes.quote_by_token(company_id(), token))
+    """The link in it is the one that it was opened by: who has read the mail is believed, nobody else."""
+    view, proof = quotes.quote_by_token(company_id(), token), request.args.get("proof", "")
+    read = address_checks.proves(company_id(), proof, token, view.customer.mail, secret=settings().secret_key)
+    return _pdf(view, proof if read else "")
 
 
 @bp.post("/quotes/<token>/decline")
@@ -331,7 +334,7 @@ def decline(token: str) -> ResponseReturnValue:
 
 
 def _public_page(view: QuoteView, form: DeclineForm) -> str:
-    """`proof`: what the link in the quote's mail says beside its token; the checkout looks at it."""
+    """`proof`: what the link in the quote's mail says beside its token; the checkout and the PDF look at it."""
     return render_template(
         "sales/public_quote.html", quote=view, form=form, drawing=_drawing(view), proof=request.args.get("proof"),
     )
@@ -348,10 +351,10 @@ def _drawing(view: QuoteView) -> Markup:
     return draw(view.revision.product, view.revision.variant, language())
 
 
-def _pdf(view: QuoteView) -> Response:
+def _pdf(view: QuoteView, proof: str = "") -> Response:
     if view.revision.sent_at is None:
         raise NotFound(field="revision")
-    response = Response(quote_pdf(view, settings(), language()), mimetype="application/pdf")
+    response = Response(quote_pdf(view, settings(), language(), proof), mimetype="application/pdf")
     response.headers["Content-Disposition"] = f'inline; filename="{view.number}-{view.revision.number}.pdf"'
     return response
 

@@ -275,8 +275,8 @@ def differences(
     found: dict[Pair, Difference] = {}
     priced: dict[int, int] = {}
     for pair, changes in nearest.items():
-        beside = reckoned.beside(changes.of(standing), (*changes.chosen, *changes.numbers))
-        more = _more(index, beside)
+        beside = reckoned.beside(changes.of(standing), changes.questions)
+        more = more_of(index, beside)
         if more not in priced:
             priced[more] = gross_of(offer.prices, total + more, country=country) - gross
         also = ((group, option) for group, chosen in changes.chosen.items() for option in sorted(chosen))
@@ -290,7 +290,7 @@ def _said(variant: Variant) -> tuple[object, ...]:
     return tuple(variant.chosen.items()), tuple(variant.numbers.items()), tuple(variant.texts.items())
 
 
-def _more(index: RuleIndex, asked: Reckoning) -> int:
+def more_of(index: RuleIndex, asked: Reckoning) -> int:
     """What the items of a variant come to beyond those of the one nearby, in minor units."""
     prices, before = index.offer.prices, asked.nearby
     assert before is not None

@@ -38,9 +38,9 @@ from configurator.sales.visitors import STRANGER, Visitor
 from configurator.storefront.hints import Difference, Pair, differences, index_of, why_excluded, why_implied
 from solver.configuration.check import answers, is_asked
 from solver.configuration.complete import complete
-from solver.configuration.explain import Change, Conflict, Conflicting, Repair
+from solver.configuration.explain import Conflict, Conflicting, Repair
 from solver.configuration.problem import Choose, ConfigurationProblem, Decision, Enter, ParameterId, Variant
-from solver.configuration.question import Clock, Interval, OutOfTime
+from solver.configuration.question import Clock, Interval, OutOfTime, nearest_in
 from solver.configuration.rules import Expression
 from solver.configuration.session import OptionState, Session, ValidDomains, valid_domains
 
@@ -235,9 +235,7 @@ def click(
     if domains is not None:
         return _answer(offer, session.decisions, domains, to, texts, now)
     session, asked, conflict, left_out = _what_holds(offer, decisions, before, seconds)
-    repairs = tuple(_nearer(offer, as_asked(offer.problem, repair)) for repair in conflict.repairs)
-    if isinstance(asked, Enter) and is_never(offer, asked):
-        repairs = _nearest_number(offer, session, asked) or repairs
+    repairs = tuple(as_asked(offer.problem, repair) for repair in conflict.repairs)
     for repair in repairs:
         if asked in repair.decisions and _only_unasked(offer, repair):
             # Answers to questions that the new one does away with: they go with their questions.
@@ -268,39 +266,6 @@ def _what_holds(
     asked = refused[-1] if refused else decisions[-1]
     found = session.decide(asked)  # once more, beside everything that holds
     return session, asked, found if isinstance(found, Conflict) else Conflict((), (), ()), refused
-
-
-def _nearest_number(offer: Offer, session: Session, asked: Enter) -> tuple[Repair, ...]:
-    """The way out for a number that no variant has: the one nearest to it that goes with the other decisions."""
-    new = _nearest_to(offer, session, asked)
-    if new is None:
-        return ()
-    others = tuple(one for one in session.decisions if one.question != new.question)
-    return (Repair((Change(asked, new),), (*others, new)),)
-
-
-def _nearest_to(offer: Offer, session: Session, wanted: Enter) -> Enter | None:
-    """The number nearest to a wanted one that goes with the decisions of a session; None where that is not known."""
-    domains = session.domains()
-    asked = offer.problem.parameter_by_id[wanted.parameter].asked
-    spans = [span for span in domains.numbers[wanted.parameter] if span[0] in asked]
-    if not spans or wanted.parameter in domains.undecided_numbers:
-        return None
-    value = min((nearest_in(span, wanted.value) for span in spans), key=lambda found: abs(found - wanted.value))
-    return Enter(wanted.parameter, value)
-
-
-def _nearer(offer: Offer, repair: Repair) -> Repair:
-    """The repair with every number that it changes as near to what was entered as the rest of it allows."""
-    for place, change in enumerate(repair.changes):
-        if not isinstance(change.old, Enter) or not isinstance(change.new, Enter):
-            continue
-        others = tuple(one for one in repair.decisions if one.question != change.new.question)
-        new = _nearest_to(offer, Session(offer.compiled, others, seconds=_MEASURING), change.old)
-        if new is not None:
-            changes = (*repair.changes[:place], Change(change.old, new), *repair.changes[place + 1 :])
-            repair = Repair(changes, (*others, new))
-    return repair
 
 
 def as_asked(problem: ConfigurationProblem, repair: Repair) -> Repair:
@@ -423,15 +388,6 @@ def _measured(offer: Offer, decisions: tuple[Decision, ...]) -> tuple[Decision, 
             default = Enter(default.parameter, value)
         found = (*found, default)
     return found
-
-
-def nearest_in(span: Interval, value: int) -> int:
-    """The value of an interval (first, last, step) that is nearest to a number; of two, the lower."""
-    low, high, step = span
-    if value <= low or value >= high:
-        return low if value <= low else high
-    below = low + (value - low) // step * step
-    return below if value - below <= step - (value - below) else below + step
 
 
 def date_of(

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
+from operator import itemgetter
+from threading import Lock
 from time import monotonic
 
 from catalog.offer import Offer
 from catalog.price import Price, quote_price
 from catalog.products import NeedContent
+from catalog.reckon import Reckoning
 from catalog.state import decision_of, preset_decisions
+from configurator.planning.arrivals import arrivals_each
 from configurator.planning.promise import Destination, Forecast, forecast_each
 from configurator.sales.delivery import standard_to
 from configurator.sales.popular import take_counts
-from configurator.storefront.hints import index_of
+from configurator.storefront.hints import Pair, index_of, more_of
 from configurator.storefront.service import TooManyQuestions, date_of, decided_by, standing_completion
 from solver.configuration.check import answers
 from solver.configuration.complete import complete
@@ -26,13 +30,18 @@ from solver.configuration.problem import Choose, Decision, Enter, GroupId, Optio
 from solver.configuration.question import Clock, OutOfTime
 
 SECONDS = 3.0  # for all of a page, so that an answer comes also where not everything was tried
+LONGER = 10.0  # where that was the case, and somebody waits for the rest: one at a time in a process
 COMPARED = 4  # configurations side by side, at most
+_DATING = 0.5  # seconds for dates, however late it is
 _NEED = 8  # what an answered need weighs against a default
 _DIFFERENT = 3  # other completions that are tried for the earliest date
-_ROUNDS = 12  # of steps to something cheaper, or earlier
+_ROUNDS = 24  # of steps to something cheaper, or earlier
 _OFTEN = 3  # what the answer that was ordered most weighs more than a default
 
 Key = tuple[float, float]  # what is less is better
+_Neighbour = tuple[int, Pair, Reckoning]  # what it costs more, the option that it has, and it beside the best
+
+_longer = Lock()
 
 
 class Aim(StrEnum):
@@ -94,14 +103,25 @@ def wished_by_needs(asked: Iterable[NeedContent], needs: Mapping[str, str]) -> d
     return found
 
 
-def suggest(offer: Offer, wanted: Wanted, country: str, *, now: datetime | None = None) -> Suggested:
+def suggest(
+    offer: Offer, wanted: Wanted, country: str, *, longer: bool = False, now: datetime | None = None
+) -> Suggested:
     """Complete configurations for what is wanted, made by the solver and dated by the present schedule.
 
     A number that is needed and was left open is the same in all of them, as long as one of them fits: the room, or the
-    water, is given, and what they differ in is the answer to it. Raises service.TooManyQuestions if the time did not
-    suffice for a single one.
+    water, is given, and what they differ in is the answer to it. `longer`: with the time that was missing, if nobody
+    else is at it. Raises service.TooManyQuestions if the time did not suffice for a single one.
     """
-    end = monotonic() + SECONDS
+    if longer and _longer.acquire(blocking=False):
+        try:
+            return _within(LONGER, offer, wanted, country, now)
+        finally:
+            _longer.release()
+    return _within(SECONDS, offer, wanted, country, now)
+
+
+def _within(seconds: float, offer: Offer, wanted: Wanted, country: str, now: datetime | None) -> Suggested:
+    end = monotonic() + seconds
     needed = wished_by_needs(offer.product.needs, wanted.needs)
     try:
         first = standing_completion(offer, wanted.decisions, {}, wishes=needed)
@@ -133,11 +153,9 @@ def _suggested(
     pool = _distinct([first, *([popular] if popular is not None else []), *_others(offer, wanted, needed, end)])
     search = _Search(offer, wanted, needed, to, end, now)
     pool = [variant for variant in pool if search.meets(variant, first)]
-    priced = min((search.column(variant) for variant in pool), key=_price)
-    cheapest = search.better(priced, _price)
+    cheapest = search.cheaper(min((search.column(variant) for variant in pool), key=_price))
     columns = search.dated([cheapest.variant, *pool])
-    soonest = search.better(min(columns, key=_arrival), _arrival)
-    columns = [*columns, soonest]
+    columns = [*columns, search.sooner(min(columns, key=_arrival))]
     fitting = [column for column in columns if wanted.fits(column)]
     if not fitting:
         beside = [(Aim.CHEAPEST, min(columns, key=_price)), (Aim.SOONEST, min(columns, key=_arrival))]
@@ -216,14 +234,16 @@ class _Search:
     end: float
     now: datetime | None
     hurried: bool = False
+    _known: list[tuple[Variant, list[_Neighbour]]] = field(default_factory=list)
 
     def column(self, variant: Variant, when: Forecast | None = None) -> Column:
         offer = self.offer
         price = quote_price(offer.prices, offer.problem, variant, country=self.to.country)
         return Column(variant, leading_to(offer, variant, self.wanted.decisions), price, when)
 
-    def dated(self, variants: Sequence[Variant], *, seconds: float = SECONDS) -> list[Column]:
+    def dated(self, variants: Sequence[Variant]) -> list[Column]:
         """With their dates; what time does not suffice for is left out (never the first)."""
+        seconds = max(_DATING, self.end - monotonic())
         dates = forecast_each(self.offer, variants, self.to, seconds=seconds, now=self.now)
         self.hurried |= len(dates) < len(variants)
         return [self.column(variant, when) for variant, when in zip(variants, dates, strict=False)]
@@ -233,36 +253,75 @@ class _Search:
         decided = all(decided_by(variant, decision) for decision in self.wanted.decisions)
         return decided and all(decided_by(variant, wish) or not decided_by(other, wish) for wish in self.needed)
 
-    def better(self, start: Column, measure: Callable[[Column], Key]) -> Column:
-        """The end of steps to neighbours (one thing changed, as little else as possible) while they help.
+    def cheaper(self, start: Column) -> Column:
+        """The end of steps to something cheaper: to one option more or, where none helps, to an option or number less.
 
-        To one option more; for the price, where none of these helps, to one option or a number less.
+        What would have helped before the last step is tried first; all are, before it ends.
         """
+        best, hopeful = start, None
+        for _round in range(_ROUNDS):
+            if self._is_late():
+                break
+            better = sorted((one for one in self._neighbours(best, hopeful) if one[0] < 0), key=itemgetter(0))
+            if not better and hopeful is not None:
+                hopeful = None
+                continue
+            index, base = index_of(self.offer), self._reckoned(best)
+            leaner = (one for one in self._leaner(best) if more_of(index, base.beside(one)) < 0)
+            found = better[0][2].variant if better else next(leaner, None)
+            step = best if found is None else self.column(found)
+            if _price(step) >= _price(best):
+                break
+            best, hopeful = step, [pair for _, pair, _ in better[1:]] or None
+        return best
+
+    def sooner(self, start: Column) -> Column:
+        """The end of steps to something that arrives earlier, or as early and is cheaper."""
         best = start
         for _round in range(_ROUNDS):
             left = self.end - monotonic()
-            if left <= 0:
-                self.hurried = True
+            if self._is_late():
                 break
-            near = nearest_completions(
-                self.offer.compiled, self.wanted.decisions, best.variant, costs=index_of(self.offer).costs,
-                seconds=min(0.5, left),
-            )
-            variants = _distinct(change.of(best.variant) for change in near.values())
-            variants = [variant for variant in variants if self.meets(variant, best.variant)]
-            if not variants:
+            neighbours = self._neighbours(best)
+            asked = [reckoned for _, _, reckoned in neighbours]
+            days = arrivals_each(self.offer, asked, self.to, seconds=left / 2, now=self.now)
+            self.hurried |= len(days) < len(asked)
+            around = enumerate(zip(neighbours, days, strict=False))
+            found = [(day, more, place) for place, ((more, _, _), day) in around if day is not None]
+            if not found:
                 break
-            if measure is _price:
-                around = [self.column(variant) for variant in variants]
-            else:
-                around = self.dated(variants, seconds=left / 2)
-            step = min(around, key=measure)
-            if measure(step) >= measure(best) and measure is _price:
-                step = min((self.column(variant) for variant in self._leaner(best)), key=_price, default=best)
-            if measure(step) >= measure(best):
+            (step,) = self.dated([asked[min(found)[2]].variant])
+            if _arrival(step) >= _arrival(best):
                 break
             best = step
         return best
+
+    def _is_late(self) -> bool:
+        late = monotonic() >= self.end
+        self.hurried |= late
+        return late
+
+    def _neighbours(self, best: Column, wanted: Sequence[Pair] | None = None) -> list[_Neighbour]:
+        """With one option more each (of those that are wanted), as little else changed as possible, each once."""
+        for variant, known in self._known:
+            if variant == best.variant:
+                return known if wanted is None else [one for one in known if one[1] in wanted]
+        near = nearest_completions(
+            self.offer.compiled, self.wanted.decisions, best.variant, costs=index_of(self.offer).costs, wanted=wanted,
+            seconds=min(0.5, max(0.0, self.end - monotonic())),
+        )
+        index, base, found = index_of(self.offer), self._reckoned(best), list[_Neighbour]()
+        for pair, change in near.items():
+            variant = change.of(best.variant)
+            if self.meets(variant, best.variant) and all(variant != other.variant for _, _, other in found):
+                reckoned = base.beside(variant, change.questions)
+                found.append((more_of(index, reckoned), pair, reckoned))
+        if wanted is None:
+            self._known.append((best.variant, found))
+        return found
+
+    def _reckoned(self, best: Column) -> Reckoning:
+        return Reckoning(self.offer.problem, best.variant)
 
     def _leaner(self, best: Column) -> Iterator[Variant]:
         """The same with one option left out that may be, or with a number at its lowest; what follows goes along."""

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -54,6 +55,7 @@ from configurator.turns import Turns
 
 bp = Blueprint("storefront", __name__)
 LOOK = "look"  # the button that asks for other terms and orders nothing
+LONGER = "longer"  # what `find-start` says where the time of a page did not suffice
 
 # Seconds for the dates of all options: a click hardly waits for them, a page without scripts has them from the start.
 DATES_OF_A_CLICK, DATES_OF_A_PAGE, DATES_LATER = 0.12, 0.4, 3.0
@@ -168,19 +170,22 @@ def start(product: str) -> ResponseReturnValue:
     budget = budget_of(query.get("budget-most", ""), offer.prices.exponent)
     by = day_of(query.get("arrives-by", ""))
     wanted, asked, faults = Wanted(reading.decisions, needs, budget, by), needs_of(offer, query, lang), {}
-    suggested = None
+    suggested, longer = None, query.get("find-start") == LONGER
     if "find-start" in query:
         faults = faults_of(query, budget, by)
         if not faults and not any(need.error for need in asked):
-            suggested = suggest(offer, wanted, reading.address.country)
+            suggested = suggest(offer, wanted, reading.address.country, longer=longer)
     table = None
     if suggested is not None and (columns := suggested.columns or suggested.beside):
         empty = replace(reading.address, choices={}, before=())
         table = table_of(offer, columns, empty, path, lang, wanted)
     kept = {name: value for name, value in reading.address.choices.items() if name not in {need.id for need in asked}}
     words = [said(offer, d, lang) for d in selection_from_query(offer, kept, {})[0].decisions]
+    more = "" if longer else f"{path}/start?{urlencode({**query, 'find-start': LONGER})}"
+    if longer and request.headers.get("HX-Request"):
+        return render_template("storefront/_found.html", table=table, suggested=suggested, more=more)
     return render_template(
-        "storefront/start.html", offer=offer, table=table, suggested=suggested, path=path, query=query,
+        "storefront/start.html", offer=offer, table=table, suggested=suggested, path=path, query=query, more=more,
         needs=asked, faults=faults, kept=kept.items(),
         words=joined((f"{name}: {answer}" for name, answer in words), lang),
         country=reading.address.country, currency=currency_symbol(offer.prices.currency),

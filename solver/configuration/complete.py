@@ -14,9 +14,9 @@ from solver.configuration.compile import CompiledProblem
 from solver.configuration.decisions import decided, require_known
 from solver.configuration.explain import Conflicting, explain
 from solver.configuration.network import CORE, Network
-from solver.configuration.parts import Cut
+from solver.configuration.parts import Cut, Engine
 from solver.configuration.problem import Choose, Decision, Enter, GroupId, OptionId, ParameterId, Variant
-from solver.configuration.question import Assignment, Clock, Costs
+from solver.configuration.question import Assignment, Clock, Costs, Least, Question, nearest_in
 
 _TIE: Final = 1024
 _ROOM: Final = 2**44  # for all costs of a part: what every engine takes
@@ -271,20 +271,67 @@ def _complete_part(
     engine = compiled.parts[part].engine
     costs, heavy = without_ties(engine.network, weighed.parts[part], weighed.heavy)
     wishes = weighed.wishes.get(part, ())
-    if not wishes:
+    met = {number: value for number, value in wishes if number not in question.numbers}
+    if not met:
         least = engine.least(question, costs, clock)
         return None if least is None else least.assignment
-    met = {number: value for number, value in wishes if number not in question.numbers}
     wished = replace(question, numbers={**question.numbers, **met})
     least = engine.least(wished, costs, clock)
     floor = sum(
         min(cost * number.values[0], cost * number.values[-1])
         for cost, number in zip(costs.numbers, engine.network.numbers, strict=True)
     )
-    if least is not None and (least.cost - floor < heavy or not met):
+    if least is not None and least.cost - floor < heavy:
         return least.assignment
+    if least is None and engine.find(question, clock) is None:
+        return None
+    if len(met) == sum(number not in question.numbers for number, _ in wishes):
+        one = _with_one_broken(engine, question, costs, met, heavy, least, clock)
+        if one is not None and one.cost - floor < 2 * heavy:  # whatever breaks two costs more
+            return one.assignment
     found = compiled.fallback(part).least(question.allowed, question.numbers, costs, clock, wishes, heavy)
     return None if found is None else found[0]
+
+
+def _with_one_broken(
+    engine: Engine,
+    question: Question,
+    costs: Costs,
+    met: Mapping[int, int],
+    heavy: int,
+    all_met: Least | None,
+    clock: Clock,
+) -> Least | None:
+    """The cheapest that meets all wishes for large numbers but one, or `all_met`; a number costs `heavy` more.
+
+    The number that is not met is as near to its wish as the rest allows, where it costs nothing by itself: so it does
+    not depend on what was asked before.
+    """
+    best, free = all_met, -1
+    for number in met:
+        others = {other: value for other, value in met.items() if other != number}
+        least = engine.least(replace(question, numbers={**question.numbers, **others}), costs, clock)
+        if least is not None and (best is None or least.cost + heavy < best.cost):
+            best, free = replace(least, cost=least.cost + heavy), number
+    if best is None or free < 0 or (costs.numbers and costs.numbers[free]):
+        return best
+    return replace(best, assignment=_nearest(engine, best.assignment, free, met[free], clock))
+
+
+def _nearest(engine: Engine, found: Assignment, free: int, wanted: int, clock: Clock) -> Assignment:
+    """The assignment with one of its large numbers as near to what is wanted as everything else in it allows."""
+    network = engine.network
+    allowed = np.zeros(network.literals, dtype=np.uint8)
+    allowed[network.first[:-1] + found.values] = 1
+    for place, variable in enumerate(network.variables):
+        if variable.group is None and variable.parameter is None:  # it follows from the others
+            allowed[network.first[place] : network.first[place + 1]] = 1
+    numbers = {place: value for place, value in enumerate(found.numbers) if place != free}
+    answer = engine.domains(Question(allowed, allowed, numbers), clock)
+    if answer is None or free in answer.open_numbers or not answer.numbers[free]:
+        return found
+    near = min((nearest_in(span, wanted) for span in answer.numbers[free]), key=lambda value: abs(value - wanted))
+    return replace(found, numbers=(*found.numbers[:free], near, *found.numbers[free + 1 :]))
 
 
 def without_ties(network: Network, costs: Costs, heavy: int) -> tuple[Costs, int]:

@@ -17,7 +17,7 @@ from solver.configuration.compile import CompiledProblem
 from solver.configuration.decisions import decided
 from solver.configuration.parts import Cut
 from solver.configuration.problem import Choose, Decision, Enter, GroupId, OptionId, RuleId
-from solver.configuration.question import STRICT, Assignment, Clock, OutOfTime
+from solver.configuration.question import STRICT, Assignment, Clock, OutOfTime, nearest_in
 from solver.configuration.rooms import Room
 
 _REPAIRS: Final = 3
@@ -80,7 +80,8 @@ def explain(
     """The conflict among decisions of which no variant has all. `newest`: those that a repair should keep.
 
     Up to `count` repairs, those that change least first: by the number of decisions, or by the `weights` of those that
-    change (1 if not given; at least 1). `cost` ranks them by what they come to instead, for example a price.
+    change (1 if not given; at least 1). `cost` ranks them by what they come to instead, for example a price. A number
+    that changes is as near to what was entered as the rest of its repair allows, if time tells.
     """
     clock = Clock.of(seconds)
     repairs: tuple[Repair, ...] = ()
@@ -92,6 +93,7 @@ def explain(
         repairs = _repairs(compiled, decisions, newest, count, weights or {}, clock)
     if not repairs and decisions:
         repairs = (_fallback(compiled, decisions, newest),)
+    repairs = tuple(_nearer(compiled, repair, clock) for repair in repairs)
     if cost is not None:
         repairs = tuple(sorted(repairs, key=cost))
     return Conflict(reason.decisions, reason.rules, repairs)
@@ -292,6 +294,45 @@ def _alternatives(compiled: CompiledProblem, repair: Repair, clock: Clock) -> li
             after = tuple(other if decision == new else decision for decision in repair.decisions)
             found.append(Repair((Change(repair.changes[0].old, other),), after))
     return found
+
+
+def _nearer(compiled: CompiledProblem, repair: Repair, clock: Clock) -> Repair:
+    """The repair with every number that it changes as near to what was entered as the rest of it allows."""
+    for place, change in enumerate(repair.changes):
+        if isinstance(change.old, Enter) and isinstance(change.new, Enter):
+            new = _nearest(compiled, repair.decisions, change.old.value, change.new, clock)
+            changes = (*repair.changes[:place], Change(change.old, new), *repair.changes[place + 1 :])
+            repair = Repair(changes, tuple(new if one == change.new else one for one in repair.decisions))
+    return repair
+
+
+def _nearest(
+    compiled: CompiledProblem, decisions: Sequence[Decision], wanted: int, known: Enter, clock: Clock
+) -> Enter:
+    """The number nearest to `wanted` that goes with the other decisions; the known one if that is not known, or not
+    asked for.
+    """
+    asked = compiled.problem.parameter_by_id[known.parameter].asked
+    cut = compiled.layout.cut(known)
+    gathered = compiled.layout.gather(decision for decision in decisions if decision != known)
+    if known.value not in asked or cut.part < 0 or gathered is None:
+        return known
+    answer = compiled.answer(cut.part, gathered.get(cut.part, ()), clock)
+    if answer is None:
+        return known
+    if cut.number >= 0:
+        spans = [span for span in answer.numbers[cut.number] if span[0] in asked]
+        if not spans or cut.number in answer.open_numbers:
+            return known
+        near = (nearest_in(span, wanted) for span in spans)
+        return Enter(known.parameter, min(near, key=lambda value: abs(value - wanted)))
+    for value in sorted(asked, key=lambda value: abs(value - wanted)):
+        other = compiled.layout.cut(Enter(known.parameter, value))
+        if not other.never and answer.open[other.literal] & STRICT:
+            return known
+        if not other.never and answer.valid[other.literal] & STRICT:
+            return Enter(known.parameter, value)
+    return known
 
 
 def _fallback(compiled: CompiledProblem, decisions: Sequence[Decision], newest: Sequence[Decision]) -> Repair:

@@ -29,6 +29,11 @@ class Changes:
     chosen: Mapping[GroupId, frozenset[OptionId]]
     numbers: Mapping[ParameterId, int]
 
+    @property
+    def questions(self) -> tuple[str, ...]:
+        """The groups and parameters that differ."""
+        return (*self.chosen, *self.numbers)
+
     def of(self, standing: Variant) -> Variant:
         """The standing completion with the changes; texts stay."""
         return Variant({**standing.chosen, **self.chosen}, {**standing.numbers, **self.numbers}, standing.texts)

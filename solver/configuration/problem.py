@@ -18,15 +18,19 @@ from solver.configuration.rules import (
     Implies,
     Length,
     Member,
+    Modulo,
     Not,
+    Number,
     Or,
     Parameter,
+    Quotient,
     Sum,
     all_of,
     any_of,
     names_in,
     number_of,
     texts_in,
+    walk,
 )
 
 GroupId = NewType("GroupId", str)
@@ -607,15 +611,34 @@ def _asked_parameter(parameter: IntegerParameter, when: Expression) -> Expressio
     return And((unasked, Implies(when, Comparison(name, Comparator.UNEQUAL, otherwise))))
 
 
+def divisors(problem: ConfigurationProblem, expression: Expression) -> tuple[Expression, ...]:
+    """Everything that is divided by and may be 0, in the derived quantities too; the innermost first."""
+    waiting, derived = [expression], set[str]()
+    found: list[Expression] = []
+    while waiting:
+        for part in walk(waiting.pop()):
+            if isinstance(part, Quotient | Modulo) and not (isinstance(part.right, Number) and part.right.value):
+                found.append(part.right)
+            elif isinstance(part, Parameter) and part.name in problem.derived_by_id and part.name not in derived:
+                derived.add(part.name)
+                waiting.append(problem.derived_by_id[part.name].expression)
+    return tuple(dict.fromkeys(reversed(found)))
+
+
 def _table(problem: ConfigurationProblem, rule: TableRule) -> Expression:
-    """Some row fits (or none does, if they are not allowed)."""
+    """Some row fits (or none does, if they are not allowed).
+
+    Rows are asked in their order, cells from the left, until a row fits: whatever divides by 0 on the way, breaks the
+    table. So where something may, no way of saying it leaves out a row that is asked, or asks one that is not.
+    """
     if not rule.allowed:
         return Not(_some_row(rule, frozenset()))
     may_be_empty = [
         name for name in dict.fromkeys(rule.names) if name in problem.group_by_id and _group(problem, name).may_be_empty
     ]
-    if len(may_be_empty) > _FACTORED:
-        return _some_row(rule, frozenset(), {name: _nothing(problem, name) for name in may_be_empty})
+    divides = any(divisors(problem, Parameter(name)) for name in rule.names if name in problem.derived_by_id)
+    if divides or len(may_be_empty) > _FACTORED:
+        return _some_row(rule, frozenset(), {name: _nothing(problem, name) for name in may_be_empty}, every=divides)
     # For each set of columns in which nothing is chosen: that it is so, and a row that fits in the others.
     ways: list[Expression] = []
     for chosen in product((False, True), repeat=len(may_be_empty)):
@@ -624,13 +647,18 @@ def _table(problem: ConfigurationProblem, rule: TableRule) -> Expression:
     return any_of(ways)
 
 
-def _some_row(rule: TableRule, skipped: frozenset[str], nothing: Mapping[str, Expression] | None = None) -> Expression:
-    """Some row fits in the columns that are not skipped; where `nothing` holds, every cell does."""
+def _some_row(
+    rule: TableRule, skipped: frozenset[str], nothing: Mapping[str, Expression] | None = None, *, every: bool = False
+) -> Expression:
+    """Some row fits in the columns that are not skipped; where `nothing` holds, every cell does.
+
+    `every`: the rows before one that always fits are asked all the same.
+    """
     rows: dict[tuple[tuple[str, Cell], ...], None] = {}
     for line in rule.lines:
         cells = zip(rule.names, line, strict=True)
         rows[tuple((name, cell) for name, cell in cells if cell is not None and name not in skipped)] = None
-    if () in rows:
+    if () in rows and not every:
         return number_of(1)
     return any_of([all_of([part for name, cell in row for part in _fits(rule, name, cell, nothing)]) for row in rows])
 

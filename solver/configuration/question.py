@@ -37,6 +37,15 @@ class Clock:
         return max(0.0, self.due - monotonic())
 
 
+def nearest_in(span: Interval, value: int) -> int:
+    """The value of an interval that is nearest to a number; of two, the lower."""
+    low, high, step = span
+    if value <= low or value >= high:
+        return low if value <= low else high
+    below = low + (value - low) // step * step
+    return below if value - below <= step - (value - below) else below + step
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """Decisions as literals. `allowed`: 1 for a literal that all decisions allow. `asked`: 1 for a literal that all

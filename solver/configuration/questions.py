@@ -5,7 +5,7 @@ Nothing is compiled: every rule can be left out of a question, so contradictory 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Final
@@ -20,6 +20,7 @@ from solver.configuration.problem import (
     RuleId,
     TableRule,
     Variant,
+    divisors,
 )
 from solver.configuration.question import Clock
 from solver.configuration.rooms import Explaining
@@ -29,13 +30,9 @@ from solver.configuration.rules import (
     Comparison,
     Expression,
     Implies,
-    Modulo,
     Not,
     Number,
-    Parameter,
-    Quotient,
     any_of,
-    walk,
 )
 from solver.configuration.translate import translate, variant_of
 
@@ -105,22 +102,7 @@ def fails(expression: Expression) -> Expression:
 
 def zero(problem: ConfigurationProblem, expression: Expression) -> Expression | None:
     """What holds wherever the expression divides by 0 (and may hold elsewhere); None if it never can."""
-    found = tuple(dict.fromkeys(_divisors(problem, expression)))
-    tests = [Comparison(divisor, Comparator.EQUAL, ZERO) for divisor in found]
+    tests = [Comparison(divisor, Comparator.EQUAL, ZERO) for divisor in divisors(problem, expression)]
     if not tests:
         return None
     return any_of(tests)
-
-
-def _divisors(problem: ConfigurationProblem, expression: Expression) -> Iterator[Expression]:
-    """Everything that is divided by, in the derived quantities too; the innermost first."""
-    waiting, derived = [expression], set[str]()
-    found: list[Expression] = []
-    while waiting:
-        for part in walk(waiting.pop()):
-            if isinstance(part, Quotient | Modulo) and not (isinstance(part.right, Number) and part.right.value):
-                found.append(part.right)
-            elif isinstance(part, Parameter) and part.name in problem.derived_by_id and part.name not in derived:
-                derived.add(part.name)
-                waiting.append(problem.derived_by_id[part.name].expression)
-    yield from reversed(found)

@@ -11,9 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from catalog.feature_file import read_feature_file
 from catalog.feature_problem import problem_of
-from catalog.featureide import read_featureide
-from catalog.uvl import read_uvl
 from solver.configuration.problem import (
     Choose,
     ConfigurationProblem,
@@ -106,13 +105,15 @@ def _load(source: Source) -> Loaded:
         raise ValueError(f"{source.name} has no file")
     if source.path.suffix.lower() == ".json":
         return read_tables(json.loads(source.path.read_text(encoding="utf-8"))), {}, ()
-    if source.path.suffix.lower() == ".uvl":
-        model = read_uvl(source.path.read_text(encoding="utf-8"), lenient=True)
-    else:
-        model = read_featureide(source.path.read_bytes(), lenient=True)
+    model = read_feature_file(source.path, lenient=True)
     stated = problem_of(model)
-    features = {name: stated.decision(name) for name in model.features}
-    return stated.problem, features, tuple(f"left out, line {one}" for one in model.left_out)
+    features = {name: stated.decision(name) for name in stated.model.features}
+    notes = [f"left out, line {one}" for one in model.left_out]
+    if stated.model is not model:
+        notes.append("its instances are written out")
+    if len({feature.file for feature in model.features.values()}) > 1:
+        notes.append("it lies in several files")
+    return stated.problem, features, tuple(notes)
 
 
 def read_tables(data: Any) -> ConfigurationProblem:

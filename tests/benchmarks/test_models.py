@@ -96,3 +96,11 @@ def test_what_one_process_stores_another_loads(tmp_path: Path) -> None:
     theirs.load(str(tmp_path / "compiled"))
     one, other = ours.session(1, 5, 5.0), theirs.session(1, 5, 5.0)
     assert [step["can"] for step in one["steps"]] == [step["can"] for step in other["steps"]]
+
+
+def test_what_is_more_than_its_file_is_no_peers_to_read(tmp_path: Path) -> None:
+    (tmp_path / "shop.uvl").write_text("imports\n  w\nfeatures\n  A\n    optional\n      w.B cardinality [2]\n")
+    (tmp_path / "w.uvl").write_text("features\n  B\n")
+    found = load(Source("shop", tmp_path / "shop.uvl"))
+    assert found.features.keys() == {"A", "w.B", "w.B[1]", "w.B[2]"}
+    assert found.notes == ("its instances are written out", "it lies in several files")

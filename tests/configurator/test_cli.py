@@ -10,6 +10,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import make_archive
 
 import psutil
 import pytest
@@ -157,7 +158,8 @@ def test_a_products_rules_are_exported_to_uvl_and_checked_by_command(
     ("text", "code", "said"),
     [
         ("features\n  A\n    optional\n      Integer B\n", 0, "model:4: B has no bound"),
-        ("features\n  A\n    optional\n      B cardinality [1..2]\n", 1, "model:4: not supported: feature cardinality"),
+        ("features\n  A\n    optional\n      B cardinality [1..*]\n", 1, "model:4: not supported: feature cardinality"),
+        ("imports\n  parts.b as b\nfeatures\n  A\n", 1, "model:2: there is no file parts/b.uvl"),
         ("features\n  A\nconstraints\n  A &\n", 1, "model:4: column 4: found the end"),
         ("<featureModel><struct>\n<leg/></struct></featureModel>", 1, "model:2: found <leg>"),
         ('<featureModel><struct><feature name="A"/></struct></featureModel>', 0, "1 features"),
@@ -170,6 +172,24 @@ def test_what_is_wrong_with_a_feature_model_is_said_by_line(tmp_path: Path, text
     file.write_bytes(text.encode("utf-8", "surrogateescape"))
     assert (result := _run("catalog", "check-uvl", str(file)))[0] == code, result
     assert said in result[1]
+
+
+def test_a_feature_model_in_several_files_is_checked_as_one(tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    (folder / "parts").mkdir(parents=True)
+    (folder / "shop.uvl").write_text("imports\n  parts.wheel as w\nfeatures\n  A\n    optional\n      w.Wheel\n")
+    (folder / "parts" / "wheel.uvl").write_text("features\n  Wheel\n    optional\n      Integer Rim\n")
+    for path in (folder, folder / "shop.uvl", Path(make_archive(str(folder), "zip", folder))):
+        code, said = _run("catalog", "check-uvl", str(path))
+        assert code == 0 and f"{path.name}: 3 features" in said, said
+        within = folder if path.suffix != ".zip" else path
+        assert f"{within}/parts/wheel.uvl:4: w.Rim has no bound" in said
+    (folder / "other.uvl").write_text("features\n  A\n   &\n")
+    code, said = _run("catalog", "check-uvl", str(folder))
+    assert code == 1 and "which file is the main one? No other imports other.uvl, shop.uvl" in said
+    assert _run("catalog", "check-uvl", str(folder), "--main", "shop.uvl")[0] == 0
+    code, said = _run("catalog", "check-uvl", str(folder), "--main", "other.uvl")
+    assert code == 1 and f"{folder}/other.uvl:3: found `&` below a feature" in said
 
 
 def test_catalog_load_before_init_says_what_to_do_first(environment: dict[str, str]) -> None:

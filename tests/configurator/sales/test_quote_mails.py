@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from ctypes import c_int, create_string_buffer
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from itsdangerous import URLSafeSerializer
+from pypdfium2 import PdfDocument, raw
 from sqlmodel import select
 
 from configurator import db
@@ -109,6 +111,43 @@ def test_a_copied_link_and_forged_words_confirm_nothing(app, client, shop, sent,
     placed = accept(client, checkout_from(client, copied), MAIL, assurance="address")
     order = order_by_token(shop.company_id, placed.location.rpartition("/")[2])
     assert order.state == OrderState.AWAITING_ADDRESS and mails() == ["quote", "address_check"]
+
+
+def attached(app) -> bytes:
+    """The document in the quote's mail."""
+    with db.reading() as session:
+        mail = session.exec(select(OutboxMail).where(OutboxMail.template == "quote")).one()
+    (found,) = message_of(mail, app.config["SETTINGS"]).iter_attachments()
+    return found.get_content()
+
+
+def link_in(pdf: bytes) -> str:
+    """Where the links of a document lead, which is one place."""
+    found, document = set(), PdfDocument(pdf)
+    for page in document:
+        position, link = c_int(0), raw.FPDF_LINK()
+        while raw.FPDFLink_Enumerate(page, position, link):
+            address = create_string_buffer(1000)
+            raw.FPDFAction_GetURIPath(document, raw.FPDFLink_GetAction(link), address, len(address))
+            found.add(address.value.decode())
+    (one,) = found
+    parts = urlsplit(one)
+    return f"{parts.path}?{parts.query}"
+
+
+def test_the_document_leads_to_the_page_by_the_right_it_was_opened_by(app, client, shop, sent, login):
+    """Who has read the mail has it from the attachment and from the page; who has a copied link, or sells, has not."""
+    token, mailed = sent.revision.token, mailed_link(app)
+    proof = parse_qs(urlsplit(mailed).query)["proof"][0]
+    opened = re.search(r'href="(/quotes/[^"]+/pdf[^"]*)"', client.get(mailed).text)[1].replace("&amp;", "&")
+    for pdf in (attached(app), client.get(opened).data):
+        assert parse_qs(urlsplit(link_in(pdf)).query)["proof"] == [proof]
+        assert ASSURANCE.findall(client.get(checkout_from(client, link_in(pdf))).text) == []
+    unread = [f"/quotes/{token}/pdf", f"/quotes/{token}/pdf?proof=x", f"/quotes/{token}/pdf?proof={proof[:-1]}"]
+    pdfs = [client.get(path).data for path in unread] + [login("sales").get(f"/sales/quotes/{sent.id}/pdf").data]
+    for pdf in pdfs:
+        assert "proof" not in link_in(pdf)
+        assert ASSURANCE.findall(client.get(checkout_from(client, link_in(pdf))).text)
 
 
 def test_of_a_value_that_everybody_pays_a_deposit_for_no_link_takes_its_place(app, client, shop, sent):

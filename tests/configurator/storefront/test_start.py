@@ -171,6 +171,25 @@ def test_the_page_asks_and_answers_side_by_side(client: FlaskClient, bicycle: Of
     assert "Nothing keeps to both" in none and "above your budget" in none
 
 
+def test_where_time_is_short_the_page_shows_what_it_has_and_looks_for_longer(
+    client: FlaskClient, bicycle: Offer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(start, "SECONDS", 0.0)  # time for the first of everything, and for nothing else
+    monkeypatch.setattr(start, "LONGER", 60.0)
+    address = "/products/bicycle/start?find-start=1&drive=belt&lang=en"
+    page = client.get(address).text
+    assert 'class="columns of-' in page and "Not everything has been tried yet" in page
+    (more,) = set(re.findall(r'(?:hx-get|href)="([^"]*find-start=longer[^"]*)"', page))
+    more = html.unescape(more)
+    whole, part = client.get(more).text, client.get(more, headers={"HX-Request": "true"}).text
+    assert "Find a start" in whole and part.lstrip().startswith('<section class="found" id="found"')
+    for answer in (whole, part):
+        assert 'class="columns of-2"' in answer and "Cheapest" in answer
+        assert "Not everything" not in answer and "hx-get" not in answer.partition('id="found"')[2]
+    with start._longer:  # somebody else is at it: nobody waits behind them
+        assert "Not everything could be tried" in client.get(more).text
+
+
 def test_what_was_chosen_is_completed_by_every_goal(client: FlaskClient, bicycle: Offer) -> None:
     page = client.get("/products/bicycle?colour=navy&size=l&lang=en").text
     link = re.search(r'id="find-start"[^>]* href="([^"]+)"', page)

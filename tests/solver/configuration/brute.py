@@ -123,8 +123,19 @@ def _tables(derived: tuple[str, ...]) -> st.SearchStrategy[TableRule]:
             cells=st.lists(line, min_size=1, max_size=4).map(tuple),
         )
 
-    columns = st.sampled_from([("a", "x"), ("y", "d"), ("b", "x", "y"), *((name, "d") for name in derived)])
+    quantities = [columns for name in derived for columns in ((name, "d"), (name, "b"), ("b", name, "d"))]
+    columns = st.sampled_from([("a", "x"), ("y", "d"), ("b", "x", "y"), *quantities])
     return st.one_of(st.sampled_from([("a", "d"), ("d", "a"), ("a", "b")]).flatmap(plain), columns.flatmap(wide))
+
+
+@st.composite
+def dividing_tables(draw: st.DrawFn) -> ConfigurationProblem:
+    """A table of a quantity that divides by what may be 0, so that it matters which of its cells are asked."""
+    divisors = [Member("c", "n"), Member("c", "c1"), Member("a", "n"), Parameter("x"), Member("b", "b1")]
+    divisor = draw(st.sampled_from(divisors))
+    p = Derived("p", draw(st.sampled_from([Quotient(Number(Fraction(7)), divisor), Modulo(Parameter("y"), divisor)])))
+    table = draw(_tables(("p",)).filter(lambda table: "p" in table.columns))
+    return ConfigurationProblem(GROUPS, PARAMETERS, (table,), (p,))
 
 
 @st.composite

@@ -30,7 +30,7 @@ from solver.configuration.problem import (
     when_id,
 )
 from solver.configuration.rules import DividedByZero, Each, EachKind, Member, Number, Parameter, parse, walk
-from tests.solver.configuration.brute import judged_variants, problems
+from tests.solver.configuration.brute import dividing_tables, judged_variants, problems
 
 
 def group(name: str, minimum: int = 1, maximum: int = 1, when: str | None = None) -> OptionGroup:
@@ -271,7 +271,17 @@ def test_the_constraints_are_the_rules_and_one_for_each_question_that_is_not_alw
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(problem=problems(divide=True))
 def test_the_constraints_say_of_every_assignment_what_the_judge_says(problem: ConfigurationProblem) -> None:
-    for variant, broken in judged_variants(problem)[::3]:
+    _assert_agrees(problem)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(problem=dividing_tables())
+def test_a_table_of_what_divides_by_0_says_what_the_judge_says(problem: ConfigurationProblem) -> None:
+    _assert_agrees(problem, 11)
+
+
+def _assert_agrees(problem: ConfigurationProblem, step: int = 3) -> None:
+    for variant, broken in judged_variants(problem)[::step]:
         answers = VariantAnswers(problem, variant)
         found = set()
         for one in problem.constraints:

@@ -176,6 +176,13 @@ def test_conflicts_of_a_random_problem_are_minimal_and_their_repairs_possible(
         assert gone <= set(own)
         kept = {d for d in own if d not in gone}
         assert kept <= set(repair.decisions)
+        for change in repair.changes:
+            if isinstance(change.old, Enter) and isinstance(change.new, Enter):
+                asked = problem.parameter_by_id[change.new.parameter].asked
+                others = [d for d in repair.decisions if d != change.new]
+                numbers = {v.numbers[change.new.parameter] for v in variants if has(v, others)}
+                nearest = min((abs(n - change.old.value) for n in numbers if n in asked), default=0)
+                assert change.new.value not in asked or abs(change.new.value - change.old.value) == nearest
 
 
 @random_problems
@@ -374,7 +381,41 @@ def test_a_number_outside_its_domain_is_a_conflict_with_itself_alone() -> None:
     assert isinstance(conflict, Conflict)
     assert conflict.decisions == (Enter(ParameterId("width"), 301),)
     assert conflict.rules == ()
-    assert conflict.repairs
+    (change,) = (change for repair in conflict.repairs for change in repair.changes)
+    assert change.new == Enter(ParameterId("width"), 400)
+
+
+def test_a_repair_changes_a_number_as_little_as_the_rest_of_it_allows() -> None:
+    width = ParameterId("width")
+    session = Session(compile_problem(WIDE), [Enter(width, 2800)], seconds=20)
+    conflict = session.decide(Choose(PANELS.id, OptionId("p600")))
+    assert isinstance(conflict, Conflict)
+    assert [change.new for repair in conflict.repairs for change in repair.changes] == [Enter(width, 3000)]
+    counted = Session(compile_problem(WIDE), [Enter(width, 2800), Choose(PANELS.id, OptionId("p400"))], seconds=20)
+    conflict = counted.decide(Enter(ParameterId("count"), 3))
+    assert isinstance(conflict, Conflict)
+    assert {change.new for repair in conflict.repairs for change in repair.changes} == {Enter(width, 1200)}
+
+
+ROOM = ConfigurationProblem(
+    (PANELS,),
+    (IntegerParameter(ParameterId("width"), 300, 5000, 5), IntegerParameter(ParameterId("height"), 300, 5000, 5)),
+    (ExpressionRule(RuleId("whole"), parse("width + height >= panel.width * 10 and width + height <= 6100")),),
+)
+
+
+def test_a_wish_for_a_number_that_cannot_be_met_is_come_near_to_without_another_search(
+    monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled = compile_problem(ROOM)
+    width, height = Enter(ParameterId("width"), 2000), Enter(ParameterId("height"), 3000)
+    with monkeypatch.context() as patched:
+        patched.setattr(CompiledProblem, "fallback", lambda *_: pytest.fail("CP-SAT was asked"))
+        found = complete(compiled, [Choose(PANELS.id, OptionId("p600"))], prefer=[width, height])
+        with pytest.raises(Conflicting):
+            complete(compiled, [Choose(PANELS.id, OptionId("p600")), Enter(ParameterId("width"), 400)], prefer=[height])
+    assert is_valid(ROOM, found)
+    assert found.numbers in ({"width": 2000, "height": 4000}, {"width": 3000, "height": 3000})
 
 
 def test_a_void_problem_is_refused_with_the_rules_that_clash() -> None:
