@@ -46,8 +46,8 @@ class Settings:
     ] = ""
     host: Annotated[str, "address that the web server listens on"] = "127.0.0.1"
     port: Annotated[int, "port that the web server listens on (`PORT` works too)"] = 8000
-    web_processes: Annotated[int, "gunicorn worker processes"] = 2
-    web_threads: Annotated[int, "threads of each web process"] = 4
+    web_processes: Annotated[int, "web processes, as many as the machine has cores for"] = 2
+    web_threads: Annotated[int, "requests that each web process answers at once; others go to one that is free"] = 4
     worker_name: Annotated[str, "fixed id of this job worker; each worker its own"] = "worker-1"
     smtp_url: Annotated[
         str,
@@ -92,7 +92,7 @@ class Settings:
     ] = 2.0
     hold_minutes: Annotated[int, "minutes for which a cart keeps its dates, once more when they are held longer"] = 30
     hold_share: Annotated[
-        float, "percent of each line's week that carts of people who did not log in may hold together"
+        float, "percent of each line's week that carts, but those of staff, may hold together"
     ] = 5.0
     deposit_percent: Annotated[
         int, "percent of an order's value that a deposit is, until an administrator saves other terms"
