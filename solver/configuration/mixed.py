@@ -333,17 +333,10 @@ class Mixed:
         """The cheapest assignment with all decisions, None if there is none. Raises OutOfTime if none was found."""
         goal = self._goal(costs)
         allowed, entered = np.ascontiguousarray(question.allowed), self._entered(question)
-        low = np.empty(self.network.literals + 1, dtype=np.int64)
-        span = np.array([0, passes.FREE], dtype=np.int64)
+        span = np.array([-passes.FREE, passes.FREE], dtype=np.int64)
+        values, numbers = self._cheapest_known(goal, allowed, entered, span)
         words = self._take_desk()
         try:
-            if (
-                passes.bounds(self._m, words, self._copied, allowed, allowed, entered, goal, allowed.copy(), low, 0)
-                == passes.VOID
-            ):
-                return None
-            span[0] = low[-1]
-            values, numbers = self._cheapest_known(goal, allowed, entered, span)
             ended = self._improve(words, allowed, entered, goal, span, values, numbers, clock)
         finally:
             self._give_back(words)
@@ -395,12 +388,8 @@ class Mixed:
     ) -> tuple[NDArray[np.int32], Words]:
         """The cheapest assignment of the pool with all decisions, its cost in span[1]; else what is to be filled."""
         known, known_numbers = self._pool
-        fits = allowed[known].all(axis=1) & ((entered == ANY) | (known_numbers == entered)).all(axis=1)
-        if fits.any():
-            known, known_numbers = known[fits], known_numbers[fits]
-            amounts = goal[known].sum(axis=1) + known_numbers @ goal[self.network.literals :: 2]
-            best = int(amounts.argmin())
-            span[1] = amounts[best]
+        best = passes.cheapest_of(self._m, goal, allowed, entered, known, known_numbers, span)
+        if best >= 0:
             return known[best].copy(), known_numbers[best].copy()
         return (
             np.full(len(self.network.variables), -1, dtype=np.int32),
@@ -428,7 +417,7 @@ class Mixed:
         words = self._take_desk()
         try:
             for row, one in enumerate((goal, opposite)):
-                passes.bounds(self._m, words, self._copied, allowed, asked, entered, one, free, ends[row], 1)
+                passes.bounds(self._m, words, self._copied, allowed, asked, entered, one, free, ends[row])
             best = np.full((2, literals), passes.FREE, dtype=np.int64)
             known, known_numbers = self._pool
             self._mark_extremes(goal, allowed, asked, entered, known, known_numbers, best)
