@@ -34,6 +34,7 @@ from solver.configuration.translate import Names, translate, variant_of
 
 NODES: Final = 2_000_000  # of all diagrams of a problem
 _MEMO: Final = 8_192  # answers kept, of each kind
+_COSTS: Final = 64  # costs kept as those of the network's literals
 LARGEST: Final = 400_000  # nodes of one diagram
 ATTEMPT: Final = 10.0  # seconds for one diagram
 AT_ONCE: Final = 1_000  # edges of a diagram that is asked again rather than remembered
@@ -146,6 +147,7 @@ class CompiledProblem:
         self.cp_sat = CpSat(problem, names, seed)
         self.domains_memo = Memo(_MEMO)
         self.completions_memo = Memo(_MEMO)
+        self.costs_memo = Memo(_COSTS)
         self.parts_with_numbers = tuple(part for part in parts if part.network.numbers)
         self.at_once = tuple(_at_once(part) for part in parts)
         self._base: Base | None = None

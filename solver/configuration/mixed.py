@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from threading import Lock
 from typing import Final
 
@@ -370,7 +369,9 @@ class Mixed:
     def _goal(self, costs: Costs) -> Words:
         """Costs as the passes want them. Raises ValueError if an assignment could cost more than 64 bits bear."""
         numbers = costs.numbers or (0,) * len(self.network.numbers)
-        total = sum(int(np.abs(costs.literals[a:b]).max()) for a, b in pairwise(self.network.first.tolist()))
+        total = 0.0
+        if self.network.literals:
+            total = float(np.maximum.reduceat(np.abs(costs.literals.astype(float)), self.network.first[:-1]).sum())
         total += sum(
             abs(factor) * max(abs(parameter.values[0]), abs(parameter.values[-1]))
             for factor, parameter in zip(numbers, self.network.numbers, strict=True)
