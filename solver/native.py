@@ -119,6 +119,7 @@ KERNELS = (
         "solver.configuration.diagram_sift",
         "solver.configuration.propagation",
         "solver.configuration.mixed_passes",
+        "solver.configuration.branch_passes",
     ),
     (
         "solver.scheduling.timing",

@@ -329,7 +329,7 @@ class _Compiling:
                 mixed = Mixed(network, self.problem, seed=self.seed)
             except TooWide as error:
                 raise InvalidProblem(f"{network.rules[error.rule]}: a part of it may come to too much.") from error
-            if self.left > 0 and self.clock.left > 1:
+            if mixed.branching is None and self.left > 0 and self.clock.left > 1:
                 mixed.summed = summed_of(network, nodes=SUMMED, seconds=min(SUMMING, self.clock.left / 4))
             return Kind.MIXED, mixed
         if not (network.clauses or network.counts or network.tables):

@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from threading import Lock
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from solver.configuration import branch_passes
 from solver.configuration import mixed_passes as passes
+from solver.configuration.branching import Branching
 from solver.configuration.dag import arrays_of
 from solver.configuration.diagram_sums import Summed
 from solver.configuration.network import OWN, Network
@@ -77,7 +80,7 @@ class Mixed:
         self.network = network
         self.seed = seed
         self.fallback: Fallback | None = None  # an assignment with one of the literals, None: there is none
-        self.summed: Summed | None = None  # a diagram of all but the sums, for the first bounds of costs
+        self.summed: Summed | None = None  # a diagram of all but the sums, for bounds of costs where nothing branches
         self._m = arrays_of(network, problem, merged=True)
         self._plain = arrays_of(network, problem, merged=False)  # where rules can be told apart
         words = _desk(self._m)
@@ -90,6 +93,11 @@ class Mixed:
         self._known = np.empty((0, len(network.variables)), dtype=np.int32)
         self._known_numbers = np.empty((0, len(network.numbers)), dtype=np.int64)
         self._many = 0  # rows of both that hold something
+
+    @cached_property
+    def branching(self) -> Branching | None:
+        """What answers spans of costs exactly, if the part is such."""
+        return Branching.of(self.network)
 
     def _take_desk(self) -> Words:
         with self._lock:
@@ -402,26 +410,31 @@ class Mixed:
 
     def spans(self, question: Question, costs: Costs, clock: Clock, *, exact: bool = True) -> Spans:
         """The lowest and highest cost of an assignment with each literal; bounds at once, exact as the clock allows."""
+        goal = self._goal(costs)
+        allowed, asked = np.ascontiguousarray(question.allowed), np.ascontiguousarray(question.asked)
+        entered = self._entered(question)
+        literals = self.network.literals
+        best = np.full((2, literals), passes.FREE, dtype=np.int64)
+        known, known_numbers = self._pool
+        self._mark_extremes(goal, allowed, asked, entered, known, known_numbers, best)
+        if self.branching is not None:
+            best[best == passes.FREE] = branch_passes.FAR
+            spans, fresh = self.branching.spans(question, costs, best, clock)
+            self._keep(fresh, np.empty((len(fresh), 0), dtype=np.int64))
+            return spans
         summed = None
         if self.summed is not None:
             seconds = min(_PATHS, _PATHS_SHARE * clock.left) if exact else 0.0
             summed = self.summed.ends(question, costs, Clock.of(seconds))
-        goal = self._goal(costs)
         opposite = goal.copy()
-        opposite[: self.network.literals] *= -1
-        opposite[self.network.literals :: 2] *= -1
-        allowed, asked = np.ascontiguousarray(question.allowed), np.ascontiguousarray(question.asked)
-        entered = self._entered(question)
-        literals = self.network.literals
+        opposite[:literals] *= -1
+        opposite[literals::2] *= -1
         ends = np.empty((2, literals + 1), dtype=np.int64)
         free = np.empty(literals, dtype=np.uint8)
         words = self._take_desk()
         try:
             for row, one in enumerate((goal, opposite)):
                 passes.bounds(self._m, words, self._copied, allowed, asked, entered, one, free, ends[row])
-            best = np.full((2, literals), passes.FREE, dtype=np.int64)
-            known, known_numbers = self._pool
-            self._mark_extremes(goal, allowed, asked, entered, known, known_numbers, best)
             possible = np.asarray((ends[:, :literals] < passes.FREE).all(axis=0))
             if summed is not None:
                 possible &= ~summed.none

@@ -3601,7 +3601,7 @@ def bounds(
 def cheapest_of(
     m: Words, goal: Words, allowed: Any, entered: Words, known: Any, known_numbers: Any, span: Words
 ) -> int:
-    """Which of the known assignments with all decisions costs least, its cost into span[1]; -1 if none is below that."""
+    """Which of the known assignments with all decisions costs least, that into span[1]; -1: none is below."""
     best = -1
     for index in range(known.shape[0]):
         fits = True
