@@ -241,20 +241,6 @@ class Layout:
                 found.setdefault(cut.part, []).append(cut)
         return {part: tuple(cuts) for part, cuts in found.items()}
 
-    def narrowed(self, question: Question, cut: Cut) -> Question:
-        """The question with one more cut, of a variable that has no other. Shares arrays with it: only to be read."""
-        allowed = question.allowed.copy()
-        if cut.chosen:
-            allowed[cut.first : cut.stop] = 0
-            allowed[cut.literal] = 1
-            return Question(allowed, question.asked, question.numbers)
-        allowed[cut.literal] = 0
-        if question.asked is question.allowed:
-            return Question(allowed, allowed, question.numbers)
-        asked = question.asked.copy()
-        asked[cut.literal] = 0
-        return Question(allowed, asked, question.numbers)
-
     def question(self, part: int, cuts: Sequence[Cut]) -> Question | None:
         """The cuts as a question to the part; None if they contradict each other."""
         size = self.parts[part].stop - self.parts[part].start
