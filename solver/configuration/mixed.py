@@ -166,6 +166,14 @@ class Mixed:
         passes.prepare(m, words)
         return m, words, words[: int(m[passes.COPIED])].copy()
 
+    def scopes(self) -> list[tuple[int, list[int]]]:
+        """What each constraint is about, nodes that it reads included: its rule; variables, then numbers."""
+        m = self._plain
+        count = int(m[passes.CONSTRAINTS])
+        begins = m[int(m[passes.SCOPE]) :][: count + 1].tolist()
+        rules = m[int(m[passes.RULE]) :][:count].tolist()
+        return [(rule, m[first:stop].tolist()) for rule, first, stop in zip(rules, begins, begins[1:], strict=False)]
+
     # --- domains ---
 
     def domains(self, question: Question, clock: Clock) -> Answer | None:
