@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import inf
 from typing import Final
 
@@ -36,10 +37,11 @@ class Branching:
         words = np.array([word for sets in clauses for _, word in sets], dtype=np.int64)
         amounts, low, high = _limits(network)
         spread = self._width(amounts) + 1.0
-        self._model = (self._first, start, variables, words, amounts, low, high, spread)
+        self.model = (self._first, start, variables, words, amounts, low, high, spread)
+        self.limits = len(low)
         self._heaviest = _ROOM / (float(spread.max()) * len(spread))
         owner = np.repeat(np.arange(len(self._first) - 1), np.diff(self._first))
-        self._bit = np.left_shift(np.int64(1), np.arange(network.literals) - self._first[owner])
+        self.bit = np.left_shift(np.int64(1), np.arange(network.literals) - self._first[owner])
 
     @classmethod
     def of(cls, network: Network) -> Branching | None:
@@ -56,27 +58,37 @@ class Branching:
         `met`: what known assignments cost (2 x literals: at least, and at least in the opposite sense; 2**62: none has
         the literal); it is lowered. What time does not settle is a bound. Also new assignments, as literals (rows).
         """
-        both = np.stack([costs.literals, -costs.literals])
-        bound = np.full(both.shape, -passes.FAR, dtype=np.int64)
-        base = np.bitwise_or.reduceat(np.where(question.allowed != 0, self._bit, 0), self._first[:-1])
-        possible = (question.asked != 0).astype(np.int64) * int(base.all())
-        weights = np.zeros((2, len(self._model[5])), dtype=np.int64)
-        fresh, counts = np.empty((_FRESH, len(base)), dtype=np.int64), np.zeros(1, dtype=np.int64)
-        order, nodes, due = np.arange(both.size), 1, Clock(inf)
-        while len(order) and due.left > 0:
-            at = 0
-            while at != passes.DONE and due.left > 0:
-                at = passes.lowest(
-                    *self._model, both, base, *self._scale(costs.literals), order, bound, met, possible, weights, at,
-                    nodes, _LOOK, fresh, counts,
-                )  # fmt: skip
-            order, nodes, due = np.flatnonzero((bound < met) & (possible != 0)), max(4 * nodes, _FEW), clock
-        none = possible == 0
-        exact = ((bound >= met) | none) * np.array([[1], [2]])
-        spans = Spans(np.where(none, 1, bound[0]), np.where(none, 0, -bound[1]), exact.sum(axis=0).astype(np.uint8))
-        return spans, fresh[: counts[0]].astype(np.int32)
+        search = _Search(self, question, costs.literals, met)
+        found = [np.empty((0, len(self._first) - 1), dtype=np.int64), *search.run(np.arange(met.size), 1, clock)]
+        none = search.possible == 0
+        exact = ((search.bound >= met) | none) * np.array([[1], [2]])
+        low, high = np.where(none, 1, search.bound[0]), np.where(none, 0, -search.bound[1])
+        return Spans(low, high, exact.sum(axis=0).astype(np.uint8)), np.concatenate(found).astype(np.int32)
 
-    def _scale(self, costs: Words) -> tuple[int, int, int, float]:
+    def cheapest(
+        self, question: Question, costs: Costs, wanted: Words, best: Words, clock: Clock
+    ) -> NDArray[np.int32]:
+        """For each wanted literal a cheapest assignment that has it, as literals; -1s: none is cheaper than `best`.
+
+        Its own variable is released. `best`: what is known (2**62: nothing); it is lowered. The best that was found
+        where time does not suffice, after at least a little for each.
+        """
+        search = _Search(self, question, costs.literals, np.full((2, self.network.literals), passes.FAR))
+        search.met[0, wanted] = best
+        variable = np.searchsorted(self._first, wanted, side="right") - 1
+        values = np.full((len(wanted), len(self._first) - 1), -1, dtype=np.int32)
+        strict = question.allowed[wanted] != 0
+        for rows in search.run(wanted, _FEW, clock):
+            strays = (question.allowed[rows] == 0).sum(axis=1)[:, None]  # only what was asked for may be beside decisions
+            counts = (rows[:, variable] == wanted) & ((strays == 0) | ((strays == 1) & ~strict))
+            totals = np.where(counts, costs.literals[rows].sum(axis=1)[:, None], passes.FAR)
+            row = totals.argmin(axis=0)
+            better = np.flatnonzero(totals.min(axis=0) < best)
+            best[better] = totals[row[better], better]
+            values[better] = rows[row[better]]
+        return values
+
+    def scale(self, costs: Words) -> tuple[int, int, int, float]:
         """By how much two costs differ at least and at most, the unit of costs, and the heaviest weight."""
         first = self._first[:-1]
         above = costs - np.repeat(np.minimum.reduceat(costs, first), np.diff(self._first))
@@ -89,6 +101,40 @@ class Branching:
         first = self._first[:-1]
         ends = np.maximum.reduceat(amounts, first, axis=-1) - np.minimum.reduceat(amounts, first, axis=-1)
         return np.asarray(ends.sum(axis=-1))
+
+
+class _Search:
+    """One question: what is known by now of each literal. See `branch_passes.lowest`."""
+
+    def __init__(self, of: Branching, question: Question, costs: Words, met: Words) -> None:
+        first = of.network.first[:-1]
+        base = np.bitwise_or.reduceat(np.where(question.allowed != 0, of.bit, 0), first)
+        self.met = met
+        self.bound = np.full(met.shape, -passes.FAR, dtype=np.int64)
+        self.possible = (question.asked != 0).astype(np.int64) * int(base.all())
+        self._fixed = (*of.model, np.stack([costs, -costs]), base, *of.scale(costs))
+        self._weights = np.zeros((2, of.limits), dtype=np.int64)
+        self._room = np.empty((_FRESH, len(base)), dtype=np.int64)
+
+    def run(self, order: Words, nodes: int, clock: Clock) -> Iterator[Words]:
+        """Search for the ends (row * literals + literal), at first with so many nodes each, whatever the time is.
+
+        Gives what assignments were found (rows, as literals) between two looks at the clock.
+        """
+        due = Clock(inf)
+        while len(order) and due.left > 0:
+            at = 0
+            while at != passes.DONE and due.left > 0:
+                counts = np.zeros(1, dtype=np.int64)
+                at = passes.lowest(
+                    *self._fixed, order, self.bound, self.met, self.possible, self._weights, at, nodes, _LOOK,
+                    self._room, counts,
+                )  # fmt: skip
+                if counts[0]:
+                    yield self._room[: counts[0]].copy()
+            row, literal = np.divmod(order, len(self.possible))
+            order = order[(self.bound[row, literal] < self.met[row, literal]) & (self.possible[literal] != 0)]
+            nodes, due = max(4 * nodes, _FEW), clock
 
 
 def _limits(network: Network) -> tuple[Words, Words, Words]:

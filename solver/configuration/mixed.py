@@ -426,8 +426,7 @@ class Mixed:
         known, known_numbers = self._pool
         self._mark_extremes(goal, allowed, asked, entered, known, known_numbers, best)
         if self.branching is not None:
-            best[best == passes.FREE] = branch_passes.FAR
-            spans, fresh = self.branching.spans(question, costs, best, clock)
+            spans, fresh = self.branching.spans(question, costs, _or_far(best), clock)
             self._keep(fresh, np.empty((len(fresh), 0), dtype=np.int64))
             return spans
         summed = None
@@ -538,13 +537,22 @@ class Mixed:
         spans = np.tile(np.array([0, passes.FREE], dtype=np.int64), (len(wanted), 1))
         entered = self._entered(question)
         words = self._take_desk()
+        paused: list[int] = []
         try:
             for allowed, rows in self._released(question, wanted):
                 some = values[rows], numbers[rows], spans[rows]
-                self._settle_nearest(words, allowed, entered, goal, stands, stands_numbers, wanted[rows], *some, clock)
+                ended = self._settle_nearest(
+                    words, allowed, entered, goal, stands, stands_numbers, wanted[rows], *some, clock
+                )
                 values[rows], numbers[rows], spans[rows] = some
+                paused.extend(rows[ended == passes.PAUSED])
         finally:
             self._give_back(words)
+        if paused and self.branching is not None:
+            costs, best = Costs(goal[: self.network.literals]), _or_far(spans[paused, 1])
+            nearer = self.branching.cheapest(question, costs, wanted[paused], best, clock)
+            values[paused] = np.where(nearer < 0, values[paused], nearer)
+            spans[paused, 1] = best
         found = spans[:, 1] < passes.FREE
         return [self._assignment(values[row], numbers[row]) if found[row] else None for row in range(len(wanted))]
 
@@ -574,8 +582,11 @@ class Mixed:
         numbers: Words,
         spans: Words,
         clock: Clock,
-    ) -> None:
-        """A little for each literal, whatever the time is, so that nearly all have one; then until the clock ends."""
+    ) -> Words:
+        """A little for each literal, whatever the time is, so that nearly all have one; then until the clock ends.
+
+        How each ended. What the first turn leaves is left to branch and bound where that is possible.
+        """
         ended = np.full(len(wanted), passes.PAUSED, dtype=np.int64)
         least = np.zeros(self.network.literals, dtype=np.int64)
         order = goal[: self.network.literals].argsort(kind="stable")
@@ -587,7 +598,10 @@ class Mixed:
                     self._m, words, self._copied, allowed, entered, goal, order, stands, stands_numbers, wanted, row,
                     nodes, _LOOK, least, spans, ended, values, numbers,
                 )  # fmt: skip
+            if self.branching is not None:
+                break
             nodes = max(4 * nodes, _EACH)
+        return ended
 
     # --- the pool ---
 
@@ -622,6 +636,11 @@ class Mixed:
             self._known[self._many : end] = values
             self._known_numbers[self._many : end] = numbers
             self._many = end
+
+
+def _or_far(costs: Words) -> Words:
+    """Costs as branch and bound has them, which says otherwise where there is none."""
+    return np.where(costs >= passes.FREE, branch_passes.FAR, costs)
 
 
 def _blank(m: Words) -> Words:

@@ -8,6 +8,7 @@ from random import Random
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from solver.configuration.branching import Branching
 from solver.configuration.mixed import Mixed
@@ -20,6 +21,8 @@ from tests.solver.configuration.test_diagram_sums import catalogue, summed
 
 SEEDS = [*range(60), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(60, 600))]
 FAR = 2**62
+Words = NDArray[np.int64]
+Literals = NDArray[np.int32]
 
 
 def branching(network: Network) -> Branching:
@@ -28,7 +31,7 @@ def branching(network: Network) -> Branching:
     return found
 
 
-def unknown(network: Network) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+def unknown(network: Network) -> Words:
     return np.full((2, network.literals), FAR, dtype=np.int64)
 
 
@@ -51,14 +54,20 @@ def test_every_span_is_that_of_the_assignments_that_keep_clauses_counts_and_sums
         truth = Truth.of(network, question)
         totals = costs[truth.literals].sum(axis=1)
         spans = spans_of(network, question, Costs(costs))
+        wanted, best = np.arange(network.literals), unknown(network)[0]
+        values = branching(network).cheapest(question, Costs(costs), wanted, best, Clock.of(30.0))
         decided = all(question.allowed[start:stop].any() for start, stop in pairwise(network.first.tolist()))
         assert (spans.exact == 3).all()
         for literal, variable in enumerate(owner(network)):
             rows = truth.released_rows(variable, literal)
             if rows.any() and decided:
                 assert (spans.low[literal], spans.high[literal]) == (totals[rows].min(), totals[rows].max())
+                assert best[literal] == costs[values[literal]].sum() == spans.low[literal]
+                assert values[literal, variable] == literal
+                assert (values[literal] == truth.literals[rows]).all(axis=1).any()
             else:
                 assert spans.low[literal] > spans.high[literal]
+                assert best[literal] == FAR and (values[literal] == -1).all()
 
 
 @pytest.mark.parametrize("nodes", [1, 7, 60])
@@ -114,13 +123,45 @@ def test_a_part_asks_it_and_goes_on_from_what_it_found() -> None:
     assert engine.spans(question, costs, Clock.of(60.0)).low.tolist() == first.low.tolist()
 
 
+def test_what_is_nearest_is_as_near_as_the_other_search_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("solver.configuration.mixed._FEW", 1)  # so that much is left
+    asked: list[int] = []
+    real = Branching.cheapest
+
+    def spy(of: Branching, question: Question, costs: Costs, wanted: Words, best: Words, clock: Clock) -> Literals:
+        asked.append(len(wanted))
+        return real(of, question, costs, wanted, best, clock)
+
+    monkeypatch.setattr(Branching, "cheapest", spy)
+    for seed in range(3):
+        network, _ = catalogue(seed)
+        random = Random(seed)
+        weights = np.array([random.randint(100, 500) for _ in range(network.literals)], dtype=np.int64)
+        question = Question(everything(network), everything(network))
+        engine, alone = (Mixed(network, ConfigurationProblem((), ())) for _ in range(2))
+        alone.branching = None
+        standing = engine.find(question, Clock.of(30.0))
+        assert standing is not None
+        stands = standing.values + network.first[:-1]
+        wanted = [literal for literal in range(network.literals) if literal not in stands]
+        changes: list[list[int]] = []
+        for one in (engine, alone):
+            found = one.nearest(question, standing, Costs(weights), wanted, Clock.of(30.0))
+            assert all(nearest is None or keeps(network, nearest.values) for nearest in found)
+            literals = [np.array([-1]) if nearest is None else nearest.values + network.first[:-1] for nearest in found]
+            assert all(literal in row or row[0] < 0 for literal, row in zip(wanted, literals, strict=True))
+            changes.append([int(weights[row[row != stands]].sum()) if row[0] >= 0 else -1 for row in literals])
+        assert changes[0] == changes[1]
+    assert sum(asked) > 10
+
+
 def test_sums_of_the_same_are_one_limit() -> None:
     network, bare = catalogue(2)
     one = network.sums[0]
     shifted = Sum(0, tuple((literal, 9 - factor) for literal, factor in one.literals), (), -10_000, 10_000)
     again = replace(bare, sums=(one, replace(one, low=3, high=10_000), shifted))
-    assert len(branching(again)._model[5]) == 1
-    assert len(branching(network)._model[5]) == 2
+    assert branching(again).limits == 1
+    assert branching(network).limits == 2
 
 
 def test_limits_that_nothing_keeps_leave_nothing() -> None:
