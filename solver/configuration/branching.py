@@ -79,7 +79,7 @@ class Branching:
         values = np.full((len(wanted), len(self._first) - 1), -1, dtype=np.int32)
         strict = question.allowed[wanted] != 0
         for rows in search.run(wanted, _FEW, clock):
-            strays = (question.allowed[rows] == 0).sum(axis=1)[:, None]  # only what was asked for may be beside decisions
+            strays = (question.allowed[rows] == 0).sum(axis=1)[:, None]  # literals beside the decisions
             counts = (rows[:, variable] == wanted) & ((strays == 0) | ((strays == 1) & ~strict))
             totals = np.where(counts, costs.literals[rows].sum(axis=1)[:, None], passes.FAR)
             row = totals.argmin(axis=0)

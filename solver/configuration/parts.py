@@ -144,6 +144,7 @@ class Layout:
         self._cuts: dict[Decision, Cut] = {}
         self.steps: dict[Decision, Step] = {}  # those that were asked for
         self._spots: dict[int, Spots] = {}
+        self._literals: dict[int, list[int]] = {}
         self._untouched: dict[int, Question] = {}
         # place + 2 looks up what is true: core, dead, then the places.
         self._look = place.astype(np.int64) + 2
@@ -154,8 +155,10 @@ class Layout:
 
     def literals_at(self, place: int) -> list[int]:
         """The literals of the network that are at a place: one, or several that are equal in every variant."""
-        order, starts = self._at
-        found: list[int] = order[starts[place] : starts[place + 1]].tolist()
+        found = self._literals.get(place)
+        if found is None:
+            order, starts = self._at
+            found = self._literals[place] = order[starts[place] : starts[place + 1]].tolist()
         return found
 
     @cached_property
