@@ -16,6 +16,7 @@ from solver.configuration.unite import united
 
 _WIDEST: Final = 62  # values of a variable: a domain is a word
 _MOST: Final = 8  # sums and counts
+_LARGEST: Final = 600  # literals: the first look at all of them takes a time with the square of that
 _FEW: Final = 60  # nodes of a search for a literal after the first, which has one; then four times as many
 _LOOK: Final = 500  # nodes between two looks at the clock
 _FRESH: Final = 1_024  # room for new assignments
@@ -48,7 +49,9 @@ class Branching:
         """None if the network has what is not told here, or too much of it."""
         if network.numbers or network.formulas or network.tables or not network.sums:
             return None
-        if np.diff(network.first).max() > _WIDEST or len(network.sums) + len(network.counts) > _MOST:
+        if network.literals > _LARGEST or np.diff(network.first).max() > _WIDEST:
+            return None
+        if len(network.sums) + len(network.counts) > _MOST:
             return None
         return cls(network)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from solver.configuration.branching import Branching
 from solver.configuration.mixed import Mixed
-from solver.configuration.network import Network, Sum, Table
+from solver.configuration.network import Network, Sum, Table, Variable
 from solver.configuration.problem import ConfigurationProblem
 from solver.configuration.question import Clock, Costs, Flags, Question, Spans
 from tests.solver.configuration.networks import every_assignment, keeps, random_network
@@ -178,6 +178,8 @@ def test_what_is_not_told_here_is_refused() -> None:
     rows = np.array([[0, 0], [1, 1]], dtype=np.int32)
     assert Branching.of(replace(network, tables=(Table(0, (0, 1), rows),))) is None
     assert Branching.of(replace(network, sums=network.sums * 5)) is None
+    wide = Network(tuple(Variable(61) for _ in range(10)), np.arange(0, 611, 61), (), (), sums=network.sums)
+    assert Branching.of(wide) is None
 
 
 def test_the_truth_knows_the_counts() -> None:
