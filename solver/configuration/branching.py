@@ -18,7 +18,8 @@ _WIDEST: Final = 62  # values of a variable: a domain is a word
 _MOST: Final = 8  # sums and counts
 _LARGEST: Final = 600  # literals: the first look at all of them takes a time with the square of that
 _FEW: Final = 60  # nodes of a search for a literal after the first, which has one; then four times as many
-_LOOK: Final = 500  # nodes between two looks at the clock
+_LOOK: Final = 500  # nodes between two looks at the clock, which one search has to itself
+_PACE: Final = 50_000  # nodes in a second, at least: no search is longer than what is left
 _FRESH: Final = 1_024  # room for new assignments
 _UNIT: Final = 2**10  # of the cost against the weights, at most
 _ROOM: Final = 2.0**59
@@ -137,7 +138,7 @@ class _Search:
                     yield self._room[: counts[0]].copy()
             row, literal = np.divmod(order, len(self.possible))
             order = order[(self.bound[row, literal] < self.met[row, literal]) & (self.possible[literal] != 0)]
-            nodes, due = max(4 * nodes, _FEW), clock
+            nodes, due = max(_FEW, int(min(4 * nodes, _PACE * clock.left))), clock
 
 
 def _limits(network: Network) -> tuple[Words, Words, Words]:
