@@ -40,10 +40,12 @@ _inner = partial(kernel, inner=True)
 def _weigh(costs: Words, amounts: Many, weights: Words, unit: int, weighed: Words) -> None:
     """unit * cost + weights * amounts of each literal."""
     for literal in range(len(costs)):
-        total = unit * costs[literal]
-        for row in range(len(weights)):
-            total += weights[row] * amounts[row, literal]
-        weighed[literal] = total
+        weighed[literal] = unit * costs[literal]
+    for row in range(len(weights)):
+        weight = weights[row]
+        if weight != 0:
+            for literal in range(len(costs)):
+                weighed[literal] += weight * amounts[row, literal]
 
 
 @_inner(f"int64({_w}, {_w}, {_w})")
