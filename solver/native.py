@@ -120,6 +120,7 @@ KERNELS = (
         "solver.configuration.propagation",
         "solver.configuration.mixed_passes",
     ),
+    ("solver.configuration.branch_passes",),
     (
         "solver.scheduling.timing",
         "solver.scheduling.chance",
@@ -142,15 +143,15 @@ KERNELS = (
         "solver.scheduling.anneal",
         "solver.scheduling.tabu",
     ),
-)  # the modules that have kernels, by room: the two share none, and so are compiled side by side
+)  # the modules that have kernels: these groups share none, and so are compiled side by side
 
 
 def fill_cache() -> None:
-    """Compile what the cache lacks, a process a room: the first time takes half a minute.
+    """Compile what the cache lacks, a process a group: the first time takes half a minute.
 
     Without the garbage collector, which would look through all that the compiler knows again and again.
     """
-    commands = [f"import gc; gc.disable(); import {', '.join(room)}" for room in KERNELS]
+    commands = [f"import gc; gc.disable(); import {', '.join(group)}" for group in KERNELS]
     running = [subprocess.Popen([sys.executable, "-c", command]) for command in commands]
     ended = [process.wait() for process in running]
     if any(ended):

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from solver.configuration.asking import CpSat, Fallback
 from solver.configuration.clausal import Clausal
+from solver.configuration.clicks import Clicks, answers_at_once
 from solver.configuration.dag import TooWide
 from solver.configuration.diagram import Diagram, compile_diagram
 from solver.configuration.diagram_sums import summed_of
@@ -34,9 +35,9 @@ from solver.configuration.translate import Names, translate, variant_of
 
 NODES: Final = 2_000_000  # of all diagrams of a problem
 _MEMO: Final = 8_192  # answers kept, of each kind
+_COSTS: Final = 64  # costs kept as those of the network's literals
 LARGEST: Final = 400_000  # nodes of one diagram
 ATTEMPT: Final = 10.0  # seconds for one diagram
-AT_ONCE: Final = 1_000  # edges of a diagram that is asked again rather than remembered
 SUMMED: Final = 50_000  # nodes of a diagram that leaves sums out
 SUMMING: Final = 3.0  # seconds for it
 
@@ -117,12 +118,6 @@ class Memo:
             self._answers.clear()
 
 
-def _at_once(part: Part) -> bool:
-    """Whether the part answers in less time than it takes to look whether it has been asked the same before."""
-    engine = part.engine
-    return isinstance(engine, Free) or (isinstance(engine, Diagram) and engine.edges <= AT_ONCE)
-
-
 class CompiledProblem:
     """A problem ready for clicks. Safe to share between threads and to fork; its answers depend on nothing but it."""
 
@@ -146,8 +141,10 @@ class CompiledProblem:
         self.cp_sat = CpSat(problem, names, seed)
         self.domains_memo = Memo(_MEMO)
         self.completions_memo = Memo(_MEMO)
+        self.costs_memo = Memo(_COSTS)
         self.parts_with_numbers = tuple(part for part in parts if part.network.numbers)
-        self.at_once = tuple(_at_once(part) for part in parts)
+        self.at_once = tuple(answers_at_once(part) for part in parts)
+        self.clicks = Clicks(self.layout, self.parts)
         self._base: Base | None = None
         self._network = network
         self._fallbacks: dict[int, Fallback] = {}
@@ -174,6 +171,7 @@ class CompiledProblem:
                 self.layout.spread(valid, core=STRICT | RELEASED),
             )
             if not any(answer.open_numbers for answer in answers) and not base.open.any():
+                self.clicks.make_ready()
                 self._base = base
         return base
 
@@ -327,7 +325,7 @@ class _Compiling:
                 mixed = Mixed(network, self.problem, seed=self.seed)
             except TooWide as error:
                 raise InvalidProblem(f"{network.rules[error.rule]}: a part of it may come to too much.") from error
-            if self.left > 0 and self.clock.left > 1:
+            if mixed.branching is None and self.left > 0 and self.clock.left > 1:
                 mixed.summed = summed_of(network, nodes=SUMMED, seconds=min(SUMMING, self.clock.left / 4))
             return Kind.MIXED, mixed
         if not (network.clauses or network.counts or network.tables):

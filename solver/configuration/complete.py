@@ -186,27 +186,8 @@ def weigh(compiled: CompiledProblem, costs: CostsByOption, prefer: Mapping[Decis
 
 def _on_literals(compiled: CompiledProblem, costs: CostsByOption, prefer: Mapping[Decision, int]) -> _OnLiterals:
     names, layout = compiled.names, compiled.layout
-    literals = np.zeros(names.starts[-1], dtype=np.int64)
-    entered: dict[ParameterId, int] = {}
-    constant = 0
-    for key, cost in costs.items():
-        if isinstance(key, tuple):
-            group = compiled.problem.group_by_id.get(key[0])
-            if group is not None and key[1] in names.places[group.id]:
-                variable, value = names.value(*key)
-                literals[names.starts[variable] + value] += cost
-        elif key in names.of_parameter:
-            variable = names.of_parameter[key]
-            values = np.array(compiled.problem.parameter_by_id[key].values, dtype=np.int64)
-            literals[names.starts[variable] : names.starts[variable + 1]] += cost * values
-        elif key in names.number:
-            entered[key] = entered.get(key, 0) + cost
-    starts = np.array(names.starts[:-1], dtype=np.int64)
-    if len(starts):  # the cheapest value of each variable costs nothing: then `heavy` tells what is broken
-        least = np.minimum.reduceat(literals, starts)
-        constant = int(least.sum())
-        literals -= np.repeat(least, np.diff(names.starts))
-    heavy = 1 + _width(compiled, literals, entered)
+    priced = _priced(compiled, costs)
+    literals, heavy = priced.literals.copy(), priced.heavy
     wishes: list[tuple[int, int]] = []
     for decision, weight in prefer.items():
         cut = layout.cut(decision)
@@ -222,8 +203,41 @@ def _on_literals(compiled: CompiledProblem, costs: CostsByOption, prefer: Mappin
             literals[start + value] -= heavy * weight
         else:
             literals[start + value] += heavy * weight
+    return replace(priced, literals=literals, wishes=tuple(wishes))
+
+
+def _priced(compiled: CompiledProblem, costs: CostsByOption) -> _OnLiterals:
+    """Costs alone; remembered, and only to be read. The cheapest value of each variable costs nothing."""
+    key = frozenset(costs.items())
+    known: _OnLiterals | None = compiled.costs_memo.get(key)
+    if known is not None:
+        return known
+    names = compiled.names
+    literals = np.zeros(names.starts[-1], dtype=np.int64)
+    entered: dict[ParameterId, int] = {}
+    constant = 0
+    for what, cost in costs.items():
+        if isinstance(what, tuple):
+            group = compiled.problem.group_by_id.get(what[0])
+            if group is not None and what[1] in names.places[group.id]:
+                variable, value = names.value(*what)
+                literals[names.starts[variable] + value] += cost
+        elif what in names.of_parameter:
+            variable = names.of_parameter[what]
+            values = np.array(compiled.problem.parameter_by_id[what].values, dtype=np.int64)
+            literals[names.starts[variable] : names.starts[variable + 1]] += cost * values
+        elif what in names.number:
+            entered[what] = entered.get(what, 0) + cost
+    starts = np.array(names.starts[:-1], dtype=np.int64)
+    if len(starts):  # so that `heavy` tells what is broken
+        least = np.minimum.reduceat(literals, starts)
+        constant = int(least.sum())
+        literals -= np.repeat(least, np.diff(names.starts))
+    heavy = 1 + _width(compiled, literals, entered)
     numbers = tuple(entered.get(number.id, 0) for number in names.numbers)
-    return _OnLiterals(literals, numbers, constant, tuple(wishes), heavy)
+    known = _OnLiterals(literals, numbers, constant, (), heavy)
+    compiled.costs_memo.put(key, known)
+    return known
 
 
 def _asked(compiled: CompiledProblem, decision: Decision) -> tuple[int, int, bool]:

@@ -6,7 +6,7 @@ memory maps: they are only read. Sources: Bryant 1986; Amilhastre, Fargier, Marq
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import repeat
@@ -334,7 +334,7 @@ class Diagram:
         values = np.empty(len(self._order), dtype=np.int32)
         level = -1
         if literal >= 0:
-            literal = literal if self._outer is None else int(self._outer[literal])
+            literal = self.by_level_of(literal)
             level = int(np.searchsorted(self._start, literal, side="right")) - 1
         excess = np.array([-1], dtype=np.int64)
         proved = passes.cheapest(
@@ -466,6 +466,24 @@ class Diagram:
         values = np.empty_like(rows)
         values[:, self._order] = rows
         return values
+
+    # --- one click after another ---
+
+    def flat(self, places: Sequence[Sequence[int]]) -> Ints:
+        """All that `click` reads. `places`: the literals of the whole network that each of this one's literals is."""
+        ordered = [places[literal] for literal in self._inner.tolist()]
+        placed = np.cumsum([0, *(len(several) for several in ordered)])
+        lists = (
+            self._level, self._source, self._child, self._literal, self._passes_over, self._start, placed,
+            np.array([place for several in ordered for place in several], dtype=np.int32),
+        )  # fmt: skip
+        begins = passes.HEADER + np.cumsum([0, *(len(one) for one in lists)])[:-1]
+        sizes = (self.nodes, self.edges, len(self._order), self.network.literals, self._root)
+        return np.concatenate((sizes, begins, *lists)).astype(np.int32)
+
+    def by_level_of(self, literal: int) -> int:
+        """Where a literal of the network is among the literals by level."""
+        return literal if self._outer is None else int(self._outer[literal])
 
     # --- levels and variables ---
 

@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cached_property
 from threading import Lock
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from solver.configuration import branch_passes
 from solver.configuration import mixed_passes as passes
+from solver.configuration.branching import Branching
 from solver.configuration.dag import arrays_of
 from solver.configuration.diagram_sums import Summed
 from solver.configuration.network import OWN, Network
@@ -78,7 +80,7 @@ class Mixed:
         self.network = network
         self.seed = seed
         self.fallback: Fallback | None = None  # an assignment with one of the literals, None: there is none
-        self.summed: Summed | None = None  # a diagram of all but the sums, for the first bounds of costs
+        self.summed: Summed | None = None  # a diagram of all but the sums, for bounds of costs where nothing branches
         self._m = arrays_of(network, problem, merged=True)
         self._plain = arrays_of(network, problem, merged=False)  # where rules can be told apart
         words = _desk(self._m)
@@ -91,6 +93,11 @@ class Mixed:
         self._known = np.empty((0, len(network.variables)), dtype=np.int32)
         self._known_numbers = np.empty((0, len(network.numbers)), dtype=np.int64)
         self._many = 0  # rows of both that hold something
+
+    @cached_property
+    def branching(self) -> Branching | None:
+        """What answers spans of costs exactly, if the part is such."""
+        return Branching.of(self.network)
 
     def _take_desk(self) -> Words:
         with self._lock:
@@ -158,6 +165,14 @@ class Mixed:
         active[of != OWN] = np.asarray(rules, dtype=np.int64)[of[of != OWN]]
         passes.prepare(m, words)
         return m, words, words[: int(m[passes.COPIED])].copy()
+
+    def scopes(self) -> list[tuple[int, list[int]]]:
+        """What each constraint is about, nodes that it reads included: its rule; variables, then numbers."""
+        m = self._plain
+        count = int(m[passes.CONSTRAINTS])
+        begins = m[int(m[passes.SCOPE]) :][: count + 1].tolist()
+        rules = m[int(m[passes.RULE]) :][:count].tolist()
+        return [(rule, m[first:stop].tolist()) for rule, first, stop in zip(rules, begins, begins[1:], strict=False)]
 
     # --- domains ---
 
@@ -333,17 +348,10 @@ class Mixed:
         """The cheapest assignment with all decisions, None if there is none. Raises OutOfTime if none was found."""
         goal = self._goal(costs)
         allowed, entered = np.ascontiguousarray(question.allowed), self._entered(question)
-        low = np.empty(self.network.literals + 1, dtype=np.int64)
-        span = np.array([0, passes.FREE], dtype=np.int64)
+        span = np.array([-passes.FREE, passes.FREE], dtype=np.int64)
+        values, numbers = self._cheapest_known(goal, allowed, entered, span)
         words = self._take_desk()
         try:
-            if (
-                passes.bounds(self._m, words, self._copied, allowed, allowed, entered, goal, allowed.copy(), low, 0)
-                == passes.VOID
-            ):
-                return None
-            span[0] = low[-1]
-            values, numbers = self._cheapest_known(goal, allowed, entered, span)
             ended = self._improve(words, allowed, entered, goal, span, values, numbers, clock)
         finally:
             self._give_back(words)
@@ -377,7 +385,9 @@ class Mixed:
     def _goal(self, costs: Costs) -> Words:
         """Costs as the passes want them. Raises ValueError if an assignment could cost more than 64 bits bear."""
         numbers = costs.numbers or (0,) * len(self.network.numbers)
-        total = sum(int(np.abs(costs.literals[a:b]).max()) for a, b in pairwise(self.network.first.tolist()))
+        total = 0.0
+        if self.network.literals:
+            total = float(np.maximum.reduceat(np.abs(costs.literals.astype(float)), self.network.first[:-1]).sum())
         total += sum(
             abs(factor) * max(abs(parameter.values[0]), abs(parameter.values[-1]))
             for factor, parameter in zip(numbers, self.network.numbers, strict=True)
@@ -395,12 +405,8 @@ class Mixed:
     ) -> tuple[NDArray[np.int32], Words]:
         """The cheapest assignment of the pool with all decisions, its cost in span[1]; else what is to be filled."""
         known, known_numbers = self._pool
-        fits = allowed[known].all(axis=1) & ((entered == ANY) | (known_numbers == entered)).all(axis=1)
-        if fits.any():
-            known, known_numbers = known[fits], known_numbers[fits]
-            amounts = goal[known].sum(axis=1) + known_numbers @ goal[self.network.literals :: 2]
-            best = int(amounts.argmin())
-            span[1] = amounts[best]
+        best = passes.cheapest_of(self._m, goal, allowed, entered, known, known_numbers, span)
+        if best >= 0:
             return known[best].copy(), known_numbers[best].copy()
         return (
             np.full(len(self.network.variables), -1, dtype=np.int32),
@@ -412,26 +418,30 @@ class Mixed:
 
     def spans(self, question: Question, costs: Costs, clock: Clock, *, exact: bool = True) -> Spans:
         """The lowest and highest cost of an assignment with each literal; bounds at once, exact as the clock allows."""
+        goal = self._goal(costs)
+        allowed, asked = np.ascontiguousarray(question.allowed), np.ascontiguousarray(question.asked)
+        entered = self._entered(question)
+        literals = self.network.literals
+        best = np.full((2, literals), passes.FREE, dtype=np.int64)
+        known, known_numbers = self._pool
+        self._mark_extremes(goal, allowed, asked, entered, known, known_numbers, best)
+        if self.branching is not None:
+            spans, fresh = self.branching.spans(question, costs, _or_far(best), clock)
+            self._keep(fresh, np.empty((len(fresh), 0), dtype=np.int64))
+            return spans
         summed = None
         if self.summed is not None:
             seconds = min(_PATHS, _PATHS_SHARE * clock.left) if exact else 0.0
             summed = self.summed.ends(question, costs, Clock.of(seconds))
-        goal = self._goal(costs)
         opposite = goal.copy()
-        opposite[: self.network.literals] *= -1
-        opposite[self.network.literals :: 2] *= -1
-        allowed, asked = np.ascontiguousarray(question.allowed), np.ascontiguousarray(question.asked)
-        entered = self._entered(question)
-        literals = self.network.literals
+        opposite[:literals] *= -1
+        opposite[literals::2] *= -1
         ends = np.empty((2, literals + 1), dtype=np.int64)
         free = np.empty(literals, dtype=np.uint8)
         words = self._take_desk()
         try:
             for row, one in enumerate((goal, opposite)):
-                passes.bounds(self._m, words, self._copied, allowed, asked, entered, one, free, ends[row], 1)
-            best = np.full((2, literals), passes.FREE, dtype=np.int64)
-            known, known_numbers = self._pool
-            self._mark_extremes(goal, allowed, asked, entered, known, known_numbers, best)
+                passes.bounds(self._m, words, self._copied, allowed, asked, entered, one, free, ends[row])
             possible = np.asarray((ends[:, :literals] < passes.FREE).all(axis=0))
             if summed is not None:
                 possible &= ~summed.none
@@ -527,13 +537,22 @@ class Mixed:
         spans = np.tile(np.array([0, passes.FREE], dtype=np.int64), (len(wanted), 1))
         entered = self._entered(question)
         words = self._take_desk()
+        paused: list[int] = []
         try:
             for allowed, rows in self._released(question, wanted):
                 some = values[rows], numbers[rows], spans[rows]
-                self._settle_nearest(words, allowed, entered, goal, stands, stands_numbers, wanted[rows], *some, clock)
+                ended = self._settle_nearest(
+                    words, allowed, entered, goal, stands, stands_numbers, wanted[rows], *some, clock
+                )
                 values[rows], numbers[rows], spans[rows] = some
+                paused.extend(rows[ended == passes.PAUSED])
         finally:
             self._give_back(words)
+        if paused and self.branching is not None:
+            costs, best = Costs(goal[: self.network.literals]), _or_far(spans[paused, 1])
+            nearer = self.branching.cheapest(question, costs, wanted[paused], best, clock)
+            values[paused] = np.where(nearer < 0, values[paused], nearer)
+            spans[paused, 1] = best
         found = spans[:, 1] < passes.FREE
         return [self._assignment(values[row], numbers[row]) if found[row] else None for row in range(len(wanted))]
 
@@ -563,8 +582,11 @@ class Mixed:
         numbers: Words,
         spans: Words,
         clock: Clock,
-    ) -> None:
-        """A little for each literal, whatever the time is, so that nearly all have one; then until the clock ends."""
+    ) -> Words:
+        """A little for each literal, whatever the time is, so that nearly all have one; then until the clock ends.
+
+        How each ended. What the first turn leaves is left to branch and bound where that is possible.
+        """
         ended = np.full(len(wanted), passes.PAUSED, dtype=np.int64)
         least = np.zeros(self.network.literals, dtype=np.int64)
         order = goal[: self.network.literals].argsort(kind="stable")
@@ -576,7 +598,10 @@ class Mixed:
                     self._m, words, self._copied, allowed, entered, goal, order, stands, stands_numbers, wanted, row,
                     nodes, _LOOK, least, spans, ended, values, numbers,
                 )  # fmt: skip
+            if self.branching is not None:
+                break
             nodes = max(4 * nodes, _EACH)
+        return ended
 
     # --- the pool ---
 
@@ -611,6 +636,11 @@ class Mixed:
             self._known[self._many : end] = values
             self._known_numbers[self._many : end] = numbers
             self._many = end
+
+
+def _or_far(costs: Words) -> Words:
+    """Costs as branch and bound has them, which says otherwise where there is none."""
+    return np.where(costs >= passes.FREE, branch_passes.FAR, costs)
 
 
 def _blank(m: Words) -> Words:

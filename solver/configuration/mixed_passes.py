@@ -3141,7 +3141,7 @@ def improve(
         w[second + m[LITERALS] + 2 * number + 1] = ANYWHERE
     w[CHEAP] = 2
     top = w[TOP]
-    bold = True
+    bold = closing = True  # closing: what half-way failed is next tried for the smallest gain, which would settle all
     while span[0] < span[1]:
         have = span[1] < FREE
         limit = span[1] - 1 if have else FREE
@@ -3154,12 +3154,12 @@ def improve(
         found = _NONE
         left = nodes - w[SEARCHED]
         if _propagate(m, w):
-            found = _find(m, w, min(left, 200) if have and bold else left)
+            found = _find(m, w, min(left, 200) if have and (bold or closing) else left)
         if found == _FOUND:
             _read(m, w, values, numbers)
             w[OBJECTIVES] = 0
             _undo(m, w, top)
-            bold = True
+            bold = closing = True
             span[1] = _descend(m, w, goal, values, numbers, cost_of(m, goal, values, numbers))
             for variable in range(m[VARIABLES]):
                 w[m[PHASE] + variable] = -1
@@ -3172,9 +3172,11 @@ def improve(
                 if not have:
                     return VOID
                 span[0] = limit + 1
-                bold = True
+                bold = not bold or not closing
             elif have and bold:
-                bold = False
+                bold = closing = False
+            elif have and closing:
+                bold, closing = True, False
             else:
                 return PAUSED
             if w[SEARCHED] >= nodes and span[0] < span[1]:
@@ -3538,7 +3540,7 @@ def nearest(
 
 
 @kernel(
-    f"int64({_mm}, int64[::1], uint8[::1], uint8[::1], int64[::1], int64[::1], uint8[::1], int64[::1], int64)",
+    f"int64({_mm}, int64[::1], uint8[::1], uint8[::1], int64[::1], int64[::1], uint8[::1], int64[::1])",
     allocates=True,
 )
 def bounds(
@@ -3551,12 +3553,10 @@ def bounds(
     goal: Words,
     free: Any,
     low: Words,
-    every: int,
 ) -> int:
     """For each literal asked a bound that no assignment with it (its own variable released) costs less than.
 
-    _BIG: propagation refutes the literal. The last entry of `low` is for all of the question (without `every` it is the
-    only one). VOID or DONE.
+    _BIG: propagation refutes the literal. The last entry of `low` is for all of the question. VOID or DONE.
     """
     literals, variables, numbers = m[LITERALS], m[VARIABLES], m[NUMBERS]
     possible = _begin(m, w, base, allowed, entered)
@@ -3567,8 +3567,6 @@ def bounds(
     costs = np.empty(literals + 2 * numbers, np.int64)
     constant = _weigh(m, w, goal, costs)
     low[literals] = _bound(m, w, costs, constant)
-    if not every:
-        return DONE
     top = w[TOP]
     for variable in range(variables):
         begin, end = m[m[FIRST] + variable], m[m[FIRST] + variable + 1]
@@ -3597,6 +3595,30 @@ def bounds(
                     _undo(m, w, mark)
         _begin(m, w, base, allowed, entered)
     return DONE
+
+
+@kernel(f"int64({_words}, {_words}, {_flags}, {_words}, int32[:, ::1], int64[:, ::1], {_words})")
+def cheapest_of(
+    m: Words, goal: Words, allowed: Any, entered: Words, known: Any, known_numbers: Any, span: Words
+) -> int:
+    """Which of the known assignments with all decisions costs least, that into span[1]; -1: none is below."""
+    best = -1
+    for index in range(known.shape[0]):
+        fits = True
+        for number in range(m[NUMBERS]):
+            if entered[number] != _BIG and known_numbers[index, number] != entered[number]:
+                fits = False
+        if not fits:
+            continue
+        for variable in range(m[VARIABLES]):
+            if allowed[known[index, variable]] == 0:
+                fits = False
+                break
+        if fits:
+            cost = cost_of(m, goal, known[index], known_numbers[index])
+            if cost < span[1]:
+                span[1], best = cost, index
+    return best
 
 
 @kernel(

@@ -79,10 +79,10 @@ def nearest_completions(
         if question is None:
             return {}
         part = compiled.parts[position]
-        literals = [place - part.start for _, place in pairs]
-        for (pair, _), assignment in zip(pairs, asked.nearest(part, question, literals, clock), strict=True):
+        literals, stands = [place - part.start for _, place in pairs], asked.standing(part)
+        for (pair, _), assignment in zip(pairs, asked.nearest(part, question, stands, literals, clock), strict=True):
             if assignment is not None:
-                found[pair] = asked.changes(part, assignment)
+                found[pair] = asked.changes(part, stands, assignment)
     return found
 
 
@@ -117,7 +117,7 @@ class _Asked:
         return int(self._layout.place[self._names.starts[variable] + value])
 
     def nearest(
-        self, part: Part, question: Question, literals: Sequence[int], clock: Clock
+        self, part: Part, question: Question, standing: Assignment, literals: Sequence[int], clock: Clock
     ) -> list[Assignment | None]:
         """For each literal of the part the assignment nearest to the standing one."""
         engine = part.engine
@@ -125,7 +125,6 @@ class _Asked:
             wished, _ = without_ties(part.network, self._wishes.parts[part.position], self._wishes.heavy)
             found = engine.nearest(question, wished, np.array(literals, dtype=np.int64))
             return [Assignment(row) if row[0] >= 0 else None for row in found.values]
-        standing = self._assignment(part)
         if isinstance(engine, Clausal | Mixed):
             numbers = (self._near.heavy,) * len(part.network.numbers)
             weights, first = self._near.parts[part.position].literals, part.network.first
@@ -154,14 +153,13 @@ class _Asked:
         except OutOfTime:
             return None
 
-    def changes(self, part: Part, assignment: Assignment) -> Changes:
+    def changes(self, part: Part, standing: Assignment, assignment: Assignment) -> Changes:
         """What an assignment of a part changes."""
-        now = np.zeros(part.network.literals, dtype=bool)
-        now[part.network.first[:-1] + assignment.values] = True
         chosen: dict[GroupId, frozenset[OptionId]] = {}
         numbers: dict[ParameterId, int] = {}
-        for place in np.flatnonzero(now & ~self._flags[part.start : part.stop]).tolist():
-            for literal in self._layout.literals_at(part.start + place):
+        others = np.flatnonzero(assignment.values != standing.values)
+        for place in (part.start + part.network.first[others] + assignment.values[others]).tolist():
+            for literal in self._layout.literals_at(place):
                 self._change(literal, chosen, numbers)
         for number, value in zip(part.network.numbers, assignment.numbers, strict=True):
             if self._standing.numbers[number.id] != value:
@@ -182,7 +180,8 @@ class _Asked:
         elif variable.group is not None:
             chosen[variable.group] = frozenset(names.problem.group_by_id[variable.group].options[value : value + 1])
 
-    def _assignment(self, part: Part) -> Assignment:
+    def standing(self, part: Part) -> Assignment:
+        """The standing completion as an assignment of the part."""
         first = part.network.first
         true = np.flatnonzero(self._flags[part.start : part.stop])
         owners = np.searchsorted(first, true, side="right") - 1

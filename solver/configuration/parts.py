@@ -144,6 +144,7 @@ class Layout:
         self._cuts: dict[Decision, Cut] = {}
         self.steps: dict[Decision, Step] = {}  # those that were asked for
         self._spots: dict[int, Spots] = {}
+        self._literals: dict[int, list[int]] = {}
         self._untouched: dict[int, Question] = {}
         # place + 2 looks up what is true: core, dead, then the places.
         self._look = place.astype(np.int64) + 2
@@ -154,8 +155,10 @@ class Layout:
 
     def literals_at(self, place: int) -> list[int]:
         """The literals of the network that are at a place: one, or several that are equal in every variant."""
-        order, starts = self._at
-        found: list[int] = order[starts[place] : starts[place + 1]].tolist()
+        found = self._literals.get(place)
+        if found is None:
+            order, starts = self._at
+            found = self._literals[place] = order[starts[place] : starts[place + 1]].tolist()
         return found
 
     @cached_property
@@ -240,20 +243,6 @@ class Layout:
             if cut.part >= 0:
                 found.setdefault(cut.part, []).append(cut)
         return {part: tuple(cuts) for part, cuts in found.items()}
-
-    def narrowed(self, question: Question, cut: Cut) -> Question:
-        """The question with one more cut, of a variable that has no other. Shares arrays with it: only to be read."""
-        allowed = question.allowed.copy()
-        if cut.chosen:
-            allowed[cut.first : cut.stop] = 0
-            allowed[cut.literal] = 1
-            return Question(allowed, question.asked, question.numbers)
-        allowed[cut.literal] = 0
-        if question.asked is question.allowed:
-            return Question(allowed, allowed, question.numbers)
-        asked = question.asked.copy()
-        asked[cut.literal] = 0
-        return Question(allowed, asked, question.numbers)
 
     def question(self, part: int, cuts: Sequence[Cut]) -> Question | None:
         """The cuts as a question to the part; None if they contradict each other."""

@@ -7,7 +7,7 @@ hitting-set tree (1987), with searches under a part of the rules.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from threading import Lock
@@ -26,6 +26,7 @@ from solver.configuration.simplify import split
 from solver.configuration.translate import Names
 
 _TREE: Final = 60  # questions of one hitting-set tree
+_NEAR: Final = 8  # rules that are asked first, whether they suffice
 
 Item = TypeVar("Item")
 Found = TypeVar("Found", Assignment, Assignment | None)
@@ -101,13 +102,20 @@ class ClosedRoom:
 
 
 class OpenRoom:
-    """A room with sums, large numbers or formulas. `search(cuts, rules, clock)` raises OutOfTime."""
+    """A room with sums, large numbers or formulas. `search(cuts, rules, clock)` raises OutOfTime.
+
+    `scopes`: what each constraint is about (its rule; variables, then numbers).
+    """
 
     def __init__(
-        self, network: Network, search: Callable[[Sequence[Cut], Flags | None, Clock], Assignment | None]
+        self,
+        network: Network,
+        search: Callable[[Sequence[Cut], Flags | None, Clock], Assignment | None],
+        scopes: Sequence[tuple[int, Sequence[int]]],
     ) -> None:
         self.network = network
         self.find = search
+        self._scopes = scopes
 
     def core(self, cuts: Sequence[Cut], clock: Clock) -> Core:
         """See Room."""
@@ -115,7 +123,7 @@ class OpenRoom:
             range(len(cuts)), lambda some: self.find([cuts[k] for k in some], None, clock) is None
         )
         kept = [cuts[k] for k in places]
-        used = sorted({rule for rule in _rules_of(self.network) if rule >= 0})
+        used = self._nearest_first(kept)
         size = len(self.network.rules)
 
         def fails(some: Sequence[int]) -> bool:
@@ -123,7 +131,28 @@ class OpenRoom:
             mask[list(some)] = 1
             return self.find(kept, mask, clock) is None
 
-        return Core(tuple(sorted(places)), tuple(sorted(minimal(used, fails))))
+        count = _NEAR  # rules far from what was decided seldom matter, and a few rules are asked quickly
+        while count < len(used) and not fails(used[:count]):
+            count *= 2
+        return Core(tuple(sorted(places)), tuple(sorted(minimal(used[:count], fails))))
+
+    def _nearest_first(self, cuts: Sequence[Cut]) -> list[int]:
+        """All rules, those first that are about what the cuts are about, then those that share something with these."""
+        variables = len(self.network.variables)
+        about = {
+            int(np.searchsorted(self.network.first, cut.literal, side="right")) - 1
+            if cut.number < 0
+            else variables + cut.number
+            for cut in cuts
+        }
+        found: dict[int, None] = {}
+        left = sorted((one for one in self._scopes if one[0] >= 0), key=lambda one: len(one[1]))
+        while left:
+            near = [one for one in left if not about.isdisjoint(one[1])] or left
+            found.update(dict.fromkeys(rule for rule, _ in near))
+            about.update(item for _, scope in near for item in scope)
+            left = [one for one in left if one[0] not in found]
+        return list(found)
 
     def ways(
         self, keep: Sequence[Cut], others: Sequence[Cut], count: int, weights: Sequence[int], clock: Clock
@@ -224,7 +253,7 @@ class Explaining:
             question = self.layout.question(part.position, cuts)
             return None if question is None else engine.find(question, clock, None, rules)
 
-        return OpenRoom(network, search)
+        return OpenRoom(network, search, engine.scopes())
 
     def find(self, decisions: Sequence[Decision], clock: Clock, rules: frozenset[RuleId]) -> Assignment | None:
         """All variables' values and all numbers of a variant with all decisions under these rules. Raises OutOfTime."""
@@ -278,9 +307,3 @@ def _quick(
     later = _quick(second, (*background, *first), asked=False, fails=fails)
     earlier = _quick(first, (*background, *later), asked=not later, fails=fails)
     return (*earlier, *later)
-
-
-def _rules_of(network: Network) -> Collection[int]:
-    kinds = (network.clauses, network.counts, network.tables, network.sums, network.formulas)
-    return {constraint.rule for kind in kinds for constraint in kind}
-

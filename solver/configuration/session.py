@@ -7,14 +7,14 @@ place it would take (the other colours stay open after a colour was chosen).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from math import inf
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
+from solver.configuration import diagram_passes as passes
+from solver.configuration.clicks import Click
 from solver.configuration.compile import Base, CompiledProblem
 from solver.configuration.decisions import decided, require_known, undone
 from solver.configuration.explain import Conflict, Conflicting, explain
@@ -29,10 +29,10 @@ from solver.configuration.problem import (
     OptionId,
     ParameterId,
 )
-from solver.configuration.question import RELEASED, STRICT, Answer, Clock, Flags, Interval, Question
+from solver.configuration.question import RELEASED, STRICT, Answer, Clock, Flags, Interval
 from solver.configuration.translate import is_one_variable
 
-_AT_ONCE: Final = Clock(inf)
+_NEW: Final = Click(None, -1, -1, Cut(-1), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.uint8))
 _EXPLAINING: Final = 2.0  # seconds for a conflict and its repairs
 
 
@@ -46,13 +46,14 @@ class OptionState(StrEnum):
     EXCLUDED = "excluded"  # choosing it would be a conflict: proved
 
 
-@dataclass(slots=True, eq=False)
-class _Touched:
-    """The cuts of a part that decisions touch, and its answer; the question where one step led to it."""
+class _Touched(NamedTuple):
+    """The cuts of a part that decisions touch, and its answer; None: it answers at once, `flags`: what its diagram was
+    asked last.
+    """
 
     cuts: tuple[Cut, ...]
-    answer: Answer
-    question: Question | None = None
+    answer: Answer | None = None
+    flags: Flags | None = None
 
 
 class ValidDomains:
@@ -104,8 +105,8 @@ class ValidDomains:
     @property
     def settled(self) -> bool:
         """Whether time left nothing open."""
-        others = self.touched.values()
-        answers = [*self.base.answers, *(touched.answer for touched in others)]
+        others = [touched.answer for touched in self.touched.values() if touched.answer is not None]
+        answers = [*self.base.answers, *others]
         return not any(answer.open_numbers or answer.open.any() for answer in answers)
 
     @cached_property
@@ -113,8 +114,9 @@ class ValidDomains:
         """The bits of `valid` of what time did not settle."""
         flags = self.base.open.copy()
         for part, touched in self.touched.items():
-            place = self._compiled.parts[part]
-            flags[place.start : place.stop] = touched.answer.open
+            if touched.answer is not None:
+                place = self._compiled.parts[part]
+                flags[place.start : place.stop] = touched.answer.open
         return self._compiled.layout.spread(flags, core=0)
 
     # --- in the problem's words ---
@@ -207,7 +209,9 @@ class ValidDomains:
         found: dict[ParameterId, tuple[tuple[Interval, ...], bool]] = {}
         for part in self._compiled.parts_with_numbers:
             touched = self.touched.get(part.position)
-            answer = self.base.answers[part.position] if touched is None else touched.answer
+            answer = self.base.answers[part.position]
+            if touched is not None and touched.answer is not None:
+                answer = touched.answer
             for place, number in enumerate(part.network.numbers):
                 found[number.id] = (answer.numbers[place], place in answer.open_numbers)
         return found
@@ -297,32 +301,31 @@ class Session:
         None if it is not such a one, or a conflict: nothing has changed then.
         """
         compiled = self._compiled
-        layout = compiled.layout
-        step = layout.steps.get(decision)
-        if step is None:
+        click = compiled.clicks.known.get(decision, _NEW)
+        if click is _NEW:
             require_known(compiled.problem, (decision,))
-            step = layout.step(decision)
-        cut, variable = step.cut, step.variable
-        if variable < 0 or step.about in self._about or variable in self._variables or not compiled.at_once[cut.part]:
+            click = compiled.clicks.of(decision)
+        if click is None or click.about in self._about or click.variable in self._variables:
             return None
-        part = cut.part
+        _, _, part, cut, at, to, flat, first, stop, literal = click
         old = before.touched.get(part)
-        if old is None:
-            asked: Question | None = layout.untouched(part)
+        valid, flags = before.valid.copy(), None
+        if flat is None:
+            valid[at] = to
         else:
-            asked = old.question or layout.question(part, old.cuts)
-        assert asked is not None  # it has been answered
-        question = layout.narrowed(asked, cut)
-        answer = compiled.parts[part].engine.domains(question, _AT_ONCE)
-        if answer is None:
-            return None
-        valid = before.valid.copy()
-        spots = layout.spots(part)
-        valid[spots.at] = answer.valid[spots.literal]
-        touched = before.touched | {part: _Touched((cut,) if old is None else (*old.cuts, cut), answer, question)}
+            asked = flat.untouched if old is None else old.flags
+            if asked is None:
+                question = compiled.layout.question(part, old.cuts if old is not None else ())
+                assert question is not None  # it has been answered
+                asked = flat.flags(question)
+            flags = np.empty_like(asked)
+            scratch = np.empty(flat.scratch, dtype=np.int32)
+            if not passes.click(flat.words, asked, flags, valid, scratch, first, stop, literal, cut.chosen):
+                return None
+        touched = before.touched | {part: _Touched((cut,) if old is None else (*old.cuts, cut), None, flags)}
         self._decisions = after = (*self._decisions, decision)
-        self._about.add(step.about)
-        self._variables.add(variable)
+        self._about.add(click.about)
+        self._variables.add(click.variable)
         self._at = found = ValidDomains(compiled, after, before.base, touched, valid)
         return found
 
@@ -367,7 +370,7 @@ def valid_domains(
     clock = Clock.of(seconds)
     old = {} if before is None else before.touched
     touched: dict[int, _Touched] = {}
-    anew: list[int] = []
+    anew: dict[int, Answer] = {}
     for part, cuts in gathered.items():
         known = old.get(part)
         if known is not None and known.cuts == cuts:
@@ -377,13 +380,13 @@ def valid_domains(
         if found is None:
             return None
         touched[part] = _Touched(cuts, found)
-        anew.append(part)
+        anew[part] = found
     base = compiled.base(clock) if before is None else before.base
     valid = (base.spread if before is None else before.valid).copy()
     layout = compiled.layout
-    for part in anew:
+    for part, found in anew.items():
         spots = layout.spots(part)
-        valid[spots.at] = touched[part].answer.valid[spots.literal]
+        valid[spots.at] = found.valid[spots.literal]
     for part in old:
         if part not in touched:
             spots = layout.spots(part)

@@ -43,12 +43,12 @@ def _measure(source: Source, files: Path, settings: Settings) -> Iterator[Row]:
                 )
                 checked += more["checked"]
                 wrong.extend(more["wrong"])
-                if not number:
-                    note = _first(more)  # what it takes to get ready is told apart
-                    continue
-                left = max(0.0, left - CHECKED_SECONDS / 5)
-                conflicts.extend(more["conflicts"])
-                repairs.extend(more["repairs"])
+                told = int(not note and bool(more["conflicts"]))
+                note = note or _first(more)  # what it takes to get ready is told apart
+                if number:
+                    left = max(0.0, left - CHECKED_SECONDS / 5)
+                conflicts.extend(more["conflicts"][told:])
+                repairs.extend(more["repairs"][told:])
                 if sum(conflicts) + sum(repairs) > LIMIT * 1000:
                     note += f"; stopped at its limit after {number} of {settings.sessions} sessions"
                     break

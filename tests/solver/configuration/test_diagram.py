@@ -14,6 +14,8 @@ import pytest
 from numpy.typing import NDArray
 from pysat.solvers import Solver
 
+from solver.configuration import diagram_passes as passes
+from solver.configuration.clicks import Flat
 from solver.configuration.diagram import Diagram, _Building, compile_diagram
 from solver.configuration.diagram_store import TRUE, Store
 from solver.configuration.network import OWN, Clause, Count, Network, Sum, Table, Variable
@@ -120,6 +122,35 @@ def test_a_literal_is_valid_exactly_if_some_assignment_has_it(
             assert truth.strict.any()
             assert answer.valid.tolist() == expected
             assert not answer.open.any()
+
+
+def test_one_click_after_another_says_what_all_of_them_together_say(
+    case: tuple[Network, Diagram, list[Question], Random],
+) -> None:
+    network, diagram, _, random = case
+    several = [[literal, network.literals + literal][: random.randint(1, 2)] for literal in range(network.literals)]
+    flat = Flat(diagram, several)
+    flags, valid = flat.untouched, np.full(2 * network.literals, 7, dtype=np.uint8)
+    allowed, asked = np.ones(network.literals, dtype=np.uint8), np.ones(network.literals, dtype=np.uint8)
+    for variable in random.sample(range(len(network.variables)), len(network.variables)):
+        first, stop = network.first[variable : variable + 2].tolist()
+        literal, take = random.randrange(first, stop), random.random() < 0.6
+        if take:
+            allowed[first:stop] = 0
+        allowed[literal] = asked[literal] = take
+        at, end, place = (diagram.by_level_of(one) for one in (first, stop - 1, literal))
+        before, after = valid.copy(), np.empty_like(flags)
+        scratch = np.empty(flat.scratch, dtype=np.int32)
+        possible = passes.click(flat.words, flags, after, valid, scratch, at, end + 1, place, take)
+        found = diagram.domains(Question(allowed, asked), NOW)
+        assert possible == (found is not None)
+        if found is None:
+            assert (valid == before).all()
+            return
+        for one, places in enumerate(several):
+            assert (valid[places] == found.valid[one]).all()
+        assert (after & 3 == flat.flags(Question(allowed, asked))).all()
+        flags = after
 
 
 def test_costs_are_those_of_the_cheapest_and_the_dearest_assignment(

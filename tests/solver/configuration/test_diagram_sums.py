@@ -97,6 +97,7 @@ def test_what_the_paths_leave_open_a_search_settles(seconds: float, monkeypatch:
         asked = allowed.copy()
         allowed[:3] = 0  # of the first group one of two; the others stay on offer in its place
         engine = Mixed(network, ConfigurationProblem((), ()))
+        engine.branching = None
         engine.summed = summed(network)
         truth = engine.summed.spans(Question(allowed, asked), costs, Clock.of(60.0))
         found = engine.spans(Question(allowed, asked), costs, Clock.of(60.0))
