@@ -7,6 +7,7 @@ judged, and counts only if it is better and breaks no promise that was kept.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -46,7 +47,7 @@ MOVES_OF_A_WINDOW = 20_000  # what a window counts under a limit of moves
 LAYING = 0.15  # the share of the time up to which campaigns are laid in other ways
 REPORT_SECONDS = 0.5
 LAST, LEAST_LAST = 0.98, 0.8  # shares of the time: the search ends at the latest, its local search at the soonest
-OFFERS = 2  # times as long as judging the first schedule took are kept for what comes of it
+OFFERS = 1.2  # times as long as judging the first schedule took are kept for what comes of it
 ROUNDS = 4  # of the local search, between which the cores take over each other's best
 
 
@@ -126,7 +127,8 @@ def search(
     clock = _Clock(seconds, moves, stop)
     if hopeless := [fault for fault in faults(problem) if schedule is None or fault.code is not Cause.PIN]:
         raise InvalidProblem(" ".join(fault.words for fault in hopeless[:3]))
-    run = _Run(problem, objective, schedule, clock, Random(seed), cores, report)  # noqa: S311 - not for secrets
+    with _uncollected():
+        run = _Run(problem, objective, schedule, clock, Random(seed), cores, report)  # noqa: S311 - not for secrets
     run.all_phases(cp_sat)
     run.report(over=True)
     return run.result()
@@ -244,7 +246,8 @@ class _Run:
     def offer_still(self, schedule: Schedule) -> None:
         """Take a schedule in which nothing has moved that need not, where movement counts."""
         counts = Part.MOVED in self.objective.parts
-        self.offer(held_back(self.problem, schedule, self.objective) if counts else schedule)
+        with _uncollected():
+            self.offer(held_back(self.problem, schedule, self.objective) if counts else schedule)
 
     def ideal(self) -> bool:
         """Whether nothing can be better any more."""
@@ -257,7 +260,8 @@ class _Run:
         if not self.free:
             return
         if not self.clock.over(0.9):
-            self.least = bounds(self.problem, self.objective)
+            with _uncollected():
+                self.least = bounds(self.problem, self.objective)
         if self.given and not self.ideal():
             self.anew()
         small = cp_sat and len(self.free) <= (WHOLE_PLAIN if self.plain else WHOLE)
@@ -428,6 +432,19 @@ def kernel_weights(objective: Objective) -> Mapping[Part, int] | None:
     if weights.keys() & {Part.BROKEN, Part.OVER, Part.TARDINESS}:
         weights.pop(Part.MAKESPAN, None)  # it only breaks ties then, and looking for it would lead away from the dates
     return weights or None
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Many small things that stay are made now: the collector of cycles need not walk through a large problem for it."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 @contextmanager
