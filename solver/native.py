@@ -122,6 +122,7 @@ KERNELS = (
     ),
     (
         "solver.scheduling.timing",
+        "solver.scheduling.heads",
         "solver.scheduling.chance",
         "solver.scheduling.pools",
         "solver.scheduling.rows",

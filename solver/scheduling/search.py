@@ -215,7 +215,7 @@ class _Run:
 
     def result(self) -> Result:
         """The best schedule, how good it is, and how good it could be at best."""
-        least = self.least or bounds(self.problem, self.objective)
+        least = self.least or bounds(self.problem, self.objective, self.arrays)
         clock = self.clock
         return Result(
             self.best, self.evaluation, self.value, least, self.value == least.value, clock.moves, clock.seconds
@@ -261,7 +261,7 @@ class _Run:
             return
         if not self.clock.over(0.9):
             with _uncollected():
-                self.least = bounds(self.problem, self.objective)
+                self.least = bounds(self.problem, self.objective, self.arrays)
         if self.given and not self.ideal():
             self.anew()
         small = cp_sat and len(self.free) <= (WHOLE_PLAIN if self.plain else WHOLE)
@@ -363,7 +363,8 @@ class _Run:
         finally:
             if first:
                 self.clock.moves = so_far
-        return found.moves, arrays.schedule(found.mode, found.start, found.end)
+        with _uncollected():
+            return found.moves, arrays.schedule(found.mode, found.start, found.end)
 
     def _disturbs(self, schedule: Schedule) -> bool:
         """Whether a schedule of orders in one sequence cannot be because of what is fixed."""
@@ -436,7 +437,7 @@ def kernel_weights(objective: Objective) -> Mapping[Part, int] | None:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Many small things that stay are made now: the collector of cycles need not walk through a large problem for it."""
+    """Many small things that stay are made now: the collector need not walk through a large problem for them."""
     if not gc.isenabled():
         yield
         return
