@@ -154,7 +154,11 @@ def _alone(arrays: Arrays, index: Index) -> _Alone:
     least = np.minimum.reduceat(arrays.column(MODE_TIME, len(arrays.modes)), arrays.column(MODE_AT, n)) if n else fact
     earliest = earliest_of(problem, materials=False) if problem.materials else arrays.column(OP_EARLIEST, n)
     tails, chains = np.zeros_like(fact), np.zeros_like(fact)
-    heads_and_ends(s, fixed, route, np.ascontiguousarray(earliest), heads, ends)
+    mode_ends = np.full(len(arrays.modes), NEVER, dtype=np.int64)
+    mode_ends[fixed[fixed >= 0]] = ends[fixed >= 0]
+    heads_and_ends(s, fixed, route, np.ascontiguousarray(earliest), heads, mode_ends)
+    if n:
+        ends = np.minimum.reduceat(mode_ends, arrays.column(MODE_AT, n))
     tails_of(s, fact, route, least, tails)
     chains_of(s, ((route < 0) & (fixed < 0)).astype(np.int64), least, chains)
     of_order, orders = arrays.column(OP_ORDER, n), len(problem.orders)

@@ -20,42 +20,40 @@ from solver.scheduling.problem import NEVER
 from solver.scheduling.timing import arrival, fit
 
 
-@kernel("int64(int64[::1], int64[::1], int64, int64, int64)")
-def _arrives(s: Any, fixed: Any, before: int, ready: int, plant: int) -> int:
-    """The earliest that what an operation has made, ready then in the best of its plants, can be in a plant."""
+@kernel("int64(int64[::1], int64[::1], int64[::1], int64, int64, int64)")
+def _arrives(s: Any, fixed: Any, ends: Any, before: int, wait: int, plant: int) -> int:
+    """The earliest that what an operation has made in the best of its modes, and waits so long, can be in a plant."""
     first, last = s[s[MODE_AT] + before], s[s[MODE_AT] + before + 1]
     if fixed[before] >= 0:
         first, last = fixed[before], fixed[before] + 1
     least = NEVER
     for mode in range(first, last):
-        origin = s[s[LINE_PLANT] + s[s[MODE_LINE] + mode]]
-        if origin == plant:
-            return ready
-        least = min(least, arrival(s, origin, plant, ready))
+        if ends[mode] < NEVER:
+            least = min(least, arrival(s, s[s[LINE_PLANT] + s[s[MODE_LINE] + mode]], plant, ends[mode] + wait))
     return int(least)
 
 
 @kernel("void(int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1])")
 def heads_and_ends(s: Any, fixed: Any, route: Any, earliest: Any, heads: Any, ends: Any) -> None:
-    """Of each operation the least start and the least end; NEVER if there is none.
+    """Of each operation the least start and of each of its modes the least end; NEVER if there is none.
 
-    `fixed`: the mode of what is fixed, whose head and end are given, else -1. `route`: a number, or -1 for what is
-    surely made. An operation that may not be made does not hold up what follows, other routes included.
+    `fixed`: the mode of what is fixed, whose head, and end in this mode, are given, else -1. `route`: a number, or -1
+    for what is surely made. An operation that may not be made does not hold up what follows, other routes included.
     """
     for op in range(s[OPERATIONS]):
         if fixed[op] >= 0:
             continue
-        heads[op] = ends[op] = NEVER
+        heads[op] = NEVER
         for mode in range(s[s[MODE_AT] + op], s[s[MODE_AT] + op + 1]):
-            line, ready = s[s[MODE_LINE] + mode], earliest[op]
+            line, ready, ends[mode] = s[s[MODE_LINE] + mode], earliest[op], NEVER
             for i in range(s[s[PRED_AT] + op], s[s[PRED_AT] + op + 1]):
                 before = s[s[PRED_OP] + i]
                 if route[before] < 0 or route[before] == route[op] or fixed[before] >= 0:
-                    came = ends[before] + s[s[PRED_WAIT] + i]
-                    ready = max(ready, _arrives(s, fixed, before, came, s[s[LINE_PLANT] + line]))
+                    came = _arrives(s, fixed, ends, before, s[s[PRED_WAIT] + i], s[s[LINE_PLANT] + line])
+                    ready = max(ready, came)
             if ready < NEVER:
-                start, end = fit(s, line, s[s[OP_RUNNING] + op], s[s[MODE_TIME] + mode], ready)
-                heads[op], ends[op] = min(heads[op], start), min(ends[op], end)
+                start, ends[mode] = fit(s, line, s[s[OP_RUNNING] + op], s[s[MODE_TIME] + mode], ready)
+                heads[op] = min(heads[op], start)
 
 
 @kernel("void(int64[::1], int64[::1], int64[::1], int64[::1], int64[::1])")

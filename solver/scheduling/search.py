@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from random import Random
 from threading import Event, Thread
 from time import monotonic
@@ -125,10 +126,12 @@ def search(
     if (seconds is None) == (moves is None):
         raise ValueError("Give either seconds or moves.")
     clock = _Clock(seconds, moves, stop)
-    if hopeless := [fault for fault in faults(problem) if schedule is None or fault.code is not Cause.PIN]:
-        raise InvalidProblem(" ".join(fault.words for fault in hopeless[:3]))
+    arrays = cache(lambda: arrays_of(problem))
     with _uncollected():
-        run = _Run(problem, objective, schedule, clock, Random(seed), cores, report)  # noqa: S311 - not for secrets
+        found = faults(problem, arrays)
+        if hopeless := [fault for fault in found if schedule is None or fault.code is not Cause.PIN]:
+            raise InvalidProblem(" ".join(fault.words for fault in hopeless[:3]))
+        run = _Run(problem, arrays(), objective, schedule, clock, Random(seed), cores, report)  # noqa: S311 - no secrets
     run.all_phases(cp_sat)
     run.report(over=True)
     return run.result()
@@ -180,6 +183,7 @@ class _Run:
     def __init__(
         self,
         problem: SchedulingProblem,
+        arrays: Arrays,
         objective: Objective,
         schedule: Schedule | None,
         clock: _Clock,
@@ -195,7 +199,7 @@ class _Run:
         self.free = [o.id for order in problem.orders for o in order.operations if o.id not in problem.fixed]
         self.given = schedule is not None
         self.plain = objective.parts == (Part.MAKESPAN,)
-        self.arrays = arrays_of(problem)
+        self.arrays = arrays
         if schedule is None:
             self.best = dispatch(problem, objective, self.arrays)
             judged = monotonic()
