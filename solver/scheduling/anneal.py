@@ -540,7 +540,7 @@ def _heat(arrays: Arrays, state: State, moves: float) -> tuple[float, float]:
 
 
 def _later_by_one(arrays: Arrays, w: Words) -> float:
-    """About what it costs that a late order is later by the time of an operation, at least a second's worth of 1."""
+    """About what it costs that a late order is later by the time of an operation; at least 1."""
     weight = arrays.column(ORDER_WEIGHT, len(arrays.problem.orders)).mean()
     late = (w[W_TARDINESS] or w[W_OVER]) * weight or w[W_FLOW] or w[W_SETUP]
     return float(max(1.0, late * arrays.column(MODE_TIME, len(arrays.modes)).mean()))
