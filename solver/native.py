@@ -123,6 +123,7 @@ KERNELS = (
     ("solver.configuration.branch_passes",),
     (
         "solver.scheduling.timing",
+        "solver.scheduling.heads",
         "solver.scheduling.chance",
         "solver.scheduling.pools",
         "solver.scheduling.rows",

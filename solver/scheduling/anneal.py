@@ -32,10 +32,12 @@ from solver.scheduling.arrays import (
     MODE_AT,
     MODE_FAMILY,
     MODE_LINE,
+    MODE_TIME,
     OP_ORDER,
     OPERATIONS,
     ORDER_AT,
     ORDER_DUE,
+    ORDER_WEIGHT,
     ORDERS,
     PRED_AT,
     PRED_OP,
@@ -52,12 +54,16 @@ from solver.scheduling.guide import (
     EXTRA,
     SECTIONS,
     W_BROKEN,
+    W_FLOW,
     W_FOCUS,
     W_MAKESPAN,
     W_OVER,
+    W_SETUP,
+    W_TARDINESS,
     estimate,
     keep_promises,
     look,
+    sort,
 )
 from solver.scheduling.lifting import SIZE, move_order
 from solver.scheduling.moves import (
@@ -109,10 +115,11 @@ from solver.scheduling.state import (
 # what can be weighed, in the order of the words from WEIGHTS on
 PARTS = (Part.BROKEN, Part.OVER, Part.TARDINESS, Part.MAKESPAN, Part.SETUP, Part.MOVED, Part.FLOW)
 NEAR = 6_000  # so many operations are looked at together: what a core keeps at hand
-STALE = 60  # so many accepted moves, then the guide looks again
+STALE, STALE_OF = 60, 60  # so many accepted moves, and one more for so many operations: then the guide looks again
 STEPS = 24  # so far back from the end of a late order at most
-HOTTEST, WARMEST = 4.5, 3.0  # of what an order costs: the first temperature with much time and with little
-COOLING, LITTLE_COOLING = 800.0, 100.0  # the first temperature over the last, with much time and with little
+HOTTEST, WARM, WARMEST = 4.5, 3.0, 1.5  # of what an order costs: the first temperature with much time, with little
+COLDEST, LEAST_COOLING = 0.1, 12.0  # of what a late order costs that is later by an operation: the last; at least
+COOLING, LITTLE_COOLING = 800.0, 100.0  # the first over the last where the makespan counts, or a few orders most
 MUCH, PACE = 300, 100_000  # so many moves an operation are much; about so many are made in a second
 ORDERS_IN = 6  # one in so many moves is that of an order
 GOLDEN = 648_056  # of 2^20: so the looks at parts of a large schedule are spread evenly over all that is late
@@ -396,6 +403,7 @@ def anneal_guided(
     """
     accepted, stale, n = 0, 0, s[OPERATIONS]
     out, low, high = np.zeros(SIZE, np.int64), 0, n
+    sort(s, w, g, 0, n)
     order = -1 if n <= 2 * near else _late_order(s, w, share)
     if order >= 0:
         low = _near(s, w, g, order, near)
@@ -403,7 +411,7 @@ def anneal_guided(
         shorten(s, w, w[w[START] + g[BY_START * n + high - 1]], 1 + near // 256)
     look(s, w, g, low, high)
     for _ in range(moves):
-        if stale >= STALE:
+        if stale >= STALE + (high - low) // STALE_OF:
             look(s, w, g, low, high)
             stale = 0
         op = _chosen_near(s, w, g, r, low, high)
@@ -512,19 +520,30 @@ def state_of(
 
 
 def _heat(arrays: Arrays, state: State, moves: float) -> tuple[float, float]:
-    """The first temperature and how many times as high as the last one it is, by what an order costs.
+    """The first temperature, by what an order costs, and how many times as high as the last one it is.
 
     Broken promises, a step and not a slope, are left out.
     """
-    broken = state.w[W_BROKEN]
-    state.w[W_BROKEN] = 0
-    cost = total_cost(arrays.words, state.w)
-    state.w[W_BROKEN] = broken
+    w = state.w
+    broken = w[W_BROKEN]
+    w[W_BROKEN] = 0
+    cost = total_cost(arrays.words, w) / max(1, len(arrays.problem.orders))
+    w[W_BROKEN] = broken
+    if w[W_MAKESPAN]:
+        return float(max(1.0, 0.5 * cost)), COOLING
     share = min(1.0, moves / MUCH / max(1, len(arrays.operations)))
-    heat, cooling = WARMEST + share * (HOTTEST - WARMEST), LITTLE_COOLING * (COOLING / LITTLE_COOLING) ** share
-    if state.w[W_MAKESPAN]:
-        heat, cooling = 0.5, COOLING
-    return float(max(1.0, heat * cost / max(1, len(arrays.problem.orders)))), cooling
+    if w[W_FOCUS]:
+        heat, cooling = WARM + share * (HOTTEST - WARM), LITTLE_COOLING * (COOLING / LITTLE_COOLING) ** share
+        return float(max(1.0, heat * cost)), cooling
+    first = max(1.0, (WARMEST + share * (HOTTEST - WARMEST)) * cost)
+    return float(first), float(max(LEAST_COOLING, first / (COLDEST * _later_by_one(arrays, w))))
+
+
+def _later_by_one(arrays: Arrays, w: Words) -> float:
+    """About what it costs that a late order is later by the time of an operation; at least 1."""
+    weight = arrays.column(ORDER_WEIGHT, len(arrays.problem.orders)).mean()
+    late = (w[W_TARDINESS] or w[W_OVER]) * weight or w[W_FLOW] or w[W_SETUP]
+    return float(max(1.0, late * arrays.column(MODE_TIME, len(arrays.modes)).mean()))
 
 
 def annealed(

@@ -125,16 +125,18 @@ class Arrays:
     def columns(self, schedule: Schedule) -> tuple[Words, Words, Words]:
         """Mode (-1: not made), start and end of each operation in a complete schedule."""
         first = self.column(MODE_AT, len(self.operations)).tolist()
-        rows = []
+        modes, starts, ends = [], [], []  # no rows of tuples, which the collector would look at
         for operation, begin in zip(self.operations, first, strict=True):
             if operation.route is not None and operation.id not in schedule.placements:
-                rows.append((-1, 0, 0))
-                continue
-            place = schedule.placements[operation.id]
-            on = next(i for i, mode in enumerate(operation.modes) if mode.line == place.line)
-            rows.append((begin + on, place.start, place.end))
-        mode, start, end = np.array(rows, dtype=np.int64).reshape(-1, 3).T
-        return np.ascontiguousarray(mode), np.ascontiguousarray(start), np.ascontiguousarray(end)
+                on, start, end = -1, 0, 0
+            else:
+                place = schedule.placements[operation.id]
+                on = begin + [mode.line for mode in operation.modes].index(place.line)
+                start, end = place.start, place.end
+            modes.append(on)
+            starts.append(start)
+            ends.append(end)
+        return np.array(modes, dtype=np.int64), np.array(starts, dtype=np.int64), np.array(ends, dtype=np.int64)
 
 
 def arrays_of(problem: SchedulingProblem, starts: Mapping[OperationId, int] | None = None) -> Arrays:

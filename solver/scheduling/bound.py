@@ -14,17 +14,30 @@ from heapq import heappop, heappush
 
 import numpy as np
 
-from solver.scheduling.arrays import Words
+from solver.scheduling.arrays import (
+    MODE_AT,
+    MODE_LINE,
+    MODE_TIME,
+    OP_EARLIEST,
+    OP_ORDER,
+    OP_RUNNING,
+    ORDER_DUE,
+    ORDER_WEIGHT,
+    RUNNING,
+    Arrays,
+    Words,
+    arrays_of,
+    earliest_of,
+)
 from solver.scheduling.calendar import Calendar
+from solver.scheduling.dispatch import fixed_columns
 from solver.scheduling.encode import Index
+from solver.scheduling.heads import chains_of, heads_and_ends, tails_of
 from solver.scheduling.problem import (
     NEVER,
     FamilyId,
     LineId,
-    Operation,
     OperationId,
-    PlantId,
-    Precedence,
     Running,
     SchedulingProblem,
     WorkOrder,
@@ -53,57 +66,59 @@ class Bound:
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
-    """An operation to be made on one of a set of lines.
+class _Jobs:
+    """Operations that can only be made on one set of lines, a column each; `order` is a place in `problem.orders`.
 
-    `work` of its `duration` is surely in working time: what runs on unattended may do the rest while all is closed.
+    `work` of their `duration` is surely in working time: what runs on unattended may do the rest while all is closed.
     """
 
-    duration: int
-    work: int
-    head: int
-    tail: int
-    family: FamilyId | None
-    order: int
+    duration: Words
+    work: Words
+    head: Words
+    tail: Words
+    order: Words
+    families: frozenset[FamilyId | None]
+
+    @staticmethod
+    def together(parts: Sequence[_Jobs]) -> _Jobs:
+        """All of several."""
+        columns = zip(*((jobs.duration, jobs.work, jobs.head, jobs.tail, jobs.order) for jobs in parts), strict=True)
+        families: frozenset[FamilyId | None] = frozenset().union(*(jobs.families for jobs in parts))
+        duration, work, head, tail, order = (np.concatenate(column) for column in columns)
+        return _Jobs(duration, work, head, tail, order, families)
 
 
-def bounds(problem: SchedulingProblem, objective: Objective) -> Bound:
-    """Lower bounds of the objective's parts. MOVED and FLOW count from 0 and from each order's chain alone."""
-    index = Index.of(problem)
-    completion: list[int] = []
-    groups: dict[tuple[LineId, ...], list[_Job]] = {}
-    makespan, flow, how = 0, 0, "one order alone"
-    for number, order in enumerate(problem.orders):
-        heads, ends, tails = _alone(index, order)
-        done = max((ends[o.id] for o in order.operations if o.route is None or o.id in problem.fixed), default=0)
-        if order.routes:
-            done = max(done, min(_route_end(order, route, ends) for route in order.routes))
-        completion.append(done)
-        makespan = max(makespan, done)
-        flow += _flow(index, order)
-        for operation in order.operations:
-            if operation.id in problem.fixed or operation.route is not None:
-                continue
-            lines = tuple(sorted(mode.line for mode in operation.modes))
-            if any(index.lines[line].unlimited or index.lines[line].batch for line in lines):
-                continue
-            least = min(mode.duration for mode in operation.modes)
-            alone = operation.running is Running.UNATTENDED and any(len(index.clocks[n].opens) > 1 for n in lines)
-            groups.setdefault(lines, []).append(
-                _Job(least, 1 if alone else least, heads[operation.id], tails[operation.id], operation.family, number)
-            )
-    tardiness = sum(o.weight * max(0, done - o.due) for o, done in zip(problem.orders, completion, strict=True))
-    how_late = "each order alone"
-    families = _families(index)
+@dataclass(frozen=True, slots=True)
+class _Alone:
+    """What each order needs if it is alone, by operation: see `heads`; and by order: completion, and flow."""
+
+    least: Words  # the shortest duration
+    heads: Words
+    tails: Words
+    completion: Words
+    flow: int
+
+
+def bounds(problem: SchedulingProblem, objective: Objective, arrays: Arrays | None = None) -> Bound:
+    """Lower bounds of the objective's parts. MOVED and FLOW count from 0 and from each order's chain alone.
+
+    `arrays`: the problem's, if they are there.
+    """
+    index, arrays = Index.of(problem), arrays or arrays_of(problem)
+    alone = _alone(arrays, index)
+    makespan, how = int(alone.completion.max(initial=0)), "one order alone"
+    weights, dues = (arrays.column(section, len(problem.orders)) for section in (ORDER_WEIGHT, ORDER_DUE))
+    tardiness, how_late = int((weights * np.maximum(0, alone.completion - dues)).sum()), "each order alone"
+    groups, families = _groups(arrays, index, alone), _families(index)
     for lines, jobs in _shared(groups):
         capacity = _Capacity([index.clocks[line] for line in lines])
         setups = _setups(index, lines, jobs, families, any_time=False)
         if (found := _load(capacity, jobs, setups)) > makespan:
             makespan, how = found, f"the load of {', '.join(lines)}"
-        if Part.TARDINESS in objective.parts and (found := _late(problem, capacity, jobs)) > tardiness:
+        if Part.TARDINESS in objective.parts and (found := _late(weights, dues, capacity, jobs)) > tardiness:
             tardiness, how_late = found, f"the load of {', '.join(lines)}"
     broken = over = 0
-    for order, done in zip(problem.orders, completion, strict=True):
+    for order, done in zip(problem.orders, alone.completion.tolist(), strict=True):
         if order.promise is not None and done > order.promise:
             broken += 1
             over += order.weight * (done - order.promise)
@@ -112,7 +127,7 @@ def bounds(problem: SchedulingProblem, objective: Objective) -> Bound:
     )
     parts = {
         Part.BROKEN: broken, Part.OVER: over, Part.TARDINESS: tardiness, Part.MAKESPAN: makespan,
-        Part.SETUP: setup, Part.MOVED: 0, Part.FLOW: flow,
+        Part.SETUP: setup, Part.MOVED: 0, Part.FLOW: alone.flow,
     }  # fmt: skip
     alone_too = "each order alone"
     reasons = {
@@ -126,91 +141,78 @@ def bounds(problem: SchedulingProblem, objective: Objective) -> Bound:
 # --- one order alone --------------------------------------------------------------------------------------------------
 
 
-def _alone(
-    index: Index, order: WorkOrder
-) -> tuple[dict[OperationId, int], dict[OperationId, int], dict[OperationId, int]]:
-    """Of each operation: its head (least start), its least end, and its tail (least seconds after its end).
-
-    An operation that may not be made (a route) does not hold up what follows, other routes included.
-    """
-    problem = index.problem
-    heads: dict[OperationId, int] = {}
-    ends: dict[OperationId, int] = {}
-    tails: dict[OperationId, int] = {}
-    operations = {o.id: o for o in order.operations}
-    for operation in order.operations:
-        if operation.id in problem.fixed:
-            placement = problem.fixed[operation.id][1]
-            heads[operation.id], ends[operation.id] = placement.start, placement.end
-            continue
-        head, end = NEVER, NEVER
-        for mode in operation.modes:
-            ready: int = max(order.released(operation), problem.now)
-            for before in operation.predecessors:
-                earlier = operations[before.operation]
-                sure = earlier.route in (None, operation.route) or earlier.id in problem.fixed
-                if sure:
-                    arrives = _arrival(index, earlier, ends[earlier.id], before, index.lines[mode.line].plant)
-                    ready = max(ready, arrives)
-            start, done = index.clocks[mode.line].earliest(ready, operation.running, mode.duration)
-            head, end = min(head, start), min(end, done)
-        heads[operation.id], ends[operation.id] = head, end
-    for operation in reversed(order.operations):
-        tails.setdefault(operation.id, 0)
-        if operation.id in index.facts:
-            continue
-        follows = tails[operation.id] + min(mode.duration for mode in operation.modes)
-        for before in operation.predecessors:
-            if operation.route is None or operation.route == operations[before.operation].route:
-                tails[before.operation] = max(tails.get(before.operation, 0), follows + before.minimum_wait)
-    return heads, ends, tails
-
-
-def _arrival(index: Index, earlier: Operation, end: int, before: Precedence, plant: PlantId) -> int:
-    """The earliest that what `earlier` has made can be in a plant."""
-    fixed = index.problem.fixed.get(earlier.id)
-    origins = (
-        {index.lines[fixed[1].line].plant} if fixed else {index.lines[mode.line].plant for mode in earlier.modes}
+def _alone(arrays: Arrays, index: Index) -> _Alone:
+    """Each order by itself, whatever the materials allow."""
+    problem, s, n = arrays.problem, arrays.words, len(arrays.operations)
+    fixed, heads, ends = fixed_columns(arrays)
+    numbers: dict[str | None, int] = {None: -1}
+    route = np.fromiter(
+        (numbers.setdefault(operation.route, len(numbers)) for operation in arrays.operations), dtype=np.int64, count=n
     )
-    ready = end + before.minimum_wait
-    if plant in origins:
-        return ready
-    arrives = NEVER
-    for origin in origins:
-        transport = index.transports.get((origin, plant))
-        if transport is not None:
-            arrives = min(arrives, transport.arrival(ready))
-    return arrives
+    fact = np.zeros(n, dtype=np.int64)
+    fact[[arrays.number[operation] for operation in index.facts]] = 1
+    least = np.minimum.reduceat(arrays.column(MODE_TIME, len(arrays.modes)), arrays.column(MODE_AT, n)) if n else fact
+    earliest = earliest_of(problem, materials=False) if problem.materials else arrays.column(OP_EARLIEST, n)
+    tails, chains = np.zeros_like(fact), np.zeros_like(fact)
+    mode_ends = np.full(len(arrays.modes), NEVER, dtype=np.int64)
+    mode_ends[fixed[fixed >= 0]] = ends[fixed >= 0]
+    heads_and_ends(s, fixed, route, np.ascontiguousarray(earliest), heads, mode_ends)
+    if n:
+        ends = np.minimum.reduceat(mode_ends, arrays.column(MODE_AT, n))
+    tails_of(s, fact, route, least, tails)
+    chains_of(s, ((route < 0) & (fixed < 0)).astype(np.int64), least, chains)
+    of_order, orders = arrays.column(OP_ORDER, n), len(problem.orders)
+    completion, flows = np.zeros(orders, dtype=np.int64), np.zeros(orders, dtype=np.int64)
+    sure = (route < 0) | (fixed >= 0)
+    np.maximum.at(completion, of_order[sure], ends[sure])
+    np.maximum.at(flows, of_order, chains)
+    for number, order in enumerate(problem.orders):
+        if order.routes:
+            by_name = {operation.id: int(ends[arrays.number[operation.id]]) for operation in order.operations}
+            shortest = min(_route_end(order, route_, by_name) for route_ in order.routes)
+            completion[number] = max(completion[number], shortest)
+    return _Alone(least, heads, tails, completion, int(flows.sum()))
 
 
 def _route_end(order: WorkOrder, route: str, ends: Mapping[OperationId, int]) -> int:
     return max(ends[o.id] for o in order.operations if o.route == route)
 
 
-def _flow(index: Index, order: WorkOrder) -> int:
-    """The longest chain of work and waits of what is surely made: between first start and completion."""
-    lengths: dict[OperationId, int] = {}
-    for operation in order.operations:
-        if operation.route is not None or operation.id in index.problem.fixed:
-            continue
-        before = max(
-            (lengths[b.operation] + b.minimum_wait for b in operation.predecessors if b.operation in lengths), default=0
-        )
-        lengths[operation.id] = before + min(mode.duration for mode in operation.modes)
-    return max(lengths.values(), default=0)
-
-
 # --- lines that share operations --------------------------------------------------------------------------------------
 
 
+def _groups(arrays: Arrays, index: Index, alone: _Alone) -> dict[frozenset[LineId], _Jobs]:
+    """What surely takes time of lines, by the lines that can make it: not what is fixed, on a route or in an oven."""
+    problem, n = arrays.problem, len(arrays.operations)
+    by_lines: dict[tuple[int, ...], list[int]] = {}
+    mode_at, mode_line = arrays.column(MODE_AT, n + 1).tolist(), arrays.column(MODE_LINE, len(arrays.modes)).tolist()
+    for k, operation in enumerate(arrays.operations):
+        if operation.route is None and operation.id not in problem.fixed:
+            by_lines.setdefault(tuple(mode_line[mode_at[k] : mode_at[k + 1]]), []).append(k)
+    members: dict[frozenset[LineId], list[int]] = {}
+    for numbers, found in by_lines.items():
+        here = [problem.lines[number] for number in numbers]
+        if not any(line.unlimited or line.batch for line in here):
+            members.setdefault(frozenset(line.id for line in here), []).extend(found)
+    running, of_order = arrays.column(OP_RUNNING, n), arrays.column(OP_ORDER, n)
+    groups: dict[frozenset[LineId], _Jobs] = {}
+    for lines, found in members.items():
+        i = np.array(found, dtype=np.int64)
+        least, closes = alone.least[i], any(len(index.clocks[line].opens) > 1 for line in lines)
+        work = np.where(closes & (running[i] == RUNNING[Running.UNATTENDED]), 1, least)
+        kinds = frozenset(arrays.operations[k].family for k in found)
+        groups[lines] = _Jobs(least, work, alone.heads[i], alone.tails[i], of_order[i], kinds)
+    return groups
+
+
 def _shared(
-    groups: Mapping[tuple[LineId, ...], list[_Job]], *, unions_only: bool = False
-) -> Iterable[tuple[tuple[LineId, ...], list[_Job]]]:
+    groups: Mapping[frozenset[LineId], _Jobs], *, unions_only: bool = False
+) -> Iterable[tuple[tuple[LineId, ...], _Jobs]]:
     """Sets of lines with the operations that can be made nowhere else.
 
     The least sets that no operation leaves (they are disjoint), and of the operations' own sets those with most work.
     """
-    sets = {frozenset(lines): sum(job.work for job in jobs) for lines, jobs in groups.items()}
+    sets = {lines: int(jobs.work.sum()) for lines, jobs in groups.items()}
     unions: list[frozenset[LineId]] = []
     for lines in sets:
         joined, apart = lines, []
@@ -222,8 +224,7 @@ def _shared(
         unions = [*apart, joined]
     own = sorted(sets.keys() - set(unions), key=lambda lines: (-sets[lines] / len(lines), sorted(lines)))
     for lines in unions if unions_only else (*unions, *own[:SETS]):
-        jobs = [job for made_on, found in groups.items() if lines.issuperset(made_on) for job in found]
-        yield tuple(sorted(lines)), jobs
+        yield tuple(sorted(lines)), _Jobs.together([jobs for made_on, jobs in groups.items() if made_on <= lines])
 
 
 class _Capacity:
@@ -259,7 +260,7 @@ class _Capacity:
         )
 
 
-def _load(capacity: _Capacity, jobs: Sequence[_Job], setups: Sequence[int]) -> int:
+def _load(capacity: _Capacity, jobs: _Jobs, setups: Sequence[int]) -> int:
     """The latest end that the load of these operations forces.
 
     least head + all work on all lines + least tail, for the operations with heads of at least h, for those with
@@ -267,7 +268,7 @@ def _load(capacity: _Capacity, jobs: Sequence[_Job], setups: Sequence[int]) -> i
     on without the first of each line, which may have been made before.
     Source: Carlier, The one-machine sequencing problem (1982), h(I) + p(I) + q(I), for lines in parallel.
     """
-    head, tail, work = (_column(jobs, key) for key in ("head", "tail", "work"))
+    head, tail, work = jobs.head, jobs.tail, jobs.work
     later = sum(sorted(setups)[: max(0, len(setups) - capacity.lines)])
     since = np.array([0, head.min()]), work.sum() + np.array([sum(setups), later])
     best = int(capacity.filled(*since).max() + tail.min())
@@ -278,47 +279,41 @@ def _load(capacity: _Capacity, jobs: Sequence[_Job], setups: Sequence[int]) -> i
     return max(best, _preemptive(jobs) if capacity.lines == 1 else 0)
 
 
-def _late(problem: SchedulingProblem, capacity: _Capacity, jobs: Sequence[_Job]) -> int:
+def _late(weights: Words, dues: Words, capacity: _Capacity, jobs: _Jobs) -> int:
     """Weighted tardiness that the load forces, were all orders as cheap as the cheapest.
 
     The k-th order to be done is not done before the k least works of orders; the least sum of max(0, done - due) pairs
     the k-th of these with the k-th due date, both by size. Orders that cost nothing late are left out.
     """
-    work: dict[int, int] = {}
-    head = NEVER
-    for job in jobs:
-        if problem.orders[job.order].weight:
-            work[job.order] = work.get(job.order, 0) + job.work
-            head = min(head, job.head)
-    if not work:
+    costs = weights[jobs.order] > 0
+    if not costs.any():
         return 0
-    weight = min(problem.orders[order].weight for order in work)
-    dues = np.array(sorted(problem.orders[order].due for order in work), dtype=np.int64)
-    done = np.cumsum(sorted(work.values()))
-    return weight * int(np.maximum(0, capacity.filled(np.full(len(done), head), done) - dues).sum())
+    orders, place = np.unique(jobs.order[costs], return_inverse=True)
+    work = np.zeros(len(orders), dtype=np.int64)
+    np.add.at(work, place, jobs.work[costs])
+    head, done = jobs.head[costs].min(), np.cumsum(np.sort(work))
+    late = np.maximum(0, capacity.filled(np.full(len(done), head), done) - np.sort(dues[orders]))
+    return int(weights[orders].min()) * int(late.sum())
 
 
-def _column(jobs: Sequence[_Job], name: str) -> Words:
-    return np.fromiter((getattr(job, name) for job in jobs), dtype=np.int64, count=len(jobs))
-
-
-def _preemptive(jobs: Sequence[_Job]) -> int:
+def _preemptive(jobs: _Jobs) -> int:
     """One line that may interrupt: longest tail first among those that are there. Source: Jackson; Carlier (1982).
 
     Calendars only make it later, so they are left out.
     """
     waiting: list[tuple[int, int]] = []  # negated tail, seconds left
     now = best = 0
-    coming = sorted(jobs, key=lambda job: job.head)
+    by_head = np.argsort(jobs.head, kind="stable")
+    coming = list(zip(*(column[by_head].tolist() for column in (jobs.head, jobs.tail, jobs.duration)), strict=True))
     i = 0
     while i < len(coming) or waiting:
         if not waiting:
-            now = max(now, coming[i].head)
-        while i < len(coming) and coming[i].head <= now:
-            heappush(waiting, (-coming[i].tail, coming[i].duration))
+            now = max(now, coming[i][0])
+        while i < len(coming) and coming[i][0] <= now:
+            heappush(waiting, (-coming[i][1], coming[i][2]))
             i += 1
         tail, left = heappop(waiting)
-        until = coming[i].head if i < len(coming) else NEVER
+        until = coming[i][0] if i < len(coming) else NEVER
         step = min(left, until - now)
         now += step
         if step < left:
@@ -340,7 +335,7 @@ def _families(index: Index) -> dict[LineId, set[FamilyId | None]]:
 def _setups(
     index: Index,
     lines: Sequence[LineId],
-    jobs: Sequence[_Job],
+    jobs: _Jobs,
     families: Mapping[LineId, set[FamilyId | None]],
     *,
     any_time: bool,
@@ -361,7 +356,7 @@ def _setups(
     ):
         return []
     initial = {line.initial_family for line in here}
-    wanted = {job.family for job in jobs} - initial
+    wanted = jobs.families - initial
     before |= initial - {None}
     if len(before) * len(wanted) > PAIRS:
         return []

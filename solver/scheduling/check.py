@@ -84,6 +84,16 @@ class _Case:
         modes = self.operations[placement.operation].modes
         return modes[[mode.line for mode in modes].index(placement.line)]
 
+    def open(self, batch: list[Placement]) -> list[Placement]:
+        """What of a batch is no fact."""
+        return [placement for placement in batch if placement.operation not in self.facts] if self.facts else batch
+
+    def duration(self, batch: list[Placement]) -> int:
+        """That of the longest in a batch."""
+        if len(batch) == 1:
+            return self.mode(batch[0]).duration
+        return max(self.mode(placement).duration for placement in batch)
+
 
 class _Hours:
     """The working time of a line, from windows that do not touch."""
@@ -117,7 +127,7 @@ def violations(problem: SchedulingProblem, schedule: Schedule) -> tuple[Violatio
         if (
             operation is None
             or placement.operation != key
-            or all(mode.line != placement.line for mode in operation.modes)
+            or placement.line not in [mode.line for mode in operation.modes]
         ):
             found.add(Violation(Rule.UNKNOWN, key, f"{key} cannot be made on {placement.line}."))
         else:
@@ -252,11 +262,11 @@ def _calendar(case: _Case, line: Line, hours: _Hours, batches: list[list[Placeme
     shifts = merged(line, line.longest_break)
     starts = [start for start, _ in shifts]
     for batch in batches:
-        open_ = [placement for placement in batch if placement.operation not in case.facts]
+        open_ = case.open(batch)
         if not open_:
             continue
         start, end = batch[0].start, batch[0].end
-        duration = max(case.mode(placement).duration for placement in batch)
+        duration = case.duration(batch)
         home = bisect_right(hours.opens, start) - 1
         closed = home < 0 or start >= hours.closes[home]
         for placement in open_:
@@ -302,7 +312,7 @@ def _together(case: _Case, line: Line, batches: list[list[Placement]]) -> Iterat
     longest: Placement | None = None
     longest_open: Placement | None = None
     for batch in batches:
-        open_ = [placement for placement in batch if placement.operation not in case.facts]
+        open_ = case.open(batch)
         subject = open_[-1] if open_ else batch[0]
         rival = longest if open_ else longest_open
         if rival is not None and subject.start < rival.end:
@@ -327,12 +337,11 @@ def _setups(
     """
     family, since, settled = line.initial_family, 0 if line.setup_any_time else hours.opens[0], False
     for batch in batches:
-        open_ = [placement for placement in batch if placement.operation not in case.facts]
+        open_ = case.open(batch)
         subject = open_[0] if open_ else batch[0]
         after = case.operations[subject.operation].family
         setup = matrix.between(family, after)
-        first = batch is batches[0]
-        if setup and (open_ or not (first or settled)):
+        if setup and (open_ or not (batch is batches[0] or settled)):
             there = subject.start - since if line.setup_any_time else hours.between(since, subject.start)
             if there < setup:
                 what = f"{subject.operation} starts on {line.id} at {subject.start}, it needs {setup} s of setup from "

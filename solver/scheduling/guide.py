@@ -88,12 +88,11 @@ def keep_promises(s: Any, w: Any) -> None:
         w[w[EXTRA] + 2 * s[OPERATIONS] + order] = 1 if kept else 0
 
 
-@kernel("void(int64[::1], int64[::1], int64[::1])")
-def _sort(s: Any, w: Any, g: Any) -> None:
-    """BY_START again; it was nearly so before."""
-    n, start = s[OPERATIONS], w[START]
-    begin = BY_START * n
-    for i in range(1, n):
+@kernel("void(int64[::1], int64[::1], int64[::1], int64, int64)")
+def sort(s: Any, w: Any, g: Any, low: int, high: int) -> None:
+    """BY_START again from place `low` to `high`; it was nearly so before."""
+    start, begin = w[START], BY_START * s[OPERATIONS] + low
+    for i in range(1, high - low):
         op = g[begin + i]
         key, k = w[start + op], begin + i
         while k > begin and w[start + g[k - 1]] > key:
@@ -148,7 +147,7 @@ def _limit(s: Any, w: Any, g: Any, op: int, plant: int) -> tuple[int, int]:
 def look(s: Any, w: Any, g: Any, low: int, high: int) -> None:
     """The guide anew for the operations from place `low` to `high` by start."""
     n = s[OPERATIONS]
-    _sort(s, w, g)
+    sort(s, w, g, low, high)
     for i in range(low, high):
         g[GAIN * n + g[BY_START * n + i]] = 0
     for i in range(high - 1, low - 1, -1):

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import accumulate
 
+import numpy as np
+
+from solver.scheduling.arrays import OP_EARLIEST, OP_ORDER, Arrays, arrays_of, earliest_of
 from solver.scheduling.calendar import Calendar
 from solver.scheduling.check import FACTS, Rule, Violation, violations
+from solver.scheduling.heads import heads_and_ends
 from solver.scheduling.problem import (
     NEVER,
     InvalidProblem,
@@ -31,6 +35,7 @@ from solver.scheduling.problem import (
     SchedulingProblem,
     Transport,
     WorkOrder,
+    WorkOrderId,
 )
 from solver.scheduling.schedule import Schedule
 
@@ -66,12 +71,20 @@ class Fault:
     words: str = field(compare=False)
 
 
-def faults(problem: SchedulingProblem) -> tuple[Fault, ...]:
-    """Everything that makes a schedule of `problem` impossible; empty when nothing of the kind is found."""
+def faults(problem: SchedulingProblem, arrays: Callable[[], Arrays] | None = None) -> tuple[Fault, ...]:
+    """Everything that makes a schedule of `problem` impossible; empty when nothing of the kind is found.
+
+    `arrays`: gives those of the problem, if somebody else needs them too; they are asked for if nothing overflows.
+    """
     shop = _Shop(problem)
-    found = [*_overflows(problem), *_pins(problem)]
+    found = [*_overflows(problem)]
+    clear: Collection[WorkOrderId] = ()
+    if not found:
+        clear = _clear(shop, arrays() if arrays is not None else arrays_of(problem))
+    found += _pins(problem)
     for order in problem.orders:
-        found += _Chain(shop, order).faults()
+        if order.id not in clear:
+            found += _Chain(shop, order).faults()
     found += _materials(shop)
     found += _overloads(shop)
     return tuple(dict.fromkeys(found))
@@ -126,6 +139,25 @@ class _Shop:
         """The route that the order has to take because something on it is fixed."""
         fixed = self.problem.fixed
         return next((o.route for o in order.operations if o.route is not None and o.id in fixed), None)
+
+
+def _clear(shop: _Shop, arrays: Arrays) -> set[WorkOrderId]:
+    """The orders without routes and fixed operations of which all can be made, by the same rules as `_Chain`."""
+    problem, n, orders = shop.problem, len(arrays.operations), len(shop.problem.orders)
+    earliest = earliest_of(problem, materials=False) if problem.materials else arrays.column(OP_EARLIEST, n)
+    for i, operation in enumerate(arrays.operations) if problem.materials else ():
+        for need in operation.materials:
+            earliest[i] = max(earliest[i], shop.there(need.material, need.quantity))
+    heads, ends, nothing = np.zeros(n, np.int64), np.zeros(len(arrays.modes), np.int64), np.full(n, -1, np.int64)
+    heads_and_ends(arrays.words, nothing, nothing, np.ascontiguousarray(earliest), heads, ends)
+    never = np.bincount(arrays.column(OP_ORDER, n), weights=heads >= NEVER, minlength=orders)
+    by_chain = {o.id for o in arrays.operations if o.route is not None} | problem.fixed.keys()
+    clear: set[WorkOrderId] = set()
+    for order, wrong in zip(problem.orders, never.tolist(), strict=True):
+        if not wrong and (not by_chain or all(o.id not in by_chain for o in order.operations)):
+            clear.add(order.id)
+    shop.starts.update(zip((o.id for o in arrays.operations), heads.tolist(), strict=True))
+    return clear
 
 
 class _Chain:

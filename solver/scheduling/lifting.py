@@ -28,6 +28,7 @@ from solver.scheduling.arrays import (
     ORDER_AT,
     PRED_AT,
     PRED_OP,
+    RESOURCES,
     SUCC_AT,
     SUCC_OP,
 )
@@ -46,7 +47,7 @@ from solver.scheduling.moves import (
     set_mode,
     time_there,
 )
-from solver.scheduling.pools import fit_alone
+from solver.scheduling.pools import with_units
 from solver.scheduling.problem import NEVER
 from solver.scheduling.rows import NOWHERE, into_row, out_of_row, place_of, places_on
 from solver.scheduling.sequences import enqueue, ready_at, undo
@@ -112,12 +113,12 @@ def _least(s: Any, w: Any, g: Any, r: Any, op: int, roof: int, heat: int) -> tup
     order = s[s[OP_ORDER] + op]
     rest = w[w[DONE] + order] - w[w[END] + op]
     rest += rest * below(r, 256) // 128
-    floor = 0
+    floor, running = 0, s[s[OP_RUNNING] + op]
     for i in range(s[s[PRED_AT] + op], s[s[PRED_AT] + op + 1]):
         floor = max(floor, w[w[START] + s[s[PRED_OP] + i]])
     best_mode, best_place, least = -1, NOWHERE, DEAREST
     for mode in range(s[s[MODE_AT] + op], s[s[MODE_AT] + op + 1]):
-        line, family = s[s[MODE_LINE] + mode], s[s[MODE_FAMILY] + mode]
+        line, family, duration = s[s[MODE_LINE] + mode], s[s[MODE_FAMILY] + mode], s[s[MODE_TIME] + mode]
         ready, _ = ready_at(s, w, op, s[s[LINE_PLANT] + line])
         if ready >= NEVER:
             continue
@@ -134,10 +135,11 @@ def _least(s: Any, w: Any, g: Any, r: Any, op: int, roof: int, heat: int) -> tup
                 setup = setup_of(s, line, before, family)
                 begin = max(ready, after_setup(s, line, end, setup))
             after = w[row + place] if limited and place < w[w[LENGTH] + line] else -1
-            _, end = fit_alone(s, w, op, mode, after, begin)
+            _, end = fit(s, line, running, duration, begin)
             value = order_cost(s, w, order, end + rest)
             if end >= NEVER or value > least:
                 break
+            behind = 0
             if after >= 0:
                 if s[s[LINE_BATCH] + line]:
                     joined = _joined(s, w, g, op, mode, after, ready, rest)
@@ -149,6 +151,11 @@ def _least(s: Any, w: Any, g: Any, r: Any, op: int, roof: int, heat: int) -> tup
                 value += _delayed(s, w, g, after, after_setup(s, line, end, behind))
                 setup += behind - setup_of(s, line, before, w[w[FAMILY] + after])
             value += w[W_SETUP] * setup
+            if s[RESOURCES] and value < least:  # units make it later or not, but no cheaper
+                _, end = with_units(s, w, op, mode, after, running, duration, begin)
+                value = order_cost(s, w, order, end + rest) + w[W_SETUP] * setup if end < NEVER else DEAREST
+                if after >= 0 and end < NEVER:
+                    value += _delayed(s, w, g, after, after_setup(s, line, end, behind))
             if value < least:
                 value = _warmed(r, value, heat)
             if value < least:

@@ -38,6 +38,7 @@ from solver.scheduling.state import (
     MODE,
     RING,
     SHARE_ENDS,
+    SHARE_PLACES,
     SHARE_STARTS,
     SHARES,
     SHARES_LENGTH,
@@ -47,6 +48,8 @@ from solver.scheduling.state import (
     WAITS,
 )
 from solver.scheduling.timing import fit
+
+STRIDE = 24  # so many places from its own are gone through one by one
 
 
 @kernel("int64(int64[::1], int64, int64)", into_callers=True)
@@ -80,10 +83,24 @@ def clear_shares(s: Any, w: Any) -> None:
 
 
 @kernel("int64(int64[::1], int64[::1], int64, int64)")
-def shares_before(s: Any, w: Any, resource: int, instant: int) -> int:
-    """How many in a resource's row start before `instant`."""
-    starts = w[SHARE_STARTS] + s[s[SHARE_ROW] + resource]
-    low, high = 0, w[w[SHARES_LENGTH] + resource]
+def shares_before(s: Any, w: Any, share: int, instant: int) -> int:
+    """How many in a share's row start before `instant`: most often that is near the share's own place."""
+    resource = s[s[SHARE_RESOURCE] + share]
+    starts, high = w[SHARE_STARTS] + s[s[SHARE_ROW] + resource], w[w[SHARES_LENGTH] + resource]
+    place = min(high, w[w[SHARE_PLACES] + share])
+    low, least, most = 0, max(0, place - STRIDE), min(high, place + STRIDE)
+    if place and w[starts + place - 1] >= instant:
+        while place > least and w[starts + place - 1] >= instant:
+            place -= 1
+        if place == 0 or w[starts + place - 1] < instant:
+            return int(place)
+        high = place
+    else:
+        while place < most and w[starts + place] < instant:
+            place += 1
+        if place == high or w[starts + place] >= instant:
+            return int(place)
+        low = place
     while low < high:
         middle = (low + high) >> 1
         if w[starts + middle] < instant:
@@ -95,19 +112,19 @@ def shares_before(s: Any, w: Any, resource: int, instant: int) -> int:
 
 @kernel("void(int64[::1], int64[::1], int64, int64, int64, int64)", into_callers=True)
 def _place_share(s: Any, w: Any, share: int, place: int, start: int, end: int) -> None:
-    """Bring what stands at a place of a resource's row to where its start belongs."""
+    """Bring a share, which stands at a place of its resource's row, to where its start belongs."""
     resource = s[s[SHARE_RESOURCE] + share]
     first, last = s[s[SHARE_ROW] + resource], w[w[SHARES_LENGTH] + resource] - 1
-    row, starts, ends = w[SHARES] + first, w[SHARE_STARTS] + first, w[SHARE_ENDS] + first
+    row, starts, ends, places = w[SHARES] + first, w[SHARE_STARTS] + first, w[SHARE_ENDS] + first, w[SHARE_PLACES]
     while place and w[starts + place - 1] > start:
         w[row + place], w[starts + place] = w[row + place - 1], w[starts + place - 1]
-        w[ends + place] = w[ends + place - 1]
+        w[ends + place], w[places + w[row + place]] = w[ends + place - 1], place
         place -= 1
     while place < last and w[starts + place + 1] < start:
         w[row + place], w[starts + place] = w[row + place + 1], w[starts + place + 1]
-        w[ends + place] = w[ends + place + 1]
+        w[ends + place], w[places + w[row + place]] = w[ends + place + 1], place
         place += 1
-    w[row + place], w[starts + place], w[ends + place] = share, start, end
+    w[row + place], w[starts + place], w[ends + place], w[places + share] = share, start, end, place
     w[w[SHARES_LONGEST] + resource] = max(w[w[SHARES_LONGEST] + resource], end - start)
 
 
@@ -115,11 +132,7 @@ def _place_share(s: Any, w: Any, share: int, place: int, start: int, end: int) -
 def move_shares(s: Any, w: Any, op: int, start: int, end: int) -> None:
     """Bring an operation's shares from where its start is to where it is going to be."""
     for share in range(s[s[SHARE_AT] + op], s[s[SHARE_AT] + op + 1]):
-        resource = s[s[SHARE_RESOURCE] + share]
-        row, place = w[SHARES] + s[s[SHARE_ROW] + resource], shares_before(s, w, resource, w[w[START] + op])
-        while w[row + place] != share:
-            place += 1
-        _place_share(s, w, share, place, start, end)
+        _place_share(s, w, share, w[w[SHARE_PLACES] + share], start, end)
 
 
 @kernel("void(int64[::1], int64[::1], int64)")
@@ -150,24 +163,25 @@ def _stands_aside(s: Any, w: Any, head: int, after: int, op: int) -> int:
 
 @kernel("UniTuple(int64, 2)(int64[::1], int64[::1], int64, int64, int64, int64, int64, int64, int64, int64, int64)")
 def _first_room(
-    s: Any, w: Any, resource: int, number: int, head: int, after: int, line: int, running: int, duration: int,
+    s: Any, w: Any, share: int, number: int, head: int, after: int, line: int, running: int, duration: int,
     start: int, end: int,
 ) -> tuple[int, int]:  # fmt: skip
-    """Start and end, from these on, between which so many units of a resource are not in use."""
+    """Start and end, from these on, between which so many units of a share's resource are not in use."""
+    resource = s[s[SHARE_RESOURCE] + share]
     most = s[s[UNIT_AT] + resource + 1] - s[s[UNIT_AT] + resource] - number
     if most < 0:
         return NEVER, NEVER
     row, length = s[s[SHARE_ROW] + resource], w[w[SHARES_LENGTH] + resource]
     starts, ends, row = w[SHARE_STARTS] + row, w[SHARE_ENDS] + row, w[SHARES] + row
     first, last, used = w[IN_USE], w[IN_USE], 0  # what is in use, the earliest end first: end and units
-    place = shares_before(s, w, resource, start - w[w[SHARES_LONGEST] + resource])
+    place = shares_before(s, w, share, start - w[w[SHARES_LONGEST] + resource])
     while place < length:
-        begun, until, share = w[starts + place], w[ends + place], w[row + place]
+        begun, until, other = w[starts + place], w[ends + place], w[row + place]
         if begun >= end:
             break
         place += 1
-        units = w[w[UNITS] + share]
-        if until <= start or units == 0 or _stands_aside(s, w, head, after, s[s[SHARE_OP] + share]):
+        units = w[w[UNITS] + other]
+        if until <= start or units == 0 or _stands_aside(s, w, head, after, s[s[SHARE_OP] + other]):
             continue
         instant = max(begun, start)
         while first < last and w[first] <= instant:
@@ -219,10 +233,9 @@ def with_units(
         again, op = 0, head
         while True:
             for share in range(s[s[SHARE_AT] + op], s[s[SHARE_AT] + op + 1]):
-                begun, resource = start, s[s[SHARE_RESOURCE] + share]
-                number = _needed_together(s, w, head, mode, resource)
+                begun, number = start, _needed_together(s, w, head, mode, s[s[SHARE_RESOURCE] + share])
                 if number:
-                    start, end = _first_room(s, w, resource, number, head, after, line, running, duration, start, end)
+                    start, end = _first_room(s, w, share, number, head, after, line, running, duration, start, end)
                 if start >= NEVER:
                     return NEVER, NEVER
                 if start > begun:
@@ -249,7 +262,7 @@ def user_before(s: Any, w: Any, op: int, other: int) -> int:
     start = w[w[START] + op]
     for share in range(s[s[SHARE_AT] + op], s[s[SHARE_AT] + op + 1]):
         resource = s[s[SHARE_RESOURCE] + share]
-        row, place = s[s[SHARE_ROW] + resource], shares_before(s, w, resource, start) - 1
+        row, place = s[s[SHARE_ROW] + resource], shares_before(s, w, share, start) - 1
         starts, ends, row = w[SHARE_STARTS] + row, w[SHARE_ENDS] + row, w[SHARES] + row
         soonest = start - w[w[SHARES_LONGEST] + resource] if w[w[UNITS] + share] else NEVER
         while place >= 0 and w[starts + place] >= soonest:

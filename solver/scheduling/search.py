@@ -7,11 +7,13 @@ judged, and counts only if it is better and breaks no promise that was kept.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from random import Random
 from threading import Event, Thread
 from time import monotonic
@@ -46,7 +48,7 @@ MOVES_OF_A_WINDOW = 20_000  # what a window counts under a limit of moves
 LAYING = 0.15  # the share of the time up to which campaigns are laid in other ways
 REPORT_SECONDS = 0.5
 LAST, LEAST_LAST = 0.98, 0.8  # shares of the time: the search ends at the latest, its local search at the soonest
-OFFERS = 2  # times as long as judging the first schedule took are kept for what comes of it
+OFFERS = 1.2  # times as long as judging the first schedule took are kept for what comes of it
 ROUNDS = 4  # of the local search, between which the cores take over each other's best
 
 
@@ -124,9 +126,12 @@ def search(
     if (seconds is None) == (moves is None):
         raise ValueError("Give either seconds or moves.")
     clock = _Clock(seconds, moves, stop)
-    if hopeless := [fault for fault in faults(problem) if schedule is None or fault.code is not Cause.PIN]:
-        raise InvalidProblem(" ".join(fault.words for fault in hopeless[:3]))
-    run = _Run(problem, objective, schedule, clock, Random(seed), cores, report)  # noqa: S311 - not for secrets
+    arrays = cache(lambda: arrays_of(problem))
+    with _uncollected():
+        found = faults(problem, arrays)
+        if hopeless := [fault for fault in found if schedule is None or fault.code is not Cause.PIN]:
+            raise InvalidProblem(" ".join(fault.words for fault in hopeless[:3]))
+        run = _Run(problem, arrays(), objective, schedule, clock, Random(seed), cores, report)  # noqa: S311 - no secrets
     run.all_phases(cp_sat)
     run.report(over=True)
     return run.result()
@@ -178,6 +183,7 @@ class _Run:
     def __init__(
         self,
         problem: SchedulingProblem,
+        arrays: Arrays,
         objective: Objective,
         schedule: Schedule | None,
         clock: _Clock,
@@ -193,7 +199,7 @@ class _Run:
         self.free = [o.id for order in problem.orders for o in order.operations if o.id not in problem.fixed]
         self.given = schedule is not None
         self.plain = objective.parts == (Part.MAKESPAN,)
-        self.arrays = arrays_of(problem)
+        self.arrays = arrays
         if schedule is None:
             self.best = dispatch(problem, objective, self.arrays)
             judged = monotonic()
@@ -213,7 +219,7 @@ class _Run:
 
     def result(self) -> Result:
         """The best schedule, how good it is, and how good it could be at best."""
-        least = self.least or bounds(self.problem, self.objective)
+        least = self.least or bounds(self.problem, self.objective, self.arrays)
         clock = self.clock
         return Result(
             self.best, self.evaluation, self.value, least, self.value == least.value, clock.moves, clock.seconds
@@ -244,7 +250,8 @@ class _Run:
     def offer_still(self, schedule: Schedule) -> None:
         """Take a schedule in which nothing has moved that need not, where movement counts."""
         counts = Part.MOVED in self.objective.parts
-        self.offer(held_back(self.problem, schedule, self.objective) if counts else schedule)
+        with _uncollected():
+            self.offer(held_back(self.problem, schedule, self.objective) if counts else schedule)
 
     def ideal(self) -> bool:
         """Whether nothing can be better any more."""
@@ -257,7 +264,8 @@ class _Run:
         if not self.free:
             return
         if not self.clock.over(0.9):
-            self.least = bounds(self.problem, self.objective)
+            with _uncollected():
+                self.least = bounds(self.problem, self.objective, self.arrays)
         if self.given and not self.ideal():
             self.anew()
         small = cp_sat and len(self.free) <= (WHOLE_PLAIN if self.plain else WHOLE)
@@ -359,7 +367,8 @@ class _Run:
         finally:
             if first:
                 self.clock.moves = so_far
-        return found.moves, arrays.schedule(found.mode, found.start, found.end)
+        with _uncollected():
+            return found.moves, arrays.schedule(found.mode, found.start, found.end)
 
     def _disturbs(self, schedule: Schedule) -> bool:
         """Whether a schedule of orders in one sequence cannot be because of what is fixed."""
@@ -428,6 +437,19 @@ def kernel_weights(objective: Objective) -> Mapping[Part, int] | None:
     if weights.keys() & {Part.BROKEN, Part.OVER, Part.TARDINESS}:
         weights.pop(Part.MAKESPAN, None)  # it only breaks ties then, and looking for it would lead away from the dates
     return weights or None
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Many small things that stay are made now: the collector need not walk through a large problem for them."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 @contextmanager

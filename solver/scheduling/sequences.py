@@ -63,6 +63,7 @@ from solver.scheduling.state import (
     RING,
     ROW,
     SHARE_ENDS,
+    SHARE_PLACES,
     SHARE_STARTS,
     SHARES,
     SHARES_LENGTH,
@@ -86,7 +87,8 @@ def work_of(arrays: Arrays, mode: Words, start: Words, end: Words) -> Words:
     sizes = {
         MODE: n, START: n, END: n, BEFORE: n, AFTER: n, DONE: orders, ROW: places, LENGTH: lines, HEAP: n + 1, WAITS: n,
         TRAIL: 3 * (10 * n + 64), FAMILY: n, HEAD: n, RING: n,
-        UNITS: shares, SHARES: shares, SHARE_STARTS: shares, SHARE_ENDS: shares, IN_USE: 2 * shares,
+        UNITS: shares, SHARES: shares, SHARE_PLACES: shares, SHARE_STARTS: shares, SHARE_ENDS: shares,
+        IN_USE: 2 * shares,
         SHARES_LENGTH: resources, SHARES_LONGEST: resources,
     }  # fmt: skip
     w = np.zeros(WORK_HEADER + sum(sizes.values()), dtype=np.int64)

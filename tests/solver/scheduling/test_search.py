@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 from random import Random
 from time import perf_counter, process_time
@@ -245,3 +246,17 @@ def test_two_cores_find_what_the_judge_accepts() -> None:
     found = search(problem, seconds=1.0, cores=2, seed=4)
     assert violations(problem, found.schedule) == ()
     assert found.value < PROMISES_FIRST.value(evaluate(problem, dispatch(problem)))
+
+
+@pytest.mark.parametrize("collects", [True, False])
+def test_a_search_leaves_the_collector_as_it_was(collects: bool) -> None:
+    states: list[bool] = []
+    try:
+        if not collects:
+            gc.disable()
+        search(busy(20), moves=500, report=lambda progress: states.append(gc.isenabled()))
+        assert gc.isenabled() == collects
+        assert not states[0]  # while the first schedule is made nothing is collected
+        assert states[-1] == collects
+    finally:
+        gc.enable()

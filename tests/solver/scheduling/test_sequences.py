@@ -63,6 +63,7 @@ from solver.scheduling.state import (
     MODE,
     RING,
     ROW,
+    SHARE_PLACES,
     SHARES,
     SHARES_LENGTH,
     START,
@@ -138,6 +139,7 @@ def lasting(arrays: Arrays, w: Words) -> list[list[int]]:
             at = w[rows] + arrays.column(begin, count)[i]
             row = w[at : at + w[w[length] + i]].tolist()
             said.append(row if rows == ROW else sorted(row))  # shares that start at once stand in any order
+            assert rows == ROW or [w[w[SHARE_PLACES] + share] for share in row] == list(range(len(row)))
     return said
 
 
