@@ -15,7 +15,7 @@ from itertools import accumulate
 
 import numpy as np
 
-from solver.scheduling.arrays import OP_EARLIEST, OP_ORDER, Arrays, arrays_of, earliest_of
+from solver.scheduling.arrays import OP_EARLIEST, OP_ORDER, Arrays, earliest_of
 from solver.scheduling.calendar import Calendar
 from solver.scheduling.check import FACTS, Rule, Violation, violations
 from solver.scheduling.heads import heads_and_ends
@@ -74,13 +74,14 @@ class Fault:
 def faults(problem: SchedulingProblem, arrays: Callable[[], Arrays] | None = None) -> tuple[Fault, ...]:
     """Everything that makes a schedule of `problem` impossible; empty when nothing of the kind is found.
 
-    `arrays`: gives those of the problem, if somebody else needs them too; they are asked for if nothing overflows.
+    `arrays`: gives those of the problem, if somebody else needs them too: with them it takes less time. They are asked
+    for if nothing overflows.
     """
     shop = _Shop(problem)
     found = [*_overflows(problem)]
     clear: Collection[WorkOrderId] = ()
-    if not found:
-        clear = _clear(shop, arrays() if arrays is not None else arrays_of(problem))
+    if not found and arrays is not None:
+        clear = _clear(shop, arrays())
     found += _pins(problem)
     for order in problem.orders:
         if order.id not in clear:

@@ -22,7 +22,7 @@ from configurator.modelling.models import Submission
 from configurator.planning.models import ManufacturingOperation, Proposal
 from configurator.sales.accounts import account_link
 from configurator.sales.address_checks import PAUSE, signed_link
-from configurator.sales.carts import add_item
+from configurator.sales.carts import Trust, add_item
 from configurator.sales.configurations import Selection, save_configuration
 from configurator.sales.models import AddressCheck, DeliveryWay, QuoteRevision, Refund, SalesOrder
 from configurator.sales.payment_terms import TO_CONFIRM
@@ -61,7 +61,7 @@ def documents(factory: int) -> Documents:
     with db.writing() as session:
         store_picture(session, factory, "dot.svg", DOT)
     draft = save_draft(factory, STRANGER, "For the hallway", offer, Selection("bicycle"), "CN")
-    cart = add_item(factory, "", offer, Selection("bicycle"), variant, "CN", anonymous=True)
+    cart = add_item(factory, "", offer, Selection("bicycle"), variant, "CN", trust=Trust.STRANGER)
     with db.writing() as session:
         quote_token = session.exec(select(QuoteRevision.token).where(QuoteRevision.quote_id == quotes[0])).one()
         plant = session.exec(select(Plant.id).order_by(Plant.id)).first()  # type: ignore[arg-type]

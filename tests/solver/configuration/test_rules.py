@@ -47,7 +47,6 @@ from solver.configuration.rules import (
     RuleSyntaxError,
     Sum,
     When,
-    all_of,
     expand,
     holds,
     names_in,
@@ -243,7 +242,11 @@ def outcome(value: Callable[[Answers], Exact], asked: Answers) -> object:
 
 
 class Quickly(VariantAnswers):
-    """A variant's answers, derived quantities by their functions."""
+    """A variant's answers, derived quantities by their functions (`kept`: those that are made already)."""
+
+    def __init__(self, problem: ConfigurationProblem, variant: Variant, kept: dict[int, Quick] | None = None) -> None:
+        super().__init__(problem, variant)
+        object.__setattr__(self, "kept", {} if kept is None else kept)
 
     def of(self, expression: Expression) -> Exact:
         made = self._made(expression)
@@ -253,8 +256,12 @@ class Quickly(VariantAnswers):
         return made.function(self, self.variant.chosen, self.variant.numbers)
 
     def _made(self, expression: Expression) -> Quick:
-        derived = self.problem.derived_by_id
-        return quick(self.problem, expression, frozenset(), lambda name: self._made(derived[name].expression))
+        if id(expression) not in self.kept:
+            derived = self.problem.derived_by_id
+            self.kept[id(expression)] = quick(
+                self.problem, expression, frozenset(), lambda name: self._made(derived[name].expression)
+            )
+        return self.kept[id(expression)]
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
@@ -264,10 +271,10 @@ def test_as_a_function_of_whole_numbers_an_expression_has_the_same_value(
 ) -> None:
     several = [expression, Sum((Parameter(QUANTITY), expression)), Quotient(expression, FINE)]
     asking = data.draw(st.sampled_from(several))
-    problem = ConfigurationProblem(GROUPS, PARAMETERS, derived=(Derived(QUANTITY, quantity),))
+    problem, kept = ConfigurationProblem(GROUPS, PARAMETERS, derived=(Derived(QUANTITY, quantity),)), {}
     for variant in data.draw(st.lists(st.sampled_from(EVERY), min_size=1, max_size=20)):
         asked = answers(problem, variant)
-        assert outcome(lambda _a, one=variant: Quickly(problem, one).of(asking), asked) == outcome(
+        assert outcome(lambda _a, one=variant: Quickly(problem, one, kept).of(asking), asked) == outcome(
             asking.evaluate, asked
         )
 
@@ -292,9 +299,9 @@ def test_what_somebody_has_typed_is_no_part_of_the_function() -> None:
         assert Quickly(problem, variant).of(expression) == 1
     with pytest.raises(TypeError, match="expanded first"):
         Quickly(problem, variant).of(Each(EachKind.SUM, "drawer", Member(name, name)))
-    deepest = all_of([Member(name, name)] * 2)
+    deepest: Expression = Member(name, name)
     while deepest.depth < rules.MAXIMUM_DEPTH - 1:
-        deepest = Not(Comparison(deepest, rules.Comparator.EQUAL, Quotient(deepest, FINE)))
+        deepest = Not(Comparison(Quotient(deepest, FINE), rules.Comparator.EQUAL, FINE))
     assert Quickly(problem, variant).of(deepest) == deepest.evaluate(answers(problem, variant))
 
 
