@@ -32,14 +32,17 @@ Pick = Callable[[Iterable[int]], int]  # the least, or the greatest
 
 
 def arrivals_each(
-    offer: Offer, variants: Sequence[Reckoning], to: Destination, *, seconds: float, now: datetime | None = None
+    offer: Offer, variants: Sequence[Reckoning], to: Destination, *, seconds: float, now: datetime | None = None,
+    books: Sequence[PlantBook] | None = None,
 ) -> tuple[date | None, ...]:
     """The day on which each variant by itself would arrive, None where there is no room; by one state of the books.
 
     In their order, as many as the time suffices for; they are all beside one variant. A day is that of the variant's
-    forecast as far as a longer order finds no better places than a shorter one, which it seldom does.
+    forecast as far as a longer order finds no better places than a shorter one, which it seldom does. `books`: those
+    that are current, if they are known.
     """
-    books, firm, end = current_books(offer.company_id), engine_now(now), monotonic() + seconds
+    books = current_books(offer.company_id) if books is None else books
+    firm, end = engine_now(now), monotonic() + seconds
     found: list[date | None] = []
     one_by_one = bool(splits_of(offer.manufacturing))
     count = promise.AT_ONCE if one_by_one else AT_ONCE

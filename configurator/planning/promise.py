@@ -90,13 +90,14 @@ class Reserved:
 
 def forecast(
     offer: Offer, variant: Variant, to: Destination, *, not_before: datetime | None = None,
-    now: datetime | None = None,
+    now: datetime | None = None, books: Sequence[PlantBook] | None = None,
 ) -> Forecast:
     """The best of all plants: by arrival, then by completion. Raises NoDate.
 
     `not_before`: when it is firm at the latest (None: now); nothing of it starts before that and the company's grace.
+    `books`: those that are current, if they are known.
     """
-    books, firm = current_books(offer.company_id), _firm(now, not_before)
+    books, firm = current_books(offer.company_id) if books is None else books, _firm(now, not_before)
     found = _best(books, offer, variant, to, firm)
     thought = kept_thoughts(offer.company_id, [thought_key(offer, variant)])
     found = _thought_over(books, offer, variant, to, firm, found, thought)

@@ -101,7 +101,7 @@ def changed(asked: Changeable, decisions: tuple[Decision, ...], texts_token: str
     terms, hindered = _terms(asked, variant)
     price = terms.price if terms is not None else asked.price
     to = standard_to(asked.offer.company_id, asked.country)
-    click = Click(asked.offer, session.decisions, session.domains(), variant, price, None, to)
+    click = Click(asked.offer, session.decisions, session.domains(), variant, price, None, to, books=())
     return Change(asked, tuple(held), locked, click, refused, terms, hindered, late)
 
 

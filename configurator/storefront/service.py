@@ -19,6 +19,7 @@ from catalog.state import preset_decisions, text_limits, text_usable, upload_ask
 from configurator import db
 from configurator.errors import DomainError, InvalidInput, NoDate, NotFound
 from configurator.planning.arrivals import arrivals_each
+from configurator.planning.books import PlantBook, current_books
 from configurator.planning.promise import Destination, Forecast, forecast, redirected
 from configurator.planning.second_thought import think
 from configurator.sales.configurations import (
@@ -68,6 +69,7 @@ class Click:
     standing: the decisions, completed by the product's defaults and then as cheaply as can be
     date: the earliest by the present schedule; None if the factory has no room within its horizon
     to: where it goes before the buyer has chosen a way
+    books: the state of the factory that the date is of, and the dates of the options will be
     """
 
     offer: Offer
@@ -77,6 +79,7 @@ class Click:
     price: Price
     date: Forecast | None
     to: Destination
+    books: tuple[PlantBook, ...]
     refusal: Refusal | None = None
     left_out: tuple[Decision, ...] = ()
 
@@ -301,7 +304,10 @@ def _answer(
 ) -> Click:
     standing = standing_completion(offer, decisions, texts)
     price = quote_price(offer.prices, offer.problem, standing, country=to.country)
-    return Click(offer, decisions, domains, standing, price, date_of(offer, standing, to, now=now), to)
+    books = current_books(offer.company_id)
+    return Click(
+        offer, decisions, domains, standing, price, date_of(offer, standing, to, now=now, books=books), to, books
+    )
 
 
 def _offered(
@@ -391,11 +397,14 @@ def _measured(offer: Offer, decisions: tuple[Decision, ...]) -> tuple[Decision, 
 
 
 def date_of(
-    offer: Offer, variant: Variant, to: Destination, *, not_before: datetime | None = None, now: datetime | None = None
+    offer: Offer, variant: Variant, to: Destination, *, not_before: datetime | None = None,
+    now: datetime | None = None, books: Sequence[PlantBook] | None = None,
 ) -> Forecast | None:
-    """The earliest date by the present schedule, None if there is none. `not_before`: nothing starts earlier."""
+    """The earliest date by the present schedule, or by these books, None if there is none. `not_before`: nothing
+    starts earlier.
+    """
     try:
-        return forecast(offer, variant, to, not_before=not_before, now=now)
+        return forecast(offer, variant, to, not_before=not_before, now=now, books=books)
     except NoDate:
         return None
 
@@ -478,7 +487,7 @@ def hints(
     arrivals: tuple[date | None, ...] = ()
     if dates_seconds:
         asked = _carrying(offer, [difference.nearest for difference in found.values()])
-        arrivals = arrivals_each(offer, asked, answered.to, seconds=dates_seconds, now=now)
+        arrivals = arrivals_each(offer, asked, answered.to, seconds=dates_seconds, now=now, books=answered.books)
     return Hints(found, excluded, implied, dict(zip(found, arrivals, strict=False)))
 
 
