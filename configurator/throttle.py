@@ -7,6 +7,7 @@ import hmac
 from collections.abc import Mapping
 from datetime import timedelta
 
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import delete, func
 from sqlmodel import Session, col, select
 
@@ -16,6 +17,13 @@ from configurator.admin.models import LoginAttempt
 from configurator.errors import DomainError
 
 MINUTES = 15
+
+
+class TooManyMails(DomainError):
+    """So many links were asked for that somebody might be bothered."""
+
+    code, status = "too_many_mails", 429
+    words = _l("Several links were sent just now. Please try again in %(minutes)s minutes.")
 
 
 def subject(secret: str, kind: str, value: str) -> str:

@@ -24,8 +24,9 @@ from configurator.admin.models import User, UserRole, WebSession
 from configurator.auth import Role, add_user, hasher, same_password
 from configurator.errors import DomainError, NotFound
 from configurator.sales.models import Draft
+from configurator.sales.orders import Buyer, buyer_of
 from configurator.sales.parties import Party
-from configurator.throttle import MINUTES, count_try, subject
+from configurator.throttle import MINUTES, TooManyMails, count_try, subject
 
 GOOD_FOR = timedelta(hours=2)  # a link, from when its mail was sent
 GUESSES = 10  # of one's own password, within the minutes of the throttle
@@ -38,13 +39,6 @@ class Purpose(StrEnum):
 
     NEW = "account_link"
     PASSWORD = "password_link"  # noqa: S105 - a template's name
-
-
-class TooManyLinks(DomainError):
-    """So many links were asked for that somebody might be bothered."""
-
-    code, status = "too_many_mails", 429
-    words = _l("Several links were sent just now. Please try again in %(minutes)s minutes.")
 
 
 class AccountLinkWrong(NotFound):
@@ -93,23 +87,16 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What an account says of its owner. `login`: what they log in with; `is_staff`: they work here too."""
+    """An account. `login`: what its owner logs in with; `buyer`: how every order begins; `is_staff`: they work here."""
 
     login: str
-    name: str
-    mail: str
-    phone: str
-    street: str
-    postal_code: str
-    city: str
-    country: str
-    locale: str
+    buyer: Buyer
     is_staff: bool
 
     @property
     def proven_mail(self) -> str:
         """The address that its owner has shown to read, "" if there is none: a link was sent to it."""
-        return self.mail if self.mail.lower() == self.login else ""
+        return self.buyer.mail if self.buyer.mail.lower() == self.login else ""
 
 
 DETAILS = ("name", "phone", "street", "postal_code", "city", "country")  # that the owner types
@@ -119,14 +106,14 @@ DETAILS = ("name", "phone", "street", "postal_code", "city", "country")  # that 
 
 
 def ask_for_link(company_id: int, mail: str, locale: str, *, address: str, secret: str) -> None:
-    """Mail a link to make an account, or to set a new password where the address has one. Raises TooManyLinks.
+    """Mail a link to make an account, or to set a new password where the address has one. Raises TooManyMails.
 
     `address`: of the machine that asks.
     """
     limits = {subject(secret, "account mail to", mail.lower()): MAILS,
               subject(secret, "account mail from", address): 4 * MAILS}
     with db.writing() as session:
-        count_try(session, limits, TooManyLinks(field="mail", minutes=MINUTES))
+        count_try(session, limits, TooManyMails(field="mail", minutes=MINUTES))
         user = _user_of(session, company_id, mail)
         if user is not None and not user.is_active:
             return  # it was closed: whoever has the address cannot open it again by themselves
@@ -276,10 +263,7 @@ def profile(company_id: int, user_id: int) -> Profile:
         others = session.exec(
             select(func.count()).select_from(UserRole).where(UserRole.user_id == user_id, UserRole.role != Role.BUYER)
         ).one()
-    return Profile(
-        user.login, party.name, party.mail, party.phone, party.street, party.postal_code, party.city, party.country,
-        user.locale, others > 0,
-    )
+    return Profile(user.login, buyer_of(party), others > 0)
 
 
 def change_profile(company_id: int, user_id: int, details: Mapping[str, str], locale: str) -> None:

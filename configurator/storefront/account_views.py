@@ -22,10 +22,9 @@ from configurator.sales.accounts import (
     Opened,
     Purpose,
     TooManyGuesses,
-    TooManyLinks,
     WrongPassword,
 )
-from configurator.sales.orders import orders_of
+from configurator.sales.orders import Buyer, orders_of
 from configurator.sales.quotes import house_zone, quotes_to
 from configurator.storefront import service
 from configurator.storefront.forms import (
@@ -38,6 +37,7 @@ from configurator.storefront.forms import (
 )
 from configurator.storefront.present import country_name
 from configurator.storefront.visiting import visitor
+from configurator.throttle import TooManyMails
 
 bp = Blueprint("account", __name__)
 
@@ -66,7 +66,7 @@ def send() -> ResponseReturnValue:
         accounts.ask_for_link(
             company_id(), mail, language(), address=request.remote_addr or "", secret=settings().secret_key
         )
-    except TooManyLinks as refused:
+    except TooManyMails as refused:
         form.mail.errors = [refused.message()]
         return render_template("storefront/account_link.html", form=form, sent=""), refused.status
     return render_template("storefront/account_link.html", form=form, sent=mail)
@@ -199,14 +199,14 @@ def _account_page(
         "storefront/account.html", person=person,
         orders=orders_of(company, current_user.id, person.proven_mail, page=number),
         quotes=quotes_to(company, person.proven_mail) if person.proven_mail else None, zone=house_zone(company),
-        details=details or _details_form(person), password=password or ChangePasswordForm(formdata=None),
+        details=details or _details_form(person.buyer), password=password or ChangePasswordForm(formdata=None),
         close=close,
     )
 
 
-def _details_form(person: accounts.Profile | None = None) -> DetailsForm:
+def _details_form(known: Buyer | None = None) -> DetailsForm:
     """What was sent, or what is known."""
-    form = DetailsForm() if person is None else DetailsForm(formdata=None, obj=person)
+    form = DetailsForm() if known is None else DetailsForm(formdata=None, obj=known)
     served = dict.fromkeys(code for offer in service.offers(company_id()) for code in service.countries(offer))
     form.country.choices = [("", "–"), *((code, country_name(code)) for code in served)]
     return form

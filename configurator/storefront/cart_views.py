@@ -36,7 +36,7 @@ from configurator.storefront.views import (
     LOOK,
     answer_to,
     chosen_assurance,
-    customer_profile,
+    known_buyer,
     read,
     ship_to,
     way_choices,
@@ -239,7 +239,7 @@ def checkout() -> ResponseReturnValue:
     view = _view()
     if view is None or not view.can_be_ordered:
         return redirect(url_for(".show"))
-    person = customer_profile()
+    person = known_buyer()
     at_home = person is not None and person.country == view.country
     view = _wanted({"country": view.country, "postal_code": person.postal_code if person and at_home else ""})
     form = _form(view)

@@ -22,6 +22,7 @@ from configurator.storefront.forms import DraftForm, MailForm, PressForm
 from configurator.storefront.present import joined, said_as_one
 from configurator.storefront.views import answer_to, read
 from configurator.storefront.visiting import remember, visitor
+from configurator.throttle import TooManyMails
 
 bp = Blueprint("draft", __name__)
 
@@ -156,7 +157,7 @@ def send(token: str) -> ResponseReturnValue:
             company_id(), visitor(), token, mail, language(), address=request.remote_addr or "",
             secret=settings().secret_key,
         )
-    except drafts.TooManyMails as refused:
+    except TooManyMails as refused:
         form.mail.errors = [refused.message()]
         return _drafts_page((token, form)), refused.status
     flash(_("The link is on its way to %(mail)s.", mail=mail), "success")

@@ -9,7 +9,6 @@ from enum import StrEnum
 from itertools import count
 
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
@@ -35,7 +34,7 @@ from configurator.sales.parties import Party
 from configurator.sales.uploads import own_copies
 from configurator.sales.visitors import Visitor
 from configurator.storefront.service import countries, standing_completion
-from configurator.throttle import MINUTES, count_try, subject
+from configurator.throttle import MINUTES, TooManyMails, count_try, subject
 from solver.configuration.problem import Decision, Variant
 from solver.configuration.session import valid_domains
 
@@ -53,13 +52,6 @@ class DraftsFull(DomainError):
 
     def message(self) -> str:
         return _("You keep %(number)s drafts already. Delete one that you no longer need.", number=MOST)
-
-
-class TooManyMails(DomainError):
-    """So many links were asked for that somebody might be bothered."""
-
-    code, status = "too_many_mails", 429
-    words = _l("Several links were sent just now. Please try again in %(minutes)s minutes.")
 
 
 class Trouble(StrEnum):

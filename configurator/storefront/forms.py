@@ -25,7 +25,6 @@ from wtforms.validators import InputRequired, Length, NumberRange, Optional, Reg
 
 from configurator.admin.forms import new_password
 from configurator.i18n import NAMES
-from configurator.sales.accounts import Profile
 from configurator.sales.assurances import ShownExchange
 from configurator.sales.carts import MOST_UNITS, ShownCart
 from configurator.sales.forms import NEEDED, is_mail_address, one_line, trimmed
@@ -152,7 +151,7 @@ class CheckoutForm(ShownForm):
         if field.data and field.data not in [code for code, _name in field.choices or ()]:
             raise ValidationError(_l("This does not lead to the address. Please choose another way of delivery."))
 
-    def begin_with(self, person: Profile) -> None:
+    def begin_with(self, person: Buyer) -> None:
         """What the buyer's account says of them; the street only where it is in the country that is chosen."""
         self.name.data, self.mail.data, self.phone.data = person.name, person.mail, person.phone
         if person.country == self.country.data:

@@ -21,7 +21,7 @@ from configurator.auth import Role, actor_id, company_id, public
 from configurator.errors import DateLost, DomainError, InvalidInput, NoDate, NotFound, PriceChanged, QuoteNotOpen
 from configurator.i18n import language, text_of
 from configurator.sales import payments
-from configurator.sales.accounts import Profile, profile
+from configurator.sales.accounts import profile
 from configurator.sales.address_checks import proves
 from configurator.sales.assurances import WAITS_FOR, exchange_of
 from configurator.sales.changes import NotChangeable, cancel_until, order_history
@@ -29,7 +29,7 @@ from configurator.sales.choices import readable_choices
 from configurator.sales.configurations import query_of, selection_from_query
 from configurator.sales.delivery import NotDelivered, ShipTo, WayOffer
 from configurator.sales.documents import order_pdf, payment_words
-from configurator.sales.orders import earlier_order, order_by_token, place_order
+from configurator.sales.orders import Buyer, earlier_order, order_by_token, place_order
 from configurator.sales.payment_terms import Assurance, assurance_of
 from configurator.sales.quotes import Customer, quote_by_token
 from configurator.sales.reasons import REASONS
@@ -319,7 +319,7 @@ def page_again(
 @public
 def checkout(token: str) -> ResponseReturnValue:
     """What is about to be ordered, and the form."""
-    person = customer_profile()
+    person = known_buyer()
     country = request.args.get(SHIP_TO, "")
     asked = _checkout(token, ShipTo(country, person.postal_code if person and person.country == country else ""))
     form = _form(asked)
@@ -331,9 +331,9 @@ def checkout(token: str) -> ResponseReturnValue:
     return _checkout_page(asked, form)
 
 
-def customer_profile() -> Profile | None:
+def known_buyer() -> Buyer | None:
     """What the account of the customer who asks says of them."""
-    return profile(company_id(), current_user.id) if current_user.may(Role.BUYER) else None
+    return profile(company_id(), current_user.id).buyer if current_user.may(Role.BUYER) else None
 
 
 @bp.get("/checkout/<token>/terms")
