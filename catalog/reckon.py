@@ -52,8 +52,8 @@ class Reckoning(VariantAnswers):
         names = changed_questions(self.variant, variant) if changed is None else changed
         return Reckoning(self.problem, variant, self, frozenset(names))
 
-    def value(self, formula: str) -> Exact:
-        """The exact value of a formula. Raises DividedByZero."""
+    def value(self, formula: str | Expression) -> Exact:
+        """The exact value of a formula, or of an expression of the problem. Raises DividedByZero."""
         made = quick_of(self.problem, formula)
         return exact(self.count(made), made.denominator)
 
@@ -66,8 +66,7 @@ class Reckoning(VariantAnswers):
         derived = self.problem.derived_by_id.get(name)
         if derived is None:
             return self.variant.numbers[ParameterId(name)]
-        made = quick_of(self.problem, derived.expression)
-        return exact(self.count(made), made.denominator)
+        return self.value(derived.expression)
 
     def count(self, made: Quick) -> Exact:
         """The value of one of the problem's own, times its denominator. Raises DividedByZero."""

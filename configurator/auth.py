@@ -23,6 +23,7 @@ from sqlmodel import Session, select
 from catalog.rows import Company, utc_now
 from configurator import db
 from configurator.admin.models import LoginAttempt, User, UserRole, WebSession
+from configurator.audit import record
 from configurator.errors import DomainError
 from configurator.sales.parties import Party
 from configurator.throttle import MINUTES, count_try, subject
@@ -184,6 +185,18 @@ def end_session(session: Session, token: str | None) -> None:
     """Forget the session for good: a copied cookie is worth nothing from now on."""
     if token:
         session.execute(delete(WebSession).where(WebSession.token_hash == _hash(token)))  # type: ignore[arg-type]
+
+
+def end_sessions(session: Session, user_id: int) -> None:
+    """Log a person out everywhere."""
+    session.execute(delete(WebSession).where(WebSession.user_id == user_id))  # type: ignore[arg-type]
+
+
+def give_password(session: Session, user: User, password: str, *, by: int | None) -> None:
+    """Another password for a user whose row is locked; every session of the person ends."""
+    user.password_hash = hasher.hash(password)
+    end_sessions(session, db.id_of(user))
+    record(session, user.company_id, "user.password_set", "user", user.id, actor_id=by)
 
 
 def principal(session: Session, token: str) -> Principal | None:

@@ -11,9 +11,9 @@ from sqlmodel import Session, col, select
 
 from catalog.rows import Company, utc_now
 from configurator import db
-from configurator.admin.models import User, UserRole, WebSession
+from configurator.admin.models import User, UserRole
 from configurator.audit import record
-from configurator.auth import Role, add_user, hasher
+from configurator.auth import Role, add_user, end_sessions, give_password
 from configurator.errors import DomainError, Forbidden, NotFound, StateRefused
 from configurator.jobs import Job, JobState, enqueue
 from configurator.outbox import RETRY_AFTER, OutboxMail
@@ -135,7 +135,7 @@ def change_account(company_id: int, user_id: int, roles: set[Role], *, active: b
         )
         user.is_active = active
         if not active:
-            session.execute(delete(WebSession).where(col(WebSession.user_id) == user_id))
+            end_sessions(session, user_id)
         record(session, company_id, "user.changed", "user", user_id, actor_id=by, active=active,
                added=sorted(wanted - had), removed=sorted(had - wanted))
 
@@ -143,9 +143,7 @@ def change_account(company_id: int, user_id: int, roles: set[Role], *, active: b
 def set_password(company_id: int, user_id: int, password: str, *, by: int | None) -> None:
     """A new password; every session of the person ends. Raises NotFound."""
     with db.writing() as session:
-        _user(session, company_id, user_id).password_hash = hasher.hash(password)
-        session.execute(delete(WebSession).where(col(WebSession.user_id) == user_id))
-        record(session, company_id, "user.password_set", "user", user_id, actor_id=by)
+        give_password(session, _user(session, company_id, user_id), password, by=by)
 
 
 def _user(session: Session, company_id: int, user_id: int) -> User:

@@ -10,19 +10,19 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from itsdangerous import BadData, BadTimeSignature, SignatureExpired, URLSafeTimedSerializer
-from sqlalchemy import delete, func, update
+from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
+from sqlalchemy import func, update
 from sqlmodel import Session, col, select
 
 from catalog.rows import Company, utc_now
 from configurator import audit, db, outbox
-from configurator.admin.models import User, UserRole, WebSession
-from configurator.auth import Role, add_user, hasher, same_password
+from configurator.admin.models import User, UserRole
+from configurator.auth import Role, TooManyTries, add_user, end_sessions, give_password, same_password
 from configurator.errors import DomainError, NotFound
+from configurator.sales.address_checks import fingerprint
 from configurator.sales.models import Draft
 from configurator.sales.orders import Buyer, buyer_of
 from configurator.sales.parties import Party
@@ -32,13 +32,6 @@ GOOD_FOR = timedelta(hours=2)  # a link, from when its mail was sent
 GUESSES = 10  # of one's own password, within the minutes of the throttle
 MAILS = 3  # to one address within the minutes of the throttle; four times as many by one machine
 _SALT = "an account's link"
-
-
-class Purpose(StrEnum):
-    """What a link is for; the template of its mail is called so, too."""
-
-    NEW = "account_link"
-    PASSWORD = "password_link"  # noqa: S105 - a template's name
 
 
 class AccountLinkWrong(NotFound):
@@ -66,8 +59,7 @@ class WrongPassword(DomainError):
     code, status, words = "wrong_password", 403, _l("This is not your present password.")
 
 
-class TooManyGuesses(DomainError):
-    code, status = "too_many_tries", 429
+class TooManyGuesses(TooManyTries):
     words = _l("Too many wrong passwords. Please try again in %(minutes)s minutes.")
 
 
@@ -78,9 +70,10 @@ class StaffAccount(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What a good link is for. `mail`: the address that it was sent to; `user_id`: whose password it sets."""
+    """What a good link is for. `mail`: the address that it was sent to; `user_id`: whose password it sets, None: a new
+    account.
+    """
 
-    purpose: Purpose
     mail: str
     user_id: int | None
 
@@ -120,9 +113,10 @@ def ask_for_link(company_id: int, mail: str, locale: str, *, address: str, secre
         party = Party(company_id=company_id, mail=mail, locale=locale)
         session.add(party)
         session.flush()
-        data = {} if user is None else {"user_id": db.id_of(user)}
-        purpose = Purpose.NEW if user is None else Purpose.PASSWORD
-        outbox.post(session, company_id, purpose.value, db.id_of(party), locale, **data)
+        if user is None:
+            outbox.post(session, company_id, "account_link", db.id_of(party), locale)
+        else:
+            outbox.post(session, company_id, "password_link", db.id_of(party), locale, user_id=user.id)
 
 
 def _user_of(session: Session, company_id: int, mail: str) -> User | None:
@@ -138,16 +132,11 @@ def account_link(company_id: int, mail: str, data: Mapping[str, Any], *, secret:
         user = session.get(User, data["user_id"])
         if user is None or not user.is_active:
             return None
-        return str(_serializer(secret).dumps([company_id, mail, user.id, _fingerprint(user)]))
+        return str(_serializer(secret).dumps([company_id, mail, user.id, fingerprint(user.password_hash)]))
 
 
 def _serializer(secret: str) -> URLSafeTimedSerializer:
     return URLSafeTimedSerializer(secret, salt=_SALT, signer_kwargs={"digest_method": hashlib.sha256})
-
-
-def _fingerprint(user: User) -> str:
-    """Of the present password: with another one the link is used up."""
-    return hashlib.sha256(user.password_hash.encode()).hexdigest()[:16]
 
 
 def opened(company_id: int, link: str, *, secret: str) -> Opened:
@@ -162,19 +151,21 @@ def _opened(session: Session, company_id: int, link: str, secret: str) -> Opened
         signed_for, mail, *whose = said
     except SignatureExpired as error:
         raise AccountLinkOver(field="link") from error
-    except (BadData, BadTimeSignature, ValueError, TypeError) as error:
+    except (BadData, ValueError, TypeError) as error:
         raise AccountLinkWrong(field="link") from error
     if signed_for != company_id:
         raise AccountLinkWrong(field="link")
     if not whose:
         if _user_of(session, company_id, mail) is not None:
             raise AccountThere(field="link")
-        return Opened(Purpose.NEW, mail, None)
-    user_id, fingerprint = whose
+        return Opened(mail, None)
+    user_id, said_of = whose  # of the password that it was: with another one the link is used up
     user = session.get(User, user_id)
-    if user is None or not user.is_active or user.company_id != company_id or _fingerprint(user) != fingerprint:
+    if user is None or not user.is_active or user.company_id != company_id:
         raise AccountLinkOver(field="link")
-    return Opened(Purpose.PASSWORD, mail, user_id)
+    if fingerprint(user.password_hash) != said_of:
+        raise AccountLinkOver(field="link")
+    return Opened(mail, user_id)
 
 
 def make_account(
@@ -240,14 +231,9 @@ def _own(session: Session, company_id: int, user_id: int, password: str) -> User
 
 
 def _set_password(session: Session, user: User, password: str) -> None:
-    user.password_hash = hasher.hash(password)
-    _end_sessions(session, db.id_of(user))
-    audit.record(session, user.company_id, "user.password_set", "user", user.id, actor_id=user.id)
+    """By its owner, who is told."""
+    give_password(session, user, password, by=user.id)
     outbox.post(session, user.company_id, "password_changed", user.party_id, user.locale)
-
-
-def _end_sessions(session: Session, user_id: int) -> None:
-    session.execute(delete(WebSession).where(col(WebSession.user_id) == user_id))
 
 
 # --- its owner --------------------------------------------------------------------------------------------------------
@@ -292,5 +278,5 @@ def close_account(company_id: int, user_id: int, password: str, *, secret: str) 
             setattr(party, name, "")
         party.erased_at = utc_now()
         user.is_active, user.login = False, f"closed-{user_id}"  # the address can have another account
-        _end_sessions(session, user_id)
+        end_sessions(session, user_id)
         audit.record(session, company_id, "account.closed", "user", user_id, actor_id=user_id)

@@ -132,12 +132,12 @@ def _post_link(session: Session, order: SalesOrder) -> None:
 
 def signed_link(company_id: int, order_id: int, mail: str, *, secret: str) -> str:
     """What the link of an order says: whoever has it reads the mails to this address."""
-    return str(_serializer(secret).dumps([company_id, order_id, _fingerprint(mail)]))
+    return str(_serializer(secret).dumps([company_id, order_id, fingerprint(mail)]))
 
 
 def signed_proof(company_id: int, quote_token: str, mail: str, *, secret: str) -> str:
     """What the link in a quote's mail says beside the quote's token: whoever has it reads the mails to this address."""
-    return str(_serializer(secret, _QUOTE_SALT).dumps([company_id, quote_token, _fingerprint(mail.lower())]))
+    return str(_serializer(secret, _QUOTE_SALT).dumps([company_id, quote_token, fingerprint(mail.lower())]))
 
 
 def proves(company_id: int, proof: str, quote_token: str, mail: str, *, secret: str) -> bool:
@@ -146,15 +146,16 @@ def proves(company_id: int, proof: str, quote_token: str, mail: str, *, secret: 
         said = _serializer(secret, _QUOTE_SALT).loads(proof)
     except (BadData, ValueError):
         return False
-    return said == [company_id, quote_token, _fingerprint(mail.lower())]
+    return said == [company_id, quote_token, fingerprint(mail.lower())]
 
 
 def _serializer(secret: str, salt: str = _SALT) -> URLSafeSerializer:
     return URLSafeSerializer(secret, salt=salt, signer_kwargs={"digest_method": hashlib.sha256})
 
 
-def _fingerprint(mail: str) -> str:
-    return hashlib.sha256(mail.encode()).hexdigest()[:16]
+def fingerprint(secret: str) -> str:
+    """What a link says of something that it does not tell."""
+    return hashlib.sha256(secret.encode()).hexdigest()[:16]
 
 
 def linked(company_id: int, link: str, *, secret: str) -> Linked:
@@ -203,14 +204,14 @@ def _confirm(session: Session, order: SalesOrder, check: AddressCheck, at: datet
 def _open(session: Session, company_id: int, link: str, secret: str) -> tuple[SalesOrder, AddressCheck]:
     """The order of a link and what it waits for; raises LinkUnknown."""
     try:
-        signed_for, order_id, fingerprint = _serializer(secret).loads(link)
+        signed_for, order_id, said_of = _serializer(secret).loads(link)
     except (BadData, ValueError, TypeError) as error:
         raise LinkUnknown(field="link") from error
     order = session.get(SalesOrder, order_id) if signed_for == company_id else None
     check = awaited_of(session, AddressCheck, order) if order is not None and order.company_id == company_id else None
     if order is None or check is None:
         raise LinkUnknown(field="link")
-    if _fingerprint(session.get_one(Party, order.ship_to_id).mail) != fingerprint:
+    if fingerprint(session.get_one(Party, order.ship_to_id).mail) != said_of:
         raise LinkUnknown(field="link")
     return order, check
 

@@ -20,7 +20,6 @@ from configurator.sales.accounts import (
     AccountLinkWrong,
     AccountThere,
     Opened,
-    Purpose,
     TooManyGuesses,
     WrongPassword,
 )
@@ -111,12 +110,12 @@ def _opened(link: str) -> Opened:
 
 
 def _form_of(found: Opened) -> NewAccountForm | NewPasswordForm:
-    return NewAccountForm() if found.purpose is Purpose.NEW else NewPasswordForm()
+    return NewAccountForm() if found.user_id is None else NewPasswordForm()
 
 
 def _opened_page(link: str, found: Opened, form: FlaskForm | None = None) -> str:
     return render_template(
-        "storefront/account_open.html", link=link, mail=found.mail, is_new=found.purpose is Purpose.NEW,
+        "storefront/account_open.html", link=link, mail=found.mail, is_new=found.user_id is None,
         form=form or _form_of(found), trouble=None,
     )
 

@@ -142,7 +142,6 @@ class Layout:
             number.id: (part.position, place) for part in parts for place, number in enumerate(part.network.numbers)
         }
         self._cuts: dict[Decision, Cut] = {}
-        self.steps: dict[Decision, Step] = {}  # those that were asked for
         self._spots: dict[int, Spots] = {}
         self._literals: dict[int, list[int]] = {}
         self._untouched: dict[int, Question] = {}
@@ -176,7 +175,7 @@ class Layout:
         return found
 
     def step(self, decision: Decision) -> Step:
-        """The decision as a step; remembered. It has to be one of the problem's."""
+        """The decision as a step. It has to be one of the problem's."""
         cut = self.cut(decision)
         about: object
         if isinstance(decision, Enter):
@@ -186,10 +185,7 @@ class Layout:
         else:
             about = (decision.group, decision.option)
         variable = self.parts[cut.part].start + cut.first if cut.part >= 0 and cut.number < 0 else -1
-        found = Step(cut, about, variable)
-        if len(self.steps) < 100_000:
-            self.steps[decision] = found
-        return found
+        return Step(cut, about, variable)
 
     def spots(self, part: int) -> Spots:
         """Where the part's literals are in the network; remembered."""
