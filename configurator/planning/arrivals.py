@@ -8,7 +8,7 @@ every order between.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import chain, pairwise
@@ -22,10 +22,25 @@ from configurator.planning import promise
 from configurator.planning.books import PlantBook, current_books, engine_now
 from configurator.planning.forecasts import Destination, dated
 from configurator.planning.quoting import ASKED, exploded, quoted, same_order
-from solver.scheduling.book import Promise
-from solver.scheduling.problem import MaterialNeed, Mode, Operation, OperationId, Precedence, Second, WorkOrder
+from solver.scheduling.book import Book, Promise
+from solver.scheduling.problem import (
+    NEVER as NO_TIME,
+)
+from solver.scheduling.problem import (
+    FamilyId,
+    LineId,
+    MaterialNeed,
+    Mode,
+    Operation,
+    OperationId,
+    Precedence,
+    Running,
+    Second,
+    WorkOrder,
+)
 
 AT_ONCE = 64  # variants whose days are asked for in one call
+MUCH_LATER = 24 * 60 * 60  # seconds
 FEW = 3  # orders that are asked for one by one
 NEVER = date.max
 Pick = Callable[[Iterable[int]], int]  # the least, or the greatest
@@ -88,45 +103,53 @@ class _Search:
         self, places: Sequence[int], bounds: tuple[date, date] = (date.min, NEVER), *, apart: bool = True
     ) -> None:
         """The days of these orders, which are within `bounds`. `apart`: cut them where they differ most."""
+        first, last = bounds
+        places = [place for place in places if self.days[place] > first]  # the others cannot become earlier
         orders = tuple({id(self.made[place]): self.made[place] for place in places}.values())
         if len(orders) <= FEW:
             found = dict(zip(map(id, orders), self._days(orders), strict=True))
             for place in places:
                 self.days[place] = min(self.days[place], found[id(self.made[place])])
             return
-        first, last = bounds
-        latest = max(self.days[place] for place in places)
-        by_family = _grouped(places, lambda place: _families(self.made[place]))
-        bundle = _Bundle(orders, self.in_order)
-        if latest < NEVER or len(by_family) == 1:
-            first = max(first, self._day_of(bundle.shortest(), date.min))
-            if first >= latest:
-                return
-        if len(by_family) > 1:
-            for some in by_family:
-                self.narrow(some)
+        bundle = _Bundle(orders, self.in_order, self.plant.book)
+        shortest = max(first, self._day_of(bundle.shortest(), date.min))
+        if any(self.days[place] <= shortest for place in places):
+            self.narrow(places, (shortest, last), apart=apart)
             return
-        if first < last:
-            last = min(last, self._day_of(bundle.longest(), NEVER))
-        if first >= last:
+        longest = last if shortest >= last else min(last, self._day_of(bundle.longest(), NEVER))
+        if shortest >= longest:
             for place in places:
-                self.days[place] = min(self.days[place], last)
+                self.days[place] = min(self.days[place], longest)
             return
-        by_structure = _grouped(places, lambda place: _structure(self.made[place]))
-        if len(by_structure) > 1:
-            for some in by_structure:
-                self.narrow(some, (first, last))
-            return
-        for part in self._cut(places, apart=apart):
-            self.narrow(part, (first, last), apart=not apart)
+        for part in self._parts(places, apart=apart):
+            self.narrow(part, (shortest, longest), apart=not apart)
 
-    def _cut(self, places: Sequence[int], *, apart: bool) -> tuple[Sequence[int], Sequence[int]]:
-        """In two by their length: where the gap is widest, or in the middle."""
-        length = {place: sum(one.modes[0].duration for one in self.made[place].operations) for place in places}
-        in_order = sorted(places, key=length.__getitem__)
-        gaps = [length[after] - length[before] for before, after in pairwise(in_order)]
-        cut = 1 + gaps.index(max(gaps)) if apart else len(places) // 2
-        return in_order[:cut], in_order[cut:]
+    def _parts(self, places: Sequence[int], *, apart: bool) -> Sequence[Sequence[int]]:
+        """Those that are supplied much later apart, then of a family, of a structure, then in two by what they take.
+
+        In two where the gap is widest (`apart`), or in the middle.
+        """
+        done = {place: self._done(self.made[place]) for place in places}
+        in_order = sorted(places, key=done.__getitem__)
+        gaps = [done[after] - done[before] for before, after in pairwise(in_order)]
+        widest = 1 + gaps.index(max(gaps))
+        if max(gaps) < MUCH_LATER:
+            by_family = sorted(_grouped(places, lambda place: _families(self.made[place])), key=len)
+            if len(by_family) > 1:
+                middle = len(by_family) - 1 if len(by_family[-1]) > 1 else len(by_family) // 2
+                return list(chain.from_iterable(by_family[:middle])), list(chain.from_iterable(by_family[middle:]))
+            by_structure = _grouped(places, lambda place: _structure(self.made[place]))
+            if len(by_structure) > 1:
+                return by_structure
+            if not apart:
+                widest = len(places) // 2
+        return in_order[:widest], in_order[widest:]
+
+    def _done(self, order: WorkOrder) -> int:
+        """By when an order could be done by one who has every line for himself, if it is supplied."""
+        supplied = self.plant.book.supplied(order, self.start)
+        work = sum(one.modes[0].duration for one in order.operations)
+        return work + (NO_TIME if supplied is None else supplied)
 
     def _day_of(self, order: WorkOrder | None, unknown: date) -> date:
         return unknown if order is None else self._days([order])[0]
@@ -156,6 +179,10 @@ def _structure(order: WorkOrder) -> Hashable:
     return tuple((one.id, one.predecessors, _frame(one)) for one in order.operations)
 
 
+def _is_mixed(some: Sequence[Operation]) -> bool:
+    return any(one.family != some[0].family for one in some)
+
+
 def _frame(one: Operation) -> Hashable:
     return tuple((mode.line, mode.needs) for mode in one.modes), one.running, one.size, one.route, one.release
 
@@ -163,8 +190,8 @@ def _frame(one: Operation) -> Hashable:
 class _Bundle:
     """Orders, taken together operation by operation. `in_order`: operations in the sequence of the routing."""
 
-    def __init__(self, orders: Sequence[WorkOrder], in_order: Sequence[OperationId]) -> None:
-        self._some = orders[0]
+    def __init__(self, orders: Sequence[WorkOrder], in_order: Sequence[OperationId], book: Book) -> None:
+        self._some, self._book = orders[0], book
         found: dict[OperationId, dict[int, Operation]] = {}
         times: Counter[OperationId] = Counter()
         for order in orders:
@@ -173,7 +200,13 @@ class _Bundle:
                 times[one.id] += 1
         self._made = {name: tuple(found[name].values()) for name in in_order if name in found}
         self._common = {name for name, count in times.items() if count == len(orders)}
-        self._alike = all(len({_frame(one) for one in some}) == 1 for some in self._made.values() if len(some) > 1)
+        self._alike = all(map(self._are_alike, self._made.values()))
+
+    def _are_alike(self, some: Sequence[Operation]) -> bool:
+        """Whether one of the same frame can stand for all of them: in an oven only those of the same family."""
+        if len({_frame(one) for one in some}) > 1:
+            return False
+        return not _is_mixed(some) or not any(self._book.line(mode.line).batch for mode in some[0].modes)
 
     def shortest(self) -> WorkOrder | None:
         """What all the orders have in common, as short as in any of them and with the least of each material.
@@ -185,8 +218,11 @@ class _Bundle:
     def longest(self) -> WorkOrder | None:
         """What any of the orders has, as long as in any of them and with the most of each material.
 
-        Only of orders of the same setup families. None: it is not known.
+        One of several setup families has none, and takes the longest setups before and after any of them as well. None:
+        it is not known.
         """
+        if any(_is_mixed(some) and some[0].running is Running.UNATTENDED for some in self._made.values()):
+            return None  # a setup waits for opened lines, which the rest of it does not
         return self._order(self._made, max)
 
     def _order(self, names: Iterable[OperationId], pick: Pick) -> WorkOrder | None:
@@ -198,18 +234,28 @@ class _Bundle:
     def _operation(self, some: Sequence[Operation], pick: Pick) -> Operation:
         first = some[0]
         if len(some) > 1:
+            families = {one.family for one in some}
+            setups = {mode.line: self._setups(mode.line, families) if pick is max else 0 for mode in first.modes}
             modes = tuple(
-                Mode(each[0].line, pick(mode.duration for mode in each), each[0].needs)
+                Mode(each[0].line, pick(mode.duration for mode in each) + setups[each[0].line], each[0].needs)
                 for each in zip(*(one.modes for one in some), strict=True)
             )
             needs = [{need.material: need.quantity for need in one.materials} for one in some]
             names = dict.fromkeys(chain.from_iterable(needs))
             counts = {name: pick(need.get(name, 0) for need in needs) for name in names}
             materials = tuple(MaterialNeed(name, count) for name, count in counts.items() if count)
-            family = first.family if all(one.family == first.family for one in some) else None
-            first = replace(first, modes=modes, materials=materials, family=family)
+            first = replace(first, modes=modes, materials=materials, family=None if _is_mixed(some) else first.family)
         preceding = self._preceding(some, pick)
         return first if preceding == first.predecessors else replace(first, predecessors=preceding)
+
+    def _setups(self, line: LineId, families: Set[FamilyId | None]) -> int:
+        """Seconds of the longest setups before and after one of several families that is given as none."""
+        matrix = self._book.setups(line)
+        if matrix is None or len(families) == 1:
+            return 0
+        before = max((took for (_, to), took in matrix.seconds.items() if to in families), default=0)
+        after = max((took for (since, _), took in matrix.seconds.items() if since in families), default=0)
+        return before + after
 
     def _preceding(self, some: Sequence[Operation], pick: Pick) -> tuple[Precedence, ...]:
         """What precedes it in any of the orders; for the shortest, what is in all of them and precedes it in all."""

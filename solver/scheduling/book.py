@@ -63,12 +63,14 @@ from solver.scheduling.problem import (
     Fixing,
     InvalidProblem,
     Line,
+    LineId,
     MaterialId,
     Operation,
     OperationId,
     Placement,
     SchedulingProblem,
     Second,
+    SetupMatrix,
     WorkOrder,
     WorkOrderId,
 )
@@ -370,6 +372,21 @@ class Book:
             self._factory.problem, orders=tuple(self.orders.values()), now=self.now,
             fixed={key: entry for key, entry in self._fixed.items() if key in placed},
         )  # fmt: skip
+
+    def line(self, line_id: LineId) -> Line:
+        """One of its lines."""
+        return self._factory.problem.lines[self._factory.line[line_id]]
+
+    def setups(self, line_id: LineId) -> SetupMatrix | None:
+        """What a line's setups take; None: it has none."""
+        matrix = self.line(line_id).setups
+        return next((one for one in self._factory.problem.setups if one.id == matrix), None)
+
+    def supplied(self, order: WorkOrder, not_before: Second) -> Second | None:
+        """The instant from `not_before` on at which all the materials that an order needs are free; None: never."""
+        with self._lock:
+            earliest, missing = self._supplied(order, order.operations, not_before)
+            return None if missing is not None else Second(max(earliest.values()))
 
     def levels(self, material: MaterialId) -> list[tuple[int, int]]:
         """Instants, and how much of a material is there from each of them on."""
