@@ -287,13 +287,19 @@ def spoken_of(total: str, arrives: str, left_words: str) -> str:
 
 
 def _date_words(arrives: date | None, answered: Click) -> str:
-    """`2 days later` than the standing completion; nothing where there is no difference."""
+    """`2 days later` than the standing completion; nothing where there is no difference.
+
+    An option's day is a first answer. It is later than the first answer for the standing completion, or earlier than
+    the day that stands there: what lies between is not said to be either before it is thought about as well.
+    """
     if arrives is None:
         return _("no date can be given") if answered.date else ""
     if answered.date is None:
         return day(arrives)
-    first = answered.date.first_date  # theirs are first answers too
-    return date_difference(arrives, first) if arrives != first else ""
+    first, shown = answered.date.first_date, answered.date.arrives_on
+    if shown <= arrives <= first:
+        return ""
+    return date_difference(arrives, first if arrives > first else shown)
 
 
 def page_of(

@@ -137,7 +137,8 @@ def earlier(product: str) -> ResponseReturnValue:
         arrives, note = date_of_page(thought)
         if part:
             found = thought.date is not None and thought.date.at_once is not None
-            return render_template("storefront/_earlier.html", arrives=arrives, note=note, found=found)
+            cards = dates_of(thought, dates_seconds=DATES_OF_A_PAGE) if found else None
+            return render_template("storefront/_earlier.html", arrives=arrives, note=note, dates=cards)
         if thought.date is not None:
             flash(
                 _("Other orders make room: it can arrive on %(date)s.", date=arrives) if thought.date.at_once else

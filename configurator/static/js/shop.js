@@ -30,6 +30,18 @@
     for (const element of document.querySelectorAll("[data-watch]")) shown.set(element.id, element.textContent);
   };
 
+  // Of the options; only beside the date to which they belong.
+  const putDates = (answered, now) => {
+    const found = answered.querySelector("[data-arrives]");
+    if (!found || now.dataset.arrives !== found.dataset.arrives) return;
+    for (const one of found.querySelectorAll("[data-place]")) {
+      const target = document.getElementById(one.dataset.place);
+      if (!target) continue;
+      target.textContent = one.textContent;
+      target.classList.add("known");
+    }
+  };
+
   // The dates that the click did not wait for. The next click makes them out of date.
   let waiting = null;
   const askForDates = async () => {
@@ -42,15 +54,9 @@
     try {
       const answer = await fetch(place, { signal: mine.signal, headers: { "HX-Request": "true" } });
       if (!answer.ok) return;
-      const found = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-arrives]");
+      const answered = new DOMParser().parseFromString(await answer.text(), "text/html");
       const now = document.getElementById("configure");
-      if (!found || !now || now.dataset.dates !== place || now.dataset.arrives !== found.dataset.arrives) return;
-      for (const one of found.querySelectorAll("[data-place]")) {
-        const target = document.getElementById(one.dataset.place);
-        if (!target) continue;
-        target.textContent = one.textContent;
-        target.classList.add("known");
-      }
+      if (now && now.dataset.dates === place) putDates(answered, now);
     } catch {
       // A newer click, or no connection: what is unknown stays unknown, and the next click asks again.
     }
@@ -72,12 +78,14 @@
         const headers = { "HX-Request": "true", "X-CSRFToken": token.content };
         const answer = await fetch(place, { method: "POST", signal: mine.signal, headers });
         if (!answer.ok || answer.status === 204) return;
-        const found = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-date]");
+        const answered = new DOMParser().parseFromString(await answer.text(), "text/html");
+        const found = answered.querySelector("[data-date]");
         const now = document.getElementById("configure");
         if (!found || !now || now.dataset.earlier !== place) return;
         document.getElementById("arrives").textContent = found.dataset.date;
         document.getElementById("arrives-note").textContent = found.dataset.note;
         document.getElementById("announce").textContent = found.dataset.spoken;
+        putDates(answered, now);
         highlight();
       } catch {
         // A newer click, or no connection: the date that stands there is good.

@@ -24,7 +24,7 @@ from configurator import db
 from configurator.aside import Busy
 from configurator.auth import Role
 from configurator.sales.models import SalesOrder
-from configurator.storefront import service, views
+from configurator.storefront import present, service, views
 from tests.catalog.small import DOT, LAMP
 
 BOTH = pytest.mark.parametrize("database_kind", ["sqlite", "postgresql"], indirect=True)
@@ -451,9 +451,26 @@ def test_a_second_thought_is_told_in_words_with_and_without_scripts(client: Flas
     where = html.unescape(re.search(r'<form method="post" action="([^"]*)" id="f-earlier"', shown)[1])  # type: ignore[index]
     part = client.post(where, headers={"HX-Request": "true"}).text
     assert re.search(r'data-date="[^"]+" data-note="earlier: other orders make room"', part)
+    cards = dict(re.findall(r'<span data-place="(d-[^"]+)">([^<]*)</span>', part))
+    assert len(cards) > 20
+    assert all(f'id="{place}"' in shown for place, words in cards.items() if words), "each has its place on the page"
     plain = client.post(where)
     assert (plain.status_code, plain.location.partition("?")[0]) == (303, "/products/bicycle")
     assert "Other orders make room" in page(client, plain.location)
+
+
+@pytest.mark.parametrize(("days", "words"), [
+    (-5, "2 days earlier"), (-3, ""), (-1, ""), (0, ""), (2, "2 days later"),
+])  # fmt: skip
+@pytest.mark.usefixtures("thought")
+def test_an_option_is_earlier_only_than_the_day_that_is_shown(
+    app: APIFlask, bicycle: Offer, days: int, words: str
+) -> None:
+    answered = service.click(bicycle, (), country="DE", seconds=5)
+    thought = service.second_thought(answered, guest=False, stop=lambda: False)
+    assert thought.date is not None and thought.date.at_once is not None
+    with app.test_request_context("/?lang=en"):
+        assert present._date_words(thought.date.at_once + timedelta(days=days), thought) == words
 
 
 def test_a_second_thought_that_finds_nothing_changes_nothing(
