@@ -82,10 +82,10 @@ def selection_from_query(
             _read_group(groups[name], value, decisions, unknown)
         elif name in parameters:
             number = _read_integer(value)
-            if number is None:
-                unknown.append(f"{name}={value}")
-            else:
+            if number is not None:
                 decisions.append(Enter(ParameterId(name), number))
+            elif value.strip():  # an emptied field takes the decision back
+                unknown.append(f"{name}={value}")
     return Selection(offer.product.code, tuple(decisions), dict(texts)), tuple(unknown)
 
 
@@ -98,9 +98,16 @@ def _read_group(group: OptionGroup, value: str, decisions: list[Decision], unkno
             unknown.append(f"{group.id}={part}")
 
 
+def is_number(value: str) -> bool:
+    """Whether a parameter can be given this value of an address; an empty one leaves it open."""
+    return not value.strip() or _read_integer(value) is not None
+
+
 def _read_integer(value: str) -> int | None:
+    """A whole number, `2500.0` too."""
+    whole, point, fraction = value.strip().partition(".")
     try:
-        number = int(value)
+        number = int(whole if point and not fraction.strip("0") else value)
     except ValueError:
         return None
     return number if abs(number) <= 10**9 else None

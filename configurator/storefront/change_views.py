@@ -41,7 +41,7 @@ from configurator.sales.models import OrderState
 from configurator.sales.orders import order_by_token
 from configurator.sales.payment_terms import Assurance
 from configurator.sales.redelivery import OtherWays, change_way, other_ways
-from configurator.storefront.address import Address, link_to_choices, read_address
+from configurator.storefront.address import Address, Reading, link_to_choices, read_address
 from configurator.storefront.changing import (
     Change,
     Refused,
@@ -94,8 +94,9 @@ class RefusedView:
 def show(token: str, number: int) -> ResponseReturnValue:
     """What can still be changed and until when; with changes in the address, what they come to."""
     asked = changeable(company_id(), token, number)
-    address = _address(asked)
-    return _page(_answer(asked, address), address)
+    read = _read(asked)
+    address = _address(asked, read.address)
+    return _page(_answer(asked, address), address, mistyped=read.mistyped)
 
 
 @bp.post("/items/<int:number>/change/texts")
@@ -243,9 +244,13 @@ def _path(asked: Changeable) -> str:
     return url_for(".show", token=asked.token, number=asked.item)
 
 
-def _address(asked: Changeable) -> Address:
+def _read(asked: Changeable) -> Reading:
+    return read_address(asked.offer, request.args, countries=("",), country="")
+
+
+def _address(asked: Changeable, read: Address | None = None) -> Address:
     """The changes that the address spells, without what is as it is ordered anyway."""
-    read = read_address(asked.offer, request.args, countries=("",), country="").address
+    read = _read(asked).address if read is None else read
     ordered = query_of(_as_ordered(asked, read))
     choices = {name: value for name, value in read.choices.items() if ordered.get(name) != value}
     return Address(asked.offer.product.code, choices, token=read.token)
@@ -267,7 +272,7 @@ def _answer(asked: Changeable, address: Address) -> Change:
 
 def _page(
     answer: Change, address: Address, *, trouble: DomainError | None = None, typed: Mapping[str, str] | None = None,
-    faults: Mapping[str, str] | None = None,
+    faults: Mapping[str, str] | None = None, mistyped: Mapping[str, str] | None = None,
 ) -> str:
     asked, lang = answer.asked, language()
     form = ChangeForm(formdata=None, key=secrets.token_urlsafe(24), base=asked.base)
@@ -281,7 +286,7 @@ def _page(
         "storefront/change.html", asked=asked, answer=answer, form=form, terms=terms, path=_path(asked),
         open=asked.state == OrderState.CONFIRMED and any(w.open for w in asked.windows.questions.values()),
         query=kept.query(), hidden=[*kept.choices.items(), *kept.rest()], reset=_path(asked),
-        steps=_steps(answer, kept, typed, faults), faults=faults,
+        steps=_steps(answer, kept, typed, faults, mistyped or {}), faults={**faults, **(mistyped or {})},
         changes=differing(
             readable_choices(asked.offer.product, asked.variant),
             readable_choices(asked.offer.product, answer.variant), lang,
@@ -308,7 +313,8 @@ def _date_words(answer: Change) -> str:
 
 
 def _steps(
-    answer: Change, address: Address, typed: Mapping[str, str] | None, faults: Mapping[str, str]
+    answer: Change, address: Address, typed: Mapping[str, str] | None, faults: Mapping[str, str],
+    mistyped: Mapping[str, str],
 ) -> list[tuple[str, str, list[tuple[str, list[AskedQuestion]]]]]:
     """Steps (id, name) with their parts (name) and questions."""
     asked, lang = answer.asked, language()
@@ -324,7 +330,9 @@ def _steps(
 
     return [
         (step.id, step.name, [(part.name, list(map(with_window, _changeable(part.questions)))) for part in step.parts])
-        for step in steps_of(answer.click, address, _path(asked), wishes=answer.wishes, typed=typed, faults=faults)
+        for step in steps_of(
+            answer.click, address, _path(asked), wishes=answer.wishes, typed=typed, faults=faults, mistyped=mistyped
+        )
         if step.questions
     ]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import cached_property, lru_cache
+from math import ceil, floor
 from urllib.parse import quote
 
 from babel import Locale
@@ -23,7 +24,7 @@ from catalog.state import preset_decisions, text_limits, upload_asked
 from catalog.uploads import ENDINGS, NotTaken, sent_file, size_words
 from configurator.i18n import day, language, money, number
 from configurator.sales.configurations import query_of
-from configurator.storefront.address import MOST_BESIDE, SHIP_TO, STEP_BACK, Address
+from configurator.storefront.address import MOST_BESIDE, SHIP_TO, STEPS_AHEAD, STEPS_BACK, Address
 from configurator.storefront.drawings import draw
 from configurator.storefront.hints import Difference, Pair
 from configurator.storefront.pictures import picture_address
@@ -93,7 +94,11 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class NumberQuestion:
-    """A parameter with its field. `allowed`: what may be entered now, in words. `before`: the buyer's own number."""
+    """A parameter with its field.
+
+    `allowed`: what may be entered now, in words. `before`: the buyer's own number. `error`: why what was typed
+    (`value`) is none.
+    """
 
     kind: str
     id: str
@@ -110,6 +115,7 @@ class NumberQuestion:
     steps: tuple[tuple[str, Markup], ...]
     clear: Markup | None
     before: str
+    error: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +243,8 @@ class Page:
     left_words: str
     first_open: str
     undo: Markup | None
+    redo: Markup | None
+    earlier_steps: str
     reset: Markup | None
     refusal: RefusalView | None
     gone: tuple[str, ...]
@@ -310,6 +318,7 @@ def page_of(
     gone: tuple[str, ...] = (),
     typed: Mapping[str, str] | None = None,
     faults: Mapping[str, str] | None = None,
+    mistyped: Mapping[str, str] | None = None,
     dates_seconds: float = 0.0,
 ) -> Page:
     """The page of an answer.
@@ -319,12 +328,15 @@ def page_of(
     address: of the answer itself: its choices hold together
     path: of the configuring page
     typed, faults: texts as they were typed, and what is wrong with them, where a form comes back
+    mistyped: what was typed for parameters and is no whole number
     dates_seconds: for the dates of the options; the others are marked as waiting
     """
     offer, lang = answered.offer, language()
     price, product = answered.price, offer.product
     hinted = hints(answered, dates_seconds=dates_seconds)
-    words = _Words(answered, address, path, hinted, lang, typed or answered.standing.texts, faults or {})
+    words = _Words(
+        answered, address, path, hinted, lang, typed or answered.standing.texts, faults or {}, mistyped or {}
+    )
     steps = tuple(words.steps())
     left = sum(step.left for step in steps)
     total = _money(price.gross, price.currency, price.exponent)
@@ -361,6 +373,8 @@ def page_of(
         left_words=left_words,
         first_open=next((q.id for step in steps for q in step.questions if q.open), ""),
         undo=href(path, address.back()) if address.can_go_back else None,
+        redo=href(path, address.forward()) if address.ahead else None,
+        earlier_steps=address.earlier_steps,
         reset=href(path, address.restarted()) if address.choices or address.token else None,
         refusal=_refusal(answered, address, path, lang),
         gone=gone,
@@ -385,6 +399,7 @@ def steps_of(
     wishes: Mapping[Decision, int],
     typed: Mapping[str, str] | None = None,
     faults: Mapping[str, str] | None = None,
+    mistyped: Mapping[str, str] | None = None,
 ) -> tuple[StepView, ...]:
     """The questions of an answer, for another page than the configuring one; dates of options are left out.
 
@@ -392,7 +407,9 @@ def steps_of(
     """
     found = hints(answered, wishes=wishes)
     return tuple(
-        _Words(answered, address, path, found, language(), typed or answered.standing.texts, faults or {}).steps()
+        _Words(
+            answered, address, path, found, language(), typed or answered.standing.texts, faults or {}, mistyped or {}
+        ).steps()
     )
 
 
@@ -520,7 +537,7 @@ class _Words:
 
     def __init__(
         self, answered: Click, address: Address, path: str, hinted: Hints, lang: str, typed: Mapping[str, str],
-        faults: Mapping[str, str],
+        faults: Mapping[str, str], mistyped: Mapping[str, str],
     ) -> None:
         self.answered = answered
         self.offer = answered.offer
@@ -530,6 +547,7 @@ class _Words:
         self.lang = lang
         self.typed = typed
         self.faults = faults
+        self.mistyped = mistyped
         self.open_questions = frozenset(answered.domains.open_questions)
         self.asked = answers(answered.offer.problem, answered.standing)
         self.places = {name: place for place in answered.offer.product.places for name in place.questions}
@@ -540,8 +558,10 @@ class _Words:
         }
         self.locale = str(get_locale() or "en")
         self.rest = "".join(
-            f"&amp;{name}={quote(value, safe='')}" for name, value in address.rest() if name != STEP_BACK
+            f"&amp;{name}={quote(value, safe='')}"
+            for name, value in address.rest() if name not in (STEPS_BACK, STEPS_AHEAD)
         )
+        self.earlier_steps = quote(address.earlier_steps, safe=",:;")
 
     def text(self, text: Text | None) -> str:
         return getattr(text, self.lang) if text is not None else ""
@@ -606,7 +626,7 @@ class _Words:
         exactly_one = (group.minimum, group.maximum) == (1, 1)
         prefix = self._prefix(group.id)
         before = self.address.choices.get(group.id, "")
-        suffix = f"{self.rest}&amp;{STEP_BACK}={group.id}:{before}"
+        suffix = f"{self.rest}&amp;{STEPS_BACK}={group.id}:{before}{self.earlier_steps}"
         cards = tuple(
             self.card(group, option, states[OptionId(option.id)], standing, exactly_one, prefix, suffix)
             for option in group.options
@@ -712,25 +732,29 @@ class _Words:
 
     def number(self, parameter: ParameterContent) -> NumberQuestion:
         parameter_id = ParameterId(parameter.id)
-        entered = self.address.choices.get(parameter.id)
+        entered, typed = self.address.choices.get(parameter.id), self.mistyped.get(parameter.id)
         standing = self.answered.standing.numbers[parameter_id]
         asked = self.offer.problem.parameter_by_id[parameter_id].asked
         # What it is where it is not asked for is no number to enter.
         spans = tuple(span for span in self.answered.domains.numbers[parameter_id] if span[0] in asked)
         value = int(entered) if entered is not None else standing
         answer = amount_in(value, parameter.unit, self.lang)
-        steps = []
-        for target in (_below(spans, value), _above(spans, value)):
+        allowed = allowed_words(parameter, spans, self.lang)
+        steps, error = [], ""
+        if typed is not None:
+            error = _("“%(typed)s” is not possible here. Allowed: %(allowed)s.", typed=typed, allowed=allowed)
+        low, high = _around(typed, value)
+        for target in (_below(spans, high), _above(spans, low)):
             if target is not None:
                 link = href(self.path, self.address.choose(parameter.id, str(target)))
                 steps.append((amount_in(target, parameter.unit, self.lang), link))
         return NumberQuestion(
             "number", parameter.id, self.name_of(parameter), self.text(parameter.help),
-            parameter_id in self.open_questions, answer, str(value),
+            parameter_id in self.open_questions, answer, str(value) if typed is None else typed,
             parameter.minimum, parameter.maximum,
-            parameter.step_size, unit_in(parameter.unit, self.lang), allowed_words(parameter, spans, self.lang),
+            parameter.step_size, unit_in(parameter.unit, self.lang), allowed,
             tuple(steps), href(self.path, self.address.clear(parameter.id)) if entered is not None else None,
-            entered or "",
+            entered or "", error,
         )
 
     def typed_text(self, content: TextContent) -> TextQuestion:
@@ -762,6 +786,15 @@ def allowed_words(parameter: ParameterContent, spans: Iterable[Interval], lang: 
 
 def _span(low: int, high: int, _step: int) -> str:
     return number(low) if low == high else _("%(low)s to %(high)s", low=number(low), high=number(high))
+
+
+def _around(typed: str | None, value: int) -> tuple[int, int]:
+    """The whole numbers next to what was typed; of what is no number at all, and of nothing typed, the value's."""
+    try:
+        meant = float(typed or "")
+        return floor(meant), ceil(meant)
+    except (ValueError, OverflowError):
+        return value, value
 
 
 def _below(spans: Iterable[tuple[int, int, int]], value: int) -> int | None:

@@ -178,7 +178,7 @@ def start(product: str) -> ResponseReturnValue:
             suggested = suggest(offer, wanted, reading.address.country, longer=longer)
     table = None
     if suggested is not None and (columns := suggested.columns or suggested.beside):
-        empty = replace(reading.address, choices={}, before=())
+        empty = replace(reading.address, choices={}, behind=(), ahead=())
         table = table_of(offer, columns, empty, path, lang, wanted)
     kept = {name: value for name, value in reading.address.choices.items() if name not in {need.id for need in asked}}
     words = [said(offer, d, lang) for d in selection_from_query(offer, kept, {})[0].decisions]
@@ -263,7 +263,7 @@ def answer_to(offer: Offer, reading: Reading) -> Click:
     """The answer to an address."""
     address = reading.address
     before = None
-    if address.before:
+    if address.behind:
         before = selection_from_query(offer, address.back().choices, {})[0].decisions
     return service.click(
         offer, reading.decisions, country=address.country,
@@ -278,21 +278,22 @@ def _page(
 ):  # type: ignore[no-untyped-def]
     address = reading.address
     if answered.refusal is not None:
-        address = replace(address, choices=query_of(answered.decisions), before=())
+        address = replace(address, choices=query_of(answered.decisions)).with_last_step(())
     elif answered.left_out:
         kept = query_of(answered.decisions)
         gone = tuple((name, value) for name, value in address.choices.items() if name not in kept)
-        address = replace(address, choices=kept, before=(*address.before, *gone))
+        address = replace(address, choices=kept).with_last_step((*(address.behind[0] if address.behind else ()), *gone))
     path = url_for("storefront.configure", product=answered.offer.product.code)
     return page_of(
-        answered, address, path, gone=reading.gone, typed=typed, faults=faults, dates_seconds=dates_seconds
+        answered, address, path, gone=reading.gone, typed=typed, faults=faults, mistyped=reading.mistyped,
+        dates_seconds=dates_seconds,
     )
 
 
 def _part(answered: Click, reading: Reading) -> Response:
     page = _page(answered, reading, dates_seconds=DATES_OF_A_CLICK)
     response = make_response(render_template("storefront/_configure.html", page=page))
-    response.headers["HX-Push-Url"] = "false" if answered.refusal else f"{page.path}?{page.query}"
+    response.headers["HX-Push-Url"] = "false" if answered.refusal or reading.mistyped else f"{page.path}?{page.query}"
     return response
 
 

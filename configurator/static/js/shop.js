@@ -17,7 +17,9 @@
       const merged = new URL(asked);
       merged.searchParams.delete(group);
       if (wanted) merged.searchParams.set(group, wanted);
-      merged.searchParams.set("step-back", url.searchParams.get("step-back") || "");
+      merged.searchParams.delete("steps-ahead");
+      const [step] = (url.searchParams.get("step-back") || "").split("|");
+      merged.searchParams.set("step-back", [step, merged.searchParams.get("step-back")].filter(Boolean).join("|"));
       url.search = merged.search;
     }
     asked = url.href;
