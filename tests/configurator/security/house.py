@@ -17,8 +17,9 @@ from catalog.rows import utc_now
 from configurator import db
 from configurator.auth import Role
 from configurator.planning.promise import Destination, forecast, zone_of
+from configurator.sales.buyers import Buyer
 from configurator.sales.configurations import Selection
-from configurator.sales.orders import Buyer, PlacedOrder, Shown, place_order
+from configurator.sales.orders import PlacedOrder, Shown, place_order
 from configurator.sales.terms import price_for
 from configurator.schema import tables
 from configurator.storefront.service import standing_completion
