@@ -78,9 +78,9 @@ class Invoicing:
         found: dict[str, str] = {}
         country = self.country or delivered_to
         if self.has_address:
-            found |= {name: _("Please fill this in.") for name in ("street", "city") if not getattr(self, name)}
-            if not self.postal_code and country and country not in WITHOUT_POSTAL_CODE:
-                found["postal_code"] = _("Please fill this in.")
+            needed = ("street", "city") if country in WITHOUT_POSTAL_CODE else ("street", "postal_code", "city")
+            missing = _("An invoice address of its own needs this too.")
+            found |= {name: missing for name in needed if not getattr(self, name)}
         if self.postal_code and (fault := postal_code_fault(country, self.postal_code)):
             found["postal_code"] = fault
         if self.country and not is_country(self.country):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
@@ -84,11 +84,17 @@ class InvoiceForm(FlaskForm):
     postal_code = StringField(_l("Postal code"), [Length(max=20), one_line], filters=[trimmed])
     city = StringField(_l("City"), [Length(max=120), one_line], filters=[trimmed])
     region = StringField(_l("Province or region"), [Length(max=80), one_line], filters=[trimmed])
-    country = SelectField(_l("Country"))
+    country = SelectField(_l("Country"), default="")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.country.choices = [("", _l("as delivered")), *countries_in(language())]
+        self.offer_countries(())
+
+    def offer_countries(self, usual: Sequence[str]) -> None:
+        """Every country may be chosen; the `usual` ones come first."""
+        names = dict(countries_in(language()))
+        codes = dict.fromkeys([*(code for code in usual if code in names), *names])
+        self.country.choices = [("", _l("as delivered")), *((code, names[code]) for code in codes)]
 
     def invoicing(self) -> Invoicing:
         """What was typed."""
@@ -131,7 +137,7 @@ class QuoteForm(ReviseForm):
     language = SelectField(
         _l("Language"), choices=list(NAMES.items()), description=_l("Of the mail and the PDF."),
     )
-    invoice = FormField(InvoiceForm)
+    invoice = FormField(InvoiceForm, _l("Invoice"))
 
     def validate(self, extra_validators: Any = None) -> bool:
         """What the fields know, and what the service would refuse."""

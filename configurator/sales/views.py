@@ -221,6 +221,7 @@ def _quote_form(revised: QuoteView | None, countries: tuple[str, ...], country: 
         return ReviseForm(validity_days=revised.validity_days, way=delivery.code if delivery is not None else "")
     form = QuoteForm(country=country, language=language())
     form.country.choices = [(code, _country(code)) for code in countries]
+    form.invoice.form.offer_countries(countries)
     return form
 
 

@@ -211,5 +211,6 @@ def _details_form(known: Buyer | None = None) -> DetailsForm:
     """What was sent, or what is known."""
     form = DetailsForm() if known is None else DetailsForm(formdata=None, obj=known)
     served = dict.fromkeys(code for offer in service.offers(company_id()) for code in service.countries(offer))
+    form.invoice.form.offer_countries(tuple(served))
     form.country.choices = [("", "–"), *((code, country_name(code)) for code in served)]
     return form

@@ -137,7 +137,7 @@ class CheckoutForm(ShownForm):
     city = StringField(_l("City"), [DataRequired(NEEDED), Length(max=120), one_line], filters=[trimmed])
     region = StringField(_l("Province or region"), [Length(max=80), one_line], filters=[trimmed])
     country = SelectField(_l("Country"))
-    invoice = FormField(InvoiceForm)
+    invoice = FormField(InvoiceForm, _l("Invoice"))
     way = RadioField(_l("Way of delivery"), [Optional()], validate_choice=False)
     shown_deposit = HiddenField(
         validators=[Optional(), Regexp(r"^[0-9]{1,15}\Z", message=_l("Please open the page again."))]
@@ -172,7 +172,8 @@ class CheckoutForm(ShownForm):
 
     def begin_invoice(self, invoice: Invoicing) -> None:
         """What is known of the invoice."""
-        self.invoice.process(None, invoice)
+        for field in self.invoice.form:
+            field.data = getattr(invoice, field.short_name)
 
     def buyer(self, locale: str) -> Buyer:
         """The buyer as typed."""
@@ -234,7 +235,7 @@ class DetailsForm(FlaskForm):
     city = StringField(_l("City"), [Length(max=120), one_line], filters=[trimmed])
     region = StringField(_l("Province or region"), [Length(max=80), one_line], filters=[trimmed])
     country = SelectField(_l("Country"))
-    invoice = FormField(InvoiceForm)
+    invoice = FormField(InvoiceForm, _l("Invoice"))
     locale = SelectField(_l("Language of our mails"), choices=list(NAMES.items()))
 
     def validate(self, extra_validators: Any = None) -> bool:

@@ -447,6 +447,7 @@ def _form(asked: Checkout) -> CheckoutForm:
     if not settings().terms_version:
         del form.accept_terms
     form.country.choices = [(code, country_name(code)) for code in service.countries(asked.offer)]
+    form.invoice.form.offer_countries(service.countries(asked.offer))
     form.way.choices = way_choices(asked.ways)
     if request.method == "GET":
         _show_terms(asked, form)

@@ -76,7 +76,8 @@ class Documents:
 
 def buyer(name: str, mail: str, *, country: str = "CN", **more: str) -> Buyer:
     """Somebody who orders."""
-    place = {"phone": "", "street": f"{name} Road 1", "postal_code": "200040", "city": "Shanghai", "locale": "en"}
+    code = {"DE": "10115"}.get(country, "200040")
+    place = {"phone": "", "street": f"{name} Road 1", "postal_code": code, "city": "Shanghai", "locale": "en"}
     return Buyer(name=name, mail=mail, country=country, **place | more)
 
 
