@@ -74,7 +74,7 @@ class Documents:
         return self.ids[name]
 
 
-def buyer(name: str, mail: str, *, country: str = "CN", **more: str) -> Buyer:
+def buyer(name: str, mail: str, *, country: str = "CN", **more: Any) -> Buyer:
     """Somebody who orders."""
     code = {"DE": "10115"}.get(country, "200040")
     place = {"phone": "", "street": f"{name} Road 1", "postal_code": code, "city": "Shanghai", "locale": "en"}
