@@ -77,7 +77,7 @@ class InvoiceForm(FlaskForm):
     )
     purchase_order = StringField(
         _l("Purchase order number"), [Length(max=60), one_line], filters=[trimmed],
-        description=_l("The customer's own number of the order, as it is to stand on the invoice."),
+        description=_l("It stands on the invoice too."),
     )
     name = StringField(_l("Name or department"), [Length(max=200), one_line], filters=[trimmed])
     street = StringField(_l("Street and number"), [Length(max=300), one_line], filters=[trimmed])
