@@ -10,6 +10,7 @@ from decimal import Decimal
 from functools import cached_property, lru_cache
 from math import ceil, floor
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.numbers import format_currency
@@ -24,6 +25,7 @@ from catalog.state import preset_decisions, text_limits, upload_asked
 from catalog.uploads import ENDINGS, NotTaken, sent_file, size_words
 from configurator.i18n import day, language, money, number
 from configurator.sales.configurations import query_of
+from configurator.sales.payment_terms import Assurance
 from configurator.storefront.address import MOST_BESIDE, SHIP_TO, STEPS_AHEAD, STEPS_BACK, Address
 from configurator.storefront.drawings import draw
 from configurator.storefront.hints import Difference, Pair
@@ -286,6 +288,11 @@ def date_of_page(answered: Click) -> tuple[str, str]:
     if answered.date is None:
         return _("No date can be given"), _("the factory is full")
     day_words = day(answered.date.arrives_on)
+    if answered.asked is not None:
+        due = day(answered.asked.due_at.astimezone(ZoneInfo(answered.to.zone)).date())
+        if answered.asked.assurance is Assurance.DEPOSIT:
+            return day_words, _("with the deposit paid by %(date)s", date=due)
+        return day_words, _("with your mail address confirmed by %(date)s", date=due)
     return day_words, _("earlier: other orders make room") if answered.date.at_once else _("today's forecast")
 
 
@@ -367,7 +374,7 @@ def page_of(
         hidden=tuple((name, value) for name, value in _pairs(address) if name != SHIP_TO),
         date=arrives,
         date_note=date_note,
-        earlier=answered.date is not None and not answered.date.at_once and not answered.refusal,
+        earlier=answered.date is not None and not (answered.date.at_once or answered.refusal or answered.asked),
         has_date=answered.date is not None,
         left=left,
         left_words=left_words,

@@ -69,7 +69,7 @@ _turns = Turns(PATIENCE)
 def index() -> ResponseReturnValue:
     """The products on offer."""
     wanted = request.args.get(SHIP_TO, "")
-    shelves = service.shelf(company_id(), wanted)
+    shelves = service.shelf(company_id(), wanted, guest=_guest())
     return render_template(
         "storefront/index.html", shelves=shelves, country=wanted, draw=draw, lang=language(), ship_to=SHIP_TO
     )
@@ -126,9 +126,8 @@ def earlier(product: str) -> ResponseReturnValue:
     offer, reading = read(product)
     answered = answer_to(offer, reading)
     part = bool(request.headers.get("HX-Request"))
-    guest = not current_user.is_authenticated
     try:
-        thought = service.second_thought(answered, guest=guest, stop=hung_up)
+        thought = service.second_thought(answered, stop=hung_up)
     except Busy:
         if part:
             return "", 204
@@ -175,7 +174,7 @@ def start(product: str) -> ResponseReturnValue:
     if "find-start" in query:
         faults = faults_of(query, budget, by)
         if not faults and not any(need.error for need in asked):
-            suggested = suggest(offer, wanted, reading.address.country, longer=longer)
+            suggested = suggest(offer, wanted, reading.address.country, guest=_guest(), longer=longer)
     table = None
     if suggested is not None and (columns := suggested.columns or suggested.beside):
         empty = replace(reading.address, choices={}, behind=(), ahead=())
@@ -203,13 +202,22 @@ def compare(product: str) -> ResponseReturnValue:
     several = [
         *(selection_from_query(offer, from_compact(kept), {})[0].decisions for kept in reading.address.beside), *several
     ]
-    columns = compared(offer, tuple(dict.fromkeys(several)), reading.address.country)
+    columns = compared(offer, tuple(dict.fromkeys(several)), reading.address.country, guest=_guest())
     path, lang = url_for(".configure", product=product), language()
     table = table_of(offer, columns, reading.address, path, lang) if columns else None
     return render_template(
         "storefront/compare.html", offer=offer, table=table, path=path, back=f"{path}?{reading.address.query()}",
         lost=len(dict.fromkeys(several)) - len(columns),
     )
+
+
+@bp.get("/products/<product>/texts")
+@bp.get("/products/<product>/files/<_question>")
+@public
+def sent_to(product: str, _question: str = "") -> ResponseReturnValue:
+    """Where a page that was sent and refused stands, opened anew: the page as it was before."""
+    offer, reading = read(product)
+    return redirect(f"{url_for('.configure', product=offer.product.code)}?{reading.address.query()}", 303)
 
 
 @bp.post("/products/<product>/texts")
@@ -268,8 +276,12 @@ def answer_to(offer: Offer, reading: Reading) -> Click:
     return service.click(
         offer, reading.decisions, country=address.country,
         texts=service.typed_texts(company_id(), address.token, visitor()),
-        before=before, seconds=settings().click_seconds,
+        before=before, guest=_guest(), seconds=settings().click_seconds,
     )
+
+
+def _guest() -> bool:
+    return not current_user.is_authenticated
 
 
 def _page(
@@ -302,7 +314,7 @@ def _texts_again(
 ) -> ResponseReturnValue:
     name = str(error.field)
     fault = text_fault_words(offer.product, name, typed[name], error.data["what"])
-    return page_again(offer, reading, {name: fault}, typed), 422
+    return page_again(offer, reading, {name: fault}, typed), 422, {"HX-Push-Url": "false"}
 
 
 def page_again(

@@ -467,7 +467,7 @@ def test_an_option_is_earlier_only_than_the_day_that_is_shown(
     app: APIFlask, bicycle: Offer, days: int, words: str
 ) -> None:
     answered = service.click(bicycle, (), country="DE", seconds=5)
-    thought = service.second_thought(answered, guest=False, stop=lambda: False)
+    thought = service.second_thought(answered, stop=lambda: False)
     assert thought.date is not None and thought.date.at_once is not None
     with app.test_request_context("/?lang=en"):
         assert present._date_words(thought.date.at_once + timedelta(days=days), thought) == words
