@@ -10,7 +10,6 @@ from decimal import Decimal
 from functools import cached_property, lru_cache
 from math import ceil, floor
 from urllib.parse import quote
-from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.numbers import format_currency
@@ -256,7 +255,8 @@ class Page:
     arrives_on: str
     waiting: bool
     start: Markup
-    keep: Markup
+    keep: Markup | None
+    is_kept: bool
     compare: Markup | None
     kept: int
     cart_item: str
@@ -289,7 +289,7 @@ def date_of_page(answered: Click) -> tuple[str, str]:
         return _("No date can be given"), _("the factory is full")
     day_words = day(answered.date.arrives_on)
     if answered.asked is not None:
-        due = day(answered.asked.due_at.astimezone(ZoneInfo(answered.to.zone)).date())
+        due = day(answered.asked.due_at, answered.to.zone, year=False)
         if answered.asked.assurance is Assurance.DEPOSIT:
             return day_words, _("with the deposit paid by %(date)s", date=due)
         return day_words, _("with your mail address confirmed by %(date)s", date=due)
@@ -391,7 +391,8 @@ def page_of(
         arrives_on=_iso(answered),
         waiting=bool(hinted.waiting),
         start=href(f"{path}/start", address),
-        keep=href(path, address.keeping(MOST_BESIDE)),
+        keep=href(path, address.keeping()) if len(address.beside) < MOST_BESIDE and not address.is_kept else None,
+        is_kept=address.is_kept,
         compare=href(f"{path}/compare", address) if address.beside else None,
         kept=len(address.beside),
         cart_item=address.cart_item,
@@ -852,7 +853,7 @@ def _refusal(answered: Click, address: Address, path: str, lang: str) -> Refusal
     sentences = tuple(getattr(offer.product.rule(rule).text, lang) for rule in refusal.conflict.rules)
     speaks = tuple(said(offer, d, lang) for d in refusal.conflict.decisions if d != refusal.asked)
     return RefusalView(
-        asked=said(offer, refusal.asked, lang)[1],
+        asked=said_as_one(offer, refusal.asked, lang),
         sentences=sentences or (_never(offer, refusal, lang) or _("This does not go with your other choices."),),
         decisions=speaks,
         repairs=tuple(_repair(answered, repair, address, path, lang) for repair in refusal.repairs),

@@ -15,6 +15,7 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 from catalog.offer import Offer
+from catalog.rows import utc_now
 from configurator.app import INERT, settings
 from configurator.aside import Busy
 from configurator.auth import Role, actor_id, company_id, public
@@ -36,7 +37,15 @@ from configurator.sales.reasons import REASONS
 from configurator.sales.redelivery import other_ways
 from configurator.storefront import pictures, service
 from configurator.storefront.address import SHIP_TO, Reading, from_compact, read_address
-from configurator.storefront.columns import budget_of, currency_symbol, day_of, faults_of, needs_of, table_of
+from configurator.storefront.columns import (
+    budget_of,
+    currency_symbol,
+    day_of,
+    faults_of,
+    missed_of,
+    needs_of,
+    table_of,
+)
 from configurator.storefront.drawings import draw
 from configurator.storefront.forms import CheckoutForm, MailForm, TestPaymentForm
 from configurator.storefront.present import (
@@ -172,7 +181,7 @@ def start(product: str) -> ResponseReturnValue:
     wanted, asked, faults = Wanted(reading.decisions, needs, budget, by), needs_of(offer, query, lang), {}
     suggested, longer = None, query.get("find-start") == LONGER
     if "find-start" in query:
-        faults = faults_of(query, budget, by)
+        faults = faults_of(query, budget, by, utc_now().date())
         if not faults and not any(need.error for need in asked):
             suggested = suggest(offer, wanted, reading.address.country, guest=_guest(), longer=longer)
     table = None
@@ -183,10 +192,12 @@ def start(product: str) -> ResponseReturnValue:
     words = [said(offer, d, lang) for d in selection_from_query(offer, kept, {})[0].decisions]
     more = "" if longer else f"{path}/start?{urlencode({**query, 'find-start': LONGER})}"
     if longer and request.headers.get("HX-Request"):
-        return render_template("storefront/_found.html", table=table, suggested=suggested, more=more)
+        return render_template(
+            "storefront/_found.html", table=table, suggested=suggested, more=more, missed=missed_of(wanted)
+        )
     return render_template(
         "storefront/start.html", offer=offer, table=table, suggested=suggested, path=path, query=query, more=more,
-        needs=asked, faults=faults, kept=kept.items(),
+        needs=asked, faults=faults, kept=kept.items(), missed=missed_of(wanted),
         words=joined((f"{name}: {answer}" for name, answer in words), lang),
         country=reading.address.country, currency=currency_symbol(offer.prices.currency),
         countries=[(code, country_name(code)) for code in service.countries(offer)],
