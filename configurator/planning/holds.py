@@ -27,6 +27,7 @@ from configurator.planning.books import (
     PlantBook,
     Reservation,
     book_under_lock,
+    current_books,
     lock_plants,
     next_version,
     remember,
@@ -46,11 +47,12 @@ from configurator.planning.models import (
 )
 from configurator.planning.options import options
 from configurator.planning.promise import leave, reserve
+from configurator.planning.quoting import NOBODYS
 from configurator.planning.records import placements_to_json, second, work_order_from, work_order_to_json
 from configurator.planning.transfers import forget_transfers, part_number, with_parts
 from solver.configuration.problem import Variant
 from solver.scheduling.calendar import Calendar
-from solver.scheduling.problem import LineId, OperationId, Placement
+from solver.scheduling.problem import LineId, OperationId, Placement, WorkOrderId
 
 log = structlog.get_logger()
 
@@ -312,6 +314,27 @@ def sweep(*, now: datetime | None = None) -> int:
     if over:
         log.info("planning.holds_ended", number=len(over))
     return len(over)
+
+
+def books_without(company_id: int, key: str, pegging_keys: Iterable[str]) -> tuple[PlantBook, ...]:
+    """The current books as they were if these units of a hold had given their slots back."""
+    wanted = set(pegging_keys)
+    with db.reading() as session:
+        row = _row(session, company_id, key)
+        units = [unit for unit in (_units(session, row) if row is not None else ()) if unit.pegging_key in wanted]
+        ids = [order_id for unit in units for order_id, _ in unit.places]
+        numbers = set(session.exec(select(ManufacturingOrder.plant_id, ManufacturingOrder.number).where(
+            ManufacturingOrder.company_id == company_id, col(ManufacturingOrder.id).in_(ids)
+        )).all())
+    found = []
+    for plant in current_books(company_id):
+        held = [WorkOrderId(number) for where, number in numbers if where == plant.plant_id]
+        book = plant.book.copy() if held else plant.book
+        for order_id in held:
+            if book.holds(order_id):  # it is as new as the hold
+                book.remove(order_id)
+        found.append(replace(plant, book=book, version=NOBODYS) if held else plant)
+    return tuple(found)
 
 
 def lock_hold(session: Session, company_id: int, key: str, plant_ids: Iterable[int] = ()) -> None:

@@ -374,7 +374,8 @@ def page_of(
         hidden=tuple((name, value) for name, value in _pairs(address) if name != SHIP_TO),
         date=arrives,
         date_note=date_note,
-        earlier=answered.date is not None and not (answered.date.at_once or answered.refusal or answered.asked),
+        earlier=answered.date is not None
+        and not (answered.date.at_once or answered.refusal or answered.asked or address.cart_item),
         has_date=answered.date is not None,
         left=left,
         left_words=left_words,

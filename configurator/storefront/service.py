@@ -230,12 +230,14 @@ def click(
     texts: Mapping[str, str] | None = None,
     before: tuple[Decision, ...] | None = None,
     guest: bool | None = None,
+    books: Sequence[PlantBook] | None = None,
     seconds: float = 1.0,
     now: datetime | None = None,
 ) -> Click:
     """Answer the decisions of an address.
 
     `guest`: whether the buyer is one, whose order may wait for something before it is made; None: nobody's would.
+    `books`: the state of the factory by which it is dated; None: the current one.
 
     Decisions that do not hold together are answered with a refusal of the newest one; the rest of the answer is then
     for `before` (the decisions one step earlier), or for as many of the decisions as hold together, oldest first.
@@ -245,7 +247,8 @@ def click(
     if country not in offer.prices.tax:
         raise NotFound(field="country")
     for_whom = _ForWhom(
-        standard_to(offer.company_id, country), texts or {}, asking(offer.company_id, guest=guest, now=now), now
+        standard_to(offer.company_id, country), texts or {}, asking(offer.company_id, guest=guest, now=now),
+        current_books(offer.company_id) if books is None else tuple(books), now,
     )
     session = Session(offer.compiled, decisions, seconds=seconds)
     domains = valid_domains(offer.compiled, session.decisions, seconds=seconds)
@@ -310,32 +313,32 @@ def _only_unasked(offer: Offer, repair: Repair) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _ForWhom:
-    """Where it would go, the texts on it, and what an order would wait for."""
+    """Where it would go, the texts on it, what an order would wait for, and the factory."""
 
     to: Destination
     texts: Mapping[str, str]
     buyer: Asking
+    books: tuple[PlantBook, ...]
     now: datetime | None
+
+    def date_of(self, offer: Offer, variant: Variant, asked: Asked | None) -> Forecast | None:
+        """The earliest date of a variant whose order would wait for this."""
+        since = asked.due_at if asked is not None else None
+        return date_of(offer, variant, self.to, not_before=since, now=self.now, books=self.books)
 
 
 def _answer(offer: Offer, decisions: tuple[Decision, ...], domains: ValidDomains, for_whom: _ForWhom) -> Click:
-    to = for_whom.to
     standing = standing_completion(offer, decisions, for_whom.texts)
-    price = quote_price(offer.prices, offer.problem, standing, country=to.country)
-    books, asked = current_books(offer.company_id), for_whom.buyer.asked(price)
-    date = date_of(
-        offer, standing, to, not_before=asked.due_at if asked is not None else None, now=for_whom.now, books=books
-    )
-    return Click(offer, decisions, domains, standing, price, date, to, books, asked)
+    price = quote_price(offer.prices, offer.problem, standing, country=for_whom.to.country)
+    asked = for_whom.buyer.asked(price)
+    date = for_whom.date_of(offer, standing, asked)
+    return Click(offer, decisions, domains, standing, price, date, for_whom.to, for_whom.books, asked)
 
 
 def _offered(offer: Offer, repair: Repair, for_whom: _ForWhom) -> RepairOffer:
     standing = standing_completion(offer, repair.decisions, for_whom.texts)
     price = quote_price(offer.prices, offer.problem, standing, country=for_whom.to.country)
-    not_before = for_whom.buyer.not_before(price)
-    return RepairOffer(
-        repair, standing, price, date_of(offer, standing, for_whom.to, not_before=not_before, now=for_whom.now)
-    )
+    return RepairOffer(repair, standing, price, for_whom.date_of(offer, standing, for_whom.buyer.asked(price)))
 
 
 def standing_completion(

@@ -25,6 +25,7 @@ from configurator.sales import payments
 from configurator.sales.accounts import profile
 from configurator.sales.address_checks import proves
 from configurator.sales.assurances import WAITS_FOR, exchange_of
+from configurator.sales.carts import books_beside
 from configurator.sales.changes import NotChangeable, cancel_until, order_history
 from configurator.sales.choices import readable_choices
 from configurator.sales.configurations import query_of, selection_from_query
@@ -59,7 +60,7 @@ from configurator.storefront.present import (
 )
 from configurator.storefront.service import Checkout, Click
 from configurator.storefront.start import Wanted, compared, suggest
-from configurator.storefront.visiting import visitor
+from configurator.storefront.visiting import cart_token, visitor
 from configurator.turns import Turns
 
 bp = Blueprint("storefront", __name__)
@@ -284,10 +285,13 @@ def answer_to(offer: Offer, reading: Reading) -> Click:
     before = None
     if address.behind:
         before = selection_from_query(offer, address.back().choices, {})[0].decisions
+    books = None
+    if address.cart_item:  # what is held for it does not stand in its own way
+        books = books_beside(company_id(), cart_token(), int(address.cart_item))
     return service.click(
         offer, reading.decisions, country=address.country,
         texts=service.typed_texts(company_id(), address.token, visitor()),
-        before=before, guest=_guest(), seconds=settings().click_seconds,
+        before=before, guest=_guest(), books=books, seconds=settings().click_seconds,
     )
 
 
