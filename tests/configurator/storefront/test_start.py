@@ -271,6 +271,16 @@ def test_what_is_kept_is_compared_differences_first(client: FlaskClient, bicycle
     assert "Nothing to compare yet" in client.get("/products/bicycle/compare?lang=en").text
 
 
+def test_what_is_left_open_is_completed_by_each_goal_with_the_choices_kept(client: FlaskClient, bicycle: Offer) -> None:
+    chosen = client.get("/products/bicycle?colour=navy&drive=belt&lang=en").text
+    found = re.search(r'id="complete"[^>]* href="([^"]+)"', chosen)
+    assert found is not None
+    page = client.get(html.unescape(found[1]) + "&lang=en").text
+    assert "Cheapest" in page and "What you chose is kept: Frame colour: Navy, Chain or belt: Carbon belt" in page
+    links = re.findall(r'<a class="button[^"]*" href="(/products/bicycle\?[^"]+)"', page)
+    assert links and all("colour=navy" in link and "drive=belt" in link for link in links)
+
+
 def test_what_is_kept_can_be_let_go_and_nothing_goes_by_itself(client: FlaskClient, bicycle: Offer) -> None:
     kept = "%7C".join(("colour:navy", "colour:sun;drive:belt", "colour:mint"))
     full = client.get(f"/products/bicycle?colour=sky&compare-with={kept}&lang=en").text
