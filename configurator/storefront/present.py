@@ -393,7 +393,7 @@ def page_of(
         arrives_on=_iso(answered),
         waiting=bool(hinted.waiting),
         start=href(f"{path}/start", address),
-        complete=href(f"{path}/start", address) + Markup("&amp;find-start=1"),
+        complete=href(f"{path}/start", address) + Markup("&amp;find-start=1#found"),
         keep=href(path, address.keeping()) if len(address.beside) < MOST_BESIDE and not address.is_kept else None,
         is_kept=address.is_kept,
         compare=href(f"{path}/compare", address) if address.beside else None,
