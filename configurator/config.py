@@ -92,7 +92,8 @@ class Settings:
     ] = 2.0
     hold_minutes: Annotated[int, "minutes for which a cart keeps its dates, once more when they are held longer"] = 30
     hold_share: Annotated[
-        float, "percent of each line's week that carts, but those of staff, may hold together"
+        float, "percent of each line's week that carts, but those of staff, may hold together; or one order, if it "
+        "is more and the plant's week allows for it"
     ] = 5.0
     deposit_percent: Annotated[
         int, "percent of an order's value that a deposit is, until an administrator saves other terms"

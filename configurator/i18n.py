@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_date as babel_date
 from babel.dates import format_time as babel_time
+from babel.dates import get_timezone_location
 from babel.numbers import format_currency, format_decimal
 from flask import Flask, Response, g, request
 from flask_babel import Babel, get_locale
@@ -82,6 +83,11 @@ def clock(value: datetime, zone: str) -> str:
     return value.astimezone(ZoneInfo(zone)).strftime("%H:%M")
 
 
+def zone_name(zone: str) -> str:
+    """The city after which a zone is named: `Shanghai`, `上海`."""
+    return get_timezone_location(ZoneInfo(zone), locale=str(get_locale() or "en"), return_city=True)
+
+
 def language_url(lang: str) -> str:
     """The address of this page in another language."""
     query = request.args.to_dict() if request.method == "GET" else {}
@@ -100,5 +106,7 @@ def init_i18n(app: Flask) -> None:
     app.config.setdefault("BABEL_DEFAULT_LOCALE", "en")
     Babel(app, locale_selector=choose_locale)
     app.after_request(_keep_language)
-    app.jinja_env.filters.update(money=money, day=day, moment=moment, clock=clock, text=text_of, number=number)
+    app.jinja_env.filters.update(
+        money=money, day=day, moment=moment, clock=clock, zone_name=zone_name, text=text_of, number=number
+    )
     app.jinja_env.globals.update(language=language, language_url=language_url, LANGUAGES=NAMES)

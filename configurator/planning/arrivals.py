@@ -19,7 +19,7 @@ from catalog.offer import Offer
 from catalog.reckon import Reckoning
 from catalog.split import splits_of
 from configurator.planning import promise
-from configurator.planning.books import PlantBook, current_books, engine_now
+from configurator.planning.books import PlantBook, current_books
 from configurator.planning.forecasts import Destination, dated
 from configurator.planning.quoting import ASKED, exploded, quoted, same_order
 from solver.scheduling.book import Book, Promise
@@ -47,17 +47,17 @@ Pick = Callable[[Iterable[int]], int]  # the least, or the greatest
 
 
 def arrivals_each(
-    offer: Offer, variants: Sequence[Reckoning], to: Destination, *, seconds: float, now: datetime | None = None,
-    books: Sequence[PlantBook] | None = None,
+    offer: Offer, variants: Sequence[Reckoning], to: Destination, *, seconds: float,
+    not_before: datetime | None = None, now: datetime | None = None, books: Sequence[PlantBook] | None = None,
 ) -> tuple[date | None, ...]:
     """The day on which each variant by itself would arrive, None where there is no room; by one state of the books.
 
     In their order, as many as the time suffices for; they are all beside one variant. A day is that of the variant's
-    forecast as far as a longer order finds no better places than a shorter one, which it seldom does. `books`: those
-    that are current, if they are known.
+    forecast as far as a longer order finds no better places than a shorter one, which it seldom does. `not_before`: as
+    of `promise.forecast`. `books`: those that are current, if they are known.
     """
     books = current_books(offer.company_id) if books is None else books
-    firm, end = engine_now(now), monotonic() + seconds
+    firm, end = promise.firm_at(now, not_before), monotonic() + seconds
     found: list[date | None] = []
     one_by_one = bool(splits_of(offer.manufacturing))
     count = promise.AT_ONCE if one_by_one else AT_ONCE

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Row, and_, func
+from sqlalchemy import ColumnElement, Row, and_, func, or_
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
@@ -538,7 +538,7 @@ def late_orders(session: Session, company_id: int, *, limit: int = 50) -> tuple[
 
 
 def find_order(session: Session, company_id: int, number: str) -> int | None:
-    """The order of this number, whatever its case; else the only one whose number ends so."""
+    """The order of this number, whatever its case; else the first that is for this; else the only one that ends so."""
     asked = number.strip().upper()
     if not asked:
         return None
@@ -546,6 +546,11 @@ def find_order(session: Session, company_id: int, number: str) -> int | None:
     exact = session.exec(mine.where(func.upper(ManufacturingOrder.number) == asked)).first()
     if exact is not None:
         return exact
+    pegged = func.upper(ManufacturingOrder.pegging_key)
+    owned = mine.where(or_(pegged == asked, pegged.startswith(f"{asked}/", autoescape=True)))
+    first = session.exec(owned.order_by(col(ManufacturingOrder.id))).first()
+    if first is not None:
+        return first
     ending = mine.where(func.upper(ManufacturingOrder.number).endswith(asked, autoescape=True)).limit(2)
     few = session.exec(ending).all()
     return few[0] if len(few) == 1 else None

@@ -27,6 +27,7 @@ from configurator.planning.books import (
     PlantBook,
     Reservation,
     book_under_lock,
+    current_books,
     lock_plants,
     next_version,
     remember,
@@ -46,11 +47,12 @@ from configurator.planning.models import (
 )
 from configurator.planning.options import options
 from configurator.planning.promise import leave, reserve
+from configurator.planning.quoting import NOBODYS
 from configurator.planning.records import placements_to_json, second, work_order_from, work_order_to_json
 from configurator.planning.transfers import forget_transfers, part_number, with_parts
 from solver.configuration.problem import Variant
 from solver.scheduling.calendar import Calendar
-from solver.scheduling.problem import LineId, OperationId, Placement
+from solver.scheduling.problem import LineId, OperationId, Placement, WorkOrderId
 
 log = structlog.get_logger()
 
@@ -60,8 +62,8 @@ class HoldsFull(DomainError):
 
     code, status = "holds_full", 409
     words = _l(
-        "Visitors together can hold only a small part of the factory's week, and this would be more. You can order at "
-        "once, though."
+        "We cannot hold every date in your cart: visitors together can hold only a small part of the factory's week. "
+        "You can order at once, though."
     )
 
 
@@ -314,6 +316,27 @@ def sweep(*, now: datetime | None = None) -> int:
     return len(over)
 
 
+def books_without(company_id: int, key: str, pegging_keys: Iterable[str]) -> tuple[PlantBook, ...]:
+    """The current books as they were if these units of a hold had given their slots back."""
+    wanted = set(pegging_keys)
+    with db.reading() as session:
+        row = _row(session, company_id, key)
+        units = [unit for unit in (_units(session, row) if row is not None else ()) if unit.pegging_key in wanted]
+        ids = [order_id for unit in units for order_id, _ in unit.places]
+        numbers = set(session.exec(select(ManufacturingOrder.plant_id, ManufacturingOrder.number).where(
+            ManufacturingOrder.company_id == company_id, col(ManufacturingOrder.id).in_(ids)
+        )).all())
+    found = []
+    for plant in current_books(company_id):
+        held = [WorkOrderId(number) for where, number in numbers if where == plant.plant_id]
+        book = plant.book.copy() if held else plant.book
+        for order_id in held:
+            if book.holds(order_id):  # it is as new as the hold
+                book.remove(order_id)
+        found.append(replace(plant, book=book, version=NOBODYS) if held else plant)
+    return tuple(found)
+
+
 def lock_hold(session: Session, company_id: int, key: str, plant_ids: Iterable[int] = ()) -> None:
     """Lock a hold, then its plants and others that the transaction needs: the order that all transactions keep to."""
     row = _locked(session, company_id, key)
@@ -526,26 +549,39 @@ def _placements(session: Session, order: ManufacturingOrder, plant: PlantBook) -
 
 
 def _refuse_too_much(session: Session, plant: Plant, placements: Sequence[Placement]) -> None:
-    """Raise HoldsFull if anonymous holds take more than their share of a week of a line that these stand on."""
+    """Raise HoldsFull if anonymous holds take more than their share of a week of a line that these stand on.
+
+    One order that is more than that by itself may be held on a line where none other is, within the same share of the
+    whole plant's week: something large could never be held at all.
+    """
     base = book_under_lock(session, plant)
-    clocks = {
-        line.id: Calendar(line) for line in base.book.lines
-        if not line.unlimited and any(placement.line == line.id for placement in placements)
-    }
-    zone = ZoneInfo(plant.zone)
-    touched = {
-        (placement.line, week) for placement in placements if placement.line in clocks
-        for week in _weeks(placement.start, placement.end, zone)
-    }
+    clocks = {line.id: Calendar(line) for line in base.book.lines if not line.unlimited}
+    zone, share = ZoneInfo(plant.zone), options().hold_share
     keys = {line_id: key for key, line_id in base.line_ids.items()}
-    held: dict[tuple[LineId, date], int] = defaultdict(int)
-    for line_id, starts_at, ends_at in _held_anonymously(session, plant):
-        if (clock := clocks.get(keys[line_id])) is not None:
-            for week in _weeks(second(starts_at), second(ends_at), zone):
-                held[keys[line_id], week] += _work(clock, week, zone, second(starts_at), second(ends_at))
-    for line, week in touched:
-        if 100 * held[line, week] > options().hold_share * _work(clocks[line], week, zone):
+    held = _by_week(clocks, zone, [
+        (keys[line_id], second(starts_at), second(ends_at))
+        for line_id, starts_at, ends_at in _held_anonymously(session, plant)
+    ])
+    own = _by_week(clocks, zone, [(one.line, one.start, one.end) for one in placements])
+    for (line, week), seconds in own.items():
+        if 100 * held[line, week] <= share * _work(clocks[line], week, zone):
+            continue
+        in_plant = sum(taken for (_, when), taken in held.items() if when == week)
+        allowed = share * sum(_work(clock, week, zone) for clock in clocks.values())
+        if held[line, week] > seconds or 100 * in_plant > allowed:
             raise HoldsFull
+
+
+def _by_week(
+    clocks: Mapping[LineId, Calendar], zone: ZoneInfo, spans: Iterable[tuple[LineId, int, int]]
+) -> dict[tuple[LineId, date], int]:
+    """The working seconds that spans (line, start, end) take of each line's weeks, by its Monday."""
+    found: dict[tuple[LineId, date], int] = defaultdict(int)
+    for line, start, end in spans:
+        if (clock := clocks.get(line)) is not None:
+            for week in _weeks(start, end, zone):
+                found[line, week] += _work(clock, week, zone, start, end)
+    return found
 
 
 def _held_anonymously(session: Session, plant: Plant) -> Sequence[tuple[int, datetime, datetime]]:

@@ -15,7 +15,7 @@ class Options:
 
     `buffer_minutes`, `grace_minutes`, `near_minutes`: of a company that has not set its own (`margins.Margins`).
     `hold_minutes`: how long a date is held; `hold_share`: percent of each line's week that holds of people who did not
-    log in may take together.
+    log in may take together, or one of them alone up to that of the whole plant's.
     """
 
     horizon_days: int = 120

@@ -97,7 +97,7 @@ def forecast(
     `not_before`: when it is firm at the latest (None: now); nothing of it starts before that and the company's grace.
     `books`: those that are current, if they are known.
     """
-    books, firm = current_books(offer.company_id) if books is None else books, _firm(now, not_before)
+    books, firm = current_books(offer.company_id) if books is None else books, firm_at(now, not_before)
     found = _best(books, offer, variant, to, firm)
     thought = kept_thoughts(offer.company_id, [thought_key(offer, variant)])
     found = _thought_over(books, offer, variant, to, firm, found, thought)
@@ -106,19 +106,21 @@ def forecast(
     return found
 
 
-def _firm(now: datetime | None, not_before: datetime | None) -> Second:
+def firm_at(now: datetime | None, not_before: datetime | None) -> Second:
     """The first full minute at which something new is firm: from then on its grace is counted."""
     return max(engine_now(now), Second(-(-second(not_before) // 60) * 60) if not_before else Second(0))
 
 
 def forecast_each(
-    offer: Offer, variants: Sequence[Variant], to: Destination, *, seconds: float, now: datetime | None = None
+    offer: Offer, variants: Sequence[Variant], to: Destination, *, seconds: float,
+    not_before: datetime | None = None, now: datetime | None = None,
 ) -> tuple[Forecast | None, ...]:
     """The best of all plants for each variant by itself, None where there is no room; by one state of the books.
 
     In their order, as many as the time suffices for. Only the days of many that differ little: `arrivals`.
+    `not_before`: as of `forecast`.
     """
-    books, firm, end = current_books(offer.company_id), engine_now(now), monotonic() + seconds
+    books, firm, end = current_books(offer.company_id), firm_at(now, not_before), monotonic() + seconds
     found: list[Forecast | None] = []
     for first in range(0, len(variants), AT_ONCE):
         if monotonic() >= end:
@@ -161,7 +163,7 @@ def forecast_all(
     if not wanted:
         return ()
     books = list(current_books(wanted[0][0].company_id))
-    firm = _firm(now, not_before)
+    firm = firm_at(now, not_before)
     thoughts = kept_thoughts(wanted[0][0].company_id, [thought_key(offer, variant) for offer, variant in wanted])
     found: list[Forecast | None] = []
     for count, (offer, variant) in enumerate(wanted):
@@ -256,7 +258,7 @@ def reserve(
     bases = {plant_id: book_under_lock(session, plant) for plant_id, plant in plants.items()}
     if any(base.is_outdated for base in bases.values()):
         raise NoDate
-    firm = _firm(None, not_before)
+    firm = firm_at(None, not_before)
     here = bases[shown.plant_id]
     if shown.part is None:
         found = _still(offer, variant, shown, here, here.free_from(firm))

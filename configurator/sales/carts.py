@@ -20,7 +20,19 @@ from catalog.rows import Company, utc_now
 from configurator import db
 from configurator.errors import DateLost, DomainError, InvalidInput, NoDate, NotFound, NotValid, Outdated, PriceChanged
 from configurator.idempotency import Keyed, request_hash
-from configurator.planning.holds import HeldUnit, HoldOver, HoldView, Wish, expiry, hold, hold_of, let_go, renew
+from configurator.planning.books import PlantBook
+from configurator.planning.holds import (
+    HeldUnit,
+    HoldOver,
+    HoldView,
+    Wish,
+    books_without,
+    expiry,
+    hold,
+    hold_of,
+    let_go,
+    renew,
+)
 from configurator.planning.promise import Forecast, forecast_all
 from configurator.sales.buyers import Buyer, check_buyer
 from configurator.sales.choices import ReadableChoice, readable_choices
@@ -639,6 +651,16 @@ def renew_cart(company_id: int, token: str, *, trust: Trust, now: datetime | Non
         let_go(session, company_id, key, pegging_keys=[wish.pegging_key for wish in wishes])
         hold(session, company_id, key, wishes, anonymous=trust is not Trust.STAFF, now=now)
         return cart.held_until
+
+
+def books_beside(company_id: int, token: str, item_id: int) -> tuple[PlantBook, ...] | None:
+    """The state of the factory without what is held for an item: changing it gives that up. None: nothing is held."""
+    with db.reading() as session:
+        cart = _cart(session, company_id, token)
+        item = session.get(CartItem, item_id)
+        if cart is None or item is None or (item.company_id, item.cart_id) != (company_id, cart.id):
+            return None
+    return books_without(company_id, _hold_key(cart), _unit_keys(item)) if cart.held_until else None
 
 
 def hold_cart(

@@ -152,6 +152,24 @@ class PaymentTerms:
         return found or [providers.known()[code] for code in _first.providers]
 
 
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What a buyer's orders would wait for if they were placed at an instant. `guest`: whether the buyer is one."""
+
+    terms: PaymentTerms
+    guest: bool
+    since: datetime
+
+    def asked(self, price: Price) -> Asked | None:
+        """What an order of this price would wait for."""
+        return self.terms.asked_for(price, guest=self.guest, since=self.since)
+
+    def not_before(self, price: Price) -> datetime | None:
+        """Before when nothing of an order of this price would start; None: it would not wait."""
+        asked = self.asked(price)
+        return asked.due_at if asked is not None else None
+
+
 _first = PaymentTerms()
 
 
@@ -201,6 +219,11 @@ def terms_of(company_id: int) -> PaymentTerms:
     """The terms that are in force."""
     with db.reading() as session:
         return terms_in(session, company_id)
+
+
+def asking(company_id: int, *, guest: bool | None, now: datetime | None = None) -> Asking:
+    """What orders of a buyer would wait for under the terms that are in force; of nobody (None): nothing."""
+    return Asking(PaymentTerms() if guest is None else terms_of(company_id), bool(guest), now or utc_now())
 
 
 def terms_from(row: PaymentTermsVersion) -> PaymentTerms:

@@ -49,6 +49,7 @@ from configurator.sales.delivery import (
 from configurator.sales.lists import Page, contains, page_of
 from configurator.sales.models import Quote, QuoteRevision, QuoteState, SalesOrder, move_quote
 from configurator.sales.parties import Party
+from configurator.sales.payment_terms import asking
 from configurator.sales.terms import (
     DeliveryView,
     delivery_columns,
@@ -267,10 +268,10 @@ def send_quote(company_id: int, quote_id: int, *, by: int) -> str:
             raise StateRefused(field="state")
         configuration = session.get_one(Configuration, draft.configuration_id)
         offer = offer_of_configuration(session, configuration)
-        way = way_on(session, draft)
+        way, price = way_on(session, draft), stored_price(draft, draft.price_items)
     variant = judged(offer, variant_from_json(configuration.variant or {}))
     to = way.to() if way is not None else standard_to(company_id, quote.country)
-    found = forecast(offer, variant, to)
+    found = forecast(offer, variant, to, not_before=_not_before(company_id, price))
     with db.writing() as session:
         quote = _lock(session, company_id, quote_id)
         revision = _newest(session, quote)
@@ -495,10 +496,16 @@ def _terms(offer: Offer, variant: Variant, to: ShipTo) -> dict[str, Any]:
         way = next((one for one in offered if one.code == to.way and _may_lead(one.way, to)), None)
         must_lead_there(ways, way, to.way)
     price = sum_of([goods, way.price]) if way is not None else goods
-    found: Forecast = forecast(offer, variant, way.way.to() if way is not None else ways.standard(to.country))
+    where = way.way.to() if way is not None else ways.standard(to.country)
+    found: Forecast = forecast(offer, variant, where, not_before=_not_before(offer.company_id, price))
     return price_columns(price) | margin | promise_columns(found) | delivery_columns(way) | {
         "price_items": price_items(goods)
     }
+
+
+def _not_before(company_id: int, price: Price) -> datetime | None:
+    """Before when nothing of it starts if it is accepted now: the link of a quote proves the customer's address."""
+    return asking(company_id, guest=False).not_before(price)
 
 
 def ways_to_quote(ways: Ways, offer: Offer, variant: Variant, country: str) -> tuple[WayOffer, ...]:

@@ -126,11 +126,18 @@ class Address:
         typed = ((TEXTS_TOKEN, self.token),) if self.token else ()
         return replace(empty, token="").with_last_step((*empty.behind[0], *typed))
 
-    def keeping(self, most: int) -> Address:
-        """The address that keeps the present configuration to compare it later; the oldest of too many goes."""
-        kept = compact(self.choices)
-        others = tuple(other for other in self.beside if other != kept)
-        return replace(self, beside=(*others, kept)[-most:])
+    @property
+    def is_kept(self) -> bool:
+        """Whether the present configuration is among those to compare."""
+        return compact(self.choices) in self.beside
+
+    def keeping(self) -> Address:
+        """The address that keeps the present configuration to compare it later."""
+        return self if self.is_kept else replace(self, beside=(*self.beside, compact(self.choices)))
+
+    def letting_go(self, kept: str) -> Address:
+        """The address without one of those that were kept."""
+        return replace(self, beside=tuple(other for other in self.beside if other != kept))
 
     def query(self) -> str:
         """The query, ready for an `href` once `&` is escaped."""

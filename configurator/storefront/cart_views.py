@@ -14,7 +14,7 @@ from flask_login import current_user
 from sqlalchemy.exc import SQLAlchemyError
 
 from catalog.rows import utc_now
-from configurator.app import forget_secret, keep_secret, kept_secret, settings
+from configurator.app import forget_secret, keep_secret, settings
 from configurator.auth import actor_id, company_id, public
 from configurator.errors import DateLost, DomainError, NotFound, NotValid, Outdated, PriceChanged
 from configurator.i18n import day, language
@@ -41,10 +41,9 @@ from configurator.storefront.views import (
     ship_to,
     way_choices,
 )
-from configurator.storefront.visiting import STAFF
+from configurator.storefront.visiting import CART, STAFF, cart_token
 
 bp = Blueprint("cart", __name__)
-COOKIE = "configurator_cart"
 
 
 @bp.app_context_processor
@@ -56,16 +55,12 @@ def _cart_words() -> dict[str, Any]:
 
 def _units_in_cart() -> int:
     """For every page's head; also for the page that says that the database is down."""
-    if not (token := _token()):
+    if not (token := cart_token()):
         return 0
     try:
         return carts.units_in(company_id(), token)
     except SQLAlchemyError:
         return 0
-
-
-def _token() -> str:
-    return kept_secret(COOKIE)
 
 
 def _trust() -> Trust:
@@ -91,7 +86,7 @@ def add(product: str) -> ResponseReturnValue:
     if answered.refusal is not None:
         return redirect(f"{url_for('storefront.configure', product=product)}?{reading.address.query()}", 303)
     added = carts.add_item(
-        company_id(), _token(), offer, answered.selection, answered.standing, answered.country,
+        company_id(), cart_token(), offer, answered.selection, answered.standing, answered.country,
         trust=_trust(), replacing=int(reading.address.cart_item) if reading.address.cart_item else None,
     )
     _say_refused(added.refused)
@@ -109,7 +104,7 @@ def add(product: str) -> ResponseReturnValue:
             "info",
         )
     response = redirect(url_for(".show"), 303)
-    keep_secret(response, COOKIE, added.token, carts.KEPT_FOR)
+    keep_secret(response, CART, added.token, carts.KEPT_FOR)
     return response
 
 
@@ -120,9 +115,15 @@ def change(item_id: int) -> ResponseReturnValue:
     form = QuantityForm()
     if not form.validate_on_submit():
         return _cart_page(_view(), wrong=(item_id, form)), 422
-    return _changed(lambda: carts.set_quantity(
-        company_id(), _token(), item_id, form.quantity.data or 0, trust=_trust()
-    ))
+    try:
+        return _changed(lambda: carts.set_quantity(
+            company_id(), cart_token(), item_id, form.quantity.data or 0, trust=_trust()
+        ))
+    except NotFound:
+        if _view() is None:
+            raise
+        flash(_("This item is not in your cart any more."), "warning")
+        return redirect(url_for(".show"), 303)
 
 
 @bp.post("/cart/country")
@@ -135,7 +136,7 @@ def country() -> ResponseReturnValue:
     form = _country_form(view)
     if not form.validate_on_submit():
         return _cart_page(view, country=form), 422
-    return _changed(lambda: carts.set_country(company_id(), _token(), form.country.data, trust=_trust()))
+    return _changed(lambda: carts.set_country(company_id(), cart_token(), form.country.data, trust=_trust()))
 
 
 @bp.post("/cart/deliveries")
@@ -145,7 +146,7 @@ def deliveries() -> ResponseReturnValue:
     form = DeliveriesForm()
     if not form.validate_on_submit():
         return _cart_page(_view()), 422
-    carts.set_deliveries(company_id(), _token(), Deliveries(form.deliveries.data))
+    carts.set_deliveries(company_id(), cart_token(), Deliveries(form.deliveries.data))
     return redirect(url_for(".show"), 303)
 
 
@@ -153,7 +154,7 @@ def deliveries() -> ResponseReturnValue:
 @public
 def hold() -> ResponseReturnValue:
     """Hold today's dates, at today's prices."""
-    return _changed(lambda: carts.hold_cart(company_id(), _token(), trust=_trust(), accept=True))
+    return _changed(lambda: carts.hold_cart(company_id(), cart_token(), trust=_trust(), accept=True))
 
 
 @bp.post("/cart/renew")
@@ -162,7 +163,7 @@ def renew() -> ResponseReturnValue:
     """Hold the dates once more as long."""
     before = _view()
     try:
-        carts.renew_cart(company_id(), _token(), trust=_trust())
+        carts.renew_cart(company_id(), cart_token(), trust=_trust())
     except NotFound:
         raise
     except DomainError as error:
@@ -187,7 +188,7 @@ def _say_refused(refused: DomainError | None) -> None:
 
 
 def _view(to: ShipTo | None = None, assurance: Assurance | None = None) -> CartView | None:
-    return carts.cart_of(company_id(), _token(), to=to, guest=_trust() is Trust.STRANGER, assurance=assurance)
+    return carts.cart_of(company_id(), cart_token(), to=to, guest=_trust() is Trust.STRANGER, assurance=assurance)
 
 
 def _cart_page(
@@ -266,7 +267,7 @@ def terms() -> ResponseReturnValue:
 @public
 def place() -> ResponseReturnValue:
     """Order the cart: one order for one key, however often it is sent."""
-    scope, sent = f"cart:{_token()}", request.form.to_dict()
+    scope, sent = f"cart:{cart_token()}", request.form.to_dict()
     sent.pop("csrf_token", None)
     earlier = earlier_order(company_id(), scope, sent.get("key", ""), sent)
     if earlier is not None:
@@ -279,7 +280,7 @@ def place() -> ResponseReturnValue:
         return _checkout_page(_with_terms(view, form), form), 422
     try:
         placed = place_cart(
-            company_id(), _token(), form.buyer(language()), form.shown_cart(), scope=scope, key=form.key.data or "",
+            company_id(), cart_token(), form.buyer(language()), form.shown_cart(), scope=scope, key=form.key.data or "",
             request=sent, way=form.way.data or "", terms_version=settings().terms_version or None,
             actor_id=actor_id(),
         )
@@ -297,7 +298,7 @@ def place() -> ResponseReturnValue:
 
 def _ordered(token: str) -> Response:
     response = redirect(url_for("storefront.track", token=token), 303)
-    forget_secret(response, COOKIE)
+    forget_secret(response, CART)
     return response  # type: ignore[return-value]
 
 

@@ -15,14 +15,16 @@ from markupsafe import Markup
 from catalog.content import unit_in
 from catalog.offer import Offer
 from catalog.products import GroupContent, NeedContent, ParameterContent
+from catalog.state import preset_decisions
 from configurator.i18n import day, money, number
 from configurator.sales.choices import readable_choices
 from configurator.sales.configurations import query_of
-from configurator.storefront.address import Address
+from configurator.storefront.address import Address, compact
 from configurator.storefront.drawings import draw
-from configurator.storefront.present import date_difference, href, price_difference
+from configurator.storefront.present import date_difference, href, joined, price_difference, said
 from configurator.storefront.start import Aim, Column, Wanted
 
+_IN_TITLE = 2  # answers
 AIMS = {
     Aim.NEAREST: _l("Nearest to what you need"),
     Aim.CHEAPEST: _l("Cheapest"),
@@ -33,7 +35,10 @@ AIMS = {
 
 @dataclass(frozen=True, slots=True)
 class ColumnView:
-    """A configuration as a column. `aims`: what it is the best at; `over`: by how much it misses what was wanted."""
+    """A configuration as a column.
+
+    `aims`: what it is the best at; `over`: by how much it misses what was wanted; `let_go`: the page without it.
+    """
 
     title: str
     aims: tuple[str, ...]
@@ -44,6 +49,7 @@ class ColumnView:
     date_difference: str
     over: tuple[str, ...]
     href: Markup
+    let_go: Markup | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,17 +119,27 @@ def _column(
 ) -> ColumnView:
     price, when = column.price, column.date
     aims = tuple(str(AIMS[aim]) for aim in column.aims)
-    later = ""
+    later, chosen = "", compact(query_of(column.decisions))
     if place and when and first.date and when.arrives_on != first.date.arrives_on:
         later = date_difference(when.arrives_on, first.date.arrives_on)
     return ColumnView(
-        aims[0] if aims else _("Configuration %(number)s", number=place + 1), aims[1:],
+        aims[0] if aims else _title(offer, column, lang), aims[1:],
         draw(offer.product, column.variant, lang), money(price.gross, price.currency, price.exponent),
         price_difference(price.gross - first.price.gross, price.currency, price.exponent) if place else "",
         day(when.arrives_on) if when else _("No date can be given"), later,
         tuple(_over(column, wanted)) if wanted is not None else (),
         href(path, address.with_choices(query_of(column.decisions))),
+        href(f"{path}/compare", address.letting_go(chosen)) if chosen in address.beside else None,
     )
+
+
+def _title(offer: Offer, column: Column, lang: str) -> str:
+    """A configuration by the preset that it is, or else by what was chosen first of it."""
+    for preset in offer.product.presets:
+        if set(preset_decisions(offer.product, preset.id)) == set(column.decisions):
+            return getattr(preset.name, lang)  # type: ignore[no-any-return]
+    answers = [said(offer, decision, lang)[1] for decision in column.decisions[:_IN_TITLE]]
+    return joined(answers, lang) + (" …" if len(column.decisions) > _IN_TITLE else "") or _("As we suggest it")
 
 
 def _over(column: Column, wanted: Wanted) -> list[str]:
@@ -135,6 +151,15 @@ def _over(column: Column, wanted: Wanted) -> list[str]:
     if wanted.by is not None and when is not None and when.arrives_on > wanted.by:
         found.append(date_difference(when.arrives_on, wanted.by))
     return found
+
+
+def missed_of(wanted: Wanted) -> str:
+    """That nothing fits, and what comes instead."""
+    if wanted.budget is not None and wanted.by is not None:
+        return _("Nothing keeps to both budget and day. This is what comes nearest:")
+    if wanted.by is not None:
+        return _("Nothing arrives by that day. This is what comes nearest:")
+    return _("Nothing is within that budget. This is what comes nearest:")
 
 
 def needs_of(offer: Offer, query: dict[str, str], lang: str) -> tuple[NeedView, ...]:
@@ -184,13 +209,15 @@ def _number_fault(parameter: ParameterContent, typed: str) -> str:
     )
 
 
-def faults_of(query: dict[str, str], budget: int | None, by: date | None) -> dict[str, str]:
-    """By field, what is wrong with the budget and the day that were typed."""
+def faults_of(query: dict[str, str], budget: int | None, by: date | None, today: date) -> dict[str, str]:
+    """By field, what is wrong with the budget and the day that were typed. `today`: the first that is no past one."""
     found = {}
     if query.get("budget-most", "").strip() and budget is None:
         found["budget-most"] = _("An amount, please, such as 4500 or 4,500.50; leave it empty for any.")
     if query.get("arrives-by", "").strip() and by is None:
         found["arrives-by"] = _("A day, please, such as %(day)s; leave it empty for any.", day="2027-03-31")
+    elif by is not None and by < today:
+        found["arrives-by"] = _("That day is over. Choose today or a later one, or leave it empty for any.")
     return found
 
 

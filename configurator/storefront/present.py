@@ -24,6 +24,7 @@ from catalog.state import preset_decisions, text_limits, upload_asked
 from catalog.uploads import ENDINGS, NotTaken, sent_file, size_words
 from configurator.i18n import day, language, money, number
 from configurator.sales.configurations import query_of
+from configurator.sales.payment_terms import Assurance
 from configurator.storefront.address import MOST_BESIDE, SHIP_TO, STEPS_AHEAD, STEPS_BACK, Address
 from configurator.storefront.drawings import draw
 from configurator.storefront.hints import Difference, Pair
@@ -254,7 +255,9 @@ class Page:
     arrives_on: str
     waiting: bool
     start: Markup
-    keep: Markup
+    complete: Markup
+    keep: Markup | None
+    is_kept: bool
     compare: Markup | None
     kept: int
     cart_item: str
@@ -286,6 +289,11 @@ def date_of_page(answered: Click) -> tuple[str, str]:
     if answered.date is None:
         return _("No date can be given"), _("the factory is full")
     day_words = day(answered.date.arrives_on)
+    if answered.asked is not None:
+        due = day(answered.asked.due_at, answered.to.zone, year=False)
+        if answered.asked.assurance is Assurance.DEPOSIT:
+            return day_words, _("with the deposit paid by %(date)s", date=due)
+        return day_words, _("with your mail address confirmed by %(date)s", date=due)
     return day_words, _("earlier: other orders make room") if answered.date.at_once else _("today's forecast")
 
 
@@ -367,7 +375,8 @@ def page_of(
         hidden=tuple((name, value) for name, value in _pairs(address) if name != SHIP_TO),
         date=arrives,
         date_note=date_note,
-        earlier=answered.date is not None and not answered.date.at_once and not answered.refusal,
+        earlier=answered.date is not None
+        and not (answered.date.at_once or answered.refusal or answered.asked or address.cart_item),
         has_date=answered.date is not None,
         left=left,
         left_words=left_words,
@@ -384,7 +393,9 @@ def page_of(
         arrives_on=_iso(answered),
         waiting=bool(hinted.waiting),
         start=href(f"{path}/start", address),
-        keep=href(path, address.keeping(MOST_BESIDE)),
+        complete=href(f"{path}/start", address) + Markup("&amp;find-start=1#found"),
+        keep=href(path, address.keeping()) if len(address.beside) < MOST_BESIDE and not address.is_kept else None,
+        is_kept=address.is_kept,
         compare=href(f"{path}/compare", address) if address.beside else None,
         kept=len(address.beside),
         cart_item=address.cart_item,
@@ -845,7 +856,7 @@ def _refusal(answered: Click, address: Address, path: str, lang: str) -> Refusal
     sentences = tuple(getattr(offer.product.rule(rule).text, lang) for rule in refusal.conflict.rules)
     speaks = tuple(said(offer, d, lang) for d in refusal.conflict.decisions if d != refusal.asked)
     return RefusalView(
-        asked=said(offer, refusal.asked, lang)[1],
+        asked=said_as_one(offer, refusal.asked, lang),
         sentences=sentences or (_never(offer, refusal, lang) or _("This does not go with your other choices."),),
         decisions=speaks,
         repairs=tuple(_repair(answered, repair, address, path, lang) for repair in refusal.repairs),

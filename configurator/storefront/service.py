@@ -32,7 +32,7 @@ from configurator.sales.configurations import (
     variant_from_json,
 )
 from configurator.sales.delivery import ShipTo, WayOffer, chosen_of, kilograms_of, standard_to, ways_in, ways_of
-from configurator.sales.payment_terms import Asked, Assurance, AssuranceOffer, terms_in, terms_of
+from configurator.sales.payment_terms import Asked, Asking, Assurance, AssuranceOffer, asking, terms_in
 from configurator.sales.quotes import acceptable_quote
 from configurator.sales.terms import price_for, sum_of
 from configurator.sales.visitors import STRANGER, Visitor
@@ -68,6 +68,7 @@ class Click:
         is not asked beside the newest one
     standing: the decisions, completed by the product's defaults and then as cheaply as can be
     date: the earliest by the present schedule; None if the factory has no room within its horizon
+    asked: what an order of it would wait for first; its date and those of the options are counted from then
     to: where it goes before the buyer has chosen a way
     books: the state of the factory that the date is of, and the dates of the options will be
     """
@@ -80,6 +81,7 @@ class Click:
     date: Forecast | None
     to: Destination
     books: tuple[PlantBook, ...]
+    asked: Asked | None = None
     refusal: Refusal | None = None
     left_out: tuple[Decision, ...] = ()
 
@@ -132,7 +134,7 @@ class Hints:
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """A product as the front page shows it: its cheapest variant's price and earliest date."""
+    """A product as the front page shows it: its cheapest variant's price, and the date of the standard one."""
 
     offer: Offer
     standing: Variant
@@ -194,15 +196,22 @@ def countries(offer: Offer) -> tuple[str, ...]:
     return tuple(offer.prices.tax)
 
 
-def shelf(company_id: int, country: str, *, now: datetime | None = None) -> tuple[Shelf, ...]:
-    """The products on offer, each with its cheapest variant's price and the date of its standard variant."""
-    found, ways = [], ways_of(company_id)
+def shelf(
+    company_id: int, country: str, *, guest: bool | None = None, now: datetime | None = None
+) -> tuple[Shelf, ...]:
+    """The products on offer, each with its cheapest variant's price and the date of its standard variant.
+
+    `guest`: as of `click`.
+    """
+    found, ways, buyer = [], ways_of(company_id), asking(company_id, guest=guest, now=now)
     for offer in offers(company_id):
         to = country if country in offer.prices.tax else countries(offer)[0]
         cheapest = complete(offer.compiled, (), costs=_costs(offer))
         standing = standing_completion(offer, (), {})
         price = quote_price(offer.prices, offer.problem, cheapest, country=to)
-        found.append(Shelf(offer, standing, price, date_of(offer, standing, ways.standard(to), now=now)))
+        usual = buyer.not_before(quote_price(offer.prices, offer.problem, standing, country=to))
+        date = date_of(offer, standing, ways.standard(to), not_before=usual, now=now)
+        found.append(Shelf(offer, standing, price, date))
     return tuple(found)
 
 
@@ -220,10 +229,15 @@ def click(
     country: str,
     texts: Mapping[str, str] | None = None,
     before: tuple[Decision, ...] | None = None,
+    guest: bool | None = None,
+    books: Sequence[PlantBook] | None = None,
     seconds: float = 1.0,
     now: datetime | None = None,
 ) -> Click:
     """Answer the decisions of an address.
+
+    `guest`: whether the buyer is one, whose order may wait for something before it is made; None: nobody's would.
+    `books`: the state of the factory by which it is dated; None: the current one.
 
     Decisions that do not hold together are answered with a refusal of the newest one; the rest of the answer is then
     for `before` (the decisions one step earlier), or for as many of the decisions as hold together, oldest first.
@@ -232,11 +246,14 @@ def click(
     """
     if country not in offer.prices.tax:
         raise NotFound(field="country")
-    texts, to = texts or {}, standard_to(offer.company_id, country)
+    for_whom = _ForWhom(
+        standard_to(offer.company_id, country), texts or {}, asking(offer.company_id, guest=guest, now=now),
+        current_books(offer.company_id) if books is None else tuple(books), now,
+    )
     session = Session(offer.compiled, decisions, seconds=seconds)
     domains = valid_domains(offer.compiled, session.decisions, seconds=seconds)
     if domains is not None:
-        return _answer(offer, session.decisions, domains, to, texts, now)
+        return _answer(offer, session.decisions, domains, for_whom)
     session, asked, conflict, left_out = _what_holds(offer, decisions, before, seconds)
     repairs = tuple(as_asked(offer.problem, repair) for repair in conflict.repairs)
     for repair in repairs:
@@ -245,9 +262,9 @@ def click(
             domains = valid_domains(offer.compiled, repair.decisions, seconds=seconds)
             if domains is not None:
                 gone = tuple(change.old for change in repair.changes)
-                return replace(_answer(offer, repair.decisions, domains, to, texts, now), left_out=gone)
-    answered = _answer(offer, session.decisions, session.domains(), to, texts, now)
-    refusal = Refusal(asked, conflict, tuple(_offered(offer, r, to, texts, now) for r in repairs))
+                return replace(_answer(offer, repair.decisions, domains, for_whom), left_out=gone)
+    answered = _answer(offer, session.decisions, session.domains(), for_whom)
+    refusal = Refusal(asked, conflict, tuple(_offered(offer, repair, for_whom) for repair in repairs))
     return replace(answered, refusal=refusal, left_out=left_out)
 
 
@@ -294,28 +311,34 @@ def _only_unasked(offer: Offer, repair: Repair) -> bool:
     return True
 
 
-def _answer(
-    offer: Offer,
-    decisions: tuple[Decision, ...],
-    domains: ValidDomains,
-    to: Destination,
-    texts: Mapping[str, str],
-    now: datetime | None,
-) -> Click:
-    standing = standing_completion(offer, decisions, texts)
-    price = quote_price(offer.prices, offer.problem, standing, country=to.country)
-    books = current_books(offer.company_id)
-    return Click(
-        offer, decisions, domains, standing, price, date_of(offer, standing, to, now=now, books=books), to, books
-    )
+@dataclass(frozen=True, slots=True)
+class _ForWhom:
+    """Where it would go, the texts on it, what an order would wait for, and the factory."""
+
+    to: Destination
+    texts: Mapping[str, str]
+    buyer: Asking
+    books: tuple[PlantBook, ...]
+    now: datetime | None
+
+    def date_of(self, offer: Offer, variant: Variant, asked: Asked | None) -> Forecast | None:
+        """The earliest date of a variant whose order would wait for this."""
+        since = asked.due_at if asked is not None else None
+        return date_of(offer, variant, self.to, not_before=since, now=self.now, books=self.books)
 
 
-def _offered(
-    offer: Offer, repair: Repair, to: Destination, texts: Mapping[str, str], now: datetime | None
-) -> RepairOffer:
-    standing = standing_completion(offer, repair.decisions, texts)
-    price = quote_price(offer.prices, offer.problem, standing, country=to.country)
-    return RepairOffer(repair, standing, price, date_of(offer, standing, to, now=now))
+def _answer(offer: Offer, decisions: tuple[Decision, ...], domains: ValidDomains, for_whom: _ForWhom) -> Click:
+    standing = standing_completion(offer, decisions, for_whom.texts)
+    price = quote_price(offer.prices, offer.problem, standing, country=for_whom.to.country)
+    asked = for_whom.buyer.asked(price)
+    date = for_whom.date_of(offer, standing, asked)
+    return Click(offer, decisions, domains, standing, price, date, for_whom.to, for_whom.books, asked)
+
+
+def _offered(offer: Offer, repair: Repair, for_whom: _ForWhom) -> RepairOffer:
+    standing = standing_completion(offer, repair.decisions, for_whom.texts)
+    price = quote_price(offer.prices, offer.problem, standing, country=for_whom.to.country)
+    return RepairOffer(repair, standing, price, for_whom.date_of(offer, standing, for_whom.buyer.asked(price)))
 
 
 def standing_completion(
@@ -409,15 +432,13 @@ def date_of(
         return None
 
 
-def second_thought(answered: Click, *, guest: bool, stop: Callable[[], bool], now: datetime | None = None) -> Click:
+def second_thought(answered: Click, *, stop: Callable[[], bool], now: datetime | None = None) -> Click:
     """The answer after some thinking: the same, or with an earlier date. `stop`: ends the search when it says so.
 
     Where something is waited for first the date is that one's, and nothing is searched. Raises Busy.
     """
     first = answered.date
-    if first is None or answered.refusal is not None:
-        return answered
-    if terms_of(answered.offer.company_id).asked_for(answered.price, guest=guest, since=now):
+    if first is None or answered.refusal is not None or answered.asked is not None:
         return answered
     return replace(answered, date=think(answered.offer, answered.standing, answered.to, stop=stop, now=now))
 
@@ -487,7 +508,10 @@ def hints(
     arrivals: tuple[date | None, ...] = ()
     if dates_seconds:
         asked = _carrying(offer, [difference.nearest for difference in found.values()])
-        arrivals = arrivals_each(offer, asked, answered.to, seconds=dates_seconds, now=now, books=answered.books)
+        since = answered.asked.due_at if answered.asked is not None else None
+        arrivals = arrivals_each(
+            offer, asked, answered.to, seconds=dates_seconds, not_before=since, now=now, books=answered.books
+        )
     return Hints(found, excluded, implied, dict(zip(found, arrivals, strict=False)))
 
 

@@ -18,6 +18,7 @@ from catalog.state import decision_of, preset_decisions
 from configurator.planning.arrivals import arrivals_each
 from configurator.planning.promise import Destination, Forecast, forecast_each
 from configurator.sales.delivery import standard_to
+from configurator.sales.payment_terms import Asking, asking
 from configurator.sales.popular import take_counts
 from configurator.storefront.hints import Pair, index_of, more_of
 from configurator.storefront.service import TooManyQuestions, date_of, decided_by, standing_completion
@@ -104,23 +105,28 @@ def wished_by_needs(asked: Iterable[NeedContent], needs: Mapping[str, str]) -> d
 
 
 def suggest(
-    offer: Offer, wanted: Wanted, country: str, *, longer: bool = False, now: datetime | None = None
+    offer: Offer, wanted: Wanted, country: str, *, guest: bool | None = None, longer: bool = False,
+    now: datetime | None = None,
 ) -> Suggested:
     """Complete configurations for what is wanted, made by the solver and dated by the present schedule.
 
     A number that is needed and was left open is the same in all of them, as long as one of them fits: the room, or the
-    water, is given, and what they differ in is the answer to it. `longer`: with the time that was missing, if nobody
-    else is at it. Raises service.TooManyQuestions if the time did not suffice for a single one.
+    water, is given, and what they differ in is the answer to it. `guest`: as of `service.click`. `longer`: with the
+    time that was missing, if nobody else is at it. Raises service.TooManyQuestions if the time did not suffice for a
+    single one.
     """
+    buyer = asking(offer.company_id, guest=guest, now=now)
     if longer and _longer.acquire(blocking=False):
         try:
-            return _within(LONGER, offer, wanted, country, now)
+            return _within(LONGER, offer, wanted, country, buyer, now)
         finally:
             _longer.release()
-    return _within(SECONDS, offer, wanted, country, now)
+    return _within(SECONDS, offer, wanted, country, buyer, now)
 
 
-def _within(seconds: float, offer: Offer, wanted: Wanted, country: str, now: datetime | None) -> Suggested:
+def _within(
+    seconds: float, offer: Offer, wanted: Wanted, country: str, buyer: Asking, now: datetime | None
+) -> Suggested:
     end = monotonic() + seconds
     needed = wished_by_needs(offer.product.needs, wanted.needs)
     try:
@@ -128,10 +134,10 @@ def _within(seconds: float, offer: Offer, wanted: Wanted, country: str, now: dat
     except Conflicting:
         return Suggested((), impossible=True)
     given = replace(wanted, decisions=(*wanted.decisions, *_left_open(offer, wanted, first)))
-    found = _suggested(offer, given, country, needed, first, end, now)
+    found = _suggested(offer, given, country, needed, first, buyer, end, now)
     if found.columns or given == wanted:
         return found
-    return _suggested(offer, wanted, country, needed, first, end, now)
+    return _suggested(offer, wanted, country, needed, first, buyer, end, now)
 
 
 def _left_open(offer: Offer, wanted: Wanted, first: Variant) -> Iterator[Decision]:
@@ -144,14 +150,14 @@ def _left_open(offer: Offer, wanted: Wanted, first: Variant) -> Iterator[Decisio
 
 
 def _suggested(
-    offer: Offer, wanted: Wanted, country: str, needed: Mapping[Decision, int], first: Variant, end: float,
-    now: datetime | None,
+    offer: Offer, wanted: Wanted, country: str, needed: Mapping[Decision, int], first: Variant, buyer: Asking,
+    end: float, now: datetime | None,
 ) -> Suggested:
     to = standard_to(offer.company_id, country)
     counts = take_counts(offer.company_id, offer.product.code)
     popular = _popular(offer, wanted, counts, needed) if counts else None
     pool = _distinct([first, *([popular] if popular is not None else []), *_others(offer, wanted, needed, end)])
-    search = _Search(offer, wanted, needed, to, end, now)
+    search = _Search(offer, wanted, needed, to, buyer, end, now)
     pool = [variant for variant in pool if search.meets(variant, first)]
     cheapest = search.cheaper(min((search.column(variant) for variant in pool), key=_price))
     columns = search.dated([cheapest.variant, *pool])
@@ -169,17 +175,23 @@ def _suggested(
 
 
 def compared(
-    offer: Offer, several: Sequence[tuple[Decision, ...]], country: str, *, now: datetime | None = None
+    offer: Offer, several: Sequence[tuple[Decision, ...]], country: str, *, guest: bool | None = None,
+    now: datetime | None = None,
 ) -> tuple[Column, ...]:
-    """Configurations as they are completed today, in their order; those that do not hold together are left out."""
+    """Configurations as they are completed today, in their order; those that do not hold together are left out.
+
+    `guest`: as of `service.click`.
+    """
     found, to = [], standard_to(offer.company_id, country)
+    buyer = asking(offer.company_id, guest=guest, now=now)
     for decisions in several[:COMPARED]:
         try:
             variant = standing_completion(offer, decisions, {})
         except Conflicting:
             continue
         price = quote_price(offer.prices, offer.problem, variant, country=country)
-        found.append(Column(variant, decisions, price, date_of(offer, variant, to, now=now)))
+        date = date_of(offer, variant, to, not_before=buyer.not_before(price), now=now)
+        found.append(Column(variant, decisions, price, date))
     return tuple(found)
 
 
@@ -231,22 +243,34 @@ class _Search:
     wanted: Wanted
     needed: Mapping[Decision, int]
     to: Destination
+    buyer: Asking
     end: float
     now: datetime | None
     hurried: bool = False
     _known: list[tuple[Variant, list[_Neighbour]]] = field(default_factory=list)
 
-    def column(self, variant: Variant, when: Forecast | None = None) -> Column:
+    def column(self, variant: Variant) -> Column:
+        """Without its date."""
         offer = self.offer
         price = quote_price(offer.prices, offer.problem, variant, country=self.to.country)
-        return Column(variant, leading_to(offer, variant, self.wanted.decisions), price, when)
+        return Column(variant, leading_to(offer, variant, self.wanted.decisions), price, None)
 
     def dated(self, variants: Sequence[Variant]) -> list[Column]:
         """With their dates; what time does not suffice for is left out (never the first)."""
-        seconds = max(_DATING, self.end - monotonic())
-        dates = forecast_each(self.offer, variants, self.to, seconds=seconds, now=self.now)
-        self.hurried |= len(dates) < len(variants)
-        return [self.column(variant, when) for variant, when in zip(variants, dates, strict=False)]
+        end = monotonic() + max(_DATING, self.end - monotonic())
+        columns = [self.column(variant) for variant in variants]
+        by_start: dict[datetime | None, list[int]] = {}
+        for place, column in enumerate(columns):
+            by_start.setdefault(self.buyer.not_before(column.price), []).append(place)
+        dated: dict[int, Column] = {}
+        for since, places in by_start.items():
+            dates = forecast_each(
+                self.offer, [variants[place] for place in places], self.to, seconds=end - monotonic(),
+                not_before=since, now=self.now,
+            )
+            dated |= {place: replace(columns[place], date=when) for place, when in zip(places, dates, strict=False)}
+        self.hurried |= len(dated) < len(columns)
+        return [dated[place] for place in sorted(dated)]
 
     def meets(self, variant: Variant, other: Variant) -> bool:
         """Whether it has what was decided (neighbours change that too), and of what is needed as much as the other."""
@@ -284,7 +308,8 @@ class _Search:
                 break
             neighbours = self._neighbours(best)
             asked = [reckoned for _, _, reckoned in neighbours]
-            days = arrivals_each(self.offer, asked, self.to, seconds=left / 2, now=self.now)
+            since = self.buyer.not_before(best.price)
+            days = arrivals_each(self.offer, asked, self.to, seconds=left / 2, not_before=since, now=self.now)
             self.hurried |= len(days) < len(asked)
             around = enumerate(zip(neighbours, days, strict=False))
             found = [(day, more, place) for place, ((more, _, _), day) in around if day is not None]

@@ -15,6 +15,7 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 from catalog.offer import Offer
+from catalog.rows import utc_now
 from configurator.app import INERT, settings
 from configurator.aside import Busy
 from configurator.auth import Role, actor_id, company_id, public
@@ -25,6 +26,7 @@ from configurator.sales.accounts import profile
 from configurator.sales.address_checks import proves
 from configurator.sales.assurances import WAITS_FOR, exchange_of
 from configurator.sales.buyers import Buyer
+from configurator.sales.carts import books_beside
 from configurator.sales.changes import NotChangeable, cancel_until, order_history
 from configurator.sales.choices import readable_choices
 from configurator.sales.configurations import query_of, selection_from_query
@@ -37,7 +39,15 @@ from configurator.sales.reasons import REASONS
 from configurator.sales.redelivery import other_ways
 from configurator.storefront import pictures, service
 from configurator.storefront.address import SHIP_TO, Reading, from_compact, read_address
-from configurator.storefront.columns import budget_of, currency_symbol, day_of, faults_of, needs_of, table_of
+from configurator.storefront.columns import (
+    budget_of,
+    currency_symbol,
+    day_of,
+    faults_of,
+    missed_of,
+    needs_of,
+    table_of,
+)
 from configurator.storefront.drawings import draw
 from configurator.storefront.forms import CheckoutForm, MailForm, TestPaymentForm
 from configurator.storefront.present import (
@@ -51,7 +61,7 @@ from configurator.storefront.present import (
 )
 from configurator.storefront.service import Checkout, Click
 from configurator.storefront.start import Wanted, compared, suggest
-from configurator.storefront.visiting import visitor
+from configurator.storefront.visiting import cart_token, visitor
 from configurator.turns import Turns
 
 bp = Blueprint("storefront", __name__)
@@ -70,7 +80,7 @@ _turns = Turns(PATIENCE)
 def index() -> ResponseReturnValue:
     """The products on offer."""
     wanted = request.args.get(SHIP_TO, "")
-    shelves = service.shelf(company_id(), wanted)
+    shelves = service.shelf(company_id(), wanted, guest=_guest())
     return render_template(
         "storefront/index.html", shelves=shelves, country=wanted, draw=draw, lang=language(), ship_to=SHIP_TO
     )
@@ -127,9 +137,8 @@ def earlier(product: str) -> ResponseReturnValue:
     offer, reading = read(product)
     answered = answer_to(offer, reading)
     part = bool(request.headers.get("HX-Request"))
-    guest = not current_user.is_authenticated
     try:
-        thought = service.second_thought(answered, guest=guest, stop=hung_up)
+        thought = service.second_thought(answered, stop=hung_up)
     except Busy:
         if part:
             return "", 204
@@ -174,9 +183,9 @@ def start(product: str) -> ResponseReturnValue:
     wanted, asked, faults = Wanted(reading.decisions, needs, budget, by), needs_of(offer, query, lang), {}
     suggested, longer = None, query.get("find-start") == LONGER
     if "find-start" in query:
-        faults = faults_of(query, budget, by)
+        faults = faults_of(query, budget, by, utc_now().date())
         if not faults and not any(need.error for need in asked):
-            suggested = suggest(offer, wanted, reading.address.country, longer=longer)
+            suggested = suggest(offer, wanted, reading.address.country, guest=_guest(), longer=longer)
     table = None
     if suggested is not None and (columns := suggested.columns or suggested.beside):
         empty = replace(reading.address, choices={}, behind=(), ahead=())
@@ -185,10 +194,12 @@ def start(product: str) -> ResponseReturnValue:
     words = [said(offer, d, lang) for d in selection_from_query(offer, kept, {})[0].decisions]
     more = "" if longer else f"{path}/start?{urlencode({**query, 'find-start': LONGER})}"
     if longer and request.headers.get("HX-Request"):
-        return render_template("storefront/_found.html", table=table, suggested=suggested, more=more)
+        return render_template(
+            "storefront/_found.html", table=table, suggested=suggested, more=more, missed=missed_of(wanted)
+        )
     return render_template(
         "storefront/start.html", offer=offer, table=table, suggested=suggested, path=path, query=query, more=more,
-        needs=asked, faults=faults, kept=kept.items(),
+        needs=asked, faults=faults, kept=kept.items(), missed=missed_of(wanted),
         words=joined((f"{name}: {answer}" for name, answer in words), lang),
         country=reading.address.country, currency=currency_symbol(offer.prices.currency),
         countries=[(code, country_name(code)) for code in service.countries(offer)],
@@ -204,13 +215,22 @@ def compare(product: str) -> ResponseReturnValue:
     several = [
         *(selection_from_query(offer, from_compact(kept), {})[0].decisions for kept in reading.address.beside), *several
     ]
-    columns = compared(offer, tuple(dict.fromkeys(several)), reading.address.country)
+    columns = compared(offer, tuple(dict.fromkeys(several)), reading.address.country, guest=_guest())
     path, lang = url_for(".configure", product=product), language()
     table = table_of(offer, columns, reading.address, path, lang) if columns else None
     return render_template(
         "storefront/compare.html", offer=offer, table=table, path=path, back=f"{path}?{reading.address.query()}",
         lost=len(dict.fromkeys(several)) - len(columns),
     )
+
+
+@bp.get("/products/<product>/texts")
+@bp.get("/products/<product>/files/<_question>")
+@public
+def sent_to(product: str, _question: str = "") -> ResponseReturnValue:
+    """Where a page that was sent and refused stands, opened anew: the page as it was before."""
+    offer, reading = read(product)
+    return redirect(f"{url_for('.configure', product=offer.product.code)}?{reading.address.query()}", 303)
 
 
 @bp.post("/products/<product>/texts")
@@ -266,11 +286,18 @@ def answer_to(offer: Offer, reading: Reading) -> Click:
     before = None
     if address.behind:
         before = selection_from_query(offer, address.back().choices, {})[0].decisions
+    books = None
+    if address.cart_item:  # what is held for it does not stand in its own way
+        books = books_beside(company_id(), cart_token(), int(address.cart_item))
     return service.click(
         offer, reading.decisions, country=address.country,
         texts=service.typed_texts(company_id(), address.token, visitor()),
-        before=before, seconds=settings().click_seconds,
+        before=before, guest=_guest(), books=books, seconds=settings().click_seconds,
     )
+
+
+def _guest() -> bool:
+    return not current_user.is_authenticated
 
 
 def _page(
@@ -303,7 +330,7 @@ def _texts_again(
 ) -> ResponseReturnValue:
     name = str(error.field)
     fault = text_fault_words(offer.product, name, typed[name], error.data["what"])
-    return page_again(offer, reading, {name: fault}, typed), 422
+    return page_again(offer, reading, {name: fault}, typed), 422, {"HX-Push-Url": "false"}
 
 
 def page_again(

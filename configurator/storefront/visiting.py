@@ -12,6 +12,7 @@ from configurator.auth import Role, actor_id
 from configurator.sales.visitors import Visitor
 
 COOKIE = "configurator_visitor"
+CART = "configurator_cart"
 KEPT_FOR = timedelta(days=180)  # the cookie, in the browser
 STAFF = (Role.SALES, Role.PLANNER, Role.OPERATOR, Role.ADMINISTRATOR)
 
@@ -19,6 +20,11 @@ STAFF = (Role.SALES, Role.PLANNER, Role.OPERATOR, Role.ADMINISTRATOR)
 def visitor() -> Visitor:
     """Whoever sends this request."""
     return Visitor(actor_id(), kept_secret(COOKIE), current_user.may(*STAFF))
+
+
+def cart_token() -> str:
+    """The token of this browser's cart; "" if it has none."""
+    return kept_secret(CART)
 
 
 def remember(response: Response, holder: str) -> None:

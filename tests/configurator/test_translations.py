@@ -136,7 +136,7 @@ NO_PAGE = {  # endpoints that answer a GET with something else than a page
     "static", "healthz", "metrics", "openapi.spec", "planning.bars", "sales.quote_document",
     "sales.public_document", "storefront.confirmation", "storefront.picture",
     "upload.show", "upload.of_order",
-    "draft.show", "draft.compare",  # lead to the configuring page and to the comparison
+    "draft.show", "draft.compare", "storefront.sent_to",  # lead to the configuring page and to the comparison
 }
 CODED = re.compile(r"\S+@\S+|https?://\S+|\b[A-Z]{1,3}-\d[\w-]*|\b\w+\.ya?ml\b")  # mails, links, numbers, files
 SPOKEN = ("aria-label", "title", "placeholder", "alt")

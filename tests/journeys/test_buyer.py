@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -48,6 +49,8 @@ def test_a_buyer_is_told_no_takes_a_way_out_engraves_and_orders(visit: Visit) ->
     expect(page.locator("#o-gears-derailleur_9")).to_have_class(re.compile("chosen"))
     expect(page.locator("#o-drive-chain_9")).to_contain_text("because of 9-speed derailleur")
     expect(page.locator("#o-drive-belt")).to_contain_text("not with 9-speed derailleur")
+    settled(page)
+    assert page.evaluate("scrollY") > 300, "where the answer was clicked, not at the top"
 
     page.click("#o-drive-belt")
     refusal = page.get_by_role("dialog")
@@ -63,6 +66,11 @@ def test_a_buyer_is_told_no_takes_a_way_out_engraves_and_orders(visit: Visit) ->
     expect(page.locator("#o-drive-belt")).to_be_focused()
     total = page.inner_text("#total")
 
+    page.fill("#i-engraving", "你好 Zoë" * 10)
+    page.click("#f-engraving button")
+    expect(page.locator("#i-engraving")).to_be_focused()
+    expect(page.locator("#e-engraving")).to_be_in_viewport()
+    assert urlsplit(page.url).path == "/products/bicycle"
     page.fill("#i-engraving", "你好 Zoë")
     page.click("#f-engraving button")
     expect(page.locator("svg.drawing text", has_text="你好 Zoë")).to_have_count(1)

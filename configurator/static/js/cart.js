@@ -8,11 +8,6 @@
   const ahead = Number(place.dataset.now) * 1000 - Date.now(); // of this browser's clock
   const end = Number(place.dataset.heldUntil) * 1000;
   const left = place.querySelector(".held-left");
-  const zone = place.querySelector(".held-zone");
-  const time = place.querySelector("time");
-  const here = new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-  time.textContent = here.format(new Date(end - ahead));
-  zone.hidden = true;
 
   let said = Infinity;
   const tick = () => {

@@ -113,6 +113,8 @@
     asked = null;
     highlight();
     openRefusal();
+    const wrong = document.querySelector('#configure [aria-invalid="true"]');
+    if (wrong) wrong.focus();
   };
 
   const openRefusal = () => {

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import update
 from sqlmodel import select
 
-from catalog.factory import Plant
+from catalog.factory import Line, Plant
 from catalog.rows import utc_now
 from configurator import db
 from configurator.config import Settings
@@ -195,6 +195,25 @@ def test_people_who_did_not_log_in_hold_a_small_share_of_a_week_together(shop):
     configure(Settings(hold_share=10.0))
     keep(shop, 0, key="more")
     assert sum(_held_by_week(shop).values()) > sum(small.values())
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+def test_one_that_is_more_than_the_share_by_itself_is_held_alone(shop):
+    with db.writing() as session:  # hours instead of minutes
+        session.execute(update(Line).values(speed_percent=5))
+        session.execute(update(Plant).values(schedule_version=Plant.schedule_version + 1))
+    forget_books()
+    keep(shop, 0, key="first")
+    (*_, most) = sorted(_held_by_week(shop).values())
+    assert most > 0.05 * 7 * 24 * 60, "more than 5 % even of a line that never closes"
+    with pytest.raises(HoldsFull):
+        keep(shop, 0, key="second")
+    keep(shop, 0, key="known", anonymous=False)
+    configure(Settings(hold_share=1.0))  # what the plant's week does not allow for, one order may not hold either
+    with db.writing() as session:
+        let_go(session, shop.company_id, "first")
+    with pytest.raises(HoldsFull):
+        keep(shop, 0, key="first")
 
 
 def test_the_planner_sees_that_it_is_only_held(shop):

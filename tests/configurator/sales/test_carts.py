@@ -7,16 +7,20 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 from sqlmodel import select
 
+from catalog.factory import Line, Plant
 from catalog.rows import utc_now
 from configurator import db
 from configurator.config import Settings
 from configurator.errors import DateLost, InvalidInput, NotFound, NotValid, Outdated, PriceChanged
 from configurator.idempotency import IdempotencyKey
+from configurator.planning.books import forget_books
 from configurator.planning.holds import HoldRenewed, HoldsFull, sweep
 from configurator.planning.models import HeldOrder, Hold, ManufacturingOperation, ManufacturingOrder
 from configurator.planning.options import configure
+from configurator.planning.promise import Destination, forecast
 from configurator.sales import carts
 from configurator.sales.carts import CartFull, CartView, ShownCart, Trouble, Trust, cart_of, place_cart
 from configurator.sales.configurations import Configuration, Selection
@@ -269,6 +273,23 @@ def test_where_too_much_is_held_it_is_put_in_without_a_hold_and_can_be_ordered(v
     view = visitor.view()
     assert view.held_until is None and not view.expired and view.can_be_ordered
     assert order_by_token(visitor.shop.company_id, visitor.order().token).arrives_on == view.last
+
+
+def test_what_is_held_for_an_item_does_not_stand_in_its_way_while_it_is_changed(visitor):
+    with db.writing() as session:  # one such bicycle is days of a line
+        session.execute(update(Line).values(speed_percent=8))
+        session.execute(update(Plant).values(schedule_version=Plant.schedule_version + 1))
+    forget_books()
+    item, shop = visitor.add(), visitor.shop
+    visitor.quantity(item, 3)
+    to, variant = Destination("CN", "Asia/Shanghai"), shop.variant()
+    behind = forecast(shop.offer, variant, to)
+    beside = carts.books_beside(shop.company_id, visitor.token, item)
+    assert forecast(shop.offer, variant, to, books=beside).completes_at < behind.completes_at
+    assert forecast(shop.offer, variant, to).completes_at == behind.completes_at, "nothing was given up"
+    assert visitor.view().all_held
+    assert carts.books_beside(shop.company_id, "x" * 24, item) is None
+    assert carts.books_beside(shop.company_id, visitor.token, item + 1) is None
 
 
 def test_sent_again_it_is_the_same_order_and_a_second_tab_finds_an_empty_cart(visitor):

@@ -39,6 +39,7 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "storefront.earlier": PUBLIC,
     "storefront.start": PUBLIC,
     "storefront.compare": PUBLIC,
+    "storefront.sent_to": PUBLIC,
     "storefront.texts": PUBLIC,
     "storefront.order": PUBLIC,
     "storefront.checkout": PUBLIC,

@@ -25,7 +25,7 @@ from configurator.sales.models import SalesOrder
 from configurator.sales.parties import Party
 from configurator.sales.payment_terms import configure as configure_payments
 from configurator.schema import tables
-from configurator.storefront.cart_views import COOKIE as CART
+from configurator.storefront.visiting import CART
 from configurator.storefront.visiting import COOKIE as DRAFTS
 from tests.configurator.security.house import VISITOR, Documents, fingerprint, rules
 from tests.configurator.storefront.test_cart_views import hidden as shown_on

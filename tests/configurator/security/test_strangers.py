@@ -17,7 +17,7 @@ from catalog.rows import Company, utc_now
 from configurator import auth, db
 from configurator.auth import Role
 from configurator.sales.models import QuoteRevision, SalesOrder
-from configurator.storefront.cart_views import COOKIE as CART
+from configurator.storefront.visiting import CART
 from tests.configurator.security.audience import AUDIENCE
 from tests.configurator.security.house import VISITOR, Documents, buyer, fingerprint, order_for, rules
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from catalog.load import load_catalog
@@ -9,9 +11,12 @@ from catalog.offer import Offer
 from catalog.price import quote_price
 from catalog.rows import utc_now
 from configurator import db
+from configurator.config import Settings
 from configurator.errors import InvalidInput, NotFound
+from configurator.sales import payment_terms
 from configurator.sales.delivery import ShipTo
 from configurator.storefront import service
+from configurator.storefront.start import compared
 from solver.configuration.check import is_valid
 from solver.configuration.problem import Choose, Decision, Enter, GroupId, OptionId, ParameterId
 from solver.configuration.session import OptionState, Session
@@ -168,6 +173,26 @@ def test_checkout_is_at_today_s_price_even_if_the_list_has_changed_since(lamp: O
     with db.writing() as session:
         load_catalog(session, company_id, LAMP.replace("amount: 49.90", "amount: 59.90"), loaded_at=utc_now())
     assert service.checkout(company_id, token, ShipTo("DE")).price.gross == answered.price.gross + 1000
+
+
+def test_a_click_says_the_day_that_the_cart_will_say_where_a_deposit_is_waited_for(
+    pump_station: Offer, company_id: int
+) -> None:
+    payment_terms.configure(Settings(deposit_from=1000, bank_account="Test House"))
+    now = utc_now()
+    at_once = service.click(pump_station, (), country="CN", now=now)
+    answered = service.click(pump_station, (), country="CN", guest=True, now=now)
+    assert at_once.date is not None and answered.date is not None and answered.asked is not None
+    assert answered.asked.due_at - now >= timedelta(days=5)
+    assert answered.date.arrives_on >= at_once.date.arrives_on + timedelta(days=3)
+    shown = service.checkout(company_id, service.keep_variant(company_id, answered), ShipTo("CN"), now=now)
+    assert shown.date is not None and shown.date.arrives_on == answered.date.arrives_on
+    (shelf,) = (one for one in service.shelf(company_id, "CN", guest=True, now=now) if one.offer == pump_station)
+    assert shelf.date is not None and shelf.date.arrives_on == answered.date.arrives_on
+    (column,) = compared(pump_station, [()], "CN", guest=True, now=now)
+    assert column.date is not None and column.date.arrives_on == answered.date.arrives_on
+    cards = service.hints(answered, dates_seconds=20, now=now).dates.values()
+    assert min(filter(None, cards)) >= at_once.date.arrives_on + timedelta(days=1), "their orders wait as well"
 
 
 def test_checkout_of_words_under_a_token_is_not_found(bicycle: Offer, company_id: int) -> None:

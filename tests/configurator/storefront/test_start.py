@@ -168,7 +168,9 @@ def test_the_page_asks_and_answers_side_by_side(client: FlaskClient, bicycle: Of
         "do not go together"
     )
     none = client.get("/products/bicycle/start?find-start=1&budget-most=12&lang=en").text
-    assert "Nothing keeps to both" in none and "above your budget" in none
+    assert "Nothing is within that budget" in none and "above your budget" in none
+    past = client.get("/products/bicycle/start?find-start=1&arrives-by=2025-12-02&lang=en").text
+    assert "That day is over" in past and 'value="2025-12-02"' in past and "Go on with this" not in past
 
 
 def test_where_time_is_short_the_page_shows_what_it_has_and_looks_for_longer(
@@ -267,6 +269,30 @@ def test_what_is_kept_is_compared_differences_first(client: FlaskClient, bicycle
     places = [page.index(words) for words in ('auto">Navy<', "The same in all", 'auto">9-speed derailleur<')]
     assert places == sorted(places)
     assert "Nothing to compare yet" in client.get("/products/bicycle/compare?lang=en").text
+
+
+def test_what_is_left_open_is_completed_by_each_goal_with_the_choices_kept(client: FlaskClient, bicycle: Offer) -> None:
+    chosen = client.get("/products/bicycle?colour=navy&drive=belt&lang=en").text
+    found = re.search(r'id="complete"[^>]* href="([^"]+)"', chosen)
+    assert found is not None
+    page = client.get(html.unescape(found[1]).replace("#found", "&lang=en")).text
+    assert "Cheapest" in page and "What you chose is kept: Frame colour: Navy, Chain or belt: Carbon belt" in page
+    links = re.findall(r'<a class="button[^"]*" href="(/products/bicycle\?[^"]+)"', page)
+    assert links and all("colour=navy" in link and "drive=belt" in link for link in links)
+
+
+def test_what_is_kept_can_be_let_go_and_nothing_goes_by_itself(client: FlaskClient, bicycle: Offer) -> None:
+    kept = "%7C".join(("colour:navy", "colour:sun;drive:belt", "colour:mint"))
+    full = client.get(f"/products/bicycle?colour=sky&compare-with={kept}&lang=en").text
+    assert "3 are kept: let one go to keep another" in full and "Keep to compare" not in full
+    assert "Kept to compare" in client.get(f"/products/bicycle?colour=mint&compare-with={kept}&lang=en").text
+    page = client.get(f"/products/bicycle/compare?colour=sky&compare-with={kept}&lang=en").text
+    titles = re.findall(r'class="column-title">([^<]*)<', page)
+    assert titles == ["Navy", "Sunflower, Carbon belt", "Mint", "Sky blue"]
+    links = re.findall(r'href="([^"]+)">Let go', page)
+    assert len(links) == 3, "what is being chosen is not kept"
+    again = client.get(html.unescape(links[1])).text
+    assert re.findall(r'class="column-title">([^<]*)<', again) == ["Navy", "Mint", "Sky blue"]
 
 
 def test_no_more_than_four_are_compared(client: FlaskClient, bicycle: Offer) -> None:

@@ -430,6 +430,30 @@ def test_an_option_whose_name_several_questions_share_is_told_with_its_question(
     assert "with " not in also
 
 
+@pytest.mark.parametrize("place", ["texts", "files/logo"])
+def test_where_something_was_refused_can_be_opened_anew(client: FlaskClient, bicycle: Offer, place: str) -> None:
+    sent = client.post(f"/products/bicycle/{place}?colour=sun", data={"engraving": "x" * 99})
+    assert sent.status_code == 422
+    again = client.get(f"/products/bicycle/{place}?colour=sun&ship-to=DE")
+    assert (again.status_code, again.location) == (303, "/products/bicycle?colour=sun&ship-to=DE")
+
+
+@pytest.mark.parametrize(("typed", "value"), [("2500.5", "2500.5"), ("wide", "wide")])
+def test_what_is_no_number_is_answered_at_its_field(
+    client: FlaskClient, wardrobe: Offer, typed: str, value: str
+) -> None:
+    shown = page(client, "/products/wardrobe?niche_height=2400&lang=en")
+    total = re.search(r'id="total"[^>]*>([^<]*)<', shown)[1]  # type: ignore[index]
+    query = f"niche_height={typed}&step-back=niche_height:2400&lang=en"
+    part = client.get(f"/products/wardrobe/choose?{query}", headers={"HX-Request": "true"})
+    assert part.headers["HX-Push-Url"] == "false"
+    assert f'value="{value}" min="2000"' in part.text and 'aria-invalid="true"' in part.text
+    assert f"“{typed}” is not possible here. Allowed: 2,000 to 2,800 mm, in steps of 1." in part.text
+    assert total in part.text and "no longer offered" not in part.text
+    if typed == "2500.5":
+        assert ">2,500 mm</a>" in part.text and ">2,501 mm</a>" in part.text
+
+
 # --- a second thought -------------------------------------------------------------------------------------------------
 
 
@@ -467,7 +491,7 @@ def test_an_option_is_earlier_only_than_the_day_that_is_shown(
     app: APIFlask, bicycle: Offer, days: int, words: str
 ) -> None:
     answered = service.click(bicycle, (), country="DE", seconds=5)
-    thought = service.second_thought(answered, guest=False, stop=lambda: False)
+    thought = service.second_thought(answered, stop=lambda: False)
     assert thought.date is not None and thought.date.at_once is not None
     with app.test_request_context("/?lang=en"):
         assert present._date_words(thought.date.at_once + timedelta(days=days), thought) == words
