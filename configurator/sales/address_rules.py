@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache, lru_cache
+from functools import cache
 
 from babel import Locale
 from flask_babel import get_locale
@@ -21,10 +21,9 @@ POSTAL_CODES = {
     "CH": "8001", "CN": "200040", "CY": "1010", "CZ": "110 00", "DE": "10115", "DK": "1050", "EE": "10111",
     "ES": "28001", "FI": "00100", "FR": "75001", "GB": "M1 1AE|B33 8TH|CR2 6XH|DN55 1PT|W1A 1HQ|EC1A 1BB",
     "GR": "104 31", "HR": "10000", "HU": "1051", "ID": "10110", "IE": "D02 AF30|D6W F4E2", "IN": "110001",
-    "IS": "101", "IT": "00118",
-    "JP": "100-0001", "KR": "03051", "KZ": "010000", "LI": "9490", "LT": "01100|LT-01100", "LU": "1111|L-1111",
-    "LV": "LV-1010|1010", "MC": "98000", "MT": "VLT 1117", "MX": "06000", "MY": "50000", "NL": "1012 AB",
-    "NO": "0150", "NZ": "6011", "PH": "1000", "PL": "00-001", "PT": "1000-001", "RO": "010011", "RS": "11000",
+    "IS": "101", "IT": "00118", "JP": "100-0001", "KR": "03051", "KZ": "010000", "LI": "9490",
+    "LT": "01100|LT-01100", "LU": "1111|L-1111", "LV": "LV-1010|1010", "MC": "98000", "MT": "VLT 1117", "MX": "06000",
+    "MY": "50000", "NL": "1012 AB", "NO": "0150", "NZ": "6011", "PH": "1000", "PL": "00-001", "PT": "1000-001", "RO": "010011", "RS": "11000",
     "RU": "101000", "SE": "111 20", "SG": "018956", "SI": "1000", "SK": "811 01", "TH": "10100", "TR": "34000",
     "TW": "100|10048|100405", "UA": "01001", "US": "20500|20500-0005", "VN": "10000|100000", "ZA": "8001",
 }
@@ -117,7 +116,7 @@ def is_country(code: str) -> bool:
     return code in dict(countries_in("en"))
 
 
-@lru_cache(maxsize=2)
+@cache
 def countries_in(language: str) -> tuple[tuple[str, str], ...]:
     """Every country as (code, name), by its name in `zh` or `en`."""
     names = Locale.parse(LOCALES[language]).territories

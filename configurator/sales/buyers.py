@@ -12,12 +12,7 @@ from sqlmodel import Session
 from catalog.rows import utc_now
 from configurator import db
 from configurator.errors import InvalidInput
-from configurator.sales.address_rules import (
-    WITHOUT_POSTAL_CODE,
-    is_country,
-    postal_code_fault,
-    tax_number_fault,
-)
+from configurator.sales.address_rules import WITHOUT_POSTAL_CODE, is_country, postal_code_fault, tax_number_fault
 from configurator.sales.parties import Party
 
 
@@ -80,14 +75,14 @@ class Invoicing:
         if self.has_address:
             needed = ("street", "city") if country in WITHOUT_POSTAL_CODE else ("street", "postal_code", "city")
             missing = _("An invoice address of its own needs this too.")
-            found |= {name: missing for name in needed if not getattr(self, name)}
+            found |= {name: missing for name in needed if not getattr(self, name).strip()}
         if self.postal_code and (fault := postal_code_fault(country, self.postal_code)):
             found["postal_code"] = fault
         if self.country and not is_country(self.country):
             found["country"] = _("There is no such country.")
         if self.tax_number and (fault := tax_number_fault(country, self.tax_number)):
             found["tax_number"] = fault
-        if self.tax_number and not self.company:
+        if self.tax_number and not self.company.strip():
             found["company"] = _("Please fill in whose tax number it is.")
         return found
 

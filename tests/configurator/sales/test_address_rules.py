@@ -49,6 +49,8 @@ def test_every_example_fits_and_every_country_is_one() -> None:
     (Invoicing(), set()),
     (Invoicing(purchase_order="PO 7", name="Accounts"), set()),
     (Invoicing(tax_number="DE123456789"), {"company"}),
+    (Invoicing(tax_number="DE123456789", company=" "), {"company"}),
+    (Invoicing(street=" ", city=" ", postal_code="10115"), {"street", "city"}),
     (Invoicing(company="Firm", tax_number="DE1"), {"tax_number"}),
     (Invoicing(company="Firm", tax_number="91350100M000100Y43"), {"tax_number"}),  # as delivered: in Germany
     (Invoicing(company="Firm", tax_number="91350100M000100Y43", country="CN", street="a", city="b",
