@@ -176,9 +176,12 @@ def test_everything_works_without_scripts(visit: Visit) -> None:
     page.click("#f-country button")
     expect(page.locator(".bar-country")).to_contain_text("19 %")
     page.click("#order")
-    fill_address(page)
+    fill_address(page, postal_code="10115")
+    page.locator("details.fold > summary").press("Enter")
+    page.fill("#invoice-company", "Müller GmbH")
     page.click("#buy")
     expect(page.locator("h1")).to_contain_text("SO-")
+    expect(page.locator("main")).to_contain_text("Müller GmbH")
     assert len(orders()) == 1
 
 
