@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solver.configuration import mixed_passes as passes
+from solver.configuration.covering import covered
 from solver.configuration.network import OWN, Count, Network, Table
 from solver.configuration.network import Sum as SumConstraint
 from solver.configuration.problem import (
@@ -883,6 +884,7 @@ class Graph:
         sections.add(passes.PURE, pure)
         sections.add(passes.DENSE, self._amounts(pure[: passes.SUMS_MOST]).ravel())
         sections.add(passes.PURE_IS, np.isin(np.arange(constraints), pure).astype(np.int64))
+        sections.add(passes.COVERED, covered(network.first.tolist(), zip(self.kinds, self.arguments, strict=True)))
         rows = [self.arguments[place][2] for place in tables]
         sections.add(passes.TABLE_ROWS, np.concatenate([[0], np.cumsum(rows)]) if rows else [0])
         head = sections.head
@@ -918,6 +920,8 @@ class Graph:
             (passes.MARK, literals),
             (passes.CHANGE, literals),
             (passes.CHANGE_COST, literals),
+            (passes.HIT, variables + numbers),
+            (passes.BEST, variables + numbers),
             (passes.POINT, variables),
             (passes.POINT_LOW, nodes),
             (passes.POINT_HIGH, nodes),

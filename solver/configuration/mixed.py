@@ -589,14 +589,17 @@ class Mixed:
         """
         ended = np.full(len(wanted), passes.PAUSED, dtype=np.int64)
         least = np.zeros(self.network.literals, dtype=np.int64)
+        asked = (self._m, words, self._copied, allowed, entered, goal)
+        passes.begin_nearest(*asked, stands, stands_numbers, wanted, least, spans, ended, values, numbers)
         order = goal[: self.network.literals].argsort(kind="stable")
+        turns = spans[:, 0].argsort(kind="stable")  # what is needed by others before these
         nodes = _FEW
         while (ended == passes.PAUSED).any() and (nodes == _FEW or clock.left > 0):
-            row = 0
-            while row < len(wanted) and (nodes == _FEW or clock.left > 0):
-                row = passes.nearest(
-                    self._m, words, self._copied, allowed, entered, goal, order, stands, stands_numbers, wanted, row,
-                    nodes, _LOOK, least, spans, ended, values, numbers,
+            turn = 0
+            while turn < len(turns) and (nodes == _FEW or clock.left > 0):
+                turn = passes.nearest(
+                    *asked, order, stands, stands_numbers, wanted, turns, turn,
+                    nodes, _LOOK, int(nodes > _FEW), least, spans, ended, values, numbers,
                 )  # fmt: skip
             if self.branching is not None:
                 break

@@ -108,7 +108,10 @@ COPIED = 56  # how much of w a question begins with
 DENSE = 63  # in m: of the first sums over variables and numbers an amount for each literal
 CHANGE = 64  # literals that the point could have instead, the cheapest first, and what each costs more
 CHANGE_COST = 65
-HEADER = 66
+HIT = 66  # of each item how many constraints that the point breaks one change of it alone could mend
+BEST = 67  # what each item has in the nearest assignment that a search has found
+COVERED = 68  # in m: of each literal which values of its variable every constraint allows wherever it allows this one
+HEADER = 69
 
 # --- scalars of w ---
 TOP = 0
@@ -134,7 +137,9 @@ GUESSING = 19  # whether a search may end with a guess that holds
 KEPT = 20  # how much of SAVED is in use
 BROKEN = 21  # how many constraints a guess breaks; they are in ITEM_HIGH
 NEAR = 22  # whether a search is for what is nearest to where searches stay: it decides on what that breaks
-SCALARS = 24
+NEED = 23  # what is known to be needed of the objective
+HAVE = 24  # whether a search for what is nearest has found something (BEST)
+SCALARS = 26
 
 # --- how a pass over a question ended ---
 DONE = 1
@@ -157,7 +162,7 @@ _NARROW = 12  # items of a formula, beyond which a change nearby is first hoped 
 _BIG = 1 << 62
 ANYWHERE = -_BIG
 _FOUND, _NONE, _GAVE_UP = 1, 0, -1
-_HOLDS, _HOPELESS, _ANY = -1, -2, -3  # in the place of an item to decide on
+_HOLDS, _HOPELESS, _ANY, _NARROWED = -1, -2, -3, -4  # in the place of an item to decide on
 _words, _flags, _literals = "int64[::1]", "uint8[::1]", "int32[::1]"
 _mm = f"{_words}, {_words}"  # m, w
 _inner = partial(kernel, inner=True)
@@ -1322,20 +1327,65 @@ def _changes_needed(m: Words, w: Words, constraint: int) -> int:
     return int(_ceil_divide(missing, most)) if missing > 0 and most > 0 else 1
 
 
+@_inner(f"boolean({_mm}, int64)")
+def _only_one(m: Words, w: Words, slack: int) -> bool:
+    """Whether so much more does not pay for changes of two items from where searches stay; some change for nothing."""
+    one = other = FREE
+    for item in range(m[VARIABLES] + m[NUMBERS]):
+        w[m[HIT] + item] = 0
+        extra = w[m[ITEM_LOW] + item]
+        if 0 < extra < one:
+            one, other = extra, one
+        elif 0 < extra < other:
+            other = extra
+    return one + other > slack
+
+
+@_inner(f"boolean({_mm}, int64)")
+def _hit(m: Words, w: Words, constraint: int) -> bool:
+    """Count a broken constraint for the items that could mend it; False if one could for nothing."""
+    at = m[SCOPE] + constraint
+    for place in range(m[at], m[at + 1]):
+        if w[m[ITEM_LOW] + m[place]] == 0:
+            return False
+    for place in range(m[at], m[at + 1]):
+        w[m[HIT] + m[place]] += 1
+    return True
+
+
+@_inner(f"boolean({_mm}, int64)")
+def _keep_others(m: Words, w: Words, broken: int) -> bool:
+    """All stays that costs something to change and does not mend all of so many constraints; whether any was open."""
+    variables = m[VARIABLES]
+    narrowed = False
+    for item in range(variables + m[NUMBERS]):
+        if not 0 < w[m[ITEM_LOW] + item] < _BIG or w[m[HIT] + item] == broken:
+            continue
+        narrowed = True
+        if item < variables:
+            _take(m, w, w[m[POINT] + item])
+        else:
+            _at_least(m, w, item - variables, w[m[POINT_LOW] + item - variables])
+            _at_most(m, w, item - variables, w[m[POINT_LOW] + item - variables])
+    return narrowed
+
+
 @_inner(f"int64({_mm})")
 def _to_mend(m: Words, w: Words) -> int:
     """What to decide on next in a search for what is nearest: an open item of a constraint that the point breaks.
 
     The point is where searches stay. _HOLDS: it breaks none. _HOPELESS: to mend what it breaks costs more than the
     limit: of constraints that share nothing open each costs the cheapest of its changes, as often as it needs one.
-    _ANY: anything.
+    _ANY: anything. _NARROWED: nothing yet; only one item can change, and what cannot be that one stays now. NEED: what
+    is needed at least.
     """
     variables = m[VARIABLES]
     limit = w[m[OBJECTIVE_LIMIT]]
-    total = _stays(m, w)
+    w[NEED] = total = _stays(m, w)
     items = variables + m[NUMBERS]
     for item in range(items):
         w[m[ITEM_HIGH] + item] = 0  # whether a constraint that is counted asks for it
+    one, hits = _only_one(m, w, limit - total), 0
     fewest, chosen = _BIG, -1
     for part in range(0, 3, 2):
         if part == 2:
@@ -1359,13 +1409,18 @@ def _to_mend(m: Words, w: Words) -> int:
                 total += least * _changes_needed(m, w, constraint)
                 for place in range(m[at], m[at + 1]):
                     w[m[ITEM_HIGH] + m[place]] = 1
+            if one and _hit(m, w, constraint):
+                hits += 1
             if many < fewest:
                 fewest, chosen = many, constraint
+        w[NEED] = total
         if total > limit:
             w[RUNNING] = -1
             return _HOPELESS
     if chosen < 0:
         return _HOLDS
+    if hits > 0 and _keep_others(m, w, hits):
+        return _NARROWED
     best, found = -1, _ANY
     at = m[SCOPE] + chosen
     for place in range(m[at], m[at + 1]):
@@ -1386,11 +1441,29 @@ def _to_mend(m: Words, w: Words) -> int:
     return int(found)
 
 
+@_inner(f"int64({_mm}, int64)")
+def _held(m: Words, w: Words, item: int) -> int:
+    """The literal, or the number, that an item has at the point."""
+    variables = m[VARIABLES]
+    return int(w[m[POINT] + item] if item < variables else w[m[POINT_LOW] + item - variables])
+
+
+@_inner(f"void({_mm})")
+def _keep_best(m: Words, w: Words) -> None:
+    """The point, which holds and is the nearest in the present domains; from now on only what is nearer counts."""
+    for item in range(m[VARIABLES] + m[NUMBERS]):
+        w[m[BEST] + item] = _held(m, w, item)
+    w[HAVE] = 1
+    w[m[OBJECTIVE_LIMIT]] = w[NEED] - 1
+    w[RUNNING] = -1
+
+
 @_inner(f"int64({_mm}, int64, int64)")
 def _dive(m: Words, w: Words, nodes: int, conflicts: int) -> int:
     """Depth first from a propagated state. _FOUND: the point is an assignment. _NONE, _GAVE_UP: the state is as it was.
 
-    A decision is a literal, or a bound of a number; its other branch is the opposite.
+    A decision is a literal, or a bound of a number; its other branch is the opposite. A search for what is nearest to a
+    known one goes on from what it finds (HAVE) to what is nearer.
     """
     base = w[TOP]
     depth = 0
@@ -1402,7 +1475,10 @@ def _dive(m: Words, w: Words, nodes: int, conflicts: int) -> int:
         best, best_size, chosen = 0, 1, -1
         mended = _to_mend(m, w) if w[NEAR] != 0 else _ANY
         if mended == _HOLDS:
-            return _FOUND
+            if w[m[OBJECTIVE_LIMIT]] >= FREE:
+                return _FOUND
+            _keep_best(m, w)
+            mended = _HOPELESS
         for variable in range(variables if mended == _ANY else 0):
             own = w[size + variable]
             if own > 1 and w[activity + variable] * best_size > best * own:
@@ -1417,6 +1493,8 @@ def _dive(m: Words, w: Words, nodes: int, conflicts: int) -> int:
         good = True
         if mended == _HOPELESS:
             good = False
+        elif mended == _NARROWED:
+            good = _propagate(m, w)
         elif chosen < 0:
             if _check_loose(m, w):
                 _settled(m, w)
@@ -1711,13 +1789,6 @@ def _measure(m: Words, w: Words) -> bool:
             at += 2
         w[m[AMOUNT] + constraint] = amount
     return holds_there
-
-
-@_inner(f"int64({_mm}, int64)")
-def _held(m: Words, w: Words, item: int) -> int:
-    """The literal, or the number, that an item has at the point."""
-    variables = m[VARIABLES]
-    return int(w[m[POINT] + item] if item < variables else w[m[POINT_LOW] + item - variables])
 
 
 @_inner(f"void({_mm}, int64, int64)")
@@ -3401,7 +3472,9 @@ def _improve_near(
         w[GUESSING] = 0
         _undo(m, w, top)
         if found == _FOUND:
-            span[1] = _closer(m, w, goal, standing, standing_numbers, values, numbers)
+            span[1] = cost_of(m, goal, values, numbers)
+            if span[0] < span[1]:
+                span[1] = _closer(m, w, goal, standing, standing_numbers, values, numbers)
     ended = DONE
     while span[0] < span[1]:
         limit = span[1] - 1 if span[1] < FREE else FREE
@@ -3409,6 +3482,7 @@ def _improve_near(
         _aim(m, w, goal, limit)
         span[0] = max(span[0], _stays(m, w))
         w[NEAR] = 1
+        w[HAVE] = 0
         found = _NONE
         if span[0] <= limit and _propagate(m, w):
             found = _find(m, w, nodes - w[SEARCHED])
@@ -3416,30 +3490,48 @@ def _improve_near(
         w[OBJECTIVES] = 0
         if found == _FOUND:
             _read(m, w, values, numbers)
+        elif w[HAVE] != 0:
+            for variable in range(m[VARIABLES]):
+                values[variable] = w[m[BEST] + variable]
+            for number in range(m[NUMBERS]):
+                numbers[number] = w[m[BEST] + m[VARIABLES] + number]
+            span[1] = w[m[OBJECTIVE_LIMIT]] + 1
         _undo(m, w, top)
         if found == _FOUND:
             span[1] = _closer(m, w, goal, standing, standing_numbers, values, numbers)
         if found == _NONE:
             if limit == FREE:
                 return VOID
-            span[0] = limit + 1
+            span[0] = span[1]
         elif found == _GAVE_UP or (w[SEARCHED] >= nodes and span[0] < span[1]):
             ended = PAUSED
             break
     return ended
 
 
-@_inner(f"void({_mm}, {_words}, int64[:, ::1], int32[:, ::1], int64[:, ::1], {_words}, int64)")
+@_inner(f"int64({_mm}, {_words}, {_literals}, int64)")
+def _alone(m: Words, w: Words, goal: Words, standing: Any, literal: int) -> int:
+    """What the literal costs, if whatever holds with it holds with what stands in its place too; else 0."""
+    variable = m[m[OF] + literal]
+    place = standing[variable] - m[m[FIRST] + variable]
+    return int(goal[literal]) if place < 62 and (m[m[COVERED] + literal] >> place) & 1 else 0
+
+
+@_inner(
+    f"void({_mm}, {_words}, {_literals}, {_words}, int64[:, ::1], int32[:, ::1], int64[:, ::1], {_words}, int64)"
+)
 def _share(
-    m: Words, w: Words, least: Words, spans: Any, values: Any, numbers: Words, literals: Words, row: int
-) -> None:
+    m: Words, w: Words, goal: Words, standing: Any, least: Words, spans: Any, values: Any, numbers: Words,
+    literals: Words, row: int,
+) -> None:  # fmt: skip
     """What is known of other literals: nothing is nearer than one that is needed with it, and what has it too."""
+    alone = _alone(m, w, goal, standing, literals[row])
     for variable in range(m[VARIABLES]):
         bound = _BIG
         for literal in range(m[m[FIRST] + variable], m[m[FIRST] + variable + 1]):
             if w[m[DOMAIN] + literal] != 0:
                 bound = min(bound, least[literal])
-        spans[row, 0] = max(spans[row, 0], bound)
+        spans[row, 0] = max(spans[row, 0], bound if variable == m[m[OF] + literals[row]] else bound + alone)
     variable = m[m[OF] + literals[row]]
     for other in range(len(literals)):
         if spans[other, 1] < spans[row, 1] and values[other, variable] == literals[row]:
@@ -3481,9 +3573,67 @@ def _adapt(
     spans[row, 1] = _closer(m, w, goal, standing, standing_numbers, values[row], numbers[row])
 
 
+@_inner(f"boolean({_mm}, {_words}, {_literals}, {_words}, {_words}, int64, int64)")
+def _leave_out(
+    m: Words, w: Words, goal: Words, standing: Any, least: Words, literals: Words, row: int, limit: int
+) -> bool:
+    """Without the other literals of which nothing costs the limit or less together with this one; propagated."""
+    own, alone = literals[row], _alone(m, w, goal, standing, literals[row])
+    for other in range(len(literals)):
+        if least[literals[other]] + alone > limit and m[m[OF] + literals[other]] != m[m[OF] + own]:
+            _remove(m, w, literals[other])
+    return bool(w[FAILED] == 0 and _propagate(m, w))
+
+
 @kernel(
-    f"int64({_mm}, {_words}, {_flags}, {_words}, {_words}, {_words}, {_literals}, {_words}, {_words}, int64, int64,"
-    f" int64, {_words}, int64[:, ::1], {_words}, int32[:, ::1], int64[:, ::1])"
+    f"void({_mm}, {_words}, {_flags}, {_words}, {_words}, {_literals}, {_words}, {_words}, {_words}, int64[:, ::1],"
+    f" {_words}, int32[:, ::1], int64[:, ::1])"
+)
+def begin_nearest(
+    m: Words,
+    w: Words,
+    base: Words,
+    allowed: Any,
+    entered: Words,
+    goal: Words,
+    standing: Any,
+    standing_numbers: Words,
+    literals: Words,
+    least: Words,
+    spans: Any,
+    ended: Words,
+    values: Any,
+    numbers: Any,
+) -> None:
+    """What `nearest` begins with: for each literal a bound; DONE where nothing changes but what has to, else PAUSED."""
+    possible = _begin(m, w, base, allowed, entered)
+    top = w[TOP]
+    w[FULL] = w[LOOSE] = 0
+    for variable in range(m[VARIABLES]):
+        w[m[PHASE] + variable] = standing[variable]
+    for number in range(m[NUMBERS]):
+        w[m[NUMBER_PHASE] + number] = standing_numbers[number]
+    _aim(m, w, goal, FREE)
+    w[OBJECTIVES] = w[DIRTY] = 0
+    for row in range(len(literals)):
+        ended[row] = VOID
+        if possible and w[m[DOMAIN] + literals[row]] != 0:
+            w[LEVEL] += 1
+            _take(m, w, literals[row])
+            if _propagate(m, w):
+                ended[row] = PAUSED
+                if _to_mend(m, w) == _HOLDS:
+                    ended[row] = DONE
+                    _read(m, w, values[row], numbers[row])
+                    spans[row, 1] = w[NEED]
+                spans[row, 0] = w[NEED]
+            _undo(m, w, top)
+        least[literals[row]] = _BIG if ended[row] == VOID else spans[row, 0]
+
+
+@kernel(
+    f"int64({_mm}, {_words}, {_flags}, {_words}, {_words}, {_words}, {_literals}, {_words}, {_words}, {_words}, int64,"
+    f" int64, int64, int64, {_words}, int64[:, ::1], {_words}, int32[:, ::1], int64[:, ::1])"
 )
 def nearest(
     m: Words,
@@ -3496,9 +3646,11 @@ def nearest(
     standing: Any,
     standing_numbers: Words,
     literals: Words,
+    turns: Words,
     first: int,
     nodes: int,
     total: int,
+    again: int,
     least: Words,
     spans: Any,
     ended: Words,
@@ -3507,36 +3659,40 @@ def nearest(
 ) -> int:
     """The assignment nearest to the standing one for each literal that is PAUSED, a row each, as `improve`.
 
-    From the row `first` on, `nodes` for each, until `total` are spent; the row to go on from. `least`: for each
-    literal a cost below which nothing with it is (0: not known).
+    In the order `turns`, from its place `first` on, `nodes` for each, until `total` are spent; the place to go on from.
+    `again`: whether this is not the first time. `least`: for each literal a cost below which nothing with it is (0: not
+    known).
     """
-    possible = _begin(m, w, base, allowed, entered)
+    _begin(m, w, base, allowed, entered)
     top = w[TOP]
-    for row in range(first, len(literals)):
+    for turn in range(first, len(turns)):
+        row = turns[turn]
         if ended[row] != PAUSED:
             continue
         if total <= 0:
-            return row
-        ended[row] = VOID
-        if possible and w[m[DOMAIN] + literals[row]] != 0:
-            w[LEVEL] += 1
-            _take(m, w, literals[row])
-            if _propagate(m, w):
-                _share(m, w, least, spans, values, numbers, literals, row)
-                ended[row] = PAUSED
-                if least[literals[row]] == 0:
-                    ended[row] = _change_few(m, w, goal, order, spans[row], values[row], numbers[row])
-                    if ended[row] == PAUSED:
-                        _adapt(m, w, goal, standing, standing_numbers, spans, values, numbers, literals, row)
-                if ended[row] == PAUSED:
-                    ended[row] = _improve_near(
-                        m, w, goal, standing, standing_numbers, spans[row], values[row], numbers[row], nodes
-                    )
+            return turn
+        w[LEVEL] += 1
+        _take(m, w, literals[row])
+        _propagate(m, w)  # which it did before
+        _share(m, w, goal, standing, least, spans, values, numbers, literals, row)
+        if again == 0:
+            ended[row] = _change_few(m, w, goal, order, spans[row], values[row], numbers[row])
+            if ended[row] == PAUSED:
+                _adapt(m, w, goal, standing, standing_numbers, spans, values, numbers, literals, row)
+        if ended[row] == PAUSED:
+            if _leave_out(m, w, goal, standing, least, literals, row, spans[row, 1] - 1):
+                ended[row] = _improve_near(
+                    m, w, goal, standing, standing_numbers, spans[row], values[row], numbers[row], nodes
+                )
                 total -= w[SEARCHED]
-            _undo(m, w, top)
-        if ended[row] != VOID:
-            least[literals[row]] = max(least[literals[row]], spans[row, 0])
-    return len(literals)
+            elif spans[row, 1] < FREE:
+                ended[row] = DONE
+                spans[row, 0] = spans[row, 1]
+            else:
+                ended[row] = VOID
+        _undo(m, w, top)
+        least[literals[row]] = _BIG if ended[row] == VOID else max(least[literals[row]], spans[row, 0])
+    return len(turns)
 
 
 @kernel(
