@@ -103,8 +103,8 @@ def click(flat: Ints, before: Ints, state: Ints, valid: Flags, choice: int) -> A
 
     `before`, `state`: bits 1 (allowed) and 2 (asked) of each literal by level, without the decision and with it (higher
     bits are no matter); `state` has room for one more word for each node and level, and four. `choice`: twice a literal
-    that is not to be taken, or one more to take it. `valid`: of all literals of the whole network; those of this one are
-    written if anything is valid.
+    that is not to be taken, or one more to take it. `valid`: of all literals of the whole network; those of this one
+    are written if anything is valid.
     """
     nodes, edges, levels = flat[NODES], flat[EDGES], flat[LEVELS]
     level, source, child = flat[LEVEL], flat[SOURCE], flat[CHILD]

@@ -8,7 +8,8 @@ Domains are flags of literals and intervals of nodes; the first nodes are the la
 a trail, so that going back costs what was done. A constraint is asked again when something that it reads has changed.
 Sources: Rossi, van Beek, Walsh, Handbook of Constraint Programming (bounds consistency, trailing, restarts); Lecoutre,
 STR2 (tables: the rows still possible as a sparse set); Benhamou et al., Revising hull and box consistency (formulas:
-forward and backward through the graph); Luby, Sinclair, Zuckerman (restarts).
+forward and backward through the graph); Demeulenaere and others, Compact-table (tables of few rows: those still
+possible as bits, and the rows of each value); Luby, Sinclair, Zuckerman (restarts).
 """
 
 from __future__ import annotations
@@ -111,7 +112,10 @@ CHANGE_COST = 65
 HIT = 66  # of each item how many constraints that the point breaks one change of it alone could mend
 BEST = 67  # what each item has in the nearest assignment that a search has found
 COVERED = 68  # in m: of each literal which values of its variable every constraint allows wherever it allows this one
-HEADER = 69
+STATES = 69  # a size: how many words of w say what is left of the tables
+TABLE_STATE = 70  # where those of each table begin (in LIMIT): how many rows are left, or a bit for each
+SUPPORT = 71  # where the rows of a table's values are, a bit each (column, value, word); 0: its rows are looked at
+HEADER = 72
 
 # --- scalars of w ---
 TOP = 0
@@ -409,10 +413,69 @@ def _count(m: Words, w: Words, start: int, end: int) -> None:
                     _take(m, w, literal)
 
 
+@_inner(f"boolean({_mm}, int64, int64)")
+def _set_state(m: Words, w: Words, entry: int, left: int) -> bool:
+    """What is left of a table, in one word; False: the trail is full."""
+    stamp = m[STAMP] + m[NODES] + entry
+    if w[stamp] != w[LEVEL]:
+        if not _save(m, w, m[LITERALS] + m[NODES] + entry, w[m[LIMIT] + entry], 0):
+            return False
+        w[stamp] = w[LEVEL]
+    w[m[LIMIT] + entry] = left
+    return True
+
+
+@_inner(f"void({_mm}, int64)")
+def _table_by_bits(m: Words, w: Words, start: int) -> None:
+    """Keep the rows that have a possible value in each column, then the values that one of them has."""
+    number, columns, words = m[start], m[start + 1], (m[start + 2] + 63) >> 6
+    scope, support = start + 3, m[m[SUPPORT] + m[start]]
+    entry = m[m[TABLE_STATE] + number]
+    state, domain, first = m[LIMIT] + entry, m[DOMAIN], m[FIRST]
+    some, changed = 0, w[LEVEL] == 1  # to begin with a value may have no row at all
+    for word in range(words):
+        before = left = w[state + word]
+        at = support + word
+        for column in range(columns):
+            variable = m[scope + column]
+            begin, end = m[first + variable], m[first + variable + 1]
+            if left != 0 and w[m[SIZE] + variable] < end - begin:
+                having = 0
+                for literal in range(begin, end):
+                    if w[domain + literal] != 0:
+                        having |= m[at + (literal - begin) * words]
+                left &= having
+            at += (end - begin) * words
+        if left != before:
+            changed = True
+            if not _set_state(m, w, entry + word, left):
+                return
+        some |= left
+    if some == 0:
+        w[FAILED] = 1
+        return
+    at = support
+    for column in range(columns if changed else 0):
+        variable = m[scope + column]
+        begin, end = m[first + variable], m[first + variable + 1]
+        if w[m[SIZE] + variable] > 1:
+            for literal in range(begin, end):
+                if w[domain + literal] != 0:
+                    word, own = 0, at + (literal - begin) * words
+                    while word < words and m[own + word] & w[state + word] == 0:
+                        word += 1
+                    if word == words:
+                        _remove(m, w, literal)
+        at += (end - begin) * words
+
+
 @_inner(f"void({_mm}, int64)")
 def _table(m: Words, w: Words, start: int) -> None:
     """Keep the rows that are still possible, then the values that one of them has (STR)."""
     number, columns = m[start], m[start + 1]
+    if m[m[SUPPORT] + number] != 0:
+        _table_by_bits(m, w, start)
+        return
     scope = start + 3
     rows = scope + columns
     order = m[ROWS] + m[m[TABLE_ROWS] + number]
@@ -423,8 +486,7 @@ def _table(m: Words, w: Words, start: int) -> None:
         for literal in range(m[m[FIRST] + variable], m[m[FIRST] + variable + 1]):
             w[mark + literal] = 0
             missing += w[domain + literal]
-    before = w[m[LIMIT] + number]
-    limit = before
+    before = limit = w[m[LIMIT] + m[m[TABLE_STATE] + number]]
     place = 0
     while place < limit:
         row = w[order + place]
@@ -449,13 +511,8 @@ def _table(m: Words, w: Words, start: int) -> None:
     if limit == 0:
         w[FAILED] = 1
         return
-    if limit < before:
-        stamp = m[STAMP] + m[NODES] + number
-        if w[stamp] != w[LEVEL]:
-            if not _save(m, w, m[LITERALS] + m[NODES] + number, before, 0):
-                return
-            w[stamp] = w[LEVEL]
-        w[m[LIMIT] + number] = limit
+    if limit < before and not _set_state(m, w, m[m[TABLE_STATE] + number], limit):
+        return
     if missing > 0:
         for column in range(columns):
             variable = m[scope + column]
@@ -2075,7 +2132,7 @@ def prepare(m: Words, w: Words) -> None:
         w[place] = 0
     for constraint in range(m[CONSTRAINTS]):
         w[m[QUEUED] + constraint] = 0
-    for stamp in range(m[NODES] + m[TABLES]):
+    for stamp in range(m[NODES] + m[STATES]):
         w[m[STAMP] + stamp] = 0
     for literal in range(m[LITERALS]):
         w[m[LIKED] + literal] = 0
@@ -2088,9 +2145,15 @@ def prepare(m: Words, w: Words) -> None:
         w[m[HIGH] + node] = m[m[ROOT_HIGH] + node]
     for table in range(m[TABLES]):
         rows = m[m[TABLE_ROWS] + table + 1] - m[m[TABLE_ROWS] + table]
-        w[m[LIMIT] + table] = rows
-        for row in range(rows):
-            w[m[ROWS] + m[m[TABLE_ROWS] + table] + row] = row
+        entry = m[LIMIT] + m[m[TABLE_STATE] + table]
+        if m[m[SUPPORT] + table] == 0:
+            w[entry] = rows
+            for row in range(rows):
+                w[m[ROWS] + m[m[TABLE_ROWS] + table] + row] = row
+            continue
+        for word in range((rows + 63) >> 6):
+            many = min(rows - 64 * word, 64)
+            w[entry + word] = -1 if many == 64 else (1 << many) - 1
     for item in range(m[VARIABLES] + m[NUMBERS]):
         w[m[ACTIVITY] + item] = 1024
     for variable in range(m[VARIABLES]):
@@ -3615,6 +3678,7 @@ def begin_nearest(
         w[m[NUMBER_PHASE] + number] = standing_numbers[number]
     _aim(m, w, goal, FREE)
     w[OBJECTIVES] = w[DIRTY] = 0
+    w[GUESSING] = 1
     for row in range(len(literals)):
         ended[row] = VOID
         if possible and w[m[DOMAIN] + literals[row]] != 0:
@@ -3622,13 +3686,16 @@ def begin_nearest(
             _take(m, w, literals[row])
             if _propagate(m, w):
                 ended[row] = PAUSED
-                if _to_mend(m, w) == _HOLDS:
-                    ended[row] = DONE
-                    _read(m, w, values[row], numbers[row])
-                    spans[row, 1] = w[NEED]
+                holds_there = _to_mend(m, w) == _HOLDS
                 spans[row, 0] = w[NEED]
+                if holds_there or _guesses(m, w):
+                    _read(m, w, values[row], numbers[row])
+                    spans[row, 1] = cost_of(m, goal, values[row], numbers[row])
+                    if spans[row, 1] == spans[row, 0]:
+                        ended[row] = DONE
             _undo(m, w, top)
         least[literals[row]] = _BIG if ended[row] == VOID else spans[row, 0]
+    w[GUESSING] = 0
 
 
 @kernel(
