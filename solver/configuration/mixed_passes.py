@@ -3618,13 +3618,17 @@ def _adapt(
     literals: Words,
     row: int,
 ) -> None:
-    """The nearest with another value of the same variable, changed to this one and by one item more at most."""
-    variable = m[m[OF] + literals[row]]
-    nearest_one = -1
+    """What is nearest to another literal, changed to this one and by one item more at most."""
+    own = m[m[OF] + literals[row]]
+    nearest_one, fewest = -1, 2  # of its values so many are not possible with this one
     for other in range(len(literals)):
-        nearer = spans[other, 1] < spans[row if nearest_one < 0 else nearest_one, 1]
-        if nearer and m[m[OF] + literals[other]] == variable:
-            nearest_one = other
+        if spans[other, 1] >= spans[row, 1]:
+            continue
+        strays = 0
+        for variable in range(m[VARIABLES]):
+            strays += variable != own and w[m[DOMAIN] + values[other, variable]] == 0
+        if strays < fewest or (strays == fewest < 2 and spans[other, 1] < spans[nearest_one, 1]):
+            nearest_one, fewest = other, strays
     if nearest_one < 0:
         return
     _stand(m, w, values[nearest_one], numbers[nearest_one])
