@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from catalog.components import NUMBER, Owner, covered_id, most_of
 from catalog.content import parsed
 from catalog.feature_model import Instances
-from catalog.products import ComponentContent, LookupContent, ProductContent, RuleContent
+from catalog.products import (
+    ComponentContent,
+    GroupContent,
+    LookupContent,
+    ParameterContent,
+    ProductContent,
+    RuleContent,
+)
 from solver.configuration.problem import when_id
 from solver.configuration.rules import Each, names_in, walk
 
@@ -95,7 +102,8 @@ def _product_of(product: ProductContent, component: ComponentContent) -> Product
 
 def _said(owner: Owner) -> Iterator[Asking]:
     """What must hold of the questions of a product or of an instance: the id, and all that is asked so."""
-    for question in (*owner.groups, *owner.parameters):
+    questions: tuple[GroupContent | ParameterContent, ...] = (*owner.groups, *owner.parameters)
+    for question in questions:
         if question.when is not None:
             yield when_id(question.id), _closed(owner, _names((question.when,)))
     for rule in owner.rules:
