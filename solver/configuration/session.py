@@ -71,8 +71,8 @@ class ValidDomains:
         self.base = base
         self.touched = touched
         self._decisions = decisions
-        valid.setflags(write=False)  # a session goes on from it
-        self.valid: Final = valid  # bits STRICT and RELEASED of every literal of the network: what some variant has
+        # Bits STRICT and RELEASED of every literal of the network: what some variant has. Only to be read.
+        self.valid: Final = valid
 
     @cached_property
     def _own(self) -> dict[tuple[GroupId, OptionId], bool]:
