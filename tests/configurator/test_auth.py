@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from apiflask import APIFlask
+from argon2 import Type, extract_parameters
 from flask.testing import FlaskClient
 from sqlalchemy import update
 from sqlmodel import col, func, select
@@ -20,6 +21,7 @@ from configurator.admin.models import LoginAttempt, User, WebSession
 from configurator.admin.views import safe_next
 from configurator.auth import COOKIE, LoginRefused, Role, TooManyTries, log_in, public, requires
 from configurator.config import Settings
+from tests.conftest import HASHER_AS_SHIPPED
 
 PASSWORD = "a long password"
 ROOT = Path(__file__).parent.parent.parent
@@ -132,6 +134,12 @@ def test_only_a_hash_of_the_session_is_stored(client: FlaskClient, person: int) 
     with db.reading() as session:
         stored = session.exec(select(WebSession.token_hash)).all()
     assert client.get_cookie(COOKIE).value not in stored
+
+
+def test_a_password_is_kept_as_dear_to_guess_as_owasp_asks() -> None:
+    kept = extract_parameters(HASHER_AS_SHIPPED.hash(PASSWORD))
+    assert kept.type is Type.ID
+    assert kept.memory_cost >= 19 * 1024 and kept.time_cost >= 2
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
