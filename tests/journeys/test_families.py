@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.journeys.test_buyer import fits
+from tests.journeys.test_buyer import fits, settled
 
 pytestmark = [
     pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True),
@@ -75,6 +75,6 @@ def test_no_page_of_theirs_has_a_barrier(visit: Visit, barriers: Barriers, width
         "/products/bicycle/compare",
     ):
         page = visit(path, width=width, lang=lang)
-        page.wait_for_load_state("networkidle")
+        settled(page)
         assert barriers(page) == [], path
         assert fits(page), path
