@@ -17,7 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export NO_PROXY := localhost,127.0.0.1,::1
 export no_proxy := localhost,127.0.0.1,::1
 
-.PHONY: help run test coverage lint bench reset screenshots lock translations
+.PHONY: help run test coverage lint bench reset screenshots lock translations browser
 .DELETE_ON_ERROR:
 
 help:
@@ -45,7 +45,7 @@ lint: $(VENV)/.dev
 	@$(VENV)/bin/lint-imports --no-logo
 
 test: $(VENV)/.dev
-	@$(AT_ONCE) lint $(VENV)/.assets $(VENV)/.native
+	@$(AT_ONCE) $(VENV)/.native browser $(VENV)/.assets lint
 	@CHROMIUM="$$($(PY) -m tests.browser)" && export CHROMIUM && exec $(PY) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 coverage: $(VENV)/.dev $(VENV)/.assets $(VENV)/.npm $(VENV)/.native
@@ -116,6 +116,9 @@ $(VENV)/.native: $(wildcard solver/*.py solver/*/*.py) | $(VENV)/.run
 	@echo "Compiling the solver's kernels (up to a minute, once) ..."
 	@$(PY) -m solver.native
 	@touch $@
+
+browser: $(VENV)/.dev
+	@$(PY) -m tests.browser >/dev/null
 
 # New versions: edit pyproject.toml, then `make lock`.
 lock: $(VENV)/.dev
