@@ -15,7 +15,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 from pathlib import Path
@@ -85,10 +85,26 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(scope="session")
-def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that all pytest processes of this run share."""
-    base = tmp_path_factory.getbasetemp()
-    return base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+def shared_folder() -> Iterator[Path]:
+    """A folder that all pytest processes of this run share; the last of them removes it.
+
+    Databases are in it: it is in memory where there is room, for all would wait for a busy disk.
+    """
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex
+    memory = Path("/dev/shm")
+    roomy = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4 * 2**30
+    above = memory if roomy else Path(tempfile.gettempdir())
+    for left in above.glob("configurator-tests-*"):  # by a run that was killed
+        if time.time() - left.stat().st_mtime > 86400:
+            shutil.rmtree(left, ignore_errors=True)
+    folder = above / f"configurator-tests-{run[:12]}"
+    folder.mkdir(exist_ok=True)
+    with (folder / "users.lock").open("w") as users:
+        fcntl.flock(users, fcntl.LOCK_SH)
+        yield folder
+        with suppress(BlockingIOError):  # another one still uses it
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -152,16 +168,11 @@ db.create_engine = _engine  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
+def postgres(shared_folder: Path) -> Iterator[PostgresServer]:
     """The PostgreSQL server of this run."""
-    # Beside the temporary folders of pytest: root's server runs as another user, who must be able to reach it.
-    run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex
-    folder = Path(tempfile.gettempdir()) / f"configurator-postgres-{run[:12]}"
-    server = PostgresServer(folder)
+    server = PostgresServer(shared_folder / "postgres")
     yield server
     server.stop()
-    if not (folder / "postmaster.pid").exists():
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
