@@ -61,9 +61,10 @@ screenshots: $(VENV)/.dev $(VENV)/.assets $(VENV)/.npm
 
 # --- set-up ----------------------------------------------------------------------------------------------------------
 
-# pip's report is shown when it fails; its remarks about unused package folders are not news.
+# pip's report is shown when it fails; its remarks about unused package folders are not news. Byte code of what is used
+# comes with its first use: most of what a package has never is.
 define pip_install
-@$(PY) -m pip install --quiet --no-deps --require-hashes -r $(1) >$(VENV)/pip.log 2>&1 \
+@$(PY) -m pip install --quiet --no-deps --no-compile --require-hashes -r $(1) >$(VENV)/pip.log 2>&1 \
 	|| { cat $(VENV)/pip.log; echo "Installing $(1) failed; see above."; exit 1; }
 endef
 
