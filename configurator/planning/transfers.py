@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
 from itertools import groupby
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, or_
+from sqlalchemy import BindParameter, ColumnElement, Select, and_, bindparam, delete, or_
 from sqlalchemy import select as columns
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
@@ -182,11 +181,11 @@ def _views(session: Session, company_id: int, wanted: ColumnElement[bool]) -> li
 
 
 @cache
-def _with_their_orders() -> Select[Any]:
+def _with_their_orders() -> Select[Transfer, ManufacturingOrder, ManufacturingOrder, Plant, Plant, bool]:
     """The transfers of a `company`, with both orders and plants; put together once: each page of an order asks."""
     made, order = aliased(ManufacturingOrder), aliased(ManufacturingOrder)
     origin, destination = aliased(Plant), aliased(Plant)
-    company = bindparam("company")
+    company: BindParameter[int] = bindparam("company")
     held = (
         select(HeldOrder.id)
         .where(HeldOrder.company_id == company, HeldOrder.manufacturing_order_id == Transfer.order_id)
