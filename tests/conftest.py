@@ -95,7 +95,7 @@ def shared_folder() -> Iterator[Path]:
     roomy = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4 * 2**30
     above = memory if roomy else Path(tempfile.gettempdir())
     for left in above.glob("configurator-tests-*"):  # by a run that was killed
-        if time.time() - left.stat().st_mtime > 86400:
+        if time.time() - left.stat().st_mtime > 3600:
             shutil.rmtree(left, ignore_errors=True)
     folder = above / f"configurator-tests-{run[:12]}"
     folder.mkdir(exist_ok=True)
@@ -145,6 +145,7 @@ class PostgresServer:
         self.server.cleanup()
 
 
+# What was compiled is kept by dialect, and each test's database has an object of its own: here those of a kind are one.
 _compiled: LRUCache[Any, Any] = LRUCache(10_000)
 for dialect in (SQLiteDialect_pysqlite, PGDialect_psycopg):
     dialect.__eq__ = lambda self, other: type(self) is type(other)  # type: ignore[assignment, method-assign]
