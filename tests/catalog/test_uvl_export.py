@@ -395,7 +395,7 @@ def judge(problem: ConfigurationProblem, step: int) -> None:
     if any(str(rule).endswith(":when") for rule in lost):
         reject()
     back = problem_of(read_uvl(export.text))
-    for variant, broken in judged_variants(problem)[::step]:
+    for variant, broken in judged_variants(problem, step):
         there = image(problem, export, back, variant)
         valid = there is not None and is_valid(back.problem, there)
         assert valid == (not broken - lost), (variant, broken, export.text)
