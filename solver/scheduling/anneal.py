@@ -65,7 +65,7 @@ from solver.scheduling.guide import (
     look,
     sort,
 )
-from solver.scheduling.lifting import SIZE, move_order
+from solver.scheduling.lifting import SIZE, move_order, ways
 from solver.scheduling.moves import (
     DEAREST,
     GIVEN_UP,
@@ -515,6 +515,7 @@ def state_of(
     g = np.zeros(SECTIONS * n, dtype=np.int64)
     g[BY_START * n : (BY_START + 1) * n] = np.argsort(w[w[START] : w[START] + n], kind="stable")
     look(s, w, g, 0, n)
+    ways(s, w)
     r = seeded(seed)
     return State(w, g, r, np.array([total_cost(s, w)], dtype=np.int64))
 

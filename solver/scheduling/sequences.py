@@ -73,6 +73,7 @@ from solver.scheduling.state import (
     TRAIL_SIZE,
     UNITS,
     WAITS,
+    WAYS,
     WORK_HEADER,
 )
 from solver.scheduling.timing import after_setup, arrival, fit, setup_of, together
@@ -89,7 +90,7 @@ def work_of(arrays: Arrays, mode: Words, start: Words, end: Words) -> Words:
         TRAIL: 3 * (10 * n + 64), FAMILY: n, HEAD: n, RING: n,
         UNITS: shares, SHARES: shares, SHARE_PLACES: shares, SHARE_STARTS: shares, SHARE_ENDS: shares,
         IN_USE: 2 * shares,
-        SHARES_LENGTH: resources, SHARES_LONGEST: resources,
+        SHARES_LENGTH: resources, SHARES_LONGEST: resources, WAYS: len(arrays.modes),
     }  # fmt: skip
     w = np.zeros(WORK_HEADER + sum(sizes.values()), dtype=np.int64)
     at = WORK_HEADER
