@@ -262,6 +262,12 @@ def _laid(s: Any, w: Any, op: int, mode: int, place: int, delta: int) -> int:
     return int(delta)
 
 
+@kernel("int64(int64[::1], int64[::1], int64, int64)", into_callers=True)
+def _done_then(s: Any, w: Any, order: int, done: int) -> int:
+    """What it changes of an order's costs that it is done then, and not when it is by the present times."""
+    return int(order_cost(s, w, order, done) - order_cost(s, w, order, w[w[DONE] + order]))
+
+
 @kernel("int64(int64[::1], int64[::1], int64[::1], uint64[::1], int64[::1], int64, int64, int64)")
 def move_order(s: Any, w: Any, g: Any, r: Any, out: Any, op: int, limit: int, heat: int) -> int:
     """Put an operation's order, or up to MOST operations of it, elsewhere: the change of the costs, or GIVEN_UP.
@@ -291,6 +297,9 @@ def move_order(s: Any, w: Any, g: Any, r: Any, out: Any, op: int, limit: int, he
         delta = _laid(s, w, out[at], mode, place, delta)
         out[at + 3] = place
         linked += 1
+        soonest = w[w[END] + out[at]] + w[w[WAYS] + mode]
+        if delta < DEAREST and delta + _done_then(s, w, order, soonest) > limit + heat:
+            delta = GIVEN_UP  # what it would do to the others is not going to pay for that
     if linked == count and delta < DEAREST and not same:
         delta = propagate(s, w, delta, limit, NEVER, NEVER)
         if delta <= limit:
