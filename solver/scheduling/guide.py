@@ -198,6 +198,8 @@ def at_end(s: Any, w: Any, g: Any, op: int, plant: int, end: int) -> int:
     total = 0
     for i in range(first, last):
         after = s[s[SUCC_OP] + i]
+        if w[w[MODE] + after] < 0:
+            continue
         if end > was:
             there = s[s[LINE_PLANT] + s[s[MODE_LINE] + w[w[MODE] + after]]]
             ready = arrival(s, plant, there, end)
