@@ -421,8 +421,8 @@ class Conveyor:
         arrays, s, problem = self.arrays, self.s, self.arrays.problem
         orders, lines = self.orders, int(s[LINES])
         grouped = {line for group in problem.same_sequence for line in group}
-        opens = arrays.column(WINDOW_OPENS, int(arrays.column(WINDOW_AT, lines + 1)[-1]))
-        since = np.where(arrays.column(LINE_ANY_TIME, lines), 0, opens[arrays.column(WINDOW_AT, lines)])
+        opens = self.s[self.s[WINDOW_OPENS] + arrays.column(WINDOW_AT, lines)]
+        since = np.where(arrays.column(LINE_ANY_TIME, lines), 0, opens)
         units = int(arrays.column(UNIT_AT, int(s[RESOURCES]) + 1)[-1])
         row = np.concatenate((since, arrays.column(LINE_FAMILY, lines), np.zeros(lines + units + ROW_END))).astype(int)
         routes = [_routes(problem, order) for order in problem.orders]
