@@ -17,7 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export NO_PROXY := localhost,127.0.0.1,::1
 export no_proxy := localhost,127.0.0.1,::1
 
-.PHONY: help run test coverage lint bench reset screenshots lock translations
+.PHONY: help run test coverage lint bench reset screenshots lock translations browser
 .DELETE_ON_ERROR:
 
 help:
@@ -45,7 +45,7 @@ lint: $(VENV)/.dev
 	@$(VENV)/bin/lint-imports --no-logo
 
 test: $(VENV)/.dev
-	@$(AT_ONCE) lint $(VENV)/.assets $(VENV)/.native
+	@$(AT_ONCE) $(VENV)/.native browser $(VENV)/.assets lint
 	@CHROMIUM="$$($(PY) -m tests.browser)" && export CHROMIUM && exec $(PY) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 coverage: $(VENV)/.dev $(VENV)/.assets $(VENV)/.npm $(VENV)/.native
@@ -61,9 +61,10 @@ screenshots: $(VENV)/.dev $(VENV)/.assets $(VENV)/.npm
 
 # --- set-up ----------------------------------------------------------------------------------------------------------
 
-# pip's report is shown when it fails; its remarks about unused package folders are not news.
+# pip's report is shown when it fails; its remarks about unused package folders are not news. Byte code of what is used
+# comes with its first use: most of what a package has never is.
 define pip_install
-@$(PY) -m pip install --quiet --no-deps --require-hashes -r $(1) >$(VENV)/pip.log 2>&1 \
+@$(PY) -m pip install --quiet --no-deps --no-compile --require-hashes -r $(1) >$(VENV)/pip.log 2>&1 \
 	|| { cat $(VENV)/pip.log; echo "Installing $(1) failed; see above."; exit 1; }
 endef
 
@@ -116,6 +117,9 @@ $(VENV)/.native: $(wildcard solver/*.py solver/*/*.py) | $(VENV)/.run
 	@echo "Compiling the solver's kernels (up to a minute, once) ..."
 	@$(PY) -m solver.native
 	@touch $@
+
+browser: $(VENV)/.dev
+	@$(PY) -m tests.browser >/dev/null
 
 # New versions: edit pyproject.toml, then `make lock`.
 lock: $(VENV)/.dev

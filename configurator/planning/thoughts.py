@@ -9,10 +9,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from hashlib import sha256
 
-from sqlalchemy import delete
+from sqlalchemy import bindparam, delete
 from sqlmodel import col, select
+from sqlmodel.sql.expression import Select
 
 from catalog.memo import Memo
 from catalog.offer import Offer
@@ -55,15 +57,20 @@ def thought_key(offer: Offer, variant: Variant) -> str:
 def kept_thoughts(company_id: int, keys: Sequence[str]) -> list[Thought]:
     """What was thought of these variants within the last hour."""
     with db.reading() as session:
-        found = session.exec(
-            select(SecondThought.id, SecondThought.created_at).where(
-                SecondThought.company_id == company_id, col(SecondThought.key).in_(keys),
-                SecondThought.created_at > utc_now() - KEPT_FOR,
-            )
-        ).all()
+        asked = {"company": company_id, "keys": list(keys), "since": utc_now() - KEPT_FOR}
+        found = session.exec(_kept(), params=asked).all()
         return [
             _read.get(name) or _read.put(name, _thought(session.get_one(SecondThought, name[0]))) for name in found
         ]
+
+
+@cache
+def _kept() -> Select[int | None, datetime]:
+    """The thoughts of a `company` under `keys`, after `since`; put together once, for every click asks it."""
+    return select(SecondThought.id, SecondThought.created_at).where(
+        SecondThought.company_id == bindparam("company"),
+        col(SecondThought.key).in_(bindparam("keys", expanding=True)), SecondThought.created_at > bindparam("since"),
+    )
 
 
 def _thought(row: SecondThought) -> Thought:

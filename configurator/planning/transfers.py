@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cache
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, delete, or_
+from sqlalchemy import BindParameter, ColumnElement, Select, and_, bindparam, delete, or_
 from sqlalchemy import select as columns
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
@@ -166,22 +167,7 @@ def departures(session: Session, company_id: int, *, now: datetime) -> tuple[Dep
 
 
 def _views(session: Session, company_id: int, wanted: ColumnElement[bool]) -> list[TransferView]:
-    made, order = aliased(ManufacturingOrder), aliased(ManufacturingOrder)
-    origin, destination = aliased(Plant), aliased(Plant)
-    held = (
-        select(HeldOrder.id)
-        .where(HeldOrder.company_id == company_id, HeldOrder.manufacturing_order_id == Transfer.order_id)
-        .exists()
-    )
-    rows = session.execute(
-        columns(Transfer, made, order, origin, destination, held)
-        .join(made, and_(col(made.id) == Transfer.part_order_id, col(made.company_id) == company_id))
-        .join(order, and_(col(order.id) == Transfer.order_id, col(order.company_id) == company_id))
-        .join(origin, and_(col(origin.id) == made.plant_id, col(origin.company_id) == company_id))
-        .join(destination, and_(col(destination.id) == order.plant_id, col(destination.company_id) == company_id))
-        .where(col(Transfer.company_id) == company_id, wanted)
-        .order_by(col(Transfer.leaves_at), col(Transfer.id))
-    ).all()
+    rows = session.execute(_with_their_orders().where(wanted), {"company": company_id}).all()
     return [
         TransferView(
             part=row.part, name=row.name, part_order_id=row.part_order_id, part_number=part.number,
@@ -192,3 +178,25 @@ def _views(session: Session, company_id: int, wanted: ColumnElement[bool]) -> li
         )
         for row, part, rest, here, there, is_held in rows
     ]
+
+
+@cache
+def _with_their_orders() -> Select[Transfer, ManufacturingOrder, ManufacturingOrder, Plant, Plant, bool]:
+    """The transfers of a `company`, with both orders and plants; put together once: each page of an order asks."""
+    made, order = aliased(ManufacturingOrder), aliased(ManufacturingOrder)
+    origin, destination = aliased(Plant), aliased(Plant)
+    company: BindParameter[int] = bindparam("company")
+    held = (
+        select(HeldOrder.id)
+        .where(HeldOrder.company_id == company, HeldOrder.manufacturing_order_id == Transfer.order_id)
+        .exists()
+    )
+    return (
+        columns(Transfer, made, order, origin, destination, held)
+        .join(made, and_(col(made.id) == Transfer.part_order_id, col(made.company_id) == company))
+        .join(order, and_(col(order.id) == Transfer.order_id, col(order.company_id) == company))
+        .join(origin, and_(col(origin.id) == made.plant_id, col(origin.company_id) == company))
+        .join(destination, and_(col(destination.id) == order.plant_id, col(destination.company_id) == company))
+        .where(col(Transfer.company_id) == company)
+        .order_by(col(Transfer.leaves_at), col(Transfer.id))
+    )

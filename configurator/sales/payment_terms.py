@@ -12,10 +12,13 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from flask_babel import lazy_gettext as _l
+from sqlalchemy import bindparam
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from catalog.price import Price, round_half_up
 from catalog.rows import Company, utc_now
@@ -211,8 +214,20 @@ def must_be_shown(asked: Asked | None, shown_minor: int | None, chosen: Assuranc
 
 def terms_in(session: Session, company_id: int) -> PaymentTerms:
     """The terms that are in force."""
-    saved = _newest(session, company_id, col(PaymentTermsVersion.saved_by).is_not(None))
-    return terms_from(saved) if saved is not None else _as_version(session, company_id, _first)
+    newest = session.exec(_in_force(), params={"company": company_id}).first()
+    if newest is not None and newest.saved_by is not None:
+        return terms_from(newest)
+    return _as_version(newest, _first)
+
+
+@cache
+def _in_force() -> SelectOfScalar[PaymentTermsVersion]:
+    """The newest version of a `company` that somebody saved, else that of the settings; put together once."""
+    of_settings = col(PaymentTermsVersion.saved_by).is_(None)
+    return (
+        select(PaymentTermsVersion).where(PaymentTermsVersion.company_id == bindparam("company"))
+        .order_by(of_settings, col(PaymentTermsVersion.number).desc()).limit(1)
+    )
 
 
 def terms_of(company_id: int) -> PaymentTerms:
@@ -244,9 +259,8 @@ def accepted_terms(session: Session, company_id: int, version_id: int | None) ->
     ).one())
 
 
-def _as_version(session: Session, company_id: int, terms: PaymentTerms) -> PaymentTerms:
-    """Settings as the version that they became with an order; as they are if they became none yet."""
-    row = _newest(session, company_id, col(PaymentTermsVersion.saved_by).is_(None))
+def _as_version(row: PaymentTermsVersion | None, terms: PaymentTerms) -> PaymentTerms:
+    """Settings as their newest version, which they became with an order; as they are if they became none."""
     kept = terms_from(row) if row is not None else terms
     return kept if kept.same_as(terms) else terms
 
@@ -300,7 +314,8 @@ def kept_terms(company_id: int, terms: PaymentTerms) -> PaymentTerms:
         return terms
     with db.writing() as session:
         db.lock_row(session, Company, company_id)
-        known = _as_version(session, company_id, terms)  # somebody may have been faster
+        of_settings = _newest(session, company_id, col(PaymentTermsVersion.saved_by).is_(None))
+        known = _as_version(of_settings, terms)  # somebody may have been faster
         return known if known.id is not None else _write(session, company_id, terms, None)
 
 

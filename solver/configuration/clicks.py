@@ -5,9 +5,10 @@ A click on such a part costs little more than its one call of compiled code; wha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import chain, islice
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +16,17 @@ from numpy.typing import NDArray
 from solver.configuration import diagram_passes as passes
 from solver.configuration.diagram import Diagram
 from solver.configuration.free import Free
-from solver.configuration.parts import Cut, Layout, Part
+from solver.configuration.parts import Cut, Layout, Part, run
 from solver.configuration.problem import Choose, Decision, Enter
-from solver.configuration.question import RELEASED, STRICT, Flags, Question
+from solver.configuration.question import RELEASED, STRICT, Flags
 
 AT_ONCE: Final = 1_000  # edges of a diagram that is asked again rather than remembered
 _MOST: Final = 100_000  # decisions that are kept
 _READY: Final = 2_000  # of which so many are made before anybody asks
+_NOWHERE: Final = slice(0, 0)
+_NOTHING: Final = np.zeros(0, dtype=np.uint8)
+
+State = NDArray[np.int32]  # what a diagram was asked, a word for each literal by level, and scratch behind it
 
 
 def answers_at_once(part: Part) -> bool:
@@ -36,33 +41,51 @@ class Flat:
     def __init__(self, diagram: Diagram, places: Sequence[Sequence[int]]) -> None:
         self._diagram = diagram
         self.words = diagram.flat(places)
-        self.scratch = int(self.words[passes.NODES] + self.words[passes.LEVELS]) + 4
-        self.untouched: Flags = np.full(diagram.network.literals, STRICT | RELEASED, dtype=np.uint8)
-        self.untouched.setflags(write=False)
+        literals, nodes, levels = (int(self.words[at]) for at in (passes.LITERALS, passes.NODES, passes.LEVELS))
+        self.size = literals + nodes + levels + 4
+        self.untouched = self.state(np.full(diagram.network.literals, STRICT | RELEASED, dtype=np.uint8))
 
-    def flags(self, question: Question) -> Flags:
-        """The question as flags."""
+    def asked(self, layout: Layout, part: int, cuts: Sequence[Cut]) -> State:
+        """What the diagram of a part has been asked, and answered."""
+        question = layout.question(part, cuts)
+        assert question is not None
         allowed, asked = self._diagram.by_level(question.allowed), self._diagram.by_level(question.asked)
-        return allowed * np.uint8(STRICT) + asked * np.uint8(RELEASED)
+        return self.state(allowed * np.uint8(STRICT) + asked * np.uint8(RELEASED))
+
+    def state(self, flags: Flags) -> State:
+        """Flags by level as `diagram_passes.click` leaves them."""
+        found = np.zeros(self.size, dtype=np.int32)
+        found[: len(flags)] = flags
+        found.setflags(write=False)
+        return found
 
 
-class Click(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Click:
     """A decision about one variable of a part that answers at once, where nothing else is decided about the variable.
 
     `about`, `variable`: see Step. In a part without constraints `at` becomes `to` among the literals of the network; in
-    a `flat` diagram the variable is from `first` to `stop`, by level.
+    a `flat` diagram `choice` is made: twice the literal, by level, and one more to take it.
     """
 
     about: object
     variable: int
     part: int
     cut: Cut
-    at: NDArray[np.int64]
-    to: Flags
+    at: slice | NDArray[np.int64] = field(default_factory=lambda: _NOWHERE)
+    to: Flags = field(default_factory=lambda: _NOTHING)
     flat: Flat | None = None
-    first: int = 0
-    stop: int = 0
-    literal: int = 0
+    choice: int = 0
+
+
+NEW: Final = Click(None, -1, -1, Cut(-1))  # stands for what has not been made
+
+
+def key_of(decision: Decision) -> Hashable:
+    """What tells a decision from all others, quicker to compare than itself."""
+    if isinstance(decision, Choose):
+        return decision.group, decision.option, decision.chosen
+    return decision.parameter, decision.value
 
 
 class Clicks:
@@ -72,7 +95,7 @@ class Clicks:
         self._layout = layout
         self._parts = parts
         self._flat: dict[int, Flat] = {}
-        self.known: dict[Decision, Click | None] = {}
+        self.known: dict[Hashable, Click | None] = {}
 
     def make_ready(self) -> None:
         """Make what a first session may ask, so that it waits for nothing; of a large problem the first ones."""
@@ -92,7 +115,7 @@ class Clicks:
         """The decision as a click; None if it is none. It has to be one of the problem's."""
         found = self._made(decision)
         if len(self.known) < _MOST:
-            self.known[decision] = found
+            self.known[key_of(decision)] = found
         return found
 
     def _made(self, decision: Decision) -> Click | None:
@@ -101,21 +124,18 @@ class Clicks:
         if step.variable < 0 or not answers_at_once(self._parts[cut.part]):
             return None
         engine = self._parts[cut.part].engine
-        literals, none = range(cut.first, cut.stop), np.zeros(0, dtype=np.int64)
         if isinstance(engine, Diagram):
-            first, stop, literal = (engine.by_level_of(one) for one in (cut.first, cut.stop - 1, cut.literal))
-            flat = self._flat_of(cut.part, engine)
-            return Click(
-                step.about, step.variable, cut.part, cut, none, none.astype(np.uint8), flat, first, stop + 1, literal
-            )
+            choice = 2 * engine.by_level_of(cut.literal) + cut.chosen
+            return Click(step.about, step.variable, cut.part, cut, flat=self._flat_of(cut.part, engine), choice=choice)
+        literals = range(cut.first, cut.stop)
         if len(literals) < 2:
             return None  # without its only value nothing is left
         after = dict.fromkeys(literals, RELEASED if cut.chosen else STRICT | RELEASED)
         after[cut.literal] = STRICT | RELEASED if cut.chosen else 0
         start = self._parts[cut.part].start
         pairs = [(place, after[literal]) for literal in literals for place in self._layout.literals_at(start + literal)]
-        at, to = zip(*pairs, strict=True)
-        return Click(step.about, step.variable, cut.part, cut, np.array(at), np.array(to, dtype=np.uint8))
+        at, to = zip(*sorted(pairs), strict=True)
+        return Click(step.about, step.variable, cut.part, cut, run(np.array(at)), np.array(to, dtype=np.uint8))
 
     def _flat_of(self, part: int, diagram: Diagram) -> Flat:
         found = self._flat.get(part)

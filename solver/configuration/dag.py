@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solver.configuration import mixed_passes as passes
+from solver.configuration.covering import covered
 from solver.configuration.network import OWN, Count, Network, Table
 from solver.configuration.network import Sum as SumConstraint
 from solver.configuration.problem import (
@@ -59,6 +60,7 @@ from solver.configuration.unite import Sets, united
 MAXIMUM: Final = 2**53  # of a node
 _WORK: Final = 2**61  # of anything that is computed on the way
 _TRAIL: Final = 1 << 20  # entries
+_BY_BITS: Final = 256  # words of a table's rows as bits, beyond which rows are looked at one by one
 
 Truth = int  # 2 * node, + 1 for its opposite; or one of
 TRUE: Final = -1
@@ -883,15 +885,20 @@ class Graph:
         sections.add(passes.PURE, pure)
         sections.add(passes.DENSE, self._amounts(pure[: passes.SUMS_MOST]).ravel())
         sections.add(passes.PURE_IS, np.isin(np.arange(constraints), pure).astype(np.int64))
+        sections.add(passes.COVERED, covered(network.first.tolist(), zip(self.kinds, self.arguments, strict=True)))
+        supports = [self._support(self.arguments[place]) for place in tables]
         rows = [self.arguments[place][2] for place in tables]
+        states = [_words(many) if len(one) else 1 for many, one in zip(rows, supports, strict=True)]
+        sections.add(passes.TABLE_STATE, np.cumsum([0, *states])[:-1])
+        sections.add_apart(passes.SUPPORT, supports)
         sections.add(passes.TABLE_ROWS, np.concatenate([[0], np.cumsum(rows)]) if rows else [0])
         head = sections.head
         head[passes.VARIABLES], head[passes.LITERALS], head[passes.NODES] = variables, literals, nodes
         numbers = len(network.numbers)
         head[passes.NUMBERS], head[passes.CONSTRAINTS] = numbers, constraints
-        head[passes.TABLES], head[passes.PURES] = len(tables), len(pure)
+        head[passes.TABLES], head[passes.PURES], head[passes.STATES] = len(tables), len(pure), sum(states)
         depth = variables + 64 * numbers + 8
-        trail = min(_TRAIL, literals + (nodes + len(tables)) * depth + 64)
+        trail = min(_TRAIL, literals + (nodes + sum(states)) * depth + 64)
         head[passes.TRAIL_SIZE], head[passes.DEPTH] = trail, depth
         at = passes.SCALARS
         for offset, size in (
@@ -902,8 +909,8 @@ class Graph:
             (passes.QUEUE, max(1, constraints)),
             (passes.QUEUED, constraints),
             (passes.ACTIVE, constraints),
-            (passes.STAMP, nodes + len(tables)),
-            (passes.LIMIT, len(tables)),
+            (passes.STAMP, nodes + sum(states)),
+            (passes.LIMIT, sum(states)),
             (passes.ACTIVITY, variables + numbers),
             (passes.PHASE, variables),
             (passes.NUMBER_PHASE, numbers),
@@ -918,6 +925,8 @@ class Graph:
             (passes.MARK, literals),
             (passes.CHANGE, literals),
             (passes.CHANGE_COST, literals),
+            (passes.HIT, variables + numbers),
+            (passes.BEST, variables + numbers),
             (passes.POINT, variables),
             (passes.POINT_LOW, nodes),
             (passes.POINT_HIGH, nodes),
@@ -931,6 +940,22 @@ class Graph:
             at += size
         head[passes.WORK_SIZE] = at
         return sections.array()
+
+    def _support(self, arguments: Sequence[int]) -> NDArray[np.int64]:
+        """The rows of each value of each column of a table, a bit each; nothing where that would be too much."""
+        columns, count = arguments[1], arguments[2]
+        scope = arguments[3 : 3 + columns]
+        words = _words(count)
+        sizes = [self.sizes[variable] for variable in scope]
+        if words > _BY_BITS or words * sum(sizes) > _BY_BITS**2 or not count:
+            return np.empty(0, dtype=np.int64)
+        rows = np.array(arguments[3 + columns :], dtype=np.int64).reshape(count, columns)
+        found: list[NDArray[np.int64]] = []
+        for column, (variable, size) in enumerate(zip(scope, sizes, strict=True)):
+            has = np.zeros((size, 64 * words), dtype=np.uint8)
+            has[rows[:, column] - int(self.network.first[variable]), np.arange(count)] = 1
+            found.append(np.packbits(has, axis=1, bitorder="little").view("<i8").astype(np.int64).ravel())
+        return np.concatenate(found)
 
     def _amounts(self, sums: Sequence[int]) -> NDArray[np.int64]:
         """What each literal adds to each of these sums."""
@@ -982,6 +1007,12 @@ class _Sections:
         self.begins[offset] = starts
         self.add(offset, np.concatenate([starts, np.asarray(flat, dtype=np.int64)]))
 
+    def add_apart(self, offset: int, lists: Sequence[NDArray[np.int64]]) -> None:
+        """Where each list begins (absolute; 0: it is empty), then the lists."""
+        begin = self._at + len(lists)
+        starts = begin + np.cumsum([0, *(len(one) for one in lists)])[:-1]
+        self.add(offset, np.concatenate([np.where([len(one) > 0 for one in lists], starts, 0), *lists]))
+
     def array(self) -> NDArray[np.int64]:
         return np.concatenate([np.asarray(self.head, dtype=np.int64), *self.parts])
 
@@ -1006,6 +1037,10 @@ def arrays_of(network: Network, problem: ConfigurationProblem, *, merged: bool) 
         graph.merge_sums()
     graph.echo_sums()
     return graph.arrays()
+
+
+def _words(bits: int) -> int:
+    return (bits + 63) // 64
 
 
 def _nested(cases: Cases) -> Expression:

@@ -474,7 +474,8 @@ class Diagram:
         ordered = [places[literal] for literal in self._inner.tolist()]
         placed = np.cumsum([0, *(len(several) for several in ordered)])
         lists = (
-            self._level, self._source, self._child, self._literal, self._passes_over, self._start, placed,
+            self._level, self._source, self._child, self._literal, self._passes_over, self._start,
+            np.repeat(np.arange(len(self._order)), np.diff(self._start)), placed,
             np.array([place for several in ordered for place in several], dtype=np.int32),
         )  # fmt: skip
         begins = passes.HEADER + np.cumsum([0, *(len(one) for one in lists)])[:-1]

@@ -94,62 +94,64 @@ def domains(
 
 # what `flat` arrays begin with: how many there are of each, the root, and where each list begins
 NODES, EDGES, LEVELS, LITERALS, ROOT = range(5)
-LEVEL, SOURCE, CHILD, LITERAL, OVER, START, PLACED, PLACES, HEADER = range(5, 14)
+LEVEL, SOURCE, CHILD, LITERAL, OVER, START, OWNER, PLACED, PLACES, HEADER = range(5, 15)
 
 
-@kernel(f"boolean({_I}, {_F}, uint8[::1], uint8[::1], int32[::1], int64, int64, int64, boolean)")
-def click(
-    flat: Ints, before: Flags, flags: Flags, valid: Flags, scratch: Ints, first: int, stop: int, chosen: int, take: bool
-) -> Any:
+@kernel(f"boolean({_I}, {_I}, int32[::1], uint8[::1], int64)")
+def click(flat: Ints, before: Ints, state: Ints, valid: Flags, choice: int) -> Any:
     """One decision more and what is valid then, as `domains`, in one array of all that is only read.
 
-    `before`, `flags`: bits 1 (allowed) and 2 (asked) of each literal by level, without the decision and with it (higher
-    bits are no matter): to take the literal `chosen` of the variable from `first` to `stop`, or not to. `valid`: of all
-    literals of the whole network; those of this one are written if anything is valid. `scratch`: one for each node and
-    level, and four more.
+    `before`, `state`: bits 1 (allowed) and 2 (asked) of each literal by level, without the decision and with it (higher
+    bits are no matter); `state` has room for one more word for each node and level, and four. `choice`: twice a literal
+    that is not to be taken, or one more to take it. `valid`: of all literals of the whole network; those of this one
+    are written if anything is valid.
     """
     nodes, edges, levels = flat[NODES], flat[EDGES], flat[LEVELS]
     level, source, child = flat[LEVEL], flat[SOURCE], flat[CHILD]
     literal, over, start = flat[LITERAL], flat[OVER], flat[START]
+    chosen = choice >> 1
     for x in range(flat[LITERALS]):
-        flags[x] = before[x] & 3
-    if take:
-        for x in range(first, stop):
+        state[x] = before[x] & 3
+    if choice & 1:
+        at = flat[OWNER] + chosen
+        for x in range(flat[start + flat[at]], flat[start + flat[at] + 1]):
             if x != chosen:
-                flags[x] &= 2
+                state[x] &= 2
     else:
-        flags[chosen] = 0
+        state[chosen] = 0
     for at in range(levels):
         some = 0
         for x in range(flat[start + at], flat[start + at + 1]):
-            some |= flags[x]
+            some |= state[x]
         if some & 1 == 0:
             return False
-    for node in range(nodes + 2 + levels + 2):
-        scratch[node] = 0
-    scratch[nodes] = 1
+    scratch = flat[LITERALS]
+    for word in range(scratch, scratch + nodes + 2 + levels + 2):
+        state[word] = 0
+    state[scratch + nodes] = 1
     for e in range(edges - 1, -1, -1):
-        scratch[flat[source + e]] |= scratch[flat[child + e]] & flags[flat[literal + e]]
-    if scratch[flat[ROOT]] & 1 == 0:
+        state[scratch + flat[source + e]] |= state[scratch + flat[child + e]] & state[flat[literal + e]]
+    root = scratch + flat[ROOT]
+    if state[root] & 1 == 0:
         return False
-    scratch[flat[ROOT]] |= 2
-    reach = nodes + 2  # for each level how far down an edge that passes over it leads
-    scratch[reach] = flat[level + flat[ROOT]]
+    state[root] |= 2
+    reach = scratch + nodes + 2  # for each level how far down an edge that passes over it leads
+    state[reach] = flat[level + flat[ROOT]]
     for e in range(edges):
         x, to = flat[literal + e], flat[child + e]
-        reached = scratch[flat[source + e]] >> 1
-        can = reached & flags[x]
-        alive = scratch[to] & 1
-        scratch[to] |= (can & 1) << 1
-        flags[x] |= ((alive & can) | ((alive & reached & (flags[x] >> 1)) << 1)) << 2
+        reached = state[scratch + flat[source + e]] >> 1
+        can = reached & state[x]
+        alive = state[scratch + to] & 1
+        state[scratch + to] |= (can & 1) << 1
+        state[x] |= ((alive & can) | ((alive & reached & (state[x] >> 1)) << 1)) << 2
         if flat[over + e] & alive & can:
             one = reach + flat[level + flat[source + e]] + 1
-            scratch[one] = max(scratch[one], flat[level + to])
+            state[one] = max(state[one], flat[level + to])
     deep = 0
     for at in range(levels):
-        deep = max(deep, scratch[reach + at])
+        deep = max(deep, state[reach + at])
         for x in range(flat[start + at], flat[start + at + 1]):
-            found = flags[x] & 3 if at < deep else flags[x] >> 2
+            found = state[x] & 3 if at < deep else state[x] >> 2
             for place in range(flat[flat[PLACED] + x], flat[flat[PLACED] + x + 1]):
                 valid[flat[flat[PLACES] + place]] = found
     return True

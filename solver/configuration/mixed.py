@@ -44,7 +44,8 @@ _SPREAD: Final = 1_024  # of them that are looked at for the values of numbers
 _FRESH: Final = 256  # room for new ones in one pass
 _EACH: Final = 400  # nodes of one search at first
 _PASS: Final = 4_000  # nodes between two looks at the clock
-_FEW: Final = 48  # nodes of each search for what is nearest, whatever the time is
+_FEW: Final = 48  # nodes of each search for what is nearest, whatever the time is, where branch and bound goes on
+_SOME: Final = 160  # where nothing else does
 _LOOK: Final = 64  # nodes between two looks at the clock in such searches
 _ENOUGH: Final = 30_000  # nodes of one search, before another solver is asked
 _BEGUN: Final = 64  # questions that time did not settle, remembered
@@ -589,18 +590,22 @@ class Mixed:
         """
         ended = np.full(len(wanted), passes.PAUSED, dtype=np.int64)
         least = np.zeros(self.network.literals, dtype=np.int64)
+        asked = (self._m, words, self._copied, allowed, entered, goal)
+        passes.begin_nearest(*asked, stands, stands_numbers, wanted, least, spans, ended, values, numbers)
         order = goal[: self.network.literals].argsort(kind="stable")
-        nodes = _FEW
-        while (ended == passes.PAUSED).any() and (nodes == _FEW or clock.left > 0):
-            row = 0
-            while row < len(wanted) and (nodes == _FEW or clock.left > 0):
-                row = passes.nearest(
-                    self._m, words, self._copied, allowed, entered, goal, order, stands, stands_numbers, wanted, row,
-                    nodes, _LOOK, least, spans, ended, values, numbers,
+        turns = spans[:, 0].argsort(kind="stable")  # what is needed by others before these
+        nodes = _SOME if self.branching is None else _FEW
+        again = False
+        while (ended == passes.PAUSED).any() and (not again or clock.left > 0):
+            turn = 0
+            while turn < len(turns) and (not again or clock.left > 0):
+                turn = passes.nearest(
+                    *asked, order, stands, stands_numbers, wanted, turns, turn,
+                    nodes, _LOOK, int(again), least, spans, ended, values, numbers,
                 )  # fmt: skip
             if self.branching is not None:
                 break
-            nodes = max(4 * nodes, _EACH)
+            nodes, again = 4 * nodes, True
         return ended
 
     # --- the pool ---

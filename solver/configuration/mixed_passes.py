@@ -8,7 +8,8 @@ Domains are flags of literals and intervals of nodes; the first nodes are the la
 a trail, so that going back costs what was done. A constraint is asked again when something that it reads has changed.
 Sources: Rossi, van Beek, Walsh, Handbook of Constraint Programming (bounds consistency, trailing, restarts); Lecoutre,
 STR2 (tables: the rows still possible as a sparse set); Benhamou et al., Revising hull and box consistency (formulas:
-forward and backward through the graph); Luby, Sinclair, Zuckerman (restarts).
+forward and backward through the graph); Demeulenaere and others, Compact-table (tables of few rows: those still
+possible as bits, and the rows of each value); Luby, Sinclair, Zuckerman (restarts).
 """
 
 from __future__ import annotations
@@ -108,7 +109,13 @@ COPIED = 56  # how much of w a question begins with
 DENSE = 63  # in m: of the first sums over variables and numbers an amount for each literal
 CHANGE = 64  # literals that the point could have instead, the cheapest first, and what each costs more
 CHANGE_COST = 65
-HEADER = 66
+HIT = 66  # of each item how many constraints that the point breaks one change of it alone could mend
+BEST = 67  # what each item has in the nearest assignment that a search has found
+COVERED = 68  # in m: of each literal which values of its variable every constraint allows wherever it allows this one
+STATES = 69  # a size: how many words of w say what is left of the tables
+TABLE_STATE = 70  # where those of each table begin (in LIMIT): how many rows are left, or a bit for each
+SUPPORT = 71  # where the rows of a table's values are, a bit each (column, value, word); 0: its rows are looked at
+HEADER = 72
 
 # --- scalars of w ---
 TOP = 0
@@ -134,7 +141,9 @@ GUESSING = 19  # whether a search may end with a guess that holds
 KEPT = 20  # how much of SAVED is in use
 BROKEN = 21  # how many constraints a guess breaks; they are in ITEM_HIGH
 NEAR = 22  # whether a search is for what is nearest to where searches stay: it decides on what that breaks
-SCALARS = 24
+NEED = 23  # what is known to be needed of the objective
+HAVE = 24  # whether a search for what is nearest has found something (BEST)
+SCALARS = 26
 
 # --- how a pass over a question ended ---
 DONE = 1
@@ -157,7 +166,7 @@ _NARROW = 12  # items of a formula, beyond which a change nearby is first hoped 
 _BIG = 1 << 62
 ANYWHERE = -_BIG
 _FOUND, _NONE, _GAVE_UP = 1, 0, -1
-_HOLDS, _HOPELESS, _ANY = -1, -2, -3  # in the place of an item to decide on
+_HOLDS, _HOPELESS, _ANY, _NARROWED = -1, -2, -3, -4  # in the place of an item to decide on
 _words, _flags, _literals = "int64[::1]", "uint8[::1]", "int32[::1]"
 _mm = f"{_words}, {_words}"  # m, w
 _inner = partial(kernel, inner=True)
@@ -404,10 +413,69 @@ def _count(m: Words, w: Words, start: int, end: int) -> None:
                     _take(m, w, literal)
 
 
+@_inner(f"boolean({_mm}, int64, int64)")
+def _set_state(m: Words, w: Words, entry: int, left: int) -> bool:
+    """What is left of a table, in one word; False: the trail is full."""
+    stamp = m[STAMP] + m[NODES] + entry
+    if w[stamp] != w[LEVEL]:
+        if not _save(m, w, m[LITERALS] + m[NODES] + entry, w[m[LIMIT] + entry], 0):
+            return False
+        w[stamp] = w[LEVEL]
+    w[m[LIMIT] + entry] = left
+    return True
+
+
+@_inner(f"void({_mm}, int64)")
+def _table_by_bits(m: Words, w: Words, start: int) -> None:
+    """Keep the rows that have a possible value in each column, then the values that one of them has."""
+    number, columns, words = m[start], m[start + 1], (m[start + 2] + 63) >> 6
+    scope, support = start + 3, m[m[SUPPORT] + m[start]]
+    entry = m[m[TABLE_STATE] + number]
+    state, domain, first = m[LIMIT] + entry, m[DOMAIN], m[FIRST]
+    some, changed = 0, w[LEVEL] == 1  # to begin with a value may have no row at all
+    for word in range(words):
+        before = left = w[state + word]
+        at = support + word
+        for column in range(columns):
+            variable = m[scope + column]
+            begin, end = m[first + variable], m[first + variable + 1]
+            if left != 0 and w[m[SIZE] + variable] < end - begin:
+                having = 0
+                for literal in range(begin, end):
+                    if w[domain + literal] != 0:
+                        having |= m[at + (literal - begin) * words]
+                left &= having
+            at += (end - begin) * words
+        if left != before:
+            changed = True
+            if not _set_state(m, w, entry + word, left):
+                return
+        some |= left
+    if some == 0:
+        w[FAILED] = 1
+        return
+    at = support
+    for column in range(columns if changed else 0):
+        variable = m[scope + column]
+        begin, end = m[first + variable], m[first + variable + 1]
+        if w[m[SIZE] + variable] > 1:
+            for literal in range(begin, end):
+                if w[domain + literal] != 0:
+                    word, own = 0, at + (literal - begin) * words
+                    while word < words and m[own + word] & w[state + word] == 0:
+                        word += 1
+                    if word == words:
+                        _remove(m, w, literal)
+        at += (end - begin) * words
+
+
 @_inner(f"void({_mm}, int64)")
 def _table(m: Words, w: Words, start: int) -> None:
     """Keep the rows that are still possible, then the values that one of them has (STR)."""
     number, columns = m[start], m[start + 1]
+    if m[m[SUPPORT] + number] != 0:
+        _table_by_bits(m, w, start)
+        return
     scope = start + 3
     rows = scope + columns
     order = m[ROWS] + m[m[TABLE_ROWS] + number]
@@ -418,8 +486,7 @@ def _table(m: Words, w: Words, start: int) -> None:
         for literal in range(m[m[FIRST] + variable], m[m[FIRST] + variable + 1]):
             w[mark + literal] = 0
             missing += w[domain + literal]
-    before = w[m[LIMIT] + number]
-    limit = before
+    before = limit = w[m[LIMIT] + m[m[TABLE_STATE] + number]]
     place = 0
     while place < limit:
         row = w[order + place]
@@ -444,13 +511,8 @@ def _table(m: Words, w: Words, start: int) -> None:
     if limit == 0:
         w[FAILED] = 1
         return
-    if limit < before:
-        stamp = m[STAMP] + m[NODES] + number
-        if w[stamp] != w[LEVEL]:
-            if not _save(m, w, m[LITERALS] + m[NODES] + number, before, 0):
-                return
-            w[stamp] = w[LEVEL]
-        w[m[LIMIT] + number] = limit
+    if limit < before and not _set_state(m, w, m[m[TABLE_STATE] + number], limit):
+        return
     if missing > 0:
         for column in range(columns):
             variable = m[scope + column]
@@ -1322,20 +1384,65 @@ def _changes_needed(m: Words, w: Words, constraint: int) -> int:
     return int(_ceil_divide(missing, most)) if missing > 0 and most > 0 else 1
 
 
+@_inner(f"boolean({_mm}, int64)")
+def _only_one(m: Words, w: Words, slack: int) -> bool:
+    """Whether so much more does not pay for changes of two items from where searches stay; some change for nothing."""
+    one = other = FREE
+    for item in range(m[VARIABLES] + m[NUMBERS]):
+        w[m[HIT] + item] = 0
+        extra = w[m[ITEM_LOW] + item]
+        if 0 < extra < one:
+            one, other = extra, one
+        elif 0 < extra < other:
+            other = extra
+    return one + other > slack
+
+
+@_inner(f"boolean({_mm}, int64)")
+def _hit(m: Words, w: Words, constraint: int) -> bool:
+    """Count a broken constraint for the items that could mend it; False if one could for nothing."""
+    at = m[SCOPE] + constraint
+    for place in range(m[at], m[at + 1]):
+        if w[m[ITEM_LOW] + m[place]] == 0:
+            return False
+    for place in range(m[at], m[at + 1]):
+        w[m[HIT] + m[place]] += 1
+    return True
+
+
+@_inner(f"boolean({_mm}, int64)")
+def _keep_others(m: Words, w: Words, broken: int) -> bool:
+    """All stays that costs something to change and does not mend all of so many constraints; whether any was open."""
+    variables = m[VARIABLES]
+    narrowed = False
+    for item in range(variables + m[NUMBERS]):
+        if not 0 < w[m[ITEM_LOW] + item] < _BIG or w[m[HIT] + item] == broken:
+            continue
+        narrowed = True
+        if item < variables:
+            _take(m, w, w[m[POINT] + item])
+        else:
+            _at_least(m, w, item - variables, w[m[POINT_LOW] + item - variables])
+            _at_most(m, w, item - variables, w[m[POINT_LOW] + item - variables])
+    return narrowed
+
+
 @_inner(f"int64({_mm})")
 def _to_mend(m: Words, w: Words) -> int:
     """What to decide on next in a search for what is nearest: an open item of a constraint that the point breaks.
 
     The point is where searches stay. _HOLDS: it breaks none. _HOPELESS: to mend what it breaks costs more than the
     limit: of constraints that share nothing open each costs the cheapest of its changes, as often as it needs one.
-    _ANY: anything.
+    _ANY: anything. _NARROWED: nothing yet; only one item can change, and what cannot be that one stays now. NEED: what
+    is needed at least.
     """
     variables = m[VARIABLES]
     limit = w[m[OBJECTIVE_LIMIT]]
-    total = _stays(m, w)
+    w[NEED] = total = _stays(m, w)
     items = variables + m[NUMBERS]
     for item in range(items):
         w[m[ITEM_HIGH] + item] = 0  # whether a constraint that is counted asks for it
+    one, hits = _only_one(m, w, limit - total), 0
     fewest, chosen = _BIG, -1
     for part in range(0, 3, 2):
         if part == 2:
@@ -1359,13 +1466,18 @@ def _to_mend(m: Words, w: Words) -> int:
                 total += least * _changes_needed(m, w, constraint)
                 for place in range(m[at], m[at + 1]):
                     w[m[ITEM_HIGH] + m[place]] = 1
+            if one and _hit(m, w, constraint):
+                hits += 1
             if many < fewest:
                 fewest, chosen = many, constraint
+        w[NEED] = total
         if total > limit:
             w[RUNNING] = -1
             return _HOPELESS
     if chosen < 0:
         return _HOLDS
+    if hits > 0 and _keep_others(m, w, hits):
+        return _NARROWED
     best, found = -1, _ANY
     at = m[SCOPE] + chosen
     for place in range(m[at], m[at + 1]):
@@ -1386,11 +1498,29 @@ def _to_mend(m: Words, w: Words) -> int:
     return int(found)
 
 
+@_inner(f"int64({_mm}, int64)")
+def _held(m: Words, w: Words, item: int) -> int:
+    """The literal, or the number, that an item has at the point."""
+    variables = m[VARIABLES]
+    return int(w[m[POINT] + item] if item < variables else w[m[POINT_LOW] + item - variables])
+
+
+@_inner(f"void({_mm})")
+def _keep_best(m: Words, w: Words) -> None:
+    """The point, which holds and is the nearest in the present domains; from now on only what is nearer counts."""
+    for item in range(m[VARIABLES] + m[NUMBERS]):
+        w[m[BEST] + item] = _held(m, w, item)
+    w[HAVE] = 1
+    w[m[OBJECTIVE_LIMIT]] = w[NEED] - 1
+    w[RUNNING] = -1
+
+
 @_inner(f"int64({_mm}, int64, int64)")
 def _dive(m: Words, w: Words, nodes: int, conflicts: int) -> int:
     """Depth first from a propagated state. _FOUND: the point is an assignment. _NONE, _GAVE_UP: the state is as it was.
 
-    A decision is a literal, or a bound of a number; its other branch is the opposite.
+    A decision is a literal, or a bound of a number; its other branch is the opposite. A search for what is nearest to a
+    known one goes on from what it finds (HAVE) to what is nearer.
     """
     base = w[TOP]
     depth = 0
@@ -1402,7 +1532,10 @@ def _dive(m: Words, w: Words, nodes: int, conflicts: int) -> int:
         best, best_size, chosen = 0, 1, -1
         mended = _to_mend(m, w) if w[NEAR] != 0 else _ANY
         if mended == _HOLDS:
-            return _FOUND
+            if w[m[OBJECTIVE_LIMIT]] >= FREE:
+                return _FOUND
+            _keep_best(m, w)
+            mended = _HOPELESS
         for variable in range(variables if mended == _ANY else 0):
             own = w[size + variable]
             if own > 1 and w[activity + variable] * best_size > best * own:
@@ -1417,6 +1550,8 @@ def _dive(m: Words, w: Words, nodes: int, conflicts: int) -> int:
         good = True
         if mended == _HOPELESS:
             good = False
+        elif mended == _NARROWED:
+            good = _propagate(m, w)
         elif chosen < 0:
             if _check_loose(m, w):
                 _settled(m, w)
@@ -1713,13 +1848,6 @@ def _measure(m: Words, w: Words) -> bool:
     return holds_there
 
 
-@_inner(f"int64({_mm}, int64)")
-def _held(m: Words, w: Words, item: int) -> int:
-    """The literal, or the number, that an item has at the point."""
-    variables = m[VARIABLES]
-    return int(w[m[POINT] + item] if item < variables else w[m[POINT_LOW] + item - variables])
-
-
 @_inner(f"void({_mm}, int64, int64)")
 def _move(m: Words, w: Words, item: int, value: int) -> None:
     """Change one item of the point (a variable's literal, a number), with the sums that ask for it; no node."""
@@ -2004,7 +2132,7 @@ def prepare(m: Words, w: Words) -> None:
         w[place] = 0
     for constraint in range(m[CONSTRAINTS]):
         w[m[QUEUED] + constraint] = 0
-    for stamp in range(m[NODES] + m[TABLES]):
+    for stamp in range(m[NODES] + m[STATES]):
         w[m[STAMP] + stamp] = 0
     for literal in range(m[LITERALS]):
         w[m[LIKED] + literal] = 0
@@ -2017,9 +2145,15 @@ def prepare(m: Words, w: Words) -> None:
         w[m[HIGH] + node] = m[m[ROOT_HIGH] + node]
     for table in range(m[TABLES]):
         rows = m[m[TABLE_ROWS] + table + 1] - m[m[TABLE_ROWS] + table]
-        w[m[LIMIT] + table] = rows
-        for row in range(rows):
-            w[m[ROWS] + m[m[TABLE_ROWS] + table] + row] = row
+        entry = m[LIMIT] + m[m[TABLE_STATE] + table]
+        if m[m[SUPPORT] + table] == 0:
+            w[entry] = rows
+            for row in range(rows):
+                w[m[ROWS] + m[m[TABLE_ROWS] + table] + row] = row
+            continue
+        for word in range((rows + 63) >> 6):
+            many = min(rows - 64 * word, 64)
+            w[entry + word] = -1 if many == 64 else (1 << many) - 1
     for item in range(m[VARIABLES] + m[NUMBERS]):
         w[m[ACTIVITY] + item] = 1024
     for variable in range(m[VARIABLES]):
@@ -3401,7 +3535,9 @@ def _improve_near(
         w[GUESSING] = 0
         _undo(m, w, top)
         if found == _FOUND:
-            span[1] = _closer(m, w, goal, standing, standing_numbers, values, numbers)
+            span[1] = cost_of(m, goal, values, numbers)
+            if span[0] < span[1]:
+                span[1] = _closer(m, w, goal, standing, standing_numbers, values, numbers)
     ended = DONE
     while span[0] < span[1]:
         limit = span[1] - 1 if span[1] < FREE else FREE
@@ -3409,6 +3545,7 @@ def _improve_near(
         _aim(m, w, goal, limit)
         span[0] = max(span[0], _stays(m, w))
         w[NEAR] = 1
+        w[HAVE] = 0
         found = _NONE
         if span[0] <= limit and _propagate(m, w):
             found = _find(m, w, nodes - w[SEARCHED])
@@ -3416,30 +3553,48 @@ def _improve_near(
         w[OBJECTIVES] = 0
         if found == _FOUND:
             _read(m, w, values, numbers)
+        elif w[HAVE] != 0:
+            for variable in range(m[VARIABLES]):
+                values[variable] = w[m[BEST] + variable]
+            for number in range(m[NUMBERS]):
+                numbers[number] = w[m[BEST] + m[VARIABLES] + number]
+            span[1] = w[m[OBJECTIVE_LIMIT]] + 1
         _undo(m, w, top)
         if found == _FOUND:
             span[1] = _closer(m, w, goal, standing, standing_numbers, values, numbers)
         if found == _NONE:
             if limit == FREE:
                 return VOID
-            span[0] = limit + 1
+            span[0] = span[1]
         elif found == _GAVE_UP or (w[SEARCHED] >= nodes and span[0] < span[1]):
             ended = PAUSED
             break
     return ended
 
 
-@_inner(f"void({_mm}, {_words}, int64[:, ::1], int32[:, ::1], int64[:, ::1], {_words}, int64)")
+@_inner(f"int64({_mm}, {_words}, {_literals}, int64)")
+def _alone(m: Words, w: Words, goal: Words, standing: Any, literal: int) -> int:
+    """What the literal costs, if whatever holds with it holds with what stands in its place too; else 0."""
+    variable = m[m[OF] + literal]
+    place = standing[variable] - m[m[FIRST] + variable]
+    return int(goal[literal]) if place < 62 and (m[m[COVERED] + literal] >> place) & 1 else 0
+
+
+@_inner(
+    f"void({_mm}, {_words}, {_literals}, {_words}, int64[:, ::1], int32[:, ::1], int64[:, ::1], {_words}, int64)"
+)
 def _share(
-    m: Words, w: Words, least: Words, spans: Any, values: Any, numbers: Words, literals: Words, row: int
-) -> None:
+    m: Words, w: Words, goal: Words, standing: Any, least: Words, spans: Any, values: Any, numbers: Words,
+    literals: Words, row: int,
+) -> None:  # fmt: skip
     """What is known of other literals: nothing is nearer than one that is needed with it, and what has it too."""
+    alone = _alone(m, w, goal, standing, literals[row])
     for variable in range(m[VARIABLES]):
         bound = _BIG
         for literal in range(m[m[FIRST] + variable], m[m[FIRST] + variable + 1]):
             if w[m[DOMAIN] + literal] != 0:
                 bound = min(bound, least[literal])
-        spans[row, 0] = max(spans[row, 0], bound)
+        spans[row, 0] = max(spans[row, 0], bound if variable == m[m[OF] + literals[row]] else bound + alone)
     variable = m[m[OF] + literals[row]]
     for other in range(len(literals)):
         if spans[other, 1] < spans[row, 1] and values[other, variable] == literals[row]:
@@ -3463,13 +3618,17 @@ def _adapt(
     literals: Words,
     row: int,
 ) -> None:
-    """The nearest with another value of the same variable, changed to this one and by one item more at most."""
-    variable = m[m[OF] + literals[row]]
-    nearest_one = -1
+    """What is nearest to another literal, changed to this one and by one item more at most."""
+    own = m[m[OF] + literals[row]]
+    nearest_one, fewest = -1, 2  # of its values so many are not possible with this one
     for other in range(len(literals)):
-        nearer = spans[other, 1] < spans[row if nearest_one < 0 else nearest_one, 1]
-        if nearer and m[m[OF] + literals[other]] == variable:
-            nearest_one = other
+        if spans[other, 1] >= spans[row, 1]:
+            continue
+        strays = 0
+        for variable in range(m[VARIABLES]):
+            strays += variable != own and w[m[DOMAIN] + values[other, variable]] == 0
+        if strays < fewest or (strays == fewest < 2 and spans[other, 1] < spans[nearest_one, 1]):
+            nearest_one, fewest = other, strays
     if nearest_one < 0:
         return
     _stand(m, w, values[nearest_one], numbers[nearest_one])
@@ -3481,9 +3640,71 @@ def _adapt(
     spans[row, 1] = _closer(m, w, goal, standing, standing_numbers, values[row], numbers[row])
 
 
+@_inner(f"boolean({_mm}, {_words}, {_literals}, {_words}, {_words}, int64, int64)")
+def _leave_out(
+    m: Words, w: Words, goal: Words, standing: Any, least: Words, literals: Words, row: int, limit: int
+) -> bool:
+    """Without the other literals of which nothing costs the limit or less together with this one; propagated."""
+    own, alone = literals[row], _alone(m, w, goal, standing, literals[row])
+    for other in range(len(literals)):
+        if least[literals[other]] + alone > limit and m[m[OF] + literals[other]] != m[m[OF] + own]:
+            _remove(m, w, literals[other])
+    return bool(w[FAILED] == 0 and _propagate(m, w))
+
+
 @kernel(
-    f"int64({_mm}, {_words}, {_flags}, {_words}, {_words}, {_words}, {_literals}, {_words}, {_words}, int64, int64,"
-    f" int64, {_words}, int64[:, ::1], {_words}, int32[:, ::1], int64[:, ::1])"
+    f"void({_mm}, {_words}, {_flags}, {_words}, {_words}, {_literals}, {_words}, {_words}, {_words}, int64[:, ::1],"
+    f" {_words}, int32[:, ::1], int64[:, ::1])"
+)
+def begin_nearest(
+    m: Words,
+    w: Words,
+    base: Words,
+    allowed: Any,
+    entered: Words,
+    goal: Words,
+    standing: Any,
+    standing_numbers: Words,
+    literals: Words,
+    least: Words,
+    spans: Any,
+    ended: Words,
+    values: Any,
+    numbers: Any,
+) -> None:
+    """What `nearest` begins with: for each literal a bound; DONE where nothing changes but what has to, else PAUSED."""
+    possible = _begin(m, w, base, allowed, entered)
+    top = w[TOP]
+    w[FULL] = w[LOOSE] = 0
+    for variable in range(m[VARIABLES]):
+        w[m[PHASE] + variable] = standing[variable]
+    for number in range(m[NUMBERS]):
+        w[m[NUMBER_PHASE] + number] = standing_numbers[number]
+    _aim(m, w, goal, FREE)
+    w[OBJECTIVES] = w[DIRTY] = 0
+    w[GUESSING] = 1
+    for row in range(len(literals)):
+        ended[row] = VOID
+        if possible and w[m[DOMAIN] + literals[row]] != 0:
+            w[LEVEL] += 1
+            _take(m, w, literals[row])
+            if _propagate(m, w):
+                ended[row] = PAUSED
+                holds_there = _to_mend(m, w) == _HOLDS
+                spans[row, 0] = w[NEED]
+                if holds_there or _guesses(m, w):
+                    _read(m, w, values[row], numbers[row])
+                    spans[row, 1] = cost_of(m, goal, values[row], numbers[row])
+                    if spans[row, 1] == spans[row, 0]:
+                        ended[row] = DONE
+            _undo(m, w, top)
+        least[literals[row]] = _BIG if ended[row] == VOID else spans[row, 0]
+    w[GUESSING] = 0
+
+
+@kernel(
+    f"int64({_mm}, {_words}, {_flags}, {_words}, {_words}, {_words}, {_literals}, {_words}, {_words}, {_words}, int64,"
+    f" int64, int64, int64, {_words}, int64[:, ::1], {_words}, int32[:, ::1], int64[:, ::1])"
 )
 def nearest(
     m: Words,
@@ -3496,9 +3717,11 @@ def nearest(
     standing: Any,
     standing_numbers: Words,
     literals: Words,
+    turns: Words,
     first: int,
     nodes: int,
     total: int,
+    again: int,
     least: Words,
     spans: Any,
     ended: Words,
@@ -3507,36 +3730,40 @@ def nearest(
 ) -> int:
     """The assignment nearest to the standing one for each literal that is PAUSED, a row each, as `improve`.
 
-    From the row `first` on, `nodes` for each, until `total` are spent; the row to go on from. `least`: for each
-    literal a cost below which nothing with it is (0: not known).
+    In the order `turns`, from its place `first` on, `nodes` for each, until `total` are spent; the place to go on from.
+    `again`: whether this is not the first time. `least`: for each literal a cost below which nothing with it is (0: not
+    known).
     """
-    possible = _begin(m, w, base, allowed, entered)
+    _begin(m, w, base, allowed, entered)
     top = w[TOP]
-    for row in range(first, len(literals)):
+    for turn in range(first, len(turns)):
+        row = turns[turn]
         if ended[row] != PAUSED:
             continue
         if total <= 0:
-            return row
-        ended[row] = VOID
-        if possible and w[m[DOMAIN] + literals[row]] != 0:
-            w[LEVEL] += 1
-            _take(m, w, literals[row])
-            if _propagate(m, w):
-                _share(m, w, least, spans, values, numbers, literals, row)
-                ended[row] = PAUSED
-                if least[literals[row]] == 0:
-                    ended[row] = _change_few(m, w, goal, order, spans[row], values[row], numbers[row])
-                    if ended[row] == PAUSED:
-                        _adapt(m, w, goal, standing, standing_numbers, spans, values, numbers, literals, row)
-                if ended[row] == PAUSED:
-                    ended[row] = _improve_near(
-                        m, w, goal, standing, standing_numbers, spans[row], values[row], numbers[row], nodes
-                    )
+            return turn
+        w[LEVEL] += 1
+        _take(m, w, literals[row])
+        _propagate(m, w)  # which it did before
+        _share(m, w, goal, standing, least, spans, values, numbers, literals, row)
+        if again == 0:
+            ended[row] = _change_few(m, w, goal, order, spans[row], values[row], numbers[row])
+            if ended[row] == PAUSED:
+                _adapt(m, w, goal, standing, standing_numbers, spans, values, numbers, literals, row)
+        if ended[row] == PAUSED:
+            if _leave_out(m, w, goal, standing, least, literals, row, spans[row, 1] - 1):
+                ended[row] = _improve_near(
+                    m, w, goal, standing, standing_numbers, spans[row], values[row], numbers[row], nodes
+                )
                 total -= w[SEARCHED]
-            _undo(m, w, top)
-        if ended[row] != VOID:
-            least[literals[row]] = max(least[literals[row]], spans[row, 0])
-    return len(literals)
+            elif spans[row, 1] < FREE:
+                ended[row] = DONE
+                spans[row, 0] = spans[row, 1]
+            else:
+                ended[row] = VOID
+        _undo(m, w, top)
+        least[literals[row]] = _BIG if ended[row] == VOID else max(least[literals[row]], spans[row, 0])
+    return len(turns)
 
 
 @kernel(

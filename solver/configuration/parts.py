@@ -195,7 +195,7 @@ class Layout:
             order, starts = self._at
             at = np.sort(order[starts[start] : starts[stop]])
             literal = self.place[at].astype(np.int64) - start
-            found = self._spots[part] = Spots(_run(at), _run(literal, whole=stop - start))
+            found = self._spots[part] = Spots(run(at), run(literal, whole=stop - start))
         return found
 
     def untouched(self, part: int) -> Question:
@@ -295,7 +295,7 @@ class Layout:
         return found
 
 
-def _run(places: NDArray[np.int64], whole: int = -1) -> slice | NDArray[np.int64]:
+def run(places: NDArray[np.int64], whole: int = -1) -> slice | NDArray[np.int64]:
     """Places that follow each other as a slice: quicker. `whole`: so many from 0 on are all."""
     if len(places) and np.array_equal(places, np.arange(places[0], places[0] + len(places))):
         every = places[0] == 0 and len(places) == whole

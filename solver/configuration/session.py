@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from functools import cached_property
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
 from solver.configuration import diagram_passes as passes
-from solver.configuration.clicks import Click
+from solver.configuration.clicks import NEW, State, key_of
 from solver.configuration.compile import Base, CompiledProblem
 from solver.configuration.decisions import decided, require_known, undone
 from solver.configuration.explain import Conflict, Conflicting, explain
@@ -32,7 +32,6 @@ from solver.configuration.problem import (
 from solver.configuration.question import RELEASED, STRICT, Answer, Clock, Flags, Interval
 from solver.configuration.translate import is_one_variable
 
-_NEW: Final = Click(None, -1, -1, Cut(-1), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.uint8))
 _EXPLAINING: Final = 2.0  # seconds for a conflict and its repairs
 
 
@@ -46,14 +45,10 @@ class OptionState(StrEnum):
     EXCLUDED = "excluded"  # choosing it would be a conflict: proved
 
 
-class _Touched(NamedTuple):
-    """The cuts of a part that decisions touch, and its answer; None: it answers at once, `flags`: what its diagram was
-    asked last.
-    """
-
-    cuts: tuple[Cut, ...]
-    answer: Answer | None = None
-    flags: Flags | None = None
+# The cuts of a part that decisions touch; its answer, if it does not answer at once; what its diagram was asked last.
+# A plain tuple: anything else takes as long to make as a click takes in compiled code.
+_Touched = tuple[tuple[Cut, ...], Answer | None, State | None]
+_UNTOUCHED: Final[_Touched] = ((), None, None)
 
 
 class ValidDomains:
@@ -76,8 +71,8 @@ class ValidDomains:
         self.base = base
         self.touched = touched
         self._decisions = decisions
-        valid.setflags(write=False)  # a session goes on from it
-        self.valid: Final = valid  # bits STRICT and RELEASED of every literal of the network: what some variant has
+        # Bits STRICT and RELEASED of every literal of the network: what some variant has. Only to be read.
+        self.valid: Final = valid
 
     @cached_property
     def _own(self) -> dict[tuple[GroupId, OptionId], bool]:
@@ -105,7 +100,7 @@ class ValidDomains:
     @property
     def settled(self) -> bool:
         """Whether time left nothing open."""
-        others = [touched.answer for touched in self.touched.values() if touched.answer is not None]
+        others = [answer for _, answer, _ in self.touched.values() if answer is not None]
         answers = [*self.base.answers, *others]
         return not any(answer.open_numbers or answer.open.any() for answer in answers)
 
@@ -113,10 +108,10 @@ class ValidDomains:
     def open(self) -> Flags:
         """The bits of `valid` of what time did not settle."""
         flags = self.base.open.copy()
-        for part, touched in self.touched.items():
-            if touched.answer is not None:
+        for part, (_, answer, _) in self.touched.items():
+            if answer is not None:
                 place = self._compiled.parts[part]
-                flags[place.start : place.stop] = touched.answer.open
+                flags[place.start : place.stop] = answer.open
         return self._compiled.layout.spread(flags, core=0)
 
     # --- in the problem's words ---
@@ -208,10 +203,8 @@ class ValidDomains:
     def _large(self) -> dict[ParameterId, tuple[tuple[Interval, ...], bool]]:
         found: dict[ParameterId, tuple[tuple[Interval, ...], bool]] = {}
         for part in self._compiled.parts_with_numbers:
-            touched = self.touched.get(part.position)
-            answer = self.base.answers[part.position]
-            if touched is not None and touched.answer is not None:
-                answer = touched.answer
+            _, anew, _ = self.touched.get(part.position, _UNTOUCHED)
+            answer = self.base.answers[part.position] if anew is None else anew
             for place, number in enumerate(part.network.numbers):
                 found[number.id] = (answer.numbers[place], place in answer.open_numbers)
         return found
@@ -301,28 +294,25 @@ class Session:
         None if it is not such a one, or a conflict: nothing has changed then.
         """
         compiled = self._compiled
-        click = compiled.clicks.known.get(decision, _NEW)
-        if click is _NEW:
+        click = compiled.clicks.known.get(key_of(decision), NEW)
+        if click is NEW:
             require_known(compiled.problem, (decision,))
             click = compiled.clicks.of(decision)
         if click is None or click.about in self._about or click.variable in self._variables:
             return None
-        _, _, part, cut, at, to, flat, first, stop, literal = click
-        old = before.touched.get(part)
-        valid, flags = before.valid.copy(), None
+        part, flat = click.part, click.flat
+        cuts, _, asked = before.touched.get(part, _UNTOUCHED)
+        valid = before.valid.copy()
         if flat is None:
-            valid[at] = to
+            valid[click.at] = click.to
+            state = None
         else:
-            asked = flat.untouched if old is None else old.flags
             if asked is None:
-                question = compiled.layout.question(part, old.cuts if old is not None else ())
-                assert question is not None  # it has been answered
-                asked = flat.flags(question)
-            flags = np.empty_like(asked)
-            scratch = np.empty(flat.scratch, dtype=np.int32)
-            if not passes.click(flat.words, asked, flags, valid, scratch, first, stop, literal, cut.chosen):
+                asked = flat.untouched if not cuts else flat.asked(compiled.layout, part, cuts)
+            state = np.empty(flat.size, dtype=np.int32)
+            if not passes.click(flat.words, asked, state, valid, click.choice):
                 return None
-        touched = before.touched | {part: _Touched((cut,) if old is None else (*old.cuts, cut), None, flags)}
+        touched = before.touched | {part: ((*cuts, click.cut), None, state)}
         self._decisions = after = (*self._decisions, decision)
         self._about.add(click.about)
         self._variables.add(click.variable)
@@ -373,13 +363,13 @@ def valid_domains(
     anew: dict[int, Answer] = {}
     for part, cuts in gathered.items():
         known = old.get(part)
-        if known is not None and known.cuts == cuts:
+        if known is not None and known[0] == cuts:
             touched[part] = known
             continue
         found = compiled.answer(part, cuts, clock)
         if found is None:
             return None
-        touched[part] = _Touched(cuts, found)
+        touched[part] = (cuts, found, None)
         anew[part] = found
     base = compiled.base(clock) if before is None else before.base
     valid = (base.spread if before is None else before.valid).copy()

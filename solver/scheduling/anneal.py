@@ -65,7 +65,7 @@ from solver.scheduling.guide import (
     look,
     sort,
 )
-from solver.scheduling.lifting import SIZE, move_order
+from solver.scheduling.lifting import SIZE, move_order, ways
 from solver.scheduling.moves import (
     DEAREST,
     GIVEN_UP,
@@ -120,7 +120,8 @@ STEPS = 24  # so far back from the end of a late order at most
 HOTTEST, WARM, WARMEST = 4.5, 3.0, 1.5  # of what an order costs: the first temperature with much time, with little
 COLDEST, LEAST_COOLING = 0.1, 12.0  # of what a late order costs that is later by an operation: the last; at least
 COOLING, LITTLE_COOLING = 800.0, 100.0  # the first over the last where the makespan counts, or a few orders most
-MUCH, PACE = 300, 100_000  # so many moves an operation are much; about so many are made in a second
+MUCH, PACE = 300, 100_000  # so many moves an operation are much; a second counts as so many
+PACE_BESIDE = 37_000  # and where there are units, ovens or longest waits, which take that much longer
 ORDERS_IN = 6  # one in so many moves is that of an order
 GOLDEN = 648_056  # of 2^20: so the looks at parts of a large schedule are spread evenly over all that is late
 CHUNK_SECONDS = 0.06  # so long one part is looked at
@@ -515,6 +516,7 @@ def state_of(
     g = np.zeros(SECTIONS * n, dtype=np.int64)
     g[BY_START * n : (BY_START + 1) * n] = np.argsort(w[w[START] : w[START] + n], kind="stable")
     look(s, w, g, 0, n)
+    ways(s, w)
     r = seeded(seed)
     return State(w, g, r, np.array([total_cost(s, w)], dtype=np.int64))
 
@@ -570,7 +572,8 @@ def annealed(
     s, state = arrays.words, state_of(arrays, columns, weights, seed, reference, keeping=keeping)
     state.w[W_FOCUS] = focus
     best, best_cost = state.columns(), int(state.cost[0])
-    first, cooling = _heat(arrays, state, PACE * (seconds or 0.0) if moves is None else moves)
+    pace = PACE_BESIDE if s[BESIDE] else PACE
+    first, cooling = _heat(arrays, state, pace * (seconds or 0.0) if moves is None else moves)
     guided = not state.w[W_MAKESPAN]
     began, made, accepted = monotonic(), 0, 0
     chunk, part, due = 200, 0, 0.0

@@ -29,6 +29,7 @@ from solver.scheduling.problem import (
     Running,
     SchedulingProblem,
     Second,
+    Window,
 )
 from solver.scheduling.schedule import Schedule
 
@@ -64,7 +65,7 @@ LINE_FAMILIES = 24  # rows of its matrix; 1: no setups
 LINE_ANY_TIME = 25
 LINE_UNLIMITED = 26
 LINE_AT = 27  # where its row begins in arrays that have a place for each mode on a line
-WINDOW_AT = 28
+WINDOW_AT = 28  # of each line: its first window; lines with the same calendar share theirs
 WINDOW_OPENS = 29
 WINDOW_CLOSES = 30
 WINDOW_BEFORE = 31  # working time before it opens
@@ -88,9 +89,14 @@ PRED_MOST = 48  # the longest wait after each predecessor, or NEVER
 SUCC_MOST = 49
 LONGEST = 50  # not a section: 1 if there are longest waits
 UNIT_AT = 51  # of each resource: its units, numbered through
-HEADER = 52
+WINDOW_UNTIL = 52  # of each line: one past its last window
+WINDOW_TABLE = 53  # of each line: where in TABLES it stands when a window closes
+DEPARTURE_TABLE = 54  # of each pair of plants, when something leaves
+TABLES = 55  # see `timing.first_after`
+HEADER = 56
 
 PAUSES, BREAKS, WHOLE, UNATTENDED = 0, 1, 2, 3
+STEPS = 2  # of a table for each of its instants, about
 RUNNING = {Running.PAUSES: PAUSES, Running.BREAKS: BREAKS, Running.WHOLE: WHOLE, Running.UNATTENDED: UNATTENDED}
 
 
@@ -118,8 +124,15 @@ class Arrays:
 
     def with_earliest(self, earliest: Words) -> Arrays:
         """The same problem with another OP_EARLIEST (see `earliest_of`)."""
+        return self._with(OP_EARLIEST, earliest)
+
+    def with_due(self, due: Words) -> Arrays:
+        """The same problem with other due dates."""
+        return self._with(ORDER_DUE, due)
+
+    def _with(self, section: int, column: Words) -> Arrays:
         words = self.words.copy()
-        words[words[OP_EARLIEST] : words[OP_EARLIEST] + len(earliest)] = earliest
+        words[words[section] : words[section] + len(column)] = column
         return replace(self, words=words)
 
     def columns(self, schedule: Schedule) -> tuple[Words, Words, Words]:
@@ -179,8 +192,10 @@ def arrays_of(problem: SchedulingProblem, starts: Mapping[OperationId, int] | No
     sections[LINE_ANY_TIME] = _ints(int(line.setup_any_time) for line in problem.lines)
     sections[LINE_UNLIMITED] = _ints(int(line.unlimited) for line in problem.lines)
     _setups(problem, operations, line_number, sections)
-    _windows(problem.lines, sections)
-    _transports(problem, plants, sections)
+    tables = _Tables()
+    _windows(problem.lines, sections, tables)
+    _transports(problem, plants, sections, tables)
+    sections[TABLES] = np.concatenate(tables.words)
     _units(problem, operations, modes, sections)
     sections[LINE_BATCH] = _ints(line.batch for line in problem.lines)
     sections[OP_SIZE] = _ints(operation.size for operation in operations)
@@ -342,19 +357,52 @@ def _units(
     sections[SHARE_ROW] = _offsets(np.bincount(sections[SHARE_RESOURCE], minlength=len(scarce)).tolist())
 
 
-def _windows(lines: tuple[Line, ...], sections: dict[int, Words]) -> None:
-    calendars = [Calendar(line) for line in lines]
-    first = _offsets(len(calendar.opens) for calendar in calendars)
-    sections[WINDOW_AT] = first
-    sections[WINDOW_OPENS] = _ints(opens for calendar in calendars for opens in calendar.opens)
-    sections[WINDOW_CLOSES] = _ints(closes for calendar in calendars for closes in calendar.closes)
-    sections[WINDOW_BEFORE] = _ints(before for calendar in calendars for before in calendar.before)
-    sections[WINDOW_SHIFT] = _ints(
-        at + last for at, calendar in zip(first.tolist(), calendars, strict=False) for last in calendar.shift
-    )
+def _windows(lines: tuple[Line, ...], sections: dict[int, Words], tables: _Tables) -> None:
+    """The windows of each calendar once, however many lines have it."""
+    known: dict[tuple[tuple[Window, ...], int], tuple[int, int, int]] = {}
+    columns: list[list[int]] = [[], [], [], []]
+    of_line: list[tuple[int, int, int]] = []
+    for line in lines:
+        key = line.windows, line.longest_break
+        if (found := known.get(key)) is None:
+            calendar, at = Calendar(line), len(columns[0])
+            shift = [at + last for last in calendar.shift]
+            for column, more in zip(columns, (calendar.opens, calendar.closes, calendar.before, shift), strict=True):
+                column += more
+            known[key] = found = at, len(columns[0]), tables.add(np.array(calendar.closes), at)
+        of_line.append(found)
+    rows = np.array(of_line, dtype=np.int64).reshape(-1, 3)
+    sections[WINDOW_AT], sections[WINDOW_UNTIL], sections[WINDOW_TABLE] = rows.T
+    for section, column in zip((WINDOW_OPENS, WINDOW_CLOSES, WINDOW_BEFORE, WINDOW_SHIFT), columns, strict=True):
+        sections[section] = _ints(column)
 
 
-def _transports(problem: SchedulingProblem, plants: tuple[PlantId, ...], sections: dict[int, Words]) -> None:
+class _Tables:
+    """What TABLES holds: for sorted instants a table that says, of each step of time, how many are over before it."""
+
+    def __init__(self) -> None:
+        self.words: list[Words] = [np.zeros(0, dtype=np.int64)]
+        self.size = 0
+
+    def add(self, instants: Words, first: int) -> int:
+        """A table of instants, numbered from `first` on, of which the last may be far away: where it stands.
+
+        It has the step as a power of 2, the number of the last step, and for each step, and behind the last one, the
+        first instant after its beginning.
+        """
+        count = len(instants)
+        until = int(instants[-2]) if count > 1 else 0
+        step = (until // max(1, STEPS * count)).bit_length()
+        last = until >> step
+        over = np.searchsorted(instants, np.arange(last + 2, dtype=np.int64) << step, side="right")
+        at, self.size = self.size, self.size + last + 5
+        self.words.append(np.concatenate(([step, last + 1], first + over, [first + count])))
+        return at
+
+
+def _transports(
+    problem: SchedulingProblem, plants: tuple[PlantId, ...], sections: dict[int, Words], tables: _Tables
+) -> None:
     known = {(transport.origin, transport.destination): transport for transport in problem.transports}
     seconds: list[int] = []
     departures: list[tuple[Second, ...]] = []
@@ -365,4 +413,8 @@ def _transports(problem: SchedulingProblem, plants: tuple[PlantId, ...], section
             departures.append(transport.departures or () if transport is not None else ())
     sections[TRANSPORT] = _ints(seconds)
     sections[DEPARTURE_AT] = _offsets(len(row) for row in departures)
+    first = sections[DEPARTURE_AT].tolist()
+    sections[DEPARTURE_TABLE] = _ints(
+        tables.add(np.array(row) + 1, at) if row else 0 for row, at in zip(departures, first, strict=False)
+    )
     sections[DEPARTURES] = _ints(instant for row in departures for instant in row)

@@ -9,7 +9,7 @@ family that no line is set up for at first costs at least its cheapest setup (be
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 
 import numpy as np
@@ -50,11 +50,15 @@ PAIRS = 4_000_000  # pairs of families that are looked at for the cheapest setup
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """No schedule has less of a part than `parts` says; `value` bounds `Objective.value`; `how` names the argument."""
+    """No schedule has less of a part than `parts` says; `value` bounds `Objective.value`; `how` names the argument.
+
+    `completion`: no order, in the problem's sequence, is done before that.
+    """
 
     parts: Mapping[Part, int]
     value: tuple[int, ...]
     how: Mapping[Part, str]
+    completion: Words = field(compare=False, repr=False)
 
     def raised(self, objective: Objective, value: tuple[int, ...], how: str) -> Bound:
         """The same with a greater bound of the objective's value, which says more of a part that alone counts."""
@@ -62,7 +66,7 @@ class Bound:
         if not alone and len(objective.parts) == 1:
             alone = [objective.parts[0]]
         least = {part: -(-value[0] // (1 if objective.lexicographic else objective.weights[part])) for part in alone}
-        return Bound({**self.parts, **least}, value, {**self.how, **dict.fromkeys(least, how)})
+        return replace(self, parts={**self.parts, **least}, value=value, how={**self.how, **dict.fromkeys(least, how)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +139,7 @@ def bounds(problem: SchedulingProblem, objective: Objective, arrays: Arrays | No
         Part.SETUP: "each family's cheapest setup", Part.MOVED: "nothing need move", Part.FLOW: alone_too,
     }  # fmt: skip
     total = sum(weight * parts[part] for part, weight in objective.weights.items())
-    return Bound(parts, (*(parts[part] for part in objective.lexicographic), total), reasons)
+    return Bound(parts, (*(parts[part] for part in objective.lexicographic), total), reasons, alone.completion)
 
 
 # --- one order alone --------------------------------------------------------------------------------------------------

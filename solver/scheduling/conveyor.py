@@ -421,8 +421,8 @@ class Conveyor:
         arrays, s, problem = self.arrays, self.s, self.arrays.problem
         orders, lines = self.orders, int(s[LINES])
         grouped = {line for group in problem.same_sequence for line in group}
-        opens = arrays.column(WINDOW_OPENS, int(arrays.column(WINDOW_AT, lines + 1)[-1]))
-        since = np.where(arrays.column(LINE_ANY_TIME, lines), 0, opens[arrays.column(WINDOW_AT, lines)])
+        opens = self.s[self.s[WINDOW_OPENS] + arrays.column(WINDOW_AT, lines)]
+        since = np.where(arrays.column(LINE_ANY_TIME, lines), 0, opens)
         units = int(arrays.column(UNIT_AT, int(s[RESOURCES]) + 1)[-1])
         row = np.concatenate((since, arrays.column(LINE_FAMILY, lines), np.zeros(lines + units + ROW_END))).astype(int)
         routes = [_routes(problem, order) for order in problem.orders]
@@ -586,7 +586,8 @@ def conveyed(
     `fixed`: mode, start and end of what is fixed. With `moves` (steps, and orders that are put in one by one before
     that) the result depends on the seed only.
     """
-    conveyor, began, made, kept, chunk = Conveyor(arrays, fixed, weights, seed), monotonic(), 0, 0, 1
+    conveyor, began, made, kept = Conveyor(arrays, fixed, weights, seed), monotonic(), 0, 0
+    chunk = 1 if moves is None else max(1, moves // 100)  # between two looks at the temperature
 
     def over(share: float = 1.0) -> bool:
         report(made)
@@ -613,6 +614,7 @@ def conveyed(
         kept += conveyor.go_on(number, max(first * COOLING**-share, last))
         made += number
         took = monotonic() - now
-        chunk = max(1, chunk // 2 if took > 0.04 else chunk * 2 if took < 0.015 else chunk)
+        if moves is None:
+            chunk = max(1, chunk // 2 if took > 0.04 else chunk * 2 if took < 0.015 else chunk)
     cost, found = conveyor.best()
     return Annealed(*found, cost, made, kept)

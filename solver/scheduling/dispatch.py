@@ -56,6 +56,7 @@ from solver.scheduling.arrays import (
     WINDOW_BEFORE,
     WINDOW_CLOSES,
     WINDOW_OPENS,
+    WINDOW_UNTIL,
     Arrays,
     Words,
     arrays_of,
@@ -185,7 +186,7 @@ FIGURES = (Part.BROKEN, Part.OVER, Part.TARDINESS, Part.MAKESPAN, Part.SETUP, Pa
 @kernel("float64(int64[::1], int64)")
 def _stretch(s: Any, line: int) -> float:
     """Seconds of any time for a second of the line's working time."""
-    first, last = s[s[WINDOW_AT] + line], s[s[WINDOW_AT] + line + 1] - 1
+    first, last = s[s[WINDOW_AT] + line], s[s[WINDOW_UNTIL] + line] - 1
     closes, opens, before = s[WINDOW_CLOSES], s[WINDOW_OPENS], s[WINDOW_BEFORE]
     work = s[before + last] + s[closes + last] - s[opens + last]
     return float((s[closes + last] - s[opens + first]) / work)

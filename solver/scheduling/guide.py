@@ -30,14 +30,12 @@ from solver.scheduling.arrays import (
     ORDER_PROMISE,
     ORDER_WEIGHT,
     ORDERS,
-    PLANTS,
     PRED_AT,
     PRED_OP,
     PRED_WAIT,
     RESOURCES,
     SUCC_AT,
     SUCC_OP,
-    TRANSPORT,
 )
 from solver.scheduling.pools import fit_alone, user_before
 from solver.scheduling.problem import NEVER
@@ -55,7 +53,7 @@ from solver.scheduling.state import (
     START,
     WEIGHTS,
 )
-from solver.scheduling.timing import after_setup, fit, setup_of
+from solver.scheduling.timing import after_setup, arrival, fit, ready_by, setup_of
 
 LATEST, SLOPE, GAIN, CAUSE, BY_START = 0, 1, 2, 3, 4  # times n: where each section of g begins
 SECTIONS = 5
@@ -132,7 +130,7 @@ def _limit(s: Any, w: Any, g: Any, op: int, plant: int) -> tuple[int, int]:
             if s[s[PRED_OP] + k] == op:
                 wait = s[s[PRED_WAIT] + k]
         there = s[s[LINE_PLANT] + s[s[MODE_LINE] + w[w[MODE] + after]]]
-        end = g[LATEST * n + after] - wait - s[s[TRANSPORT] + plant * s[PLANTS] + there]
+        end = ready_by(s, plant, there, g[LATEST * n + after]) - wait
         if end < limit:
             limit, slope = end, g[SLOPE * n + after]
     after = w[w[AFTER] + (w[w[HEAD] + op] if s[BESIDE] else op)]
@@ -200,9 +198,11 @@ def at_end(s: Any, w: Any, g: Any, op: int, plant: int, end: int) -> int:
     total = 0
     for i in range(first, last):
         after = s[s[SUCC_OP] + i]
+        if w[w[MODE] + after] < 0:
+            continue
         if end > was:
             there = s[s[LINE_PLANT] + s[s[MODE_LINE] + w[w[MODE] + after]]]
-            ready = end + s[s[TRANSPORT] + plant * s[PLANTS] + there]
+            ready = arrival(s, plant, there, end)
             if ready > w[w[START] + after]:
                 total += at_start(s, w, g, after, ready)
         elif g[CAUSE * n + after] == op:

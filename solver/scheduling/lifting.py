@@ -14,6 +14,8 @@ import numpy as np
 from solver.native import kernel
 from solver.scheduling.arrays import (
     BESIDE,
+    DEPARTURE_AT,
+    DEPARTURES,
     LINE_AT,
     LINE_BATCH,
     LINE_PLANT,
@@ -26,11 +28,13 @@ from solver.scheduling.arrays import (
     OP_RUNNING,
     OPERATIONS,
     ORDER_AT,
+    PLANTS,
     PRED_AT,
     PRED_OP,
     RESOURCES,
     SUCC_AT,
     SUCC_OP,
+    TRANSPORT,
 )
 from solver.scheduling.chance import below
 from solver.scheduling.guide import FAR, GAIN, LATEST, SLOPE, W_FOCUS, W_SETUP, left_by, order_cost
@@ -62,6 +66,7 @@ from solver.scheduling.state import (
     RING,
     ROW,
     START,
+    WAYS,
 )
 from solver.scheduling.timing import after_setup, fit, setup_of
 
@@ -97,6 +102,32 @@ def _joined(s: Any, w: Any, g: Any, op: int, mode: int, head: int, ready: int, r
             return int(min(value, DEAREST))
 
 
+@kernel("int64(int64[::1], int64, int64)", into_callers=True)
+def _way(s: Any, origin: int, destination: int) -> int:
+    """About the seconds between plants: the wait for a departure is half of what lies between two in the mean."""
+    if origin == destination:
+        return 0
+    pair = origin * s[PLANTS] + destination
+    low, last = s[s[DEPARTURE_AT] + pair], s[s[DEPARTURE_AT] + pair + 1] - 1
+    between = (s[s[DEPARTURES] + last] - s[s[DEPARTURES] + low]) // (last - low) if last > low else 0
+    return int(s[s[TRANSPORT] + pair] + between // 2)
+
+
+@kernel("void(int64[::1], int64[::1])")
+def ways(s: Any, w: Any) -> None:
+    """WAYS of all modes, whatever the calendars, of all routes the longest."""
+    for op in range(s[OPERATIONS] - 1, -1, -1):
+        for mode in range(s[s[MODE_AT] + op], s[s[MODE_AT] + op + 1]):
+            plant, longest = s[s[LINE_PLANT] + s[s[MODE_LINE] + mode]], 0
+            for i in range(s[s[SUCC_AT] + op], s[s[SUCC_AT] + op + 1]):
+                after, least = s[s[SUCC_OP] + i], NEVER
+                for other in range(s[s[MODE_AT] + after], s[s[MODE_AT] + after + 1]):
+                    there = s[s[LINE_PLANT] + s[s[MODE_LINE] + other]]
+                    least = min(least, _way(s, plant, there) + s[s[MODE_TIME] + other] + w[w[WAYS] + other])
+                longest = max(longest, least)
+            w[w[WAYS] + mode] = longest
+
+
 @kernel("int64(uint64[::1], int64, int64)", into_callers=True)
 def _warmed(r: Any, value: int, heat: int) -> int:
     """A cost with something random added, by the heat."""
@@ -111,8 +142,8 @@ def _least(s: Any, w: Any, g: Any, r: Any, op: int, roof: int, heat: int) -> tup
     some longer one, to its order; something random is added, by the heat.
     """
     order = s[s[OP_ORDER] + op]
-    rest = w[w[DONE] + order] - w[w[END] + op]
-    rest += rest * below(r, 256) // 128
+    so_far = w[w[DONE] + order] - w[w[END] + op]
+    so_far += so_far * below(r, 256) // 128 - w[w[WAYS] + w[w[MODE] + op]]
     floor, running = 0, s[s[OP_RUNNING] + op]
     for i in range(s[s[PRED_AT] + op], s[s[PRED_AT] + op + 1]):
         floor = max(floor, w[w[START] + s[s[PRED_OP] + i]])
@@ -122,6 +153,7 @@ def _least(s: Any, w: Any, g: Any, r: Any, op: int, roof: int, heat: int) -> tup
         ready, _ = ready_at(s, w, op, s[s[LINE_PLANT] + line])
         if ready >= NEVER:
             continue
+        rest = w[w[WAYS] + mode] + max(0, so_far)
         limited, row = not s[s[LINE_UNLIMITED] + line], w[ROW] + s[s[LINE_AT] + line]
         place = last = 0
         if limited:
@@ -230,6 +262,12 @@ def _laid(s: Any, w: Any, op: int, mode: int, place: int, delta: int) -> int:
     return int(delta)
 
 
+@kernel("int64(int64[::1], int64[::1], int64, int64)", into_callers=True)
+def _done_then(s: Any, w: Any, order: int, done: int) -> int:
+    """What it changes of an order's costs that it is done then, and not when it is by the present times."""
+    return int(order_cost(s, w, order, done) - order_cost(s, w, order, w[w[DONE] + order]))
+
+
 @kernel("int64(int64[::1], int64[::1], int64[::1], uint64[::1], int64[::1], int64, int64, int64)")
 def move_order(s: Any, w: Any, g: Any, r: Any, out: Any, op: int, limit: int, heat: int) -> int:
     """Put an operation's order, or up to MOST operations of it, elsewhere: the change of the costs, or GIVEN_UP.
@@ -259,6 +297,9 @@ def move_order(s: Any, w: Any, g: Any, r: Any, out: Any, op: int, limit: int, he
         delta = _laid(s, w, out[at], mode, place, delta)
         out[at + 3] = place
         linked += 1
+        soonest = w[w[END] + out[at]] + w[w[WAYS] + mode]
+        if delta < DEAREST and delta + _done_then(s, w, order, soonest) > limit + heat:
+            delta = GIVEN_UP  # what it would do to the others is not going to pay for that
     if linked == count and delta < DEAREST and not same:
         delta = propagate(s, w, delta, limit, NEVER, NEVER)
         if delta <= limit:

@@ -32,6 +32,7 @@ from solver.scheduling.arrays import (
     UNIT_AT,
     WINDOW_AT,
     WINDOW_OPENS,
+    WINDOW_UNTIL,
     Arrays,
     Words,
 )
@@ -97,8 +98,7 @@ def queues_of(arrays: Arrays, mode: Words, start: Words, end: Words) -> tuple[Wo
     by_line = np.lexsort((end[fixed], start[fixed], on))
     bucket_at = np.concatenate(([0], np.cumsum(arrays.column(LINE_FAMILIES, lines))))
     events = modes + 2 * lines + 8
-    first = arrays.column(WINDOW_AT, lines + 1)
-    opens = arrays.column(WINDOW_OPENS, int(first[-1]))[first[:-1]]
+    opens = arrays.words[s[WINDOW_OPENS] + arrays.column(WINDOW_AT, lines)]
     reserved_at, reserved = _reserved(arrays, mode, start, end)
     sections: dict[int, Any] = {
         MODE: np.where(arrays.column(OP_FIXED, n) == 1, mode, -1),
@@ -155,7 +155,7 @@ def _reserved(arrays: Arrays, mode: Words, start: Words, end: Words) -> tuple[Wo
 def open_from(s: Any, line: int, instant: int) -> int:
     """The first instant from then on at which the line works; NEVER if it does not any more."""
     i = window_at(s, line, instant)
-    if i == s[s[WINDOW_AT] + line + 1]:
+    if i == s[s[WINDOW_UNTIL] + line]:
         return NEVER
     return int(max(instant, s[s[WINDOW_OPENS] + i]))
 

@@ -19,10 +19,12 @@ from threading import Event, Thread
 from time import monotonic
 from typing import Any
 
+import numpy as np
+
 from solver.cp import Limits, Stop
 from solver.scheduling import exact
 from solver.scheduling.anneal import PARTS, Untimed, annealed, reference_columns, weights_of
-from solver.scheduling.arrays import Arrays, Words, arrays_of, earliest_of
+from solver.scheduling.arrays import ORDER_DUE, Arrays, Words, arrays_of, earliest_of
 from solver.scheduling.bound import Bound, bounds
 from solver.scheduling.campaigns import campaigns, cost_of, has_families
 from solver.scheduling.check import violations
@@ -310,6 +312,9 @@ class _Run:
         if self.problem.materials:  # reserved in the sequence of the best schedule
             starts = {key: placement.start for key, placement in self.best.placements.items()}
             arrays = arrays.with_earliest(earliest_of(self.problem, starts))
+        if self.least is not None:  # what nobody can help costs the same whatever is done: it leads nowhere
+            due = arrays.column(ORDER_DUE, len(self.problem.orders))
+            arrays = arrays.with_due(np.maximum(due, self.least.completion))
         seeds = [self.random.randrange(1 << 30) for _ in range(self.cores)]
         columns = self._beginning(arrays, seeds[0])
 

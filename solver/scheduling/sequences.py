@@ -73,6 +73,7 @@ from solver.scheduling.state import (
     TRAIL_SIZE,
     UNITS,
     WAITS,
+    WAYS,
     WORK_HEADER,
 )
 from solver.scheduling.timing import after_setup, arrival, fit, setup_of, together
@@ -89,7 +90,7 @@ def work_of(arrays: Arrays, mode: Words, start: Words, end: Words) -> Words:
         TRAIL: 3 * (10 * n + 64), FAMILY: n, HEAD: n, RING: n,
         UNITS: shares, SHARES: shares, SHARE_PLACES: shares, SHARE_STARTS: shares, SHARE_ENDS: shares,
         IN_USE: 2 * shares,
-        SHARES_LENGTH: resources, SHARES_LONGEST: resources,
+        SHARES_LENGTH: resources, SHARES_LONGEST: resources, WAYS: len(arrays.modes),
     }  # fmt: skip
     w = np.zeros(WORK_HEADER + sum(sizes.values()), dtype=np.int64)
     at = WORK_HEADER
@@ -243,6 +244,22 @@ def _not_sooner(s: Any, w: Any, head: int) -> int:
             return int(end)
 
 
+@kernel("int64(int64[::1], int64, int64, int64, int64, int64)")
+def _ending_by(s: Any, line: int, running: int, duration: int, ready: int, until: int) -> int:
+    """The first instant from `ready` on at which what starts then ends at `until` or later."""
+    start, end = fit(s, line, running, duration, ready)
+    if end >= until:
+        return ready
+    low, high = start, until  # the first start that ends late enough lies in (low, high]
+    while low + 1 < high:
+        middle = (low + high) >> 1
+        if fit(s, line, running, duration, middle)[1] < until:
+            low = middle
+        else:
+            high = middle
+    return int(high)
+
+
 @kernel("UniTuple(int64, 2)(int64[::1], int64[::1], int64, int64)")
 def timed_beside(s: Any, w: Any, head: int, alone: int) -> tuple[int, int]:
     """As `timed`, for a head and all that is in its batch, with the units that they need.
@@ -272,16 +289,8 @@ def timed_beside(s: Any, w: Any, head: int, alone: int) -> tuple[int, int]:
         return (start, end) if free <= start and end >= until else (NEVER, NEVER)
     if free >= NEVER:
         return NEVER, NEVER
-    start, end = fit(s, line, running, duration, free)
-    if end < until:
-        low, high = start, until  # the first start that ends late enough lies in (low, high]
-        while low + 1 < high:
-            middle = (low + high) >> 1
-            if fit(s, line, running, duration, middle)[1] < until:
-                low = middle
-            else:
-                high = middle
-        free = high
+    if until:
+        free = _ending_by(s, line, running, duration, free, until)
     if not s[RESOURCES]:
         return fit(s, line, running, duration, free)
     return with_units(s, w, head, mode, w[w[AFTER] + head], running, duration, free)

@@ -31,4 +31,5 @@ SHARES_LONGEST = 30  # from start to end nothing in the row is longer
 IN_USE = 31  # two words for each share: room for what is in use at an instant
 SHORT = 32  # 1: some rows end early; what stands behind the last one there is linked to it, but out of reach
 SHARE_PLACES = 33  # of each share: its place in its resource's row
-WORK_HEADER = 34
+WAYS = 34  # of each mode: about the least seconds from its end to that of its order, ways between plants included
+WORK_HEADER = 35

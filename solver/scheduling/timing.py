@@ -8,6 +8,7 @@ from solver.native import kernel
 from solver.scheduling.arrays import (
     BREAKS,
     DEPARTURE_AT,
+    DEPARTURE_TABLE,
     DEPARTURES,
     LINE_ANY_TIME,
     LINE_FAMILIES,
@@ -15,6 +16,7 @@ from solver.scheduling.arrays import (
     PAUSES,
     PLANTS,
     SETUPS,
+    TABLES,
     TRANSPORT,
     WHOLE,
     WINDOW_AT,
@@ -22,35 +24,52 @@ from solver.scheduling.arrays import (
     WINDOW_CLOSES,
     WINDOW_OPENS,
     WINDOW_SHIFT,
+    WINDOW_TABLE,
+    WINDOW_UNTIL,
 )
 from solver.scheduling.problem import NEVER
 
 
-@kernel("int64(int64[::1], int64, int64)")
-def window_at(s: Any, line: int, instant: int) -> int:
-    """The first window of the line that closes after `instant`; one past the last if none does."""
-    low, high, closes = s[s[WINDOW_AT] + line], s[s[WINDOW_AT] + line + 1], s[WINDOW_CLOSES]
+@kernel("int64(int64[::1], int64, int64, int64)", into_callers=True)
+def first_after(s: Any, table: int, instants: int, instant: int) -> int:
+    """The first of a table's instants that is after `instant`, one past the last if none is; they begin at `instants`.
+
+    The table says between which ones it is, by the step of time in which `instant` lies; most often that is enough.
+    """
+    table += s[TABLES]
+    place = table + 2 + min(max(0, instant >> s[table]), s[table + 1])
+    low, high = s[place], s[place + 1]
     while low < high:
         middle = (low + high) >> 1
-        if s[closes + middle] > instant:
+        if s[instants + middle] > instant:
             high = middle
         else:
             low = middle + 1
     return int(low)
 
 
+@kernel("int64(int64[::1], int64, int64)")
+def window_at(s: Any, line: int, instant: int) -> int:
+    """The first window of the line that closes after `instant`; one past the last if none does."""
+    return int(first_after(s, s[s[WINDOW_TABLE] + line], s[WINDOW_CLOSES], instant))
+
+
 @kernel("int64(int64[::1], int64, int64, int64)")
 def _done(s: Any, line: int, window: int, work: int) -> int:
     """The instant at which so much working time (> what is before `window`) is done; NEVER beyond the windows."""
     opens, closes, before = s[WINDOW_OPENS], s[WINDOW_CLOSES], s[WINDOW_BEFORE]
-    low, high = window, s[s[WINDOW_AT] + line + 1]
+    low, high, until, step = window, window, s[s[WINDOW_UNTIL] + line], 1
+    while high < until and s[before + high] + s[closes + high] - s[opens + high] < work:
+        low = high + 1  # most often it is done in one of the next windows
+        high = min(until, high + step)
+        step *= 2
     while low < high:  # the first window until whose end it is done
         middle = (low + high) >> 1
         if s[before + middle] + s[closes + middle] - s[opens + middle] >= work:
             high = middle
         else:
             low = middle + 1
-    if low == s[s[WINDOW_AT] + line + 1]:
+    if low == until:
         return NEVER
     return int(s[opens + low] + work - s[before + low])
 
@@ -59,7 +78,7 @@ def _done(s: Any, line: int, window: int, work: int) -> int:
 def fit(s: Any, line: int, running: int, duration: int, ready: int) -> tuple[int, int]:
     """The first start at or after `ready` that the calendar allows, and the end; NEVER where there is none."""
     opens, closes = s[WINDOW_OPENS], s[WINDOW_CLOSES]
-    i, beyond = s[s[WINDOW_AT] + line], s[s[WINDOW_AT] + line + 1]
+    i, beyond = s[s[WINDOW_AT] + line], s[s[WINDOW_UNTIL] + line]
     if i + 1 == beyond:
         start = max(ready, s[opens + i])
         if start + duration <= s[closes + i] or (running > WHOLE and start < s[closes + i]):
@@ -115,7 +134,7 @@ def after_setup(s: Any, line: int, end: int, setup: int) -> int:
     if setup == 0 or s[s[LINE_ANY_TIME] + line]:
         return end + setup
     i = window_at(s, line, end)
-    if i == s[s[WINDOW_AT] + line + 1]:
+    if i == s[s[WINDOW_UNTIL] + line]:
         return NEVER
     start = max(end, s[s[WINDOW_OPENS] + i])
     if start + setup <= s[s[WINDOW_CLOSES] + i]:
@@ -132,11 +151,18 @@ def arrival(s: Any, origin: int, destination: int, ready: int) -> int:
     low, high = s[s[DEPARTURE_AT] + pair], s[s[DEPARTURE_AT] + pair + 1]
     if low == high:
         return int(min(NEVER, ready + s[s[TRANSPORT] + pair]))
-    last = high
-    while low < high:
-        middle = (low + high) >> 1
-        if s[s[DEPARTURES] + middle] >= ready:
-            high = middle
-        else:
-            low = middle + 1
-    return int(s[s[DEPARTURES] + low] + s[s[TRANSPORT] + pair]) if low < last else NEVER
+    i = first_after(s, s[s[DEPARTURE_TABLE] + pair], s[DEPARTURES], ready - 1)
+    return int(s[s[DEPARTURES] + i] + s[s[TRANSPORT] + pair]) if i < high else NEVER
+
+
+@kernel("int64(int64[::1], int64, int64, int64)")
+def ready_by(s: Any, origin: int, destination: int, instant: int) -> int:
+    """By when something is ready in one plant that is in another one by `instant`; before time if it cannot be."""
+    if origin == destination:
+        return instant
+    pair = origin * s[PLANTS] + destination
+    low, left = s[s[DEPARTURE_AT] + pair], instant - s[s[TRANSPORT] + pair]
+    if low == s[s[DEPARTURE_AT] + pair + 1]:
+        return int(left)
+    i = first_after(s, s[s[DEPARTURE_TABLE] + pair], s[DEPARTURES], left)
+    return int(s[s[DEPARTURES] + i - 1]) if i > low else -NEVER

@@ -67,37 +67,50 @@ class Ours:
             "facts": f"{facts.variables} variables, parts {dict(facts.parts)}, {facts.nodes} nodes",
         }
 
-    def session(self, seed: int, length: int, seconds: float) -> Message:
-        """A random session: after each decision, everything that is still possible."""
+    def draw(self, seed: int, length: int) -> Message:
+        """A random session: each decision is among what is still open."""
         random = Random(seed)
+        session = Session(self.compiled)
+        start = time.perf_counter()
+        self._decide(random, session, length)
+        return {"decisions": [_written(one) for one in session.decisions], "seconds": time.perf_counter() - start}
+
+    def session(self, decisions: Sequence[Sequence[Any]], seconds: float) -> Message:
+        """A session that was drawn before: after each decision, everything that is still possible.
+
+        As a peer gets it: the decisions are known, and what is answered is looked at when all of them are made.
+        """
+        made = [_read(one) for one in decisions]
         self.compiled.domains_memo.clear()
         session = Session(self.compiled, seconds=seconds)
-        domains = session.domains()
-        steps: list[Message] = []
-        while len(steps) < length:
-            decision = self._drawn(random, domains)
-            if decision is None:
-                break
-            offered = (self._valid(domains) | domains.open) & STRICT
+        before = session.domains()
+        found: list[ValidDomains | Conflict] = []
+        took: list[float] = []
+        for decision in made:
             start = time.perf_counter()
-            found = session.decide(decision)
-            if isinstance(found, ValidDomains):
-                self._valid(found)
-            milliseconds = (time.perf_counter() - start) * 1000
-            if isinstance(found, Conflict):
-                raise RuntimeError(f"{decision} was offered and is refused")
-            domains = found
+            domains = session.decide(decision)
+            if isinstance(domains, ValidDomains):
+                self._valid(domains)
+            took.append(time.perf_counter() - start)
+            found.append(domains)
+        steps: list[Message] = []
+        for place, (domains, spent) in enumerate(zip(found, took, strict=True)):
+            if isinstance(domains, Conflict):
+                raise RuntimeError(f"{made[place]} was offered and is refused")
+            offered = (self._valid(before) | before.open) & STRICT
             can, cannot = self._answer(domains)
-            fixed = [signed(self.names, one) for one in session.decisions if self._is_literal(one)]
+            so_far = decided(self.model.problem, (), *made[: place + 1])
+            fixed = [signed(self.names, one) for one in so_far if self._is_literal(one)]
             numbers = {
                 self.names.number[one.parameter]: [one.value, self._position(one)]
-                for one in session.decisions
+                for one in so_far
                 if isinstance(one, Enter) and one.parameter in self.names.number
             }
             steps.append({
-                "ms": milliseconds, "fixed": fixed, "numbers": numbers, "offered": _letters(offered),
+                "ms": spent * 1000, "fixed": fixed, "numbers": numbers, "offered": _letters(offered),
                 "can": _letters(can), "cannot": _letters(cannot), "open_numbers": len(domains.undecided_numbers),
             })
+            before = domains
         return {"steps": steps, "memory_mb": memory_mb()}
 
     def conflicts(self, seed: int, length: int, count: int, seconds: float) -> Message:
@@ -343,6 +356,16 @@ class Ours:
         return Choose(variable.group, self.names.problem.group_by_id[variable.group].options[value])
 
 
+def _written(decision: Decision) -> list[Any]:
+    if isinstance(decision, Choose):
+        return [decision.group, decision.option, decision.chosen]
+    return [decision.parameter, decision.value]
+
+
+def _read(written: Sequence[Any]) -> Decision:
+    return Choose(*written) if len(written) == 3 else Enter(*written)
+
+
 def _letters(flags: NDArray[np.uint8]) -> str:
     return (flags + ord("0")).astype(np.uint8).tobytes().decode()
 
@@ -354,6 +377,7 @@ def main() -> None:
         "ready": dict,  # that it has started, and its kernels with it
         "read": ours.read,
         "publish": ours.publish,
+        "draw": ours.draw,
         "session": ours.session,
         "conflicts": ours.conflicts,
         "store": ours.store,

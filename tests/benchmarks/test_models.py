@@ -1,5 +1,6 @@
 """The benchmark's models: any file of a known format, and made ones that are the same in every run."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -71,10 +72,14 @@ def test_a_session_asks_what_is_open_and_is_the_same_in_every_run(tmp_path: Path
     ours = Ours()
     ours.read({"name": "small", "path": str(tmp_path / "small.uvl"), "made": "", "seed": 0}, str(tmp_path))
     ours.publish(20.0)
-    one, other = ours.session(3, 8, 5.0), ours.session(3, 8, 5.0)
-    assert [step["fixed"] for step in one["steps"]] == [step["fixed"] for step in other["steps"]]
-    assert len(one["steps"]) == 8
-    for step in one["steps"]:
+    one, other = ours.draw(3, 8)["decisions"], ours.draw(3, 8)["decisions"]
+    assert one == other
+    steps = ours.session(one, 5.0)["steps"]
+    assert len(steps) == 8
+    for before, step in pairwise(steps):
+        assert len(step["fixed"]) == len(before["fixed"]) + 1
+        assert all(step["offered"][abs(one) - 1] == "1" for one in step["fixed"] if one > 0)
+    for step in steps:
         assert "2" not in step["can"] + step["cannot"]
         assert all(step["can"][k] == "1" or step["cannot"][k] == "1" for k in range(len(step["can"])))
     explained = ours.conflicts(3, 4, 3, 5.0)
@@ -94,7 +99,8 @@ def test_what_one_process_stores_another_loads(tmp_path: Path) -> None:
     ours.store(str(tmp_path / "compiled"))
     theirs.read(source, str(tmp_path))
     theirs.load(str(tmp_path / "compiled"))
-    one, other = ours.session(1, 5, 5.0), theirs.session(1, 5, 5.0)
+    decisions = ours.draw(1, 5)["decisions"]
+    one, other = ours.session(decisions, 5.0), theirs.session(decisions, 5.0)
     assert [step["can"] for step in one["steps"]] == [step["can"] for step in other["steps"]]
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import textwrap
+import multiprocessing
+import os
+import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlmodel import select
@@ -18,6 +19,7 @@ from catalog.load import load_catalog
 from catalog.offer import Offer, current_offer, forget_offers, keep_offers, offer_of
 from catalog.products import ProductContent, ProductRevision
 from catalog.state import state
+from configurator import db
 from configurator.db import Database
 from configurator.modelling.compiling import rebuild_missing
 from solver.configuration.compile import CompiledProblem, compile_problem
@@ -186,48 +188,40 @@ def test_a_disk_that_cannot_be_written_costs_the_copy_and_not_the_answer(
     assert [*tmp_path.glob(f"*{keep.SUFFIX}"), *tmp_path.glob("*.part")] == []
 
 
+def _need(
+    lamp: tuple[int, ConfigurationProblem], company_id: int, folder: Path, together: Any, said: Any
+) -> None:
+    """In a process of its own: the kept form, as soon as the other one needs it, too."""
+    db.database().forget_connections()
+
+    def slowly(problem: ConfigurationProblem) -> CompiledProblem:
+        said.put("made")
+        time.sleep(0.5)
+        return compile_problem(problem)
+
+    together.wait(timeout=30)
+    with db.reading() as session:
+        Keeping(folder, compile=slowly).get(session, company_id, lamp[0], lamp[1])
+    said.put("done")
+    os._exit(0)
+
+
 def test_processes_that_need_the_same_one_at_once_make_it_once(
     database: Database, company_id: int, lamp: tuple[int, ConfigurationProblem], tmp_path: Path
 ) -> None:
     with database.writing() as session:
         session.delete(session.get_one(CompiledRevision, row_of(database).id))
-    script = textwrap.dedent(f"""
-        import sys, time
-        from pathlib import Path
-        from catalog.keep import Keeping
-        from catalog.products import ProductContent, ProductRevision
-        from catalog.state import state
-        from configurator import db
-        from solver.configuration.compile import compile_problem
-        from sqlmodel import select
-
-        def slowly(problem):
-            print("made", flush=True)
-            time.sleep(0.5)
-            return compile_problem(problem)
-
-        with db.connect({database.url!r}).reading() as session:
-            row = session.exec(select(ProductRevision)).one()
-            problem = state(ProductContent.from_data(row.content))
-            print("ready", flush=True)
-            sys.stdin.readline()
-            Keeping(Path({str(tmp_path)!r}), compile=slowly).get(session, row.company_id, row.id, problem)
-            print("done", flush=True)
-    """)
-    workers = [
-        subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for _ in range(2)
+    context = multiprocessing.get_context("fork")
+    together, said = context.Barrier(2), context.SimpleQueue()
+    processes = [
+        context.Process(target=_need, args=(lamp, company_id, tmp_path, together, said)) for _ in range(2)
     ]
-    said = []
-    for worker in workers:
-        assert worker.stdout is not None and worker.stdout.readline().strip() == "ready"
-    for worker in workers:
-        assert worker.stdin is not None
-        worker.stdin.write("go\n")
-        worker.stdin.flush()
-    for worker in workers:
-        said += worker.communicate(timeout=60)[0].split()
-    assert sorted(said) == ["done", "done", "made"]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(timeout=60)
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert sorted(said.get() for _ in range(3)) == ["done", "done", "made"] and said.empty()
 
 
 def test_an_offer_uses_the_kept_form(

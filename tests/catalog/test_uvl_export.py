@@ -12,8 +12,11 @@ import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
+from catalog.components import made
+from catalog.document import read_document
 from catalog.feature_problem import FeatureProblem, problem_of
 from catalog.load import read_file
+from catalog.products import ProductContent
 from catalog.state import state
 from catalog.uvl import read_uvl
 from catalog.uvl_export import UvlExport, export_uvl, write_uvl
@@ -50,6 +53,8 @@ from solver.configuration.rules import (
 )
 from solver.configuration.session import OptionState, Session
 from tests.solver.configuration.brute import judged_variants, problems
+
+TRUE = Comparison(Number(Fraction(1)), Comparator.EQUAL, Number(Fraction(1)))
 
 
 def bicycle() -> ConfigurationProblem:
@@ -125,7 +130,7 @@ def to_there(problem: ConfigurationProblem, export: UvlExport, back: FeatureProb
         choice = back.decision(feature)
         names[f"{choice.group}.{choice.option}"] = expression
 
-    always = Comparison(Number(Fraction(1)), Comparator.EQUAL, Number(Fraction(1)))
+    always = TRUE
     link(back.model.root, always)
     for place, feature in export.options.items():
         link(feature, Member(*place))
@@ -167,15 +172,26 @@ def times(number: int, expression: Expression) -> Expression:
     return Product((factor if number >= 0 else Negative(factor), expression))
 
 
-def is_equivalent(problem: ConfigurationProblem) -> bool:
+def is_equivalent(source: ConfigurationProblem | ProductContent) -> bool:
     """Whether the problem comes back from UVL with the same variants."""
-    export = export_uvl(problem)
+    problem = source if isinstance(source, ConfigurationProblem) else state(source)
+    export = export_uvl(source)
     assert not export.left_out
     back = problem_of(read_uvl(export.text))
     for parameter in problem.parameters:
         found = back.problem.parameter_by_id[back.numbers[export.parameters[parameter.id]][0]]
         assert list(found.values) == list(parameter.values)
-    return is_implied(problem, back.problem, to_there(problem, export, back)) and is_implied(
+    there = to_there(problem, export, back)
+    if not isinstance(source, ConfigurationProblem):
+        for one in made(source):
+            if one.id in export.instances:
+                choice = back.decision(export.instances[one.id])
+                there[f"{choice.group}.{choice.option}"] = one.own.when or TRUE
+        for feature in export.model.features.values():
+            if feature.instances is not None and feature.parent == export.model.root:
+                choice = back.decision(feature.name)
+                there[f"{choice.group}.{choice.option}"] = TRUE
+    return is_implied(problem, back.problem, there) and is_implied(
         back.problem, problem, to_here(problem, export, back)
     )
 
@@ -241,6 +257,102 @@ def test_everything_that_can_be_stated_comes_back_equivalent() -> None:
     assert is_equivalent(SHELF)
 
 
+# ruff: noqa: E501 - a catalog file
+CABINET = """\
+code: cabinet
+name: {zh: 柜, en: Cabinet}
+description: {zh: 柜, en: Cabinet}
+steps: [{id: all, name: {zh: 全部, en: All}}]
+groups:
+  - {id: wood, step: all, name: {zh: 木, en: Wood}, options: [{id: oak, name: {zh: 橡, en: Oak}}, {id: ash, name: {zh: 梣, en: Ash}}]}
+parameters:
+  - {id: doors, step: all, name: {zh: 门, en: Doors}, unit: pcs, minimum: 1, maximum: 2}
+  - {id: drawers, step: all, name: {zh: 屉, en: Drawers}, unit: pcs, minimum: 0, maximum: 2}
+quantities:
+  - {id: total, formula: "sum(drawer, width) + doors"}
+rules:
+  - {id: heavy, text: {zh: 重, en: Heavy}, expression: "wood.oak => doors = 1"}
+components:
+  - id: drawer
+    name: {zh: 屉, en: Drawer}
+    count: drawers
+    groups:
+      - id: front
+        step: all
+        name: {zh: 面, en: Front}
+        options:
+          - {id: plain, name: {zh: 平, en: Plain}, numbers: {most: 3}}
+          - {id: glass, name: {zh: 玻, en: Glass}, numbers: {most: 2}}
+      - {id: knob, step: all, name: {zh: 钮, en: Knob}, when: front.plain, minimum: 0, options: [{id: round, name: {zh: 圆, en: Round}}]}
+    parameters:
+      - {id: width, step: all, name: {zh: 宽, en: Width}, unit: dm, minimum: 1, maximum: 3}
+      - {id: locks, step: all, name: {zh: 锁, en: Locks}, unit: pcs, minimum: 0, maximum: 2}
+    rules:
+      - {id: widest, text: {zh: 宽, en: Widest}, expression: "width <= front.most"}
+    components:
+      - id: lock
+        name: {zh: 锁, en: Lock}
+        count: locks
+        groups:
+          - {id: kind, step: all, name: {zh: 种, en: Kind}, options: [{id: key, name: {zh: 钥, en: Key}}, {id: code, name: {zh: 码, en: Code}}]}
+  - id: foot
+    name: {zh: 脚, en: Foot}
+    count: 2
+    groups:
+      - {id: shape, step: all, name: {zh: 形, en: Shape}, options: [{id: flat, name: {zh: 扁, en: Flat}}, {id: tall, name: {zh: 高, en: Tall}}]}
+"""
+
+
+def cabinet(*changes: tuple[str, str]) -> ProductContent:
+    """A cabinet with drawers, each with locks, and two feet."""
+    text = CABINET
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new, 1)
+    return ProductContent.from_data(read_document(text.encode()).data)
+
+
+def test_a_component_of_which_nothing_else_asks_is_a_feature_with_a_cardinality() -> None:
+    export = export_uvl(cabinet())
+    assert not export.written_out
+    for line in ("drawer cardinality [0..2]", "lock cardinality [0..2]", "foot cardinality [2..2]"):
+        assert f"{line}\n" in export.text
+    assert export.options["drawer_2_lock_1_kind", "code"] == "code[2][1]"
+    assert is_equivalent(cabinet())
+
+
+def test_the_proof_notices_a_rule_of_an_instance_that_is_lost() -> None:
+    lost = cabinet(("width <= front.most", "width <= 3"))
+    whole, export = state(cabinet()), export_uvl(lost)
+    back = problem_of(read_uvl(export.text))
+    assert not is_implied(back.problem, whole, to_here(whole, export, back))
+
+
+@pytest.mark.parametrize(
+    ("change", "component", "why"),
+    [
+        (("wood.oak => doors = 1", "sum(drawer, width) <= 4"), "drawer", "heavy"),
+        (("wood.oak => doors = 1", "total <= 5"), "drawer", "heavy"),
+        (("wood.oak => doors = 1", "drawers >= doors"), "drawer", "heavy"),
+        (("width <= front.most", "width <= front.most or wood.oak"), "drawer", "widest"),
+        (("width <= front.most", "width >= number"), "drawer", "widest"),
+        (("width <= front.most", "count(lock, kind.key) < width"), "lock", "widest"),
+    ],
+)
+def test_any_other_component_is_written_out_and_the_file_says_why(
+    change: tuple[str, str], component: str, why: str
+) -> None:
+    export = export_uvl(cabinet(change))
+    assert [one for one, _ in export.written_out] == [component]
+    said = next(line for line in export.text.splitlines() if line.startswith("// Written out"))
+    assert f"component {component}" in said
+    assert why in said
+    assert f"{component} cardinality" not in export.text
+    if component == "lock":  # the drawers are features with a cardinality, in which locks are written out
+        assert "drawer cardinality [0..2]\n" in export.text
+        assert is_equivalent(cabinet(change))
+
+
 # --- judged one by one ----------------------------------------------------------------------------------------------
 
 
@@ -283,7 +395,7 @@ def judge(problem: ConfigurationProblem, step: int) -> None:
     if any(str(rule).endswith(":when") for rule in lost):
         reject()
     back = problem_of(read_uvl(export.text))
-    for variant, broken in judged_variants(problem)[::step]:
+    for variant, broken in judged_variants(problem, step):
         there = image(problem, export, back, variant)
         valid = there is not None and is_valid(back.problem, there)
         assert valid == (not broken - lost), (variant, broken, export.text)

@@ -14,6 +14,7 @@ from catalog.rows import Company
 from configurator import db
 from configurator.db import wal_is_safe
 from configurator.numbers import NumberSeries
+from tests.conftest import SQLITE_AS_SHIPPED
 
 
 def test_a_reading_session_cannot_write(database: db.Database) -> None:
@@ -130,11 +131,12 @@ def test_wal_is_used_only_where_sqlite_has_the_fix(version: tuple[int, int, int]
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
-def test_sqlite_syncs_every_commit(database: db.Database) -> None:
+def test_sqlite_syncs_every_commit(database: db.Database, monkeypatch: pytest.MonkeyPatch) -> None:
     import sqlite3
 
+    monkeypatch.setattr(db, "_sqlite_common", SQLITE_AS_SHIPPED)
     wal = wal_is_safe(sqlite3.sqlite_version_info)  # type: ignore[arg-type]
-    with database.writing() as session:
+    with db.connect(database.url).writing() as session:
         assert session.execute(text("PRAGMA synchronous")).scalar_one() == 2  # FULL
         assert session.execute(text("PRAGMA journal_mode")).scalar_one() == ("wal" if wal else "delete")
 

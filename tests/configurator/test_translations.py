@@ -134,7 +134,7 @@ AS_TYPED_CLASSES = {"mono", "token", "reason"}
 WORD = re.compile(r"[A-Za-z]{2,}")
 NO_PAGE = {  # endpoints that answer a GET with something else than a page
     "static", "healthz", "metrics", "openapi.spec", "planning.bars", "sales.quote_document",
-    "sales.public_document", "storefront.confirmation", "storefront.picture",
+    "modelling.submitted_rules", "sales.public_document", "storefront.confirmation", "storefront.picture",
     "upload.show", "upload.of_order",
     "draft.show", "draft.compare", "storefront.sent_to",  # lead to the configuring page and to the comparison
 }

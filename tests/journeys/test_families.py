@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.journeys.test_buyer import fits
+from tests.journeys.test_buyer import fits, settled
 
 pytestmark = [
     pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True),
@@ -66,6 +66,7 @@ def test_a_pump_station_is_found_by_need_and_configured_further(visit: Visit) ->
     pytest.param(1280, "zh", marks=pytest.mark.slow), pytest.param(390, "en", marks=pytest.mark.slow),
 ])
 def test_no_page_of_theirs_has_a_barrier(visit: Visit, barriers: Barriers, width: int, lang: str) -> None:
+    page = visit("about:blank", width=width, lang=lang)
     for path in (
         "/products/wardrobe?niche_width=2750",
         "/products/pump_station?flow=60&drive=one&plan=remote",
@@ -74,7 +75,7 @@ def test_no_page_of_theirs_has_a_barrier(visit: Visit, barriers: Barriers, width
         "/products/bicycle/compare?colour=navy&compare-with=colour:sun;drive:belt",
         "/products/bicycle/compare",
     ):
-        page = visit(path, width=width, lang=lang)
-        page.wait_for_load_state("networkidle")
+        page.goto(path)
+        settled(page)
         assert barriers(page) == [], path
         assert fits(page), path

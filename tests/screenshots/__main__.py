@@ -6,8 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
+from sqlmodel import select
 
-from tests.benchmarks.house import forget_seeded, seeded_folder, serving
+from catalog.rows import Company
+from configurator import db
+from configurator.config import load_settings
+from configurator.sales.accounts import account_link
+from tests.benchmarks.house import environment, forget_seeded, seeded_folder, serving
 from tests.browser import find
 
 HERE = Path(__file__).parent
@@ -51,6 +56,14 @@ class Album:
         yield page
         context.close()
 
+    def take_all(self, page: Page, name: str, path: str) -> None:
+        """Four pictures of one address: in both languages, wide and on a phone."""
+        for lang in LANGUAGES:
+            page.goto(f"{path}?lang={lang}")
+            for size, width, height in (("", 1280, 860), ("-phone", 390, 844)):
+                page.set_viewport_size({"width": width, "height": height})
+                self.take(page, f"{name}{size}{'' if lang == 'en' else f'-{lang}'}")
+
     def take(self, page: Page, name: str) -> None:
         """One picture of what is on the screen, without a pointer or a half-loaded part."""
         page.wait_for_load_state("networkidle")
@@ -91,6 +104,30 @@ def buyer(album: Album) -> None:
         album.take(page, "change-phone")
 
 
+def account(album: Album, link: str) -> None:
+    """Ask for the link, make the account with it, look at what is in it."""
+    with album.visitor() as page:
+        album.take_all(page, "account-link", "/account/link")
+        album.take_all(page, "account-new", f"/account/open/{link}")
+        page.fill("#name", BUYER["name"])
+        page.fill("#password", "a long password")
+        page.locator("main form [type=submit]").click()
+        page.wait_for_url("**/account")
+        album.take_all(page, "account", "/account")
+
+
+def link_for(data: Path, mail: str) -> str:
+    """What the mail to somebody without an account would bring."""
+    settings = load_settings(environment(data))
+    database = db.connect(settings.database)
+    with database.reading() as session:
+        company_id = session.exec(select(Company.id)).one()
+    link = account_link(company_id or 0, mail, {}, secret=settings.secret_key)
+    database.close()
+    assert link is not None
+    return link
+
+
 def desk(album: Album) -> None:
     """The planner's board and the sales desk."""
     with album.visitor("en", height=1040, role="planner") as page:
@@ -111,6 +148,7 @@ def main(folder: Path) -> None:
             browser = playwright.chromium.launch(executable_path=find(), args=["--no-sandbox", "--disable-gpu"])
             album = Album(browser, f"http://127.0.0.1:{port}", folder)
             buyer(album)
+            account(album, link_for(data, BUYER["mail"]))
             desk(album)
             browser.close()
     finally:

@@ -290,5 +290,5 @@ def test_no_acknowledged_order_is_lost_when_the_database_dies(tmp_path: Path) ->
             running.close()
             db.database().close()
     finally:
-        server.server.cleanup()
+        server.stop()
         shutil.rmtree(folder, ignore_errors=True)

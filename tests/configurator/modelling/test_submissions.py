@@ -13,6 +13,7 @@ from sqlmodel import select
 
 from catalog.problems import Refused
 from catalog.products import ProductRevision
+from catalog.uvl import read_uvl
 from configurator import db
 from configurator.audit import AuditEvent
 from configurator.auth import Role
@@ -254,10 +255,15 @@ def test_from_the_file_to_the_report_to_the_revision(login: Login) -> None:
     chinese = client.get(f"{address}?lang=zh").text
     assert "无毡" in chinese and "脚垫：毛毡" in chinese
     client.get(f"{address}?lang=en")
+    rules = client.get(f"{address}/rules.uvl")
+    assert f'href="{address}/rules.uvl"' in page
+    assert rules.headers["Content-Disposition"] == 'attachment; filename="lamp.uvl"'
+    assert {"shade", "rubber"} <= read_uvl(rules.text).features.keys()
     answer = client.post(f"{address}/publish")
     assert answer.status_code == 303
     assert "revision 1 is published" in client.get("/modelling/").text
     assert "This file was published" in client.get(address).text
+    assert client.get(f"{address}/rules.uvl").status_code == 404  # its data are gone
     assert client.post(f"{address}/publish").status_code == 303  # told, not done again
     assert revisions() == [1]
 

@@ -126,6 +126,7 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "modelling.load": frozenset({Role.MODELLER}),
     "modelling.submit": frozenset({Role.MODELLER}),
     "modelling.submission": frozenset({Role.MODELLER}),
+    "modelling.submitted_rules": frozenset({Role.MODELLER}),
     "modelling.cancel": frozenset({Role.MODELLER}),
     "modelling.publish": frozenset({Role.MODELLER}),
     "modelling.discard": frozenset({Role.MODELLER}),

@@ -172,9 +172,19 @@ def all_variants(problem: ConfigurationProblem) -> tuple[Variant, ...]:
     return tuple(variant for variant, broken in judged_variants(problem) if not broken)
 
 
-def judged_variants(problem: ConfigurationProblem) -> list[tuple[Variant, frozenset[str]]]:
-    """Every complete variant and the rules that it breaks."""
-    return [(v, frozenset(found.id for found in violations(problem, v))) for v in _assignments(problem)]
+def judged_variants(problem: ConfigurationProblem, step: int = 1) -> list[tuple[Variant, frozenset[str]]]:
+    """Every complete variant and the rules that it breaks; `step`: of so many variants one."""
+    variants = list(_assignments(problem))[::step]
+    key = (repr(problem), step)
+    if key not in _broken:
+        judged = [frozenset(found.id for found in violations(problem, variant)) for variant in variants]
+        kept = {broken: broken for broken in judged}
+        _broken[key] = [kept[broken] for broken in judged]
+    return list(zip(variants, _broken[key], strict=True))
+
+
+# Every engine is asked the same problems, one engine after another: they are judged once.
+_broken: dict[tuple[str, int], list[frozenset[str]]] = {}
 
 
 def _assignments(problem: ConfigurationProblem) -> Iterator[Variant]:

@@ -130,7 +130,7 @@ def test_one_click_after_another_says_what_all_of_them_together_say(
     network, diagram, _, random = case
     several = [[literal, network.literals + literal][: random.randint(1, 2)] for literal in range(network.literals)]
     flat = Flat(diagram, several)
-    flags, valid = flat.untouched, np.full(2 * network.literals, 7, dtype=np.uint8)
+    state, valid = flat.untouched, np.full(2 * network.literals, 7, dtype=np.uint8)
     allowed, asked = np.ones(network.literals, dtype=np.uint8), np.ones(network.literals, dtype=np.uint8)
     for variable in random.sample(range(len(network.variables)), len(network.variables)):
         first, stop = network.first[variable : variable + 2].tolist()
@@ -138,10 +138,8 @@ def test_one_click_after_another_says_what_all_of_them_together_say(
         if take:
             allowed[first:stop] = 0
         allowed[literal] = asked[literal] = take
-        at, end, place = (diagram.by_level_of(one) for one in (first, stop - 1, literal))
-        before, after = valid.copy(), np.empty_like(flags)
-        scratch = np.empty(flat.scratch, dtype=np.int32)
-        possible = passes.click(flat.words, flags, after, valid, scratch, at, end + 1, place, take)
+        before, after = valid.copy(), np.empty(flat.size, dtype=np.int32)
+        possible = passes.click(flat.words, state, after, valid, 2 * diagram.by_level_of(literal) + take)
         found = diagram.domains(Question(allowed, asked), NOW)
         assert possible == (found is not None)
         if found is None:
@@ -149,8 +147,9 @@ def test_one_click_after_another_says_what_all_of_them_together_say(
             return
         for one, places in enumerate(several):
             assert (valid[places] == found.valid[one]).all()
-        assert (after & 3 == flat.flags(Question(allowed, asked))).all()
-        flags = after
+        flags = allowed * STRICT + asked * RELEASED
+        assert (after[: network.literals] & 3 == diagram.by_level(flags)).all()
+        state = after
 
 
 def test_costs_are_those_of_the_cheapest_and_the_dearest_assignment(

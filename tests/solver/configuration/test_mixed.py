@@ -14,8 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from solver.configuration import mixed, translate
+from solver.configuration import dag, mixed, translate
+from solver.configuration import mixed_passes as passes
 from solver.configuration.check import answers, is_valid, rule_holds
+from solver.configuration.covering import covered
 from solver.configuration.dag import TooWide
 from solver.configuration.mixed import Mixed
 from solver.configuration.network import Formula, Network
@@ -29,6 +31,7 @@ from solver.configuration.problem import (
     OptionId,
     ParameterId,
     RuleId,
+    TableRule,
     Variant,
 )
 from solver.configuration.question import RELEASED, STRICT, Assignment, Clock, Costs, OutOfTime, Question
@@ -329,6 +332,30 @@ def test_a_number_that_is_not_always_asked_for_has_its_other_value_too(formulas:
 
 
 # --- large numbers ---
+
+
+@pytest.mark.parametrize("words", [0, 256])  # rows one by one, and as bits in several words
+def test_a_table_of_many_rows_leaves_what_its_rows_have(words: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dag, "_BY_BITS", words)
+    random = Random(3)
+    groups = tuple(OptionGroup(GroupId(g), tuple(OptionId(f"{g}{k}") for k in range(6))) for g in "abc")
+    every = list(product(*(group.options for group in groups)))
+    table = TableRule(RuleId("rows"), tuple(group.id for group in groups), tuple(sorted(random.sample(every, 140))))
+    limit = ExpressionRule(RuleId("sum"), parse("a.a1 + b.b2 + c.c3 <= 1"))
+    case = case_of(ConfigurationProblem(groups, rules=(table, limit)))
+    assert len(case.network.tables) == 1
+    for _ in range(12):
+        assert_right(case, draw_question(case, random, 0.5), random)
+
+
+def test_a_value_covers_another_that_every_constraint_allows_no_more() -> None:
+    # Variables of 3, 2 and 2 values: literals 0 to 2, 3 and 4, 5 and 6.
+    clause = (passes.CLAUSE, [0, 2, 2 * 4])  # value 0 or 1 of the first, or value 1 of the second
+    table = (passes.TABLE, [0, 2, 5, 0, 2, 0, 5, 0, 6, 1, 5, 2, 5, 2, 6])  # of the first and third; not 1 with 1
+    total = (passes.LINEAR, [0, 1, 1, 0, 1, 7, 8])  # tells the second's values apart
+    assert covered([0, 3, 5, 7], [clause, table]).tolist() == [0b001, 0b011, 0b101, 0b11, 0b10, 0b01, 0b11]
+    assert covered([0, 3, 5, 7], [clause, table, total]).tolist() == [0b001, 0b011, 0b101, 0b01, 0b10, 0b01, 0b11]
+    assert not covered([0, 63], []).any()
 
 
 def test_the_values_of_large_numbers_come_with_their_holes() -> None:

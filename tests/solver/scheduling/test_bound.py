@@ -86,6 +86,8 @@ def test_no_bound_is_above_what_an_exact_solve_reaches(seed: int) -> None:
             for each in Part:
                 assert bound.parts[each] <= figures.part(each), (each, bound.how[each], number)
             assert bound.value <= objective.value(figures)
+            alone = zip(problem.orders, bound.completion.tolist(), strict=True)
+            assert all(done <= figures.completion[order.id] for order, done in alone)
             reached[part] += bound.parts[part] == figures.part(part)
     assert reached[Part.MAKESPAN] and reached[Part.SETUP]  # they say something
 

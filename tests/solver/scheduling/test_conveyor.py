@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import permutations
+from itertools import count, permutations
 from random import Random
 
 import numpy as np
@@ -11,6 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from solver.scheduling import conveyor as conveyor_module
 from solver.scheduling.arrays import arrays_of
 from solver.scheduling.check import Rule, violations
 from solver.scheduling.conveyor import COST, LEAST_COST, PLAIN, SEQUENCE, TOO_MUCH, Conveyor
@@ -222,6 +223,17 @@ def test_a_search_gets_better_with_the_same_seed_in_the_same_way() -> None:
     assert one.evaluation.tardiness < 0.8 * first
     again = search(problem, TARDINESS_ONLY, schedule=one.schedule, moves=50, seed=1)
     assert again.evaluation.tardiness <= one.evaluation.tardiness
+
+
+def test_where_moves_are_counted_the_speed_of_the_machine_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = flow_shop(40, 5, 3)
+
+    def found() -> object:
+        return search(problem, TARDINESS_ONLY, moves=300, seed=4, cp_sat=False).schedule
+
+    fast, ticks = found(), count()
+    monkeypatch.setattr(conveyor_module, "monotonic", lambda: float(next(ticks)))  # a second between any two looks
+    assert found() == fast
 
 
 def test_an_order_that_cannot_be_placed_is_named() -> None:
