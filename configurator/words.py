@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from babel import Locale
 from babel.dates import format_date
 from babel.numbers import format_currency
 from babel.support import NullTranslations, Translations
@@ -21,6 +22,11 @@ LOCALES = {"zh": "zh_Hans_CN", "en": "en"}
 def language_of(locale: str) -> str:
     """`zh` or `en` for any locale name."""
     return "zh" if locale.lower().startswith("zh") else "en"
+
+
+def country_name(code: str, language: str) -> str:
+    """A country in words, `zh` or `en`."""
+    return str(Locale.parse(LOCALES[language]).territories.get(code, code))
 
 
 @lru_cache(maxsize=4)

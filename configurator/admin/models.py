@@ -12,10 +12,11 @@ class User(CompanyRow, table=True):
     """A login. The name and mail address stand in the party row, which can be erased."""
 
     __tablename__ = "user_account"
-    __table_args__ = company_keys(unique_in_company("login"), party_id="party")
+    __table_args__ = company_keys(unique_in_company("login"), party_id="party", bill_to_id="party")
 
     login: str = Field(max_length=120)  # lower case
     party_id: int
+    bill_to_id: int | None = None  # whom the invoices of its orders name, None: nobody else
     password_hash: str = Field(max_length=200)
     locale: str = Field(default="en", max_length=20)
     is_active: bool = True

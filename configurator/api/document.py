@@ -29,6 +29,7 @@ _BUYER = {
     "name": "李雷", "mail": "lilei@example.com", "phone": "", "street": "中山路 100 号", "postal_code": "200040",
     "city": "上海", "country": "CN", "language": "zh",
 }
+_INVOICE = {"company": "无锡水务有限公司", "tax_number": "91350100M000100Y43", "purchase_order": "PO-2026-7781"}
 
 
 def _examples(**values: Any) -> dict[str, Any]:
@@ -44,7 +45,7 @@ PROMISE_EXAMPLES = _examples(
     decisions={"decisions": _DECISIONS, "country": "CN"}, variant={"variant": _VARIANT, "country": "CN"}
 )
 ORDER_EXAMPLES = _examples(order={
-    "product": "bicycle", "variant": _VARIANT, "buyer": _BUYER,
+    "product": "bicycle", "variant": _VARIANT, "buyer": _BUYER | {"invoice": _INVOICE},
     "shown": {"gross_minor": 626020, "currency": "CNY", "arrives_on": "2026-12-08"},
 })
 HOLD_EXAMPLES = _examples(hold={"product": "bicycle", "variant": _VARIANT, "quantity": 2, "country": "CN"})

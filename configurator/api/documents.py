@@ -29,6 +29,7 @@ from configurator.api.outputs import (
     HoldAnswer,
     InstanceAnswer,
     InsteadAnswer,
+    InvoiceAnswer,
     MakingAnswer,
     OperationAnswer,
     OptionAnswer,
@@ -70,10 +71,11 @@ from configurator.modelling.submissions import SubmissionView
 from configurator.planning.partners import Received, Reservation, Reservations, Stated
 from configurator.planning.progress import Progress
 from configurator.sales.assurances import Exchange
+from configurator.sales.buyers import Buyer, Invoicing
 from configurator.sales.carts import CartView
 from configurator.sales.delivery import WayOffer
 from configurator.sales.models import OrderState
-from configurator.sales.orders import Buyer, OrderView, PlacedOrder, Shown
+from configurator.sales.orders import OrderView, PlacedOrder, Shown
 from configurator.sales.payment_terms import assurance_of
 from configurator.sales.visitors import Visitor
 from configurator.storefront.service import as_asked
@@ -113,7 +115,8 @@ def buyer_of(body: BuyerBody) -> Buyer:
     """Sales' buyer."""
     return Buyer(
         name=body.name, mail=body.mail, phone=body.phone, street=body.street, postal_code=body.postal_code,
-        city=body.city, country=body.country, locale=body.language,
+        city=body.city, country=body.country, locale=body.language, region=body.region,
+        invoice=Invoicing(**body.invoice.model_dump()),
     )
 
 
@@ -339,7 +342,9 @@ def order_answer(view: OrderView, instead: Exchange | None) -> TrackedOrderAnswe
         price=price_answer(view.price),
         buyer=AddressAnswer(
             name=view.buyer.name, mail=view.buyer.mail, phone=view.buyer.phone, street=view.buyer.street,
-            postal_code=view.buyer.postal_code, city=view.buyer.city, country=view.buyer.country,
+            postal_code=view.buyer.postal_code, city=view.buyer.city, region=view.buyer.region,
+            country=view.buyer.country,
+            invoice=InvoiceAnswer(**asdict(view.buyer.invoice)) if view.buyer.invoice else None,
         ),
         promise=TrackedDates(
             promise_at=view.promise_at, dispatch_at=view.dispatch_at, arrives_on=view.arrives_on, zone=view.zone

@@ -206,16 +206,36 @@ class NothingBody(Body):
     """An empty object: all that is said is in the address."""
 
 
+class InvoiceBody(Body):
+    """What the invoice says that the delivery does not; what is empty is as delivered.
+
+    A tax number needs its company, and an address street, postal code and city. In China the number is the unified
+    social credit code, in countries with VAT the VAT ID.
+    """
+
+    company: _line(200) = ""  # type: ignore[valid-type]
+    tax_number: _line(40) = ""  # type: ignore[valid-type]
+    purchase_order: _line(60) = ""  # type: ignore[valid-type]
+    name: _line(200) = ""  # type: ignore[valid-type]
+    street: _line(300) = ""  # type: ignore[valid-type]
+    postal_code: PostalCode = ""  # type: ignore[valid-type]
+    city: _line(120) = ""  # type: ignore[valid-type]
+    region: _line(80) = ""  # type: ignore[valid-type]
+    country: Annotated[str, Field(pattern=r"^([A-Z]{2})?$", description="ISO 3166-1 alpha-2")] = ""
+
+
 class BuyerBody(Body):
-    """Who orders, and where it goes."""
+    """Who orders, and where it goes. `region`: a province or state where the address has one."""
 
     name: _line(200, 1)  # type: ignore[valid-type]
     mail: Mail
     phone: _line(40) = ""  # type: ignore[valid-type]
     street: _line(300, 1)  # type: ignore[valid-type]
-    postal_code: _line(20) = ""  # type: ignore[valid-type]
+    postal_code: PostalCode = ""  # type: ignore[valid-type]
     city: _line(120, 1)  # type: ignore[valid-type]
+    region: _line(80) = ""  # type: ignore[valid-type]
     country: CountryCode
+    invoice: InvoiceBody = InvoiceBody()
     language: Literal["zh", "en"] = "en"
 
 

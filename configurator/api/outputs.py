@@ -451,8 +451,22 @@ class ReadableAnswer(Answer):
     typed: str
 
 
+class InvoiceAnswer(Answer):
+    """What the invoice says that the delivery does not; what is empty is as delivered."""
+
+    company: str
+    tax_number: str
+    purchase_order: str
+    name: str
+    street: str
+    postal_code: str
+    city: str
+    region: str
+    country: str
+
+
 class AddressAnswer(Answer):
-    """Who ordered, and where it goes."""
+    """Who ordered, and where it goes. `invoice`: null if it is as delivered."""
 
     name: str
     mail: str
@@ -460,7 +474,9 @@ class AddressAnswer(Answer):
     street: str
     postal_code: str
     city: str
+    region: str
     country: str
+    invoice: InvoiceAnswer | None
 
 
 class TrackedDates(Answer):

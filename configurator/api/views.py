@@ -47,6 +47,7 @@ from configurator.api.inputs import (
     HeldOrderBody,
     HoldBody,
     HoldQuery,
+    InvoiceBody,
     ItemBody,
     LinkAgainBody,
     LinkBody,
@@ -242,8 +243,14 @@ def _name_faults(wanted: Sequence[Wanted]) -> None:
 
 def _sent(body: Body) -> dict[str, Any]:
     """What a key is for. Fields that came later are in it only where they say something: old keys stay good."""
-    later = {"quantity": 1, "more": [], "delivery": "", "assurance": "", "upload_key": ""}
-    return {name: value for name, value in body.model_dump(mode="json").items() if later.get(name, ...) != value}
+    sent = body.model_dump(mode="json")
+    if "buyer" in sent:
+        sent["buyer"] = _saying(sent["buyer"], {"region": "", "invoice": InvoiceBody().model_dump()})
+    return _saying(sent, {"quantity": 1, "more": [], "delivery": "", "assurance": "", "upload_key": ""})
+
+
+def _saying(sent: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in sent.items() if later.get(name, ...) != value}
 
 
 # --- holds ------------------------------------------------------------------------------------------------------------

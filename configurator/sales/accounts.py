@@ -23,8 +23,8 @@ from configurator.admin.models import User, UserRole
 from configurator.auth import Role, TooManyTries, add_user, end_sessions, give_password, same_password
 from configurator.errors import DomainError, NotFound
 from configurator.sales.address_checks import fingerprint
+from configurator.sales.buyers import Buyer, Invoicing, buyer_of, erase_bill_to, invoicing_of, keep_bill_to
 from configurator.sales.models import Draft
-from configurator.sales.orders import Buyer, buyer_of
 from configurator.sales.parties import Party
 from configurator.throttle import MINUTES, TooManyMails, count_try, subject
 
@@ -92,7 +92,7 @@ class Profile:
         return self.buyer.mail if self.buyer.mail.lower() == self.login else ""
 
 
-DETAILS = ("name", "phone", "street", "postal_code", "city", "country")  # that the owner types
+DETAILS = ("name", "phone", "street", "postal_code", "city", "region", "country")  # that the owner types
 
 
 # --- the link ---------------------------------------------------------------------------------------------------------
@@ -249,16 +249,20 @@ def profile(company_id: int, user_id: int) -> Profile:
         others = session.exec(
             select(func.count()).select_from(UserRole).where(UserRole.user_id == user_id, UserRole.role != Role.BUYER)
         ).one()
-    return Profile(user.login, buyer_of(party), others > 0)
+        invoice = invoicing_of(session, user.bill_to_id)
+    return Profile(user.login, buyer_of(party, invoice), others > 0)
 
 
-def change_profile(company_id: int, user_id: int, details: Mapping[str, str], locale: str) -> None:
-    """What the owner types of themselves (DETAILS), and the language of their mails."""
+def change_profile(
+    company_id: int, user_id: int, details: Mapping[str, str], invoice: Invoicing, locale: str
+) -> None:
+    """What the owner types of themselves (DETAILS), what invoices are to say, and the language of their mails."""
     with db.writing() as session:
         user = session.exec(select(User).where(User.company_id == company_id, User.id == user_id)).one()
         party = session.get_one(Party, user.party_id)
         for name in DETAILS:
             setattr(party, name, details[name])
+        user.bill_to_id = keep_bill_to(session, company_id, invoice, user.bill_to_id)
         user.locale = party.locale = locale
         audit.record(session, company_id, "account.changed", "user", user_id, actor_id=user_id)
 
@@ -277,6 +281,7 @@ def close_account(company_id: int, user_id: int, password: str, *, secret: str) 
         for name in (*DETAILS, "mail"):
             setattr(party, name, "")
         party.erased_at = utc_now()
+        erase_bill_to(session, user.bill_to_id)
         user.is_active, user.login = False, f"closed-{user_id}"  # the address can have another account
         end_sessions(session, user_id)
         audit.record(session, company_id, "account.closed", "user", user_id, actor_id=user_id)

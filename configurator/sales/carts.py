@@ -34,6 +34,7 @@ from configurator.planning.holds import (
     renew,
 )
 from configurator.planning.promise import Forecast, forecast_all
+from configurator.sales.buyers import Buyer, check_buyer
 from configurator.sales.choices import ReadableChoice, readable_choices
 from configurator.sales.configurations import (
     Configuration,
@@ -55,7 +56,7 @@ from configurator.sales.delivery import (
     ways_in,
 )
 from configurator.sales.models import Cart, CartItem, Deliveries
-from configurator.sales.orders import Buyer, PlacedOrder, Unit, Wanted, asked_with, check_buyer, write_order
+from configurator.sales.orders import PlacedOrder, Unit, Wanted, asked_with, write_order
 from configurator.sales.payment_terms import (
     Asked,
     Assurance,

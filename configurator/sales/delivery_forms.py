@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import IntegerField, RadioField, SelectField, StringField, TextAreaField
-from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional, Regexp, ValidationError
 
 from catalog.factory import DAYS
 from configurator.sales.delivery import StatedWay, Way, plain_code
@@ -60,8 +60,8 @@ class DeliveryWayForm(FlaskForm):
 
     kind = RadioField(_l("Who brings it?"), choices=[(kind.value, word) for kind, word in KIND_WORDS.items()],
                       default=DeliveryKind.CARRIER.value)
-    name_en = StringField(_l("Name in English"), [InputRequired(NEEDED), Length(max=80), one_line], filters=[trimmed])
-    name_zh = StringField(_l("Name in Chinese"), [InputRequired(NEEDED), Length(max=80), one_line], filters=[trimmed])
+    name_en = StringField(_l("Name in English"), [DataRequired(NEEDED), Length(max=80), one_line], filters=[trimmed])
+    name_zh = StringField(_l("Name in Chinese"), [DataRequired(NEEDED), Length(max=80), one_line], filters=[trimmed])
     country = SelectField(_l("Country"))
     postal_prefixes = StringField(
         _l("Only where postal codes begin with"), [Optional(), Length(max=1200)], filters=[trimmed],

@@ -14,18 +14,18 @@ from urllib.parse import urlencode
 import orjson
 import segno
 import typst
-from babel import Locale
 from flask_babel import gettext
 
 from catalog.price import Price
 from catalog.problems import N_
 from configurator.config import Settings
+from configurator.sales.buyers import Invoicing
 from configurator.sales.choices import ReadableChoice
 from configurator.sales.models import DeliveryKind, DepositState, OrderState
 from configurator.sales.orders import OrderView
 from configurator.sales.quotes import QuoteView
 from configurator.sales.terms import DeliveryView
-from configurator.words import LOCALES, Words
+from configurator.words import Words, country_name
 
 FOLDER = Path(__file__).parent
 FONTS = Path(__file__).parent.parent / "static" / "vendor" / "fonts"
@@ -102,6 +102,7 @@ def quote_data(view: QuoteView, settings: Settings, language: str, proof: str = 
         "house": view.house,
         "customer": view.customer.name,
         "mail": view.customer.mail,
+        "invoice": _invoice(view.customer.invoice, words),
         "country": country_name(view.customer.country, language),
         "date": words.day(revision.sent_at, view.house_zone),
         "revision": str(revision.number),
@@ -126,6 +127,7 @@ def quote_data(view: QuoteView, settings: Settings, language: str, proof: str = 
             "revision": _("Revision"),
             "valid_until": _("Valid until"),
             "ships_to": _("Delivery to"),
+            "invoice_to": _("Invoice to"),
             **_price_words(price, words),
             **_arrival_words(revision.delivery, words),
             "link_says": _("Look at it and accept it online"),
@@ -154,6 +156,19 @@ def _price_words(price: Price, words: Words) -> dict[str, str]:
 def _arrival_words(delivery: DeliveryView | None, words: Words) -> dict[str, str]:
     """The word before the date of what its buyer fetches at the plant, in place of the usual one."""
     return {"arrives": words.gettext("Ready for you on")} if is_collected(delivery) else {}
+
+
+def _invoice(invoice: Invoicing, words: Words) -> dict[str, Any]:
+    """Whom the invoice names, and the numbers on it; nothing where it is as delivered."""
+    _ = words.gettext
+    return {
+        "lines": [*invoice.lines, *([country_name(invoice.country, words.language)] if invoice.country else [])],
+        "facts": _rows(
+            (label, value) for label, value in (
+                (_("Tax number"), invoice.tax_number), (_("Purchase order number"), invoice.purchase_order),
+            ) if value
+        ),
+    }
 
 
 def _choices(choices: Iterable[ReadableChoice], language: str) -> list[dict[str, str]]:
@@ -193,10 +208,10 @@ def order_data(view: OrderView, settings: Settings, language: str) -> dict[str, 
         "house": view.house,
         "address": [
             line for line in (
-                view.buyer.name, view.buyer.street, f"{view.buyer.postal_code} {view.buyer.city}".strip(),
-                country_name(view.buyer.country, language),
+                view.buyer.name, *view.buyer.lines, country_name(view.buyer.country, language),
             ) if line
         ],
+        "invoice": _invoice(view.buyer.billed if view.buyer.invoice else view.buyer.invoice, words),
         "facts": _rows(facts),
         "deposit": _rows(_deposit_facts(view, words)),
         "arrives_on": words.day(view.arrives_on),
@@ -227,6 +242,7 @@ def order_data(view: OrderView, settings: Settings, language: str) -> dict[str, 
         "words": {
             "kind": _("Order confirmation"),
             "ships_to": _("Delivery to"),
+            "invoice_to": _("Invoice to"),
             "deposit": _("Deposit"),
             **_price_words(price, words),
             **_arrival_words(view.delivery, words),
@@ -274,17 +290,12 @@ def _deposit_facts(view: OrderView, words: Words) -> list[tuple[str, str]]:
     _ = words.gettext
     found = [
         (_("Amount"), words.money(deposit.amount_minor, view.price.currency, view.price.exponent)),
-        (_("Due"), words.moment(deposit.due_at, view.zone)),
+        (_("Payable by"), words.moment(deposit.due_at, view.zone)),
         (_("Reference"), deposit.reference),
     ]
     if deposit.payee:
         found.append((_("Transfer to"), " · ".join(deposit.payee)))
     return found
-
-
-def country_name(country: str, language: str) -> str:
-    """A country in words."""
-    return str(Locale.parse(LOCALES[language]).territories.get(country, country))
 
 
 def qr_svg(text: str) -> str:

@@ -32,7 +32,7 @@ from configurator.sales.orders import order_by_id
 from configurator.sales.parties import Party
 from configurator.sales.quotes import revision_by_id
 from configurator.sales.reasons import REASONS
-from configurator.words import Words, language_of
+from configurator.words import Words, country_name, language_of
 
 log = structlog.get_logger()
 TURN_SECONDS = 15.0  # after that the worker's other chores come first; the next turn goes on
@@ -112,7 +112,7 @@ def message_of(mail: OutboxMail, settings: Settings) -> EmailMessage | None:
     if letter is None:
         return None
     rendered = _templates().get_template(f"{mail.template}.txt").render(
-        _=words.gettext, words=words, name=party.name, house=house, **letter.context
+        _=words.gettext, words=words, country_name=country_name, name=party.name, house=house, **letter.context
     )
     subject, _, body = rendered.partition("\n\n")
     message = EmailMessage()

@@ -189,11 +189,14 @@ class Quote(CompanyRow, table=True):
         unique_in_company("number"),
         CheckConstraint("validity_days between 1 and 365", name="validity_days_range"),
         customer_id="party",
+        bill_to_id="party",
         created_by="user_account",
     )
 
     number: str | None = Field(default=None, max_length=20)
     customer_id: int
+    bill_to_id: int | None = None  # None: the invoice names nobody else
+    purchase_order: str = Field(default="", max_length=60)  # the customer's own number
     country: str = Field(max_length=2)  # ship-to, ISO 3166-1 alpha-2: decides tax and transit
     postal_code: str = Field(default="", max_length=20)  # ship-to, as far as it is known: decides the ways of delivery
     locale: str = Field(max_length=20)
@@ -261,6 +264,7 @@ class SalesOrder(CompanyRow, PriceColumns, PromiseColumns, DeliveryColumns, tabl
         Index("ix_sales_order_placed_by", "company_id", "placed_by"),
         customer_id="party",
         ship_to_id="party",
+        bill_to_id="party",
         quote_id="quote",
         delivery_way_id="delivery_way",
         payment_terms_id="payment_terms",
@@ -272,6 +276,8 @@ class SalesOrder(CompanyRow, PriceColumns, PromiseColumns, DeliveryColumns, tabl
     state: str = Field(default=OrderState.CONFIRMED, max_length=20)
     customer_id: int
     ship_to_id: int
+    bill_to_id: int | None = None  # None: the invoice names the ship-to
+    purchase_order: str = Field(default="", max_length=60)  # the customer's own number
     quote_id: int | None = None
     locale: str = Field(max_length=20)
     terms_version: str | None = Field(default=None, max_length=40)  # which terms the buyer accepted

@@ -10,7 +10,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
-from flask_babel import gettext as _
 from sqlalchemy import ColumnElement, func, or_, true
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
@@ -20,7 +19,7 @@ from catalog.price import Price
 from catalog.products import ProductContent, ProductRevision
 from catalog.rows import Company, utc_now
 from configurator import audit, db, outbox
-from configurator.errors import DateLost, InvalidInput, NoDate, NotFound, NotValid, PriceChanged
+from configurator.errors import DateLost, NoDate, NotFound, NotValid, PriceChanged
 from configurator.idempotency import Keyed, request_hash
 from configurator.numbers import draw_number
 from configurator.planning import grace
@@ -28,6 +27,7 @@ from configurator.planning.holds import HeldUnit, HoldOver, Taken, hold_of, lock
 from configurator.planning.progress import Progress, progress
 from configurator.planning.promise import Destination, Forecast, forecast_all, reserve, zone_of
 from configurator.sales.address_checks import AddressView, address_view, note_confirmed, wait_for_address
+from configurator.sales.buyers import Buyer, buyer_of, check_buyer, invoicing_of, keep_bill_to, party_columns
 from configurator.sales.choices import ReadableChoice, readable_choices
 from configurator.sales.configurations import (
     Configuration,
@@ -79,20 +79,6 @@ from configurator.sales.terms import (
 from solver.configuration.problem import Decision, Variant
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Buyer:
-    """Who orders and where it goes. `country`: ISO 3166-1 alpha-2; `locale`: `zh` or `en`."""
-
-    name: str
-    mail: str
-    phone: str
-    street: str
-    postal_code: str
-    city: str
-    country: str
-    locale: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,7 +317,7 @@ def place_units(
     terms_version: which terms the buyer has accepted
 
     Raises PriceChanged (DepositChanged), DateLost (`data["arrives_on"]`: the new date), NoDate, NotValid, NotDelivered,
-    NotTogether, KeyReused, and InvalidInput for a country that is not served.
+    NotTogether, KeyReused, BuyerRefused, and InvalidInput for a country that is not served.
     """
 
     known = bool(confirmed_mail) and buyer.mail.lower() == confirmed_mail.lower()
@@ -420,13 +406,6 @@ def _prepare(
     ], chosen, asked
 
 
-def check_buyer(buyer: Buyer) -> None:
-    """Raise InvalidInput for the first field that an order needs and that is empty."""
-    for name in ("name", "mail", "street", "city", "country"):
-        if not getattr(buyer, name).strip():
-            raise InvalidInput(field=name, what=_("Please fill this in."))
-
-
 def write_order(
     session: Session,
     company_id: int,
@@ -461,7 +440,7 @@ def write_order(
         way.way.to() if way is not None else None, actor_id,
     )
     zone = zone_of(buyer.country)
-    party = Party(company_id=company_id, zone=zone, **asdict(buyer))
+    party = Party(company_id=company_id, zone=zone, **party_columns(buyer))
     session.add(party)
     session.flush()
     last = max((one for _, one in made), key=lambda one: (one.arrives_on, one.promise_at))
@@ -470,6 +449,8 @@ def write_order(
         number=number,
         customer_id=quote.customer_id if quote else db.id_of(party),
         ship_to_id=db.id_of(party),
+        bill_to_id=keep_bill_to(session, company_id, buyer.invoice),
+        purchase_order=buyer.invoice.purchase_order,
         quote_id=quote.quote_id if quote else None,
         state=_first_state(asked),
         locale=buyer.locale,
@@ -629,6 +610,7 @@ def _order(company_id: int, which: Any) -> OrderView:
                 select(Quote.number).where(Quote.company_id == company_id, Quote.id == order.quote_id)
             ).one()
         units = _ordered_units(session, order)
+        buyer = buyer_of(party, invoicing_of(session, order.bill_to_id, order.purchase_order))
         delivery = delivery_view(order)
         deposit, address = deposit_view(session, order), address_view(session, order)
         payment = accepted_terms(session, company_id, order.payment_terms_id)
@@ -645,7 +627,7 @@ def _order(company_id: int, which: Any) -> OrderView:
         price=replace(stored_price(order, ()), items=(
             *(item for unit in units for item in unit.price.items), *(delivery.price.items if delivery else ())
         )),
-        buyer=buyer_of(party),
+        buyer=buyer,
         quote_number=quote_number,
         promise_at=order.promise_at,
         dispatch_at=order.dispatch_at,
@@ -684,13 +666,6 @@ def _ordered_units(session: Session, order: SalesOrder) -> tuple[OrderedUnit, ..
     return tuple(units)
 
 
-def buyer_of(party: Party) -> Buyer:
-    """The buyer that a party row describes."""
-    return Buyer(
-        party.name, party.mail, party.phone, party.street, party.postal_code, party.city, party.country, party.locale
-    )
-
-
 def orders_of(company_id: int, user_id: int, mail: str, *, page: int = 1) -> Page[OrderRow]:
     """An account's orders, newest first: placed by it, or for the mail address that is proven to be its own."""
     placed, sent = col(SalesOrder.placed_by) == user_id, func.lower(Party.mail) == mail.lower()
@@ -698,12 +673,13 @@ def orders_of(company_id: int, user_id: int, mail: str, *, page: int = 1) -> Pag
 
 
 def orders_page(company_id: int, *, search: str = "", page: int = 1) -> Page[OrderRow]:
-    """Orders for staff, newest first; `search` looks in numbers, customers' names and mail addresses."""
+    """Orders for staff, newest first; `search` looks in numbers, theirs too, customers' names and mail addresses."""
     if not search.strip():
         return _orders(company_id, true(), page)
     like = contains(search)
     return _orders(company_id, or_(*(
-        column.ilike(like, escape="\\") for column in (col(SalesOrder.number), col(Party.name), col(Party.mail))
+        column.ilike(like, escape="\\")
+        for column in (col(SalesOrder.number), col(SalesOrder.purchase_order), col(Party.name), col(Party.mail))
     )), page)
 
 

@@ -22,6 +22,8 @@ from configurator import audit, db, outbox
 from configurator.errors import InvalidInput, NotFound, QuoteNotOpen, StateRefused
 from configurator.numbers import draw_number
 from configurator.planning.promise import Forecast, forecast, zone_of
+from configurator.sales.address_rules import postal_code_fault
+from configurator.sales.buyers import NOTHING_ELSE, BuyerRefused, Invoicing, invoice_faults, invoicing_of, keep_bill_to
 from configurator.sales.choices import ReadableChoice, readable_choices
 from configurator.sales.configurations import (
     Configuration,
@@ -72,7 +74,7 @@ MAXIMUM_COMMENT = 2000
 class Customer:
     """Whom a quote is for. `country`: where it goes, ISO 3166-1 alpha-2; `locale`: `zh` or `en`.
 
-    `postal_code`: where there, "" if that is not known.
+    `postal_code`: where there, "" if that is not known. `invoice`: what its invoice is to say beside it.
     """
 
     name: str
@@ -80,6 +82,13 @@ class Customer:
     country: str
     locale: str
     postal_code: str = ""
+    invoice: Invoicing = NOTHING_ELSE
+
+    @property
+    def faults(self) -> dict[str, str]:
+        """What is wrong with it, in a sentence by field; those of the invoice begin with `invoice.`."""
+        fault = postal_code_fault(self.country, self.postal_code) if self.postal_code else ""
+        return ({"postal_code": fault} if fault else {}) | invoice_faults(self.invoice, self.country)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +183,10 @@ def save_quote(
     """A new quote with its first revision, a draft; its id.
 
     `way`: the code of the way of delivery, "" if its buyer is to choose. Raises NotValid, NoDate, NotDelivered,
-    InvalidInput.
+    BuyerRefused, InvalidInput.
     """
+    if customer.faults:
+        raise BuyerRefused(customer.faults)
     if not 1 <= validity_days <= 365:
         raise InvalidInput(field="validity_days", what=_("Choose from 1 to 365 days."))
     terms = _terms(offer, variant, ShipTo(customer.country, customer.postal_code, way))
@@ -187,7 +198,9 @@ def save_quote(
         session.add(party)
         session.flush()
         quote = Quote(
-            company_id=company_id, customer_id=db.id_of(party), country=customer.country,
+            company_id=company_id, customer_id=db.id_of(party),
+            bill_to_id=keep_bill_to(session, company_id, customer.invoice),
+            purchase_order=customer.invoice.purchase_order, country=customer.country,
             postal_code=customer.postal_code, locale=customer.locale, validity_days=validity_days, created_by=by,
         )
         session.add(quote)
@@ -326,7 +339,7 @@ def acceptable_quote(session: Session, company_id: int, token: str) -> Acceptabl
         revision_id=revision.id or 0,
         number=revision.number,
         customer_id=quote.customer_id,
-        customer=Customer(party.name, party.mail, quote.country, quote.locale, quote.postal_code),
+        customer=_customer(session, quote, party),
         configuration_id=revision.configuration_id,
         arrives_on=revision.arrives_on,
         offer=offer_of_configuration(session, configuration),
@@ -560,6 +573,13 @@ def _by_token(session: Session, company_id: int, token: str) -> QuoteRevision:
     return revision
 
 
+def _customer(session: Session, quote: Quote, party: Party) -> Customer:
+    return Customer(
+        party.name, party.mail, quote.country, quote.locale, quote.postal_code,
+        invoicing_of(session, quote.bill_to_id, quote.purchase_order),
+    )
+
+
 def _view(session: Session, revision: QuoteRevision) -> QuoteView:
     quote = session.get_one(Quote, revision.quote_id)
     company = session.get_one(Company, quote.company_id)
@@ -574,7 +594,7 @@ def _view(session: Session, revision: QuoteRevision) -> QuoteView:
     return QuoteView(
         id=quote.id or 0,
         number=quote.number,
-        customer=Customer(party.name, party.mail, quote.country, quote.locale, quote.postal_code),
+        customer=_customer(session, quote, party),
         validity_days=quote.validity_days,
         house=company.name,
         house_zone=company.zone,

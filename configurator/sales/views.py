@@ -21,7 +21,7 @@ from configurator.sales import address_checks, orders, payments, quotes, refunds
 from configurator.sales.changes import order_history
 from configurator.sales.deeds import Deed, deeds_of
 from configurator.sales.delivery import NotDelivered, WayOffer, ways_of
-from configurator.sales.documents import country_name, payment_words, quote_pdf
+from configurator.sales.documents import payment_words, quote_pdf
 from configurator.sales.forms import DeclineForm, QuoteForm, ReviseForm
 from configurator.sales.models import OrderState, QuoteState, RefundCause
 from configurator.sales.quotes import QuoteView
@@ -31,6 +31,7 @@ from configurator.storefront import service as storefront
 from configurator.storefront.address import link_to_choices, read_address
 from configurator.storefront.drawings import draw
 from configurator.storefront.forms import TestPaymentForm
+from configurator.words import country_name
 
 bp = Blueprint("sales", __name__)
 
@@ -220,6 +221,7 @@ def _quote_form(revised: QuoteView | None, countries: tuple[str, ...], country: 
         return ReviseForm(validity_days=revised.validity_days, way=delivery.code if delivery is not None else "")
     form = QuoteForm(country=country, language=language())
     form.country.choices = [(code, _country(code)) for code in countries]
+    form.invoice.form.offer_countries(countries)
     return form
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -23,7 +25,8 @@ from configurator.sales.accounts import (
     TooManyGuesses,
     WrongPassword,
 )
-from configurator.sales.orders import Buyer, orders_of
+from configurator.sales.buyers import Buyer
+from configurator.sales.orders import orders_of
 from configurator.sales.quotes import house_zone, quotes_to
 from configurator.storefront import service
 from configurator.storefront.forms import (
@@ -142,7 +145,8 @@ def details() -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _account_page(details=form), 422
     accounts.change_profile(
-        company_id(), current_user.id, {name: form[name].data or "" for name in DETAILS}, form.locale.data
+        company_id(), current_user.id, {name: form[name].data or "" for name in DETAILS},
+        replace(form.invoice.form.invoicing(), purchase_order=""), form.locale.data,
     )
     flash(_("Saved."), "success")
     return redirect(url_for(".index"), 303)
@@ -207,5 +211,6 @@ def _details_form(known: Buyer | None = None) -> DetailsForm:
     """What was sent, or what is known."""
     form = DetailsForm() if known is None else DetailsForm(formdata=None, obj=known)
     served = dict.fromkeys(code for offer in service.offers(company_id()) for code in service.countries(offer))
+    form.invoice.form.offer_countries(tuple(served))
     form.country.choices = [("", "–"), *((code, country_name(code)) for code in served)]
     return form

@@ -320,6 +320,7 @@ def _form(view: CartView) -> CheckoutForm:
     if not settings().terms_version:
         del form.accept_terms
     form.country.choices = _countries(view)
+    form.invoice.form.offer_countries([code for code, _name in form.country.choices])
     form.way.choices = way_choices(view.ways)
     if request.method == "GET":
         _with_terms(view, form)

@@ -13,6 +13,7 @@ from wtforms import (
     BooleanField,
     DateField,
     EmailField,
+    FormField,
     HiddenField,
     IntegerField,
     PasswordField,
@@ -21,21 +22,20 @@ from wtforms import (
     StringField,
     TelField,
 )
-from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional, Regexp, ValidationError
 
 from configurator.admin.forms import new_password
 from configurator.i18n import NAMES
+from configurator.sales.address_rules import WITHOUT_POSTAL_CODE, postal_code_fault
 from configurator.sales.assurances import ShownExchange
+from configurator.sales.buyers import Buyer, Invoicing, buyer_faults, invoice_faults
 from configurator.sales.carts import MOST_UNITS, ShownCart
-from configurator.sales.forms import NEEDED, is_mail_address, one_line, trimmed
+from configurator.sales.forms import NEEDED, InvoiceForm, is_mail_address, one_line, tell_faults, trimmed
 from configurator.sales.models import Deliveries
-from configurator.sales.orders import Buyer, Shown
+from configurator.sales.orders import Shown
 from configurator.sales.payment_terms import Asked, Assurance, assurance_of
 from configurator.sales.payments import TestDeed
 from configurator.storefront.drafts import NAME_LENGTH
-
-# Countries that have no postal codes; everywhere else a parcel without one goes astray.
-WITHOUT_POSTAL_CODE = frozenset({"AE", "AO", "BS", "BW", "FJ", "HK", "MO", "QA"})
 
 
 class PostalCode:
@@ -122,20 +122,22 @@ class ExchangeForm(FlaskForm):
 class CheckoutForm(ShownForm):
     """Who orders, where it goes, and what the page showed when the button was pressed."""
 
-    name = StringField(_l("Name"), [InputRequired(NEEDED), Length(max=200), one_line], filters=[trimmed])
+    name = StringField(_l("Name"), [DataRequired(NEEDED), Length(max=200), one_line], filters=[trimmed])
     mail = EmailField(
         _l("Email address"),
-        [InputRequired(NEEDED), Length(max=254), is_mail_address],
+        [DataRequired(NEEDED), Length(max=254), is_mail_address],
         filters=[trimmed],
         description=_l("For the confirmation and the link to follow your order."),
     )
     phone = TelField(
         _l("Phone"), [Length(max=40), is_phone], filters=[trimmed], description=_l("Only for the carrier.")
     )
-    street = StringField(_l("Street and number"), [InputRequired(NEEDED), Length(max=300), one_line], filters=[trimmed])
+    street = StringField(_l("Street and number"), [DataRequired(NEEDED), Length(max=300), one_line], filters=[trimmed])
     postal_code = StringField(_l("Postal code"), [PostalCode(), Length(max=20), one_line], filters=[trimmed])
-    city = StringField(_l("City"), [InputRequired(NEEDED), Length(max=120), one_line], filters=[trimmed])
+    city = StringField(_l("City"), [DataRequired(NEEDED), Length(max=120), one_line], filters=[trimmed])
+    region = StringField(_l("Province or region"), [Length(max=80), one_line], filters=[trimmed])
     country = SelectField(_l("Country"))
+    invoice = FormField(InvoiceForm, _l("Invoice"))
     way = RadioField(_l("Way of delivery"), [Optional()], validate_choice=False)
     shown_deposit = HiddenField(
         validators=[Optional(), Regexp(r"^[0-9]{1,15}\Z", message=_l("Please open the page again."))]
@@ -147,22 +149,39 @@ class CheckoutForm(ShownForm):
         _l("I accept the terms of sale."), [InputRequired(_l("Please read the terms and accept them to order."))]
     )
 
+    def validate(self, extra_validators: Any = None) -> bool:
+        """What the fields know, and what the service would refuse."""
+        return bool(super().validate(extra_validators)) & tell_faults(self, buyer_faults(self.buyer("")))
+
     def validate_way(self, field: Any) -> None:
         if field.data and field.data not in [code for code, _name in field.choices or ()]:
             raise ValidationError(_l("This does not lead to the address. Please choose another way of delivery."))
 
     def begin_with(self, person: Buyer) -> None:
-        """What the buyer's account says of them; the street only where it is in the country that is chosen."""
+        """What the buyer's account says of them; the street only where it is in the country that is chosen.
+
+        An invoice that goes where the person lives says so, where the delivery goes to another country.
+        """
         self.name.data, self.mail.data, self.phone.data = person.name, person.mail, person.phone
         if person.country == self.country.data:
             self.street.data, self.postal_code.data, self.city.data = person.street, person.postal_code, person.city
+            self.region.data = person.region
+            self.begin_invoice(person.invoice)
+        elif person.invoice:
+            self.begin_invoice(person.billed if person.street else person.invoice)
+
+    def begin_invoice(self, invoice: Invoicing) -> None:
+        """What is known of the invoice."""
+        for field in self.invoice.form:
+            field.data = getattr(invoice, field.short_name)
 
     def buyer(self, locale: str) -> Buyer:
         """The buyer as typed."""
         return Buyer(
             name=self.name.data or "", mail=self.mail.data or "", phone=self.phone.data or "",
             street=self.street.data or "", postal_code=self.postal_code.data or "", city=self.city.data or "",
-            country=self.country.data, locale=locale,
+            country=self.country.data or "", locale=locale, region=self.region.data or "",
+            invoice=self.invoice.form.invoicing(),
         )
 
     def shown(self) -> Shown:
@@ -189,14 +208,14 @@ class MailForm(FlaskForm):
     """Where a link is to go."""
 
     mail = EmailField(
-        _l("Email address"), [InputRequired(NEEDED), Length(max=254), is_mail_address], filters=[trimmed]
+        _l("Email address"), [DataRequired(NEEDED), Length(max=254), is_mail_address], filters=[trimmed]
     )
 
 
 class NewAccountForm(FlaskForm):
     """Whose account it is to be."""
 
-    name = StringField(_l("Name"), [InputRequired(NEEDED), Length(max=200), one_line], filters=[trimmed])
+    name = StringField(_l("Name"), [DataRequired(NEEDED), Length(max=200), one_line], filters=[trimmed])
     password = new_password(_l("Password"))
 
 
@@ -209,13 +228,23 @@ class NewPasswordForm(FlaskForm):
 class DetailsForm(FlaskForm):
     """What an account says of its owner; each order begins with it."""
 
-    name = StringField(_l("Name"), [InputRequired(NEEDED), Length(max=200), one_line], filters=[trimmed])
+    name = StringField(_l("Name"), [DataRequired(NEEDED), Length(max=200), one_line], filters=[trimmed])
     phone = TelField(_l("Phone"), [Length(max=40), is_phone], filters=[trimmed])
     street = StringField(_l("Street and number"), [Length(max=300), one_line], filters=[trimmed])
     postal_code = StringField(_l("Postal code"), [Length(max=20), one_line], filters=[trimmed])
     city = StringField(_l("City"), [Length(max=120), one_line], filters=[trimmed])
+    region = StringField(_l("Province or region"), [Length(max=80), one_line], filters=[trimmed])
     country = SelectField(_l("Country"))
+    invoice = FormField(InvoiceForm, _l("Invoice"))
     locale = SelectField(_l("Language of our mails"), choices=list(NAMES.items()))
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """What the fields know, and what an order would be refused for."""
+        country = self.country.data or ""
+        faults = invoice_faults(self.invoice.form.invoicing(), country)
+        if self.postal_code.data and (fault := postal_code_fault(country, self.postal_code.data)):
+            faults["postal_code"] = fault
+        return bool(super().validate(extra_validators)) & tell_faults(self, faults)
 
 
 class PresentPasswordForm(FlaskForm):
@@ -239,7 +268,7 @@ class CloseForm(PresentPasswordForm):
 class DraftForm(FlaskForm):
     """The name of a draft."""
 
-    name = StringField(_l("Name"), [InputRequired(NEEDED), Length(max=NAME_LENGTH), one_line], filters=[trimmed],
+    name = StringField(_l("Name"), [DataRequired(NEEDED), Length(max=NAME_LENGTH), one_line], filters=[trimmed],
                        description=_l("For example: for the hallway, in oak."))
 
 

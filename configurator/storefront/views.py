@@ -25,13 +25,14 @@ from configurator.sales import payments
 from configurator.sales.accounts import profile
 from configurator.sales.address_checks import proves
 from configurator.sales.assurances import WAITS_FOR, exchange_of
+from configurator.sales.buyers import Buyer
 from configurator.sales.carts import books_beside
 from configurator.sales.changes import NotChangeable, cancel_until, order_history
 from configurator.sales.choices import readable_choices
 from configurator.sales.configurations import query_of, selection_from_query
 from configurator.sales.delivery import NotDelivered, ShipTo, WayOffer
 from configurator.sales.documents import order_pdf, payment_words
-from configurator.sales.orders import Buyer, earlier_order, order_by_token, place_order
+from configurator.sales.orders import earlier_order, order_by_token, place_order
 from configurator.sales.payment_terms import Assurance, assurance_of
 from configurator.sales.quotes import Customer, quote_by_token
 from configurator.sales.reasons import REASONS
@@ -355,6 +356,7 @@ def checkout(token: str) -> ResponseReturnValue:
     if asked.quote_token:
         customer = _customer_of(asked.quote_token)
         form.name.data, form.mail.data, form.postal_code.data = customer.name, customer.mail, customer.postal_code
+        form.begin_invoice(customer.invoice)
     elif person is not None:
         form.begin_with(person)
     return _checkout_page(asked, form)
@@ -472,6 +474,7 @@ def _form(asked: Checkout) -> CheckoutForm:
     if not settings().terms_version:
         del form.accept_terms
     form.country.choices = [(code, country_name(code)) for code in service.countries(asked.offer)]
+    form.invoice.form.offer_countries(service.countries(asked.offer))
     form.way.choices = way_choices(asked.ways)
     if request.method == "GET":
         _show_terms(asked, form)

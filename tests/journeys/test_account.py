@@ -38,11 +38,19 @@ def test_an_account_is_made_and_used(
     expect(page.locator("main")).to_contain_text(placed.number)
     page.locator("#street").press_sequentially("Weg 1")
     page.locator("#country").select_option("DE")
+    page.locator("#details summary").press("Enter")
+    page.locator("#invoice-tax_number").press_sequentially("DE 123456789")
+    page.locator("#details button").press("Enter")
+    expect(page.locator("#invoice-company-error")).to_be_visible()  # whose is it? nothing that was typed is lost
+    expect(page.locator("#street")).to_have_value("Weg 1")
+    page.locator("#invoice-company").press_sequentially("Müller GmbH")
+    seen.append(_without_barriers(page, barriers, scripts))
     page.locator("#details button").press("Enter")
     expect(page.locator("#street")).to_have_value("Weg 1")
-    page.locator("main details summary").press("Enter")
+    expect(page.locator("#invoice-company")).to_have_value("Müller GmbH")
+    page.locator("details.card summary").press("Enter")
     seen.append(_without_barriers(page, barriers, scripts))
-    assert seen == [([], True)] * 4
+    assert seen == [([], True)] * 5
     page.get_by_role("link", name=placed.number).press("Enter")
     expect(page).to_have_url(f"/orders/{placed.token}")
 

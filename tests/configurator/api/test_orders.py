@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from sqlmodel import func, select
 
 from configurator import db
+from configurator.api import inputs, views
 from configurator.outbox import OutboxMail
 from configurator.sales.models import SalesOrder
 
@@ -45,7 +46,8 @@ def test_an_order_is_placed_and_can_be_followed_by_its_token(
     assert order["price"]["gross_minor"] == body["shown"]["gross_minor"]
     assert order["promise"]["arrives_on"] == body["shown"]["arrives_on"]
     assert {"id": "engraving", "typed": "LILEI"}.items() <= order["choices"][-1].items()
-    assert order["buyer"] == {name: body["buyer"][name] for name in order["buyer"]}
+    sent = body["buyer"] | {"region": "", "invoice": None}
+    assert order["buyer"] == {name: sent[name] for name in order["buyer"]}
     assert order["making"]["operations"]
     assert order["making"]["keeps_promise"]
 
@@ -177,3 +179,35 @@ def test_an_order_cannot_be_read_without_its_token(order_body: OrderBody, place:
     for token in ("x" * 22, "..%2F..", "a", "%00" * 20, "'%20or%201=1", "x" * 5000):
         answer = program.get(f"/api/v1/orders/{token}")
         assert (answer.status_code, answer.get_json()["error"]["code"]) == (404, "not_found"), token
+
+
+@sqlite_only
+def test_an_order_says_whom_the_invoice_names_and_every_wrong_field_is_named(
+    order_body: OrderBody, place: Place, program: FlaskClient
+) -> None:
+    body = order_body()
+    invoice = {"company": "无锡水务有限公司", "tax_number": "91350100M000100Y44", "street": "太湖大道 1 号"}
+    body["buyer"] |= {"postal_code": "12", "region": "江苏省", "invoice": invoice}
+    refused = place(body)
+    faults = refused.get_json()["error"]
+    assert (refused.status_code, faults["code"], faults["field"]) == (409, "invalid_input", "buyer.postal_code")
+    assert {fault["field"] for fault in faults["fields"]} == {
+        "buyer.postal_code", "buyer.invoice.tax_number", "buyer.invoice.postal_code", "buyer.invoice.city",
+    }
+    assert "6 位数字" in faults["message"] or "6 digits" in faults["message"]
+    body["buyer"] |= {"postal_code": "214000", "invoice": {"company": "A" * 201}}
+    assert place(body).get_json()["error"]["fields"][0]["field"] == "buyer.invoice.company"
+    assert _count(SalesOrder) == 0
+    body["buyer"]["invoice"] = {"company": "无锡水务", "tax_number": "91350100M000100Y43", "purchase_order": "7"}
+    token = place(body).get_json()["token"]
+    kept = program.get(f"/api/v1/orders/{token}").get_json()["buyer"]
+    assert (kept["region"], kept["invoice"]["purchase_order"], kept["invoice"]["street"]) == ("江苏省", "7", "")
+
+
+@sqlite_only
+def test_a_key_from_before_invoices_is_still_good(order_body: OrderBody) -> None:
+    """What came later and says nothing is no part of what a key is for."""
+    body = order_body()
+    assert set(views._sent(inputs.OrderBody.model_validate(body))["buyer"]) == set(body["buyer"])
+    body["buyer"]["invoice"] = {"purchase_order": "7"}
+    assert set(views._sent(inputs.OrderBody.model_validate(body))["buyer"]) == set(body["buyer"])

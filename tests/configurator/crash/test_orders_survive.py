@@ -83,8 +83,8 @@ class Clients:
             body = {
                 "product": "bicycle", "variant": promised["variant"],
                 "buyer": {
-                    "name": buyer, "mail": "buyer@example.com", "street": "Ring 1", "postal_code": "1", "city": "Wuxi",
-                    "country": "CN",
+                    "name": buyer, "mail": "buyer@example.com", "street": "Ring 1", "postal_code": "214000",
+                    "city": "Wuxi", "country": "CN",
                 },
                 "shown": {
                     "gross_minor": promised["price"]["gross_minor"], "currency": promised["price"]["currency"],

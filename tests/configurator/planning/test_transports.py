@@ -13,9 +13,10 @@ from catalog.rows import utc_now
 from configurator import db
 from configurator.planning.models import ManufacturingOperation, ManufacturingOrder, Transfer
 from configurator.planning.reports import finish_operation, start_operation
+from configurator.sales.buyers import Buyer
 from configurator.sales.configurations import Selection
 from configurator.sales.models import SalesOrder
-from configurator.sales.orders import Buyer, Shown, place_order
+from configurator.sales.orders import Shown, place_order
 from tests.configurator.planning.two_plants import lamp_house
 
 pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)

@@ -17,8 +17,9 @@ from configurator.auth import Role
 from configurator.config import Settings
 from configurator.planning.options import configure as configure_planning
 from configurator.planning.promise import Destination, forecast, zone_of
+from configurator.sales.buyers import Buyer
 from configurator.sales.configurations import Selection
-from configurator.sales.orders import Buyer, PlacedOrder, Shown, place_order
+from configurator.sales.orders import PlacedOrder, Shown, place_order
 from configurator.sales.payment_terms import configure as configure_payments
 from configurator.storefront.service import standing_completion
 from solver.configuration.problem import Choose, GroupId, OptionId, Variant

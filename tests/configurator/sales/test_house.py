@@ -12,10 +12,11 @@ from catalog.price import quote_price
 from configurator import db
 from configurator.errors import NotValid
 from configurator.planning.promise import forecast
+from configurator.sales.buyers import Buyer
 from configurator.sales.configurations import Configuration, Selection, save_configuration, variant_from_json
 from configurator.sales.delivery import standard_to
 from configurator.sales.models import SalesOrder, SalesOrderItem
-from configurator.sales.orders import Buyer, Shown, order_by_token, orders_page, place_order
+from configurator.sales.orders import Shown, order_by_token, orders_page, place_order
 from configurator.storefront.service import standing_completion
 from solver.configuration.check import violations
 from solver.configuration.problem import GroupId, OptionId, Variant

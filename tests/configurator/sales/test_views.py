@@ -200,7 +200,8 @@ def _order_id(number: str) -> int:
 def test_what_the_form_does_not_show_cannot_be_set(shop, login) -> None:
     client = login("sales")
     protected = {column: "1" for column in (*QuoteRevision.model_fields, *Quote.model_fields) if column not in CUSTOMER}
-    saved = client.post(NEW, data=protected | {"state": "accepted", "gross_minor": "1"} | CUSTOMER)
+    typed = CUSTOMER | {"postal_code": "200040"}
+    saved = client.post(NEW, data=protected | {"state": "accepted", "gross_minor": "1"} | typed)
     view = quotes.quote_by_id(shop.company_id, int(saved.location.rpartition("/")[2]))
     assert (view.number, view.revision.state, view.revision.sent_at) == (None, QuoteState.DRAFT, None)
     assert view.revision.price.gross > 1

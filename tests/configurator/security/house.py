@@ -17,8 +17,9 @@ from catalog.rows import utc_now
 from configurator import db
 from configurator.auth import Role
 from configurator.planning.promise import Destination, forecast, zone_of
+from configurator.sales.buyers import Buyer
 from configurator.sales.configurations import Selection
-from configurator.sales.orders import Buyer, PlacedOrder, Shown, place_order
+from configurator.sales.orders import PlacedOrder, Shown, place_order
 from configurator.sales.terms import price_for
 from configurator.schema import tables
 from configurator.storefront.service import standing_completion
@@ -73,9 +74,10 @@ class Documents:
         return self.ids[name]
 
 
-def buyer(name: str, mail: str, *, country: str = "CN", **more: str) -> Buyer:
+def buyer(name: str, mail: str, *, country: str = "CN", **more: Any) -> Buyer:
     """Somebody who orders."""
-    place = {"phone": "", "street": f"{name} Road 1", "postal_code": "200040", "city": "Shanghai", "locale": "en"}
+    code = {"DE": "10115"}.get(country, "200040")
+    place = {"phone": "", "street": f"{name} Road 1", "postal_code": code, "city": "Shanghai", "locale": "en"}
     return Buyer(name=name, mail=mail, country=country, **place | more)
 
 

@@ -9,6 +9,7 @@ from sqlmodel import col, select
 from catalog.offer import current_offer
 from configurator import db
 from configurator.auth import Role, add_user
+from configurator.sales.buyers import Invoicing
 from configurator.sales.configurations import Selection
 from configurator.sales.models import QuoteRevision, SalesOrder
 from configurator.sales.quotes import Customer, save_quote, send_quote
@@ -52,6 +53,7 @@ class Papers:
     name: str
     street: str
     city: str
+    company: str
     comment: str
     order_id: int
     order_token: str
@@ -64,7 +66,8 @@ def write_papers(company_id: int, first: str, second: str, number: int) -> Paper
     """An order that is engraved with the one, a quote that is engraved with the other, both in all other fields."""
     name, street, city = f"{first} N {second}", f"{first} S {second}", f"{second} C {first}"
     order_texts, quote_texts = {"engraving": first[:24]}, {"engraving": second[:24]}
-    typed = buyer(name, "mail@example.com", street=street, city=city)
+    invoice = Invoicing(company=f"{second} I {first}", purchase_order=f"{first[:28]} {second[:28]}", name=name)
+    typed = buyer(name, "mail@example.com", street=street, city=city, region=second[:80], invoice=invoice)
     placed = order_for(company_id, typed, f"order {number}", order_texts)
     with db.reading() as session:
         offer = current_offer(session, company_id, "bicycle")
@@ -73,9 +76,12 @@ def write_papers(company_id: int, first: str, second: str, number: int) -> Paper
         seller = add_user(session, company_id, f"seller-{number}", "a long password", name, {Role.SALES}).id
     assert seller is not None and order_id is not None
     variant = standing_completion(offer, (), quote_texts)
-    selection, customer = Selection("bicycle", (), quote_texts), Customer(name, "mail@example.com", "CN", "en")
+    selection = Selection("bicycle", (), quote_texts)
+    customer = Customer(name, "mail@example.com", "CN", "en", invoice=invoice)
     quote = save_quote(company_id, offer, selection, variant, customer, by=seller)
     send_quote(company_id, quote, by=seller)
     with db.reading() as session:
         token = session.exec(select(QuoteRevision.token).where(QuoteRevision.quote_id == quote)).one()
-    return Papers(name, street, city, f"{first} K {second}", order_id, placed.token, quote, token, seller)
+    return Papers(
+        name, street, city, invoice.company, f"{first} K {second}", order_id, placed.token, quote, token, seller
+    )

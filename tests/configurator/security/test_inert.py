@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from html.parser import HTMLParser
 from typing import Any
 
@@ -13,6 +14,7 @@ from flask.testing import FlaskClient
 
 from configurator.auth import Role
 from configurator.planning.margins import Margins, set_margins
+from configurator.sales.buyers import Invoicing
 from configurator.sales.quotes import decline_quote
 from tests.configurator.security.audience import AUDIENCE
 from tests.configurator.security.house import VISITOR, Documents, rules
@@ -20,7 +22,8 @@ from tests.configurator.security.payloads import PAIRS, PAYLOADS, write_papers
 
 sqlite_only = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 Who = Callable[[str], FlaskClient]
-ADDRESS = ("name", "mail", "phone", "street", "postal_code", "city")
+ADDRESS = ("name", "mail", "phone", "street", "postal_code", "city", "region")
+INVOICE = tuple(f"invoice-{one.name}" for one in fields(Invoicing))
 
 LINKS = ("href", "src", "action", "formaction", "data", "xlink:href", "hx-get", "hx-post")
 
@@ -68,13 +71,13 @@ MADE_ROOM = re.compile(r'<span class="small quiet">To make room, [\w,: -]+(?: â€
 def _papers(who: Who, company_id: int, first: str, second: str, number: int) -> Pages:
     """An order, and a quote that is declined, with both payloads in every field; the pages that show them."""
     papers = write_papers(company_id, first, second, number)
-    yield "tracking", who(VISITOR).get(f"/orders/{papers.order_token}").text, [first[:24]]
+    yield "tracking", who(VISITOR).get(f"/orders/{papers.order_token}").text, [papers.company, first[:24]]
     page = MADE_ROOM.sub("", who("sales").get(f"/sales/orders/{papers.order_id}").text)
-    yield "sales order", page, [papers.name, papers.street, papers.city, first[:24]]
-    yield "public quote", who(VISITOR).get(f"/quotes/{papers.quote_token}").text, [second[:24]]
+    yield "sales order", page, [papers.name, papers.street, papers.city, papers.company, first[:24]]
+    yield "public quote", who(VISITOR).get(f"/quotes/{papers.quote_token}").text, [papers.company, second[:24]]
     decline_quote(company_id, papers.quote_token, papers.comment)
     page = who("sales").get(f"/sales/quotes/{papers.quote_id}").text
-    yield "declined quote", page, [papers.name, second[:24], papers.comment]
+    yield "declined quote", page, [papers.name, papers.company, second[:24], papers.comment]
     yield "user", who("administrator").get(f"/admin/users/{papers.user_id}").text, [papers.name]
 
 
@@ -132,13 +135,13 @@ def test_payloads_in_addresses_and_forms_come_back_inert(app: APIFlask, who: Who
     visitor, sales, administrator = who(VISITOR), who("sales"), who("administrator")
     token = documents.ids["configuration_token"]
     for payload in PAYLOADS[::6]:
-        fields: dict[str, Any] = dict.fromkeys((*ADDRESS, "country"), payload)
+        typed: dict[str, Any] = dict.fromkeys((*ADDRESS, *INVOICE, "country"), payload)
         answers = [
             visitor.get("/products/bicycle", query_string={"colour": payload, payload: payload, "t": payload}),
             visitor.get("/products/bicycle/choose", query_string={"size": payload, "before": payload}),
             visitor.get("/", query_string={"lang": payload, "ship-to": payload}),
             visitor.post("/products/bicycle/texts", data={"engraving": payload * 30}),
-            visitor.post(f"/checkout/{token}", data=fields),
+            visitor.post(f"/checkout/{token}", data=typed),
             visitor.get("/no such page", query_string={"x": payload}),
             visitor.get(f"/products/{payload.replace('/', '')}"),
             visitor.get("/login", query_string={"next": payload}),
@@ -146,8 +149,8 @@ def test_payloads_in_addresses_and_forms_come_back_inert(app: APIFlask, who: Who
             visitor.post(f"/quotes/{documents.quote_token}/decline", data={"comment": payload * 500}),
             sales.get("/sales/", query_string={"q": payload, "state": payload, "page": payload}),
             sales.get("/sales/orders", query_string={"q": payload}),
-            sales.post("/sales/quotes/new/bicycle", data=fields | {"validity_days": payload, "language": payload}),
-            administrator.post("/admin/users/new", data=fields | {"login": payload, "roles": payload, "password": "x"}),
+            sales.post("/sales/quotes/new/bicycle", data=typed | {"validity_days": payload, "language": payload}),
+            administrator.post("/admin/users/new", data=typed | {"login": payload, "roles": payload, "password": "x"}),
         ]
         for answer in answers:
             assert answer.status_code < 500, answer.request.path

@@ -18,6 +18,7 @@ from werkzeug.datastructures import MultiDict
 
 from configurator import db
 from configurator.admin.models import User, UserRole
+from configurator.api import inputs
 from configurator.auth import public
 from configurator.config import Settings
 from configurator.sales.models import SalesOrder
@@ -37,7 +38,12 @@ NUMBER, WORD, DAY = 987654321, "hostile-value", "2001-02-03"
 MARKS = (str(NUMBER), WORD, DAY, "2001, 2, 3")
 ADDRESS = {
     "name": "Dora Delta", "mail": "dora@delta.example", "phone": "+86 10 1234", "street": "Ring 1",
-    "postal_code": "200040", "city": "Shanghai", "country": "CN",
+    "postal_code": "200040", "city": "Shanghai", "region": "", "country": "CN",
+}
+INVOICE = {
+    "invoice-company": "Delta Water", "invoice-tax_number": "91350100M000100Y43", "invoice-purchase_order": "PO 7",
+    "invoice-name": "Accounts", "invoice-street": "Ring 2", "invoice-postal_code": "200040",
+    "invoice-city": "Shanghai", "invoice-region": "", "invoice-country": "CN",
 }
 
 WAY = {
@@ -67,12 +73,13 @@ def _forms(documents: Documents) -> list[tuple[str, str, dict[str, Any]]]:
     return [
         (VISITOR, "/products/bicycle/texts?colour=sky", {"engraving": "DORA"}),
         (VISITOR, "/products/bicycle/order?colour=sky", {}),
-        (VISITOR, f"/checkout/{ids['configuration_token']}", ADDRESS),  # completed from the page by _filled
+        (VISITOR, f"/checkout/{ids['configuration_token']}", ADDRESS | INVOICE),  # completed from the page by _filled
         (VISITOR, "/products/bicycle/cart?colour=sky", {}),
         (VISITOR, f"/cart/items/{ids['item_id']}", {"quantity": "2"}),
         (VISITOR, "/cart/country", {"country": "DE"}),
         (VISITOR, "/cart/deliveries", {"deliveries": "apart"}),
-        (VISITOR, "/cart/checkout", ADDRESS | {"country": "DE"}),  # completed from the page by _filled
+        # completed from the page by _filled
+        (VISITOR, "/cart/checkout", ADDRESS | {"country": "DE", "postal_code": "10115"} | INVOICE),
         (VISITOR, f"/quotes/{documents.quote_token}/decline", {"comment": "too late"}),
         (VISITOR, f"/orders/{documents.order.token}/items/1/change?colour=navy", {}),  # completed from the page
         (VISITOR, f"/orders/{documents.order.token}/items/1/change/texts", {"engraving": "DORA"}),
@@ -83,7 +90,7 @@ def _forms(documents: Documents) -> list[tuple[str, str, dict[str, Any]]]:
         (VISITOR, f"/account/open/{ids['account_link']}", {"name": "Dora Delta", "password": "a long password"}),
         ("planner", "/account/details", {
             "name": "Paul Planner", "phone": "", "street": "Weg 1", "postal_code": "10115", "city": "Berlin",
-            "country": "DE", "locale": "en",
+            "region": "", "country": "DE", "locale": "en", **INVOICE,
         }),
         ("administrator", "/admin/delivery/new", WAY),
         ("administrator", f"/admin/delivery/{ids['way_id']}", WAY),
@@ -93,7 +100,7 @@ def _forms(documents: Documents) -> list[tuple[str, str, dict[str, Any]]]:
         (VISITOR, f"/orders/{documents.other_order.token}/cancel", {}),
         ("sales", "/sales/quotes/new/bicycle?colour=sky", {
             "validity_days": "14", "name": "Dora Delta", "mail": "dora@delta.example", "country": "CN",
-            "language": "en", "postal_code": "200040",
+            "language": "en", "postal_code": "200040", **INVOICE,
         }),
         ("sales", f"/sales/quotes/{ids['quote_id']}/send", {}),
         ("sales", f"/sales/quotes/{ids['quote_id']}/revise", {}),
@@ -193,7 +200,7 @@ def test_every_form_of_the_house_is_tried_or_takes_no_input(app: APIFlask, docum
             assert known or rule.endpoint.startswith(("planning.", "floor.")), rule.endpoint
 
 
-@pytest.mark.parametrize("level", ["", "buyer", "shown", "variant"])
+@pytest.mark.parametrize("level", ["", "buyer", "buyer.invoice", "shown", "variant"])
 def test_columns_added_to_a_body_of_the_api_are_refused_by_name(app: APIFlask, factory: int, level: str) -> None:
     client = app.test_client()
     asked = client.post("/api/v1/products/bicycle/promise", json={"country": "CN"}).get_json()
@@ -204,8 +211,12 @@ def test_columns_added_to_a_body_of_the_api_are_refused_by_name(app: APIFlask, f
             "arrives_on": asked["date"]["arrives_on"],
         },
     }
-    target = body[level] if level else body
-    extra = {column: value for column, value in _hostile_columns().items() if column not in target}
+    body["buyer"]["invoice"] = {"company": "Delta Water"}
+    target = body
+    for name in filter(None, level.split(".")):
+        target = target[name]
+    shown = inputs.InvoiceBody.model_fields if level == "buyer.invoice" else target
+    extra = {column: value for column, value in _hostile_columns().items() if column not in shown}
     target |= extra
     before = fingerprint()
     refused = client.post("/api/v1/orders", json=body, headers={"Idempotency-Key": uuid.uuid4().hex})

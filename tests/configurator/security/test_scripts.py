@@ -53,7 +53,7 @@ def _by_api(app: APIFlask, word: str) -> str:
     body = {
         "product": "bicycle", "variant": promised["variant"],
         "buyer": {
-            "name": word, "mail": "a@example.com", "phone": "", "street": word, "postal_code": "1", "city": word,
+            "name": word, "mail": "a@example.com", "phone": "", "street": word, "postal_code": "200040", "city": word,
             "country": "CN", "language": "zh",
         },
         "shown": {
@@ -79,7 +79,7 @@ def _by_form(app: APIFlask, word: str) -> str:
         for name in ("key", "shown_gross", "shown_currency", "shown_date")
     }
     form |= {
-        "name": word, "mail": "a@example.com", "phone": "", "street": word, "postal_code": "1", "city": word,
+        "name": word, "mail": "a@example.com", "phone": "", "street": word, "postal_code": "200040", "city": word,
         "country": "CN",
     }
     placed = visitor.post(chosen.location, data=form)

@@ -159,7 +159,8 @@ def test_a_form_with_faults_keeps_what_was_typed_and_orders_nothing(client, fact
 
 
 @pytest.mark.parametrize("change", [
-    {"shown_gross": "1"}, {"shown_date": "2026-01-01"}, {"shown_deposit": "1"}, {"country": "DE"},
+    {"shown_gross": "1"}, {"shown_date": "2026-01-01"}, {"shown_deposit": "1"},
+    {"country": "DE", "postal_code": "10115"},
 ])
 def test_other_terms_than_shown_are_asked_again_and_the_next_press_is_right(client, factory, change):
     put_in(client)

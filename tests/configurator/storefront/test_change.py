@@ -17,10 +17,11 @@ from configurator import db
 from configurator.planning.models import ManufacturingOperation
 from configurator.planning.promise import Destination, forecast, zone_of
 from configurator.planning.reports import start_operation
+from configurator.sales.buyers import Buyer
 from configurator.sales.changes import changeable
 from configurator.sales.configurations import Selection, configuration_by_token, variant_from_json
 from configurator.sales.models import DateMove, ItemRevision, MovedDate, OrderState, SalesOrder, SalesOrderItem
-from configurator.sales.orders import Buyer, Shown, order_by_token, place_order
+from configurator.sales.orders import Shown, order_by_token, place_order
 from configurator.sales.terms import price_for
 from configurator.storefront.changing import changed
 from configurator.storefront.service import hints, standing_completion
