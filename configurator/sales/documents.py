@@ -260,13 +260,18 @@ def payment_words(view: OrderView, words: Words | None = None) -> str:
     _ = words.gettext if words is not None else gettext
     if view.payment is None:
         return ""
+    number, percent, days = view.payment.number, view.payment.percent, view.payment.days
     if view.deposit is None:
-        return _("Version %(number)s, no deposit", number=view.payment.number)
+        return _("On invoice, no deposit (terms of payment, version %(number)s)", number=number)
     if "transfer" not in view.payment.providers:
-        return _("Version %(number)s, %(percent)s %% as a deposit, paid online", number=view.payment.number,
-                 percent=view.payment.percent)
-    return _("Version %(number)s, %(percent)s %% as a deposit, days to pay: %(days)s", number=view.payment.number,
-             percent=view.payment.percent, days=view.payment.days)
+        return _(
+            "%(percent)s %% as a deposit, paid online; the rest on invoice (terms of payment, version %(number)s)",
+            percent=percent, number=number,
+        )
+    return _(
+        "%(percent)s %% as a deposit within %(days)s days; the rest on invoice (terms of payment, version %(number)s)",
+        percent=percent, days=days, number=number,
+    )
 
 
 def is_collected(delivery: DeliveryView | None) -> bool:

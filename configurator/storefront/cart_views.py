@@ -119,11 +119,11 @@ def change(item_id: int) -> ResponseReturnValue:
         return _changed(lambda: carts.set_quantity(
             company_id(), cart_token(), item_id, form.quantity.data or 0, trust=_trust()
         ))
-    except NotFound:
-        if _view() is None:
+    except NotFound as error:
+        if (view := _view()) is None:
             raise
         flash(_("This item is not in your cart any more."), "warning")
-        return redirect(url_for(".show"), 303)
+        return _cart_page(view), error.status
 
 
 @bp.post("/cart/country")

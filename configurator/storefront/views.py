@@ -225,12 +225,12 @@ def compare(product: str) -> ResponseReturnValue:
 
 
 @bp.get("/products/<product>/texts")
-@bp.get("/products/<product>/files/<_question>")
+@bp.get("/products/<product>/files/<question>")
 @public
-def sent_to(product: str, _question: str = "") -> ResponseReturnValue:
+def sent_to(product: str, question: str = "") -> ResponseReturnValue:
     """Where a page that was sent and refused stands, opened anew: the page as it was before."""
     offer, reading = read(product)
-    return redirect(f"{url_for('.configure', product=offer.product.code)}?{reading.address.query()}", 303)
+    return redirect(f"{url_for('.configure', product=offer.product.code)}?{reading.address.query()}")
 
 
 @bp.post("/products/<product>/texts")

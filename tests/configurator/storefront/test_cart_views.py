@@ -58,9 +58,10 @@ def test_an_empty_cart_says_what_will_be_here(client, factory):
 def test_an_item_that_another_tab_took_out_is_told_in_the_cart(client, factory):
     put_in(client)
     item = re.search(r'action="(/cart/items/\d+)"', cart(client))[1]
+    put_in(client, "colour=navy")
     client.post(item, data={"quantity": "0"})
-    late = client.post(item, data={"quantity": "2"}, follow_redirects=True)
-    assert late.status_code == 200 and "This item is not in your cart any more." in late.text
+    late = client.post(item, data={"quantity": "2"})
+    assert late.status_code == 404 and "Navy" in late.text and "This item is not in your cart any more." in late.text
 
 
 def test_what_is_put_in_is_shown_with_its_drawing_choices_price_and_held_date(client, factory):
