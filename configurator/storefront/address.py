@@ -254,7 +254,8 @@ def read_address(offer: Offer, query: Mapping[str, str], *, countries: tuple[str
 
 
 def _digits(text: str) -> str:
-    return text if re.fullmatch(r"[0-9]{1,12}", text) else ""
+    """The id of a row, if it can be one."""
+    return text if re.fullmatch(r"[0-9]{1,10}", text) and int(text) < 2**31 else ""
 
 
 def _read_steps(offer: Offer, text: str) -> tuple[Step, ...]:

@@ -97,11 +97,12 @@ def test_names_that_the_catalog_does_not_have_are_told(lamp: Offer) -> None:
     "step-back=<script>:x;colour:\"><b>",
     "step-back=colour:nothing;;:;shade",
     "quote-id=1;drop&t=" + "x" * 500,
+    "quote-id=2147483648&cart-item=99999999999999",
     "step-back=colour:red|<b>:x|" + "shade:small|" * 200 + "drop:<i>",
     "steps-ahead=colour:red|shade:" + "x" * 5000,
 ])
 def test_what_does_not_belong_into_an_address_is_dropped(lamp: Offer, query: str) -> None:
     written = read(lamp, query).query()
     assert "<" not in written
-    assert "drop" not in written
+    assert "drop" not in written and "quote-id" not in written and "cart-item" not in written
     assert len(written) < 200
