@@ -132,7 +132,7 @@ def _measure(source: Source, files: Path, settings: Settings) -> Iterator[Row]:
         with Apart("tests.benchmarks.ours") as process:
             read(process, source, files, settings.ready)
             asked(process, "load", 60, path=stored)
-            _session(process, sessions[0])  # not counted: a warm process
+            _sessions(process, sessions[:1], settings.ours)  # not counted: a warm process
             cut = _ours(process, settings, sessions[1:], steps, ours)
     except (Ended, Overdue) as error:
         yield Row(SUITE, name, "ours", "p50_ms", float("nan"), "ms", f"not measured: {error}")
@@ -174,23 +174,20 @@ def _ours(
     process: Apart, settings: Settings, sessions: Sequence[list[Any]], steps: list[dict[str, Any]], ours: Answers
 ) -> list[str]:
     """The sessions until the time is over; what has to be said of that."""
-    spent = 0.0
-    for number, decisions in enumerate(sessions, 1):
-        more = _session(process, decisions)
-        steps.extend(more["steps"])
-        ours.milliseconds.extend(step["ms"] for step in more["steps"])
-        for step in more["steps"]:
+    played = _sessions(process, sessions, settings.ours)
+    ours.memory_mb = max(ours.memory_mb, played["memory_mb"])
+    for more in played["sessions"]:
+        steps.extend(more)
+        ours.milliseconds.extend(step["ms"] for step in more)
+        for step in more:
             ours.undecided += step["can"].count("2") + step["cannot"].count("2") + step["open_numbers"]
-        ours.memory_mb = max(ours.memory_mb, more["memory_mb"])
-        spent += sum(step["ms"] for step in more["steps"]) / 1000
-        if spent > settings.ours or number == len(sessions) < settings.sessions:
-            return [f"stopped at its limit after {number} of {settings.sessions} sessions"]
-    return []
+    done = len(played["sessions"])
+    return [f"stopped at its limit after {done} of {settings.sessions} sessions"] if done < settings.sessions else []
 
 
-def _session(process: Apart, decisions: list[Any]) -> dict[str, Any]:
-    limit = 60 + LENGTH * 3 * CLICK_SECONDS
-    return asked(process, "session", limit, decisions=decisions, seconds=CLICK_SECONDS)
+def _sessions(process: Apart, several: Sequence[list[Any]], budget: float) -> dict[str, Any]:
+    limit = 60 + budget + LENGTH * 3 * CLICK_SECONDS
+    return asked(process, "sessions", limit, several=several, seconds=CLICK_SECONDS, budget=budget)
 
 
 def _peer(

@@ -1,5 +1,6 @@
 """Our engine in a process of its own: publishes a model, answers random sessions and explains them (JSON lines)."""
 
+import gc
 import json
 import mmap
 import time
@@ -76,10 +77,28 @@ class Ours:
         return {"decisions": [_written(one) for one in session.decisions], "seconds": time.perf_counter() - start}
 
     def session(self, decisions: Sequence[Sequence[Any]], seconds: float) -> Message:
-        """A session that was drawn before: after each decision, everything that is still possible.
+        """A session that was drawn before: after each decision, everything that is still possible."""
+        return {"steps": self._steps(*self._played(decisions, seconds)), "memory_mb": memory_mb()}
 
-        As a peer gets it: the decisions are known, and what is answered is looked at when all of them are made.
+    def sessions(self, several: Sequence[Sequence[Sequence[Any]]], seconds: float, budget: float) -> Message:
+        """`session` of each, one right after the other as long as the budget lasts, as a server has them.
+
+        As a peer gets them: the decisions are known, and what is answered is looked at when all of them are made.
         """
+        gc.freeze()  # as the web process does
+        gc.set_threshold(10_000, 20, 500)
+        played, spent = [], 0.0
+        for decisions in several:
+            played.append(self._played(decisions, seconds))
+            spent += sum(played[-1][3])
+            if spent > budget:
+                break
+        return {"sessions": [self._steps(*one) for one in played], "memory_mb": memory_mb()}
+
+    def _played(
+        self, decisions: Sequence[Sequence[Any]], seconds: float
+    ) -> tuple[list[Decision], ValidDomains, list[ValidDomains | Conflict], list[float]]:
+        """The decisions, what is valid before them, the answer to each and the seconds that it took."""
         made = [_read(one) for one in decisions]
         self.compiled.domains_memo.clear()
         session = Session(self.compiled, seconds=seconds)
@@ -93,6 +112,11 @@ class Ours:
                 self._valid(domains)
             took.append(time.perf_counter() - start)
             found.append(domains)
+        return made, before, found, took
+
+    def _steps(
+        self, made: list[Decision], before: ValidDomains, found: list[ValidDomains | Conflict], took: list[float]
+    ) -> list[Message]:
         steps: list[Message] = []
         for place, (domains, spent) in enumerate(zip(found, took, strict=True)):
             if isinstance(domains, Conflict):
@@ -111,7 +135,7 @@ class Ours:
                 "can": _letters(can), "cannot": _letters(cannot), "open_numbers": len(domains.undecided_numbers),
             })
             before = domains
-        return {"steps": steps, "memory_mb": memory_mb()}
+        return steps
 
     def conflicts(self, seed: int, length: int, count: int, seconds: float) -> Message:
         """Explain refused decisions, up to `count` of those that come after a random session; and repair each.
@@ -378,7 +402,7 @@ def main() -> None:
         "read": ours.read,
         "publish": ours.publish,
         "draw": ours.draw,
-        "session": ours.session,
+        "sessions": ours.sessions,
         "conflicts": ours.conflicts,
         "store": ours.store,
         "load": ours.load,
