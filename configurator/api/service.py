@@ -17,7 +17,7 @@ from configurator.errors import DomainError
 from configurator.planning.promise import Forecast, forecast, redirected
 from configurator.sales.configurations import judged
 from configurator.sales.delivery import ShipTo, WayOffer, chosen_of, kilograms_of, must_lead_there, ways_of
-from configurator.sales.payment_terms import Asked, Assurance, AssuranceOffer, terms_of
+from configurator.sales.payment_terms import Asked, Assurance, AssuranceOffer, begins_after, terms_of
 from configurator.sales.terms import sum_of
 from configurator.storefront.service import assurance_offers, standing_completion, text_allowed
 from solver.configuration.check import is_valid
@@ -139,7 +139,7 @@ def promise_of(offer: Offer, variant: Variant, to: ShipTo, assurance: Assurance 
     asked = payment.asked_for(price, guest=True, assurance=assurance)  # nothing is made before it is here
     date = forecast(
         offer, variant, way.way.to() if way is not None else stated.standard(to.country),
-        not_before=asked.due_at if asked else None,
+        not_before=begins_after(asked),
     )
     dated = [redirected(date, one.way.to()) for one in found]
     ways = tuple(

@@ -140,14 +140,14 @@ def buyer_faults(buyer: Buyer) -> dict[str, str]:
     """What is wrong with a buyer, in a sentence by field; those of the invoice begin with `invoice.`."""
     needed = ("name", "mail", "street", "city", "country")
     found = {name: _("Please fill this in.") for name in needed if not getattr(buyer, name).strip()}
-    if buyer.postal_code and (fault := postal_code_fault(buyer.country, buyer.postal_code)):
-        found["postal_code"] = fault
-    return found | invoice_faults(buyer.invoice, buyer.country)
+    return found | address_faults(buyer.country, buyer.postal_code, buyer.invoice)
 
 
-def invoice_faults(invoice: Invoicing, delivered_to: str) -> dict[str, str]:
-    """`Invoicing.faults` with the names that the fields have beside those of a buyer."""
-    return {f"invoice.{name}": words for name, words in invoice.faults(delivered_to).items()}
+def address_faults(country: str, postal_code: str, invoice: Invoicing) -> dict[str, str]:
+    """What is wrong with the postal code of a delivery and with its invoice, named as beside those of a buyer."""
+    fault = postal_code_fault(country, postal_code) if postal_code else ""
+    of_invoice = {f"invoice.{name}": words for name, words in invoice.faults(country).items()}
+    return ({"postal_code": fault} if fault else {}) | of_invoice
 
 
 def check_buyer(buyer: Buyer) -> None:

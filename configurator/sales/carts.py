@@ -62,6 +62,7 @@ from configurator.sales.payment_terms import (
     Assurance,
     AssuranceOffer,
     PaymentTerms,
+    begins_after,
     kept_terms,
     must_be_shown,
     terms_in,
@@ -462,7 +463,7 @@ def _dates(
     ]
     found = forecast_all(
         [(read.items[number].offer, read.items[number].variant) for number, _key in wanted],
-        read.ways.standard(country), not_before=asked.due_at if asked else None, now=now,
+        read.ways.standard(country), not_before=begins_after(asked), now=now,
     )
     forecasts = {key: one for (_number, key), one in zip(wanted, found, strict=True)}
     return [tuple(keep.get(key) or forecasts.get(key) for key in item.unit_keys) for item in read.items]
@@ -750,7 +751,7 @@ def _hold_units(
         wishes = [Wish(unit, item.offer, item.variant, one) for unit, one in wanted.items()]
         cart.held_until = hold(
             session, company_id, key, wishes, anonymous=trust is not Trust.STAFF, now=now,
-            not_before=asked.due_at if asked else None,
+            not_before=begins_after(asked),
         )
 
 

@@ -56,6 +56,7 @@ from configurator.sales.payment_terms import (
     Assurance,
     PaymentTerms,
     accepted_terms,
+    begins_after,
     kept_terms,
     must_be_shown,
     terms_in,
@@ -389,7 +390,7 @@ def _prepare(
     asked = terms.payment.asked_for(total, guest=guest, assurance=shown.assurance)
     must_be_shown(asked, shown.deposit_minor, shown.assurance)
     to = chosen.way.to() if chosen is not None else terms.ways.standard(buyer.country)
-    found = forecast_all(makes, to, not_before=asked.due_at if asked else None)
+    found = forecast_all(makes, to, not_before=begins_after(asked))
     dated = [one for one in found if one is not None]
     if len(dated) < len(found):
         raise NoDate
@@ -436,7 +437,7 @@ def write_order(
         accept_in(session, company_id, quote, now)
     number = draw_number(session, company_id, "SO", year)
     made = _slots(
-        session, company_id, units, number, year, hold_key, asked.due_at if asked else None,
+        session, company_id, units, number, year, hold_key, begins_after(asked),
         way.way.to() if way is not None else None, actor_id,
     )
     zone = zone_of(buyer.country)

@@ -70,6 +70,11 @@ class Asked:
     provider: str
 
 
+def begins_after(asked: Asked | None) -> datetime | None:
+    """Before when nothing of an order that waits for this starts; None: it waits for nothing."""
+    return None if asked is None else asked.due_at
+
+
 @dataclass(frozen=True, slots=True)
 class AssuranceOffer:
     """One of several things that an order could wait for, and when its last unit would be there (None: no room)."""
@@ -169,8 +174,7 @@ class Asking:
 
     def not_before(self, price: Price) -> datetime | None:
         """Before when nothing of an order of this price would start; None: it would not wait."""
-        asked = self.asked(price)
-        return asked.due_at if asked is not None else None
+        return begins_after(self.asked(price))
 
 
 _first = PaymentTerms()

@@ -22,8 +22,7 @@ from configurator import audit, db, outbox
 from configurator.errors import InvalidInput, NotFound, QuoteNotOpen, StateRefused
 from configurator.numbers import draw_number
 from configurator.planning.promise import Forecast, forecast, zone_of
-from configurator.sales.address_rules import postal_code_fault
-from configurator.sales.buyers import NOTHING_ELSE, BuyerRefused, Invoicing, invoice_faults, invoicing_of, keep_bill_to
+from configurator.sales.buyers import NOTHING_ELSE, BuyerRefused, Invoicing, address_faults, invoicing_of, keep_bill_to
 from configurator.sales.choices import ReadableChoice, readable_choices
 from configurator.sales.configurations import (
     Configuration,
@@ -87,8 +86,7 @@ class Customer:
     @property
     def faults(self) -> dict[str, str]:
         """What is wrong with it, in a sentence by field; those of the invoice begin with `invoice.`."""
-        fault = postal_code_fault(self.country, self.postal_code) if self.postal_code else ""
-        return ({"postal_code": fault} if fault else {}) | invoice_faults(self.invoice, self.country)
+        return address_faults(self.country, self.postal_code, self.invoice)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,9 +26,9 @@ from wtforms.validators import DataRequired, InputRequired, Length, NumberRange,
 
 from configurator.admin.forms import new_password
 from configurator.i18n import NAMES
-from configurator.sales.address_rules import WITHOUT_POSTAL_CODE, postal_code_fault
+from configurator.sales.address_rules import WITHOUT_POSTAL_CODE
 from configurator.sales.assurances import ShownExchange
-from configurator.sales.buyers import Buyer, Invoicing, buyer_faults, invoice_faults
+from configurator.sales.buyers import Buyer, Invoicing, address_faults, buyer_faults
 from configurator.sales.carts import MOST_UNITS, ShownCart
 from configurator.sales.forms import NEEDED, InvoiceForm, is_mail_address, one_line, tell_faults, trimmed
 from configurator.sales.models import Deliveries
@@ -240,10 +240,9 @@ class DetailsForm(FlaskForm):
 
     def validate(self, extra_validators: Any = None) -> bool:
         """What the fields know, and what an order would be refused for."""
-        country = self.country.data or ""
-        faults = invoice_faults(self.invoice.form.invoicing(), country)
-        if self.postal_code.data and (fault := postal_code_fault(country, self.postal_code.data)):
-            faults["postal_code"] = fault
+        faults = address_faults(
+            self.country.data or "", self.postal_code.data or "", self.invoice.form.invoicing()
+        )
         return bool(super().validate(extra_validators)) & tell_faults(self, faults)
 
 

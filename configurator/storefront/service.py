@@ -32,7 +32,7 @@ from configurator.sales.configurations import (
     variant_from_json,
 )
 from configurator.sales.delivery import ShipTo, WayOffer, chosen_of, kilograms_of, standard_to, ways_in, ways_of
-from configurator.sales.payment_terms import Asked, Asking, Assurance, AssuranceOffer, asking, terms_in
+from configurator.sales.payment_terms import Asked, Asking, Assurance, AssuranceOffer, asking, begins_after, terms_in
 from configurator.sales.quotes import acceptable_quote
 from configurator.sales.terms import price_for, sum_of
 from configurator.sales.visitors import STRANGER, Visitor
@@ -323,7 +323,7 @@ class _ForWhom:
 
     def date_of(self, offer: Offer, variant: Variant, asked: Asked | None) -> Forecast | None:
         """The earliest date of a variant whose order would wait for this."""
-        since = asked.due_at if asked is not None else None
+        since = begins_after(asked)
         return date_of(offer, variant, self.to, not_before=since, now=self.now, books=self.books)
 
 
@@ -508,9 +508,9 @@ def hints(
     arrivals: tuple[date | None, ...] = ()
     if dates_seconds:
         asked = _carrying(offer, [difference.nearest for difference in found.values()])
-        since = answered.asked.due_at if answered.asked is not None else None
         arrivals = arrivals_each(
-            offer, asked, answered.to, seconds=dates_seconds, not_before=since, now=now, books=answered.books
+            offer, asked, answered.to, seconds=dates_seconds, not_before=begins_after(answered.asked), now=now,
+            books=answered.books,
         )
     return Hints(found, excluded, implied, dict(zip(found, arrivals, strict=False)))
 
@@ -641,7 +641,7 @@ def checkout(
     price = sum_of([goods, way.price]) if way is not None else goods
     asked = payment.asked_for(price, guest=guest, assurance=assurance, since=now)
     usual = stated.standard(country)
-    date = date_of(offer, variant, usual, not_before=asked.due_at if asked else None, now=now)
+    date = date_of(offer, variant, usual, not_before=begins_after(asked), now=now)
     dated = [date and redirected(date, one.way.to()) for one in found]
     if way is not None:
         date = dated[found.index(way)]
