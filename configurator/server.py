@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import gc
 import os
+import selectors
 import shutil
+import socket
 import sys
+from concurrent.futures import Future
+from functools import partial
+from time import monotonic
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from configurator.config import Settings
+
+LINGER_SECONDS = 2.0  # for a client to close the connection after its last answer
+UNHEARD_BYTES = 2**16  # that it may send meanwhile
 
 
 def metrics_folder(settings: Settings) -> str:
@@ -49,6 +57,44 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     @max_keepalived.setter
     def max_keepalived(self, _most: int) -> None: ...
+
+    def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
+        """What happens to a connection after an answer; the end of it is waited for beside all others.
+
+        Gunicorn waits here for the client to close it, up to 2 s, while nobody else is heard.
+        """
+        if fs.cancelled() or fs.exception() or not fs.result():
+            self._let_go(conn)
+        else:
+            super().finish_request(conn, fs)
+
+    def _let_go(self, conn: TConn) -> None:
+        """Say that it is over. The client closes first (RFC 9112, 9.6), so that nothing of the answer is lost."""
+        conn.sock.setblocking(False)
+        try:
+            conn.sock.shutdown(socket.SHUT_WR)
+        except OSError:  # it is gone already
+            self.nr_conns -= 1
+            conn.close()
+            return
+        conn.timeout = monotonic() + LINGER_SECONDS
+        self.pending_conns.append(conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._hear_out, conn))
+
+    def _hear_out(self, conn: TConn, client: socket.socket) -> None:
+        """Leave what the client still sends unread, as far as it is little, until it closes the connection."""
+        try:
+            more = client.recv(65_536)
+        except BlockingIOError:
+            return
+        except OSError:
+            more = b""
+        conn.unheard = getattr(conn, "unheard", 0) + len(more)
+        if not more or conn.unheard > UNHEARD_BYTES:
+            self.poller.unregister(client)
+            self.pending_conns.remove(conn)
+            self.nr_conns -= 1
+            conn.close()
 
 
 class Server(BaseApplication):  # type: ignore[misc]

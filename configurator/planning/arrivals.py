@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from itertools import chain, pairwise
 from time import monotonic
@@ -98,6 +98,7 @@ class _Search:
     made: Mapping[int, WorkOrder]
     in_order: Sequence[OperationId]
     days: list[date]
+    done: dict[int, int] = field(default_factory=dict)  # by the order's id: by when it could be, see `_done`
 
     def narrow(
         self, places: Sequence[int], bounds: tuple[date, date] = (date.min, NEVER), *, apart: bool = True
@@ -147,9 +148,12 @@ class _Search:
 
     def _done(self, order: WorkOrder) -> int:
         """By when an order could be done by one who has every line for himself, if it is supplied."""
-        supplied = self.plant.book.supplied(order, self.start)
-        work = sum(one.modes[0].duration for one in order.operations)
-        return work + (NO_TIME if supplied is None else supplied)
+        known = self.done.get(id(order))
+        if known is None:
+            supplied = self.plant.book.supplied(order, self.start)
+            work = sum(one.modes[0].duration for one in order.operations)
+            known = self.done[id(order)] = work + (NO_TIME if supplied is None else supplied)
+        return known
 
     def _day_of(self, order: WorkOrder | None, unknown: date) -> date:
         return unknown if order is None else self._days([order])[0]

@@ -14,7 +14,7 @@ from solver.scheduling.problem import Material
 class Stock:
     """Takes are reserved at an instant and never taken twice; what is free is the least level from an instant on."""
 
-    __slots__ = ("_free", "_quantity", "_time")
+    __slots__ = ("_free", "_least", "_quantity", "_time")
 
     def __init__(self, material: Material, takes: Iterable[tuple[int, int]] = ()) -> None:
         """The stock after takes (instant, quantity)."""
@@ -23,11 +23,12 @@ class Stock:
         self._time: Words = np.array([instant for instant, _ in changes], dtype=np.int64)
         self._quantity: Words = np.array([quantity for _, quantity in changes], dtype=np.int64)
         self._free: Words | None = None
+        self._least = 0  # of what is free, once that is known
 
     def copy(self) -> Stock:
         """An independent copy; the arrays are replaced, never changed."""
         other = Stock.__new__(Stock)
-        other._time, other._quantity, other._free = self._time, self._quantity, self._free
+        other._time, other._quantity, other._free, other._least = self._time, self._quantity, self._free, self._least
         return other
 
     def take(self, instant: int, quantity: int) -> None:
@@ -52,8 +53,8 @@ class Stock:
         if free is None:
             level = np.where(self._last(), np.cumsum(self._quantity), np.iinfo(np.int64).max)
             self._free = free = np.minimum.accumulate(level[::-1])[::-1]
-        i = int(np.searchsorted(self._time, instant, side="right")) - 1
-        if free[i] >= quantity:
+            self._least = int(free[0])
+        if self._least >= quantity or free[self._time.searchsorted(instant, side="right") - 1] >= quantity:
             return instant
-        i = int(np.searchsorted(free, quantity))
+        i = int(free.searchsorted(quantity))
         return int(self._time[i]) if i < len(free) else None

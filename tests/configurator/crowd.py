@@ -1,7 +1,7 @@
-"""A web server of two processes with one thread each, and one application: `/slow` answers when it is let go.
+"""A web server of some processes with one thread each, and one application: `/slow` answers when it is let go.
 
-Its arguments: the class of its workers (module:class), its port, and the file that lets `/slow` go; beside it,
-`.begun` says that somebody waits for that.
+Its arguments: the class of its workers (module:class), its port, the file that lets `/slow` go (beside it, `.begun`
+says that somebody waits for that), and the number of processes.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from gunicorn.app.base import BaseApplication
 
 
 class Crowd(BaseApplication):  # type: ignore[misc]
-    def __init__(self, worker: str, port: str, go: str) -> None:
-        self.worker, self.port, self.go = worker, port, Path(go)
+    def __init__(self, worker: str, port: str, go: str, processes: str) -> None:
+        self.worker, self.port, self.go, self.processes = worker, port, Path(go), int(processes)
         super().__init__()
 
     def load_config(self) -> None:
         module, _, name = self.worker.partition(":")
         for option, value in {
-            "bind": f"127.0.0.1:{self.port}", "workers": 2, "threads": 1, "keepalive": 30, "loglevel": "warning",
-            "worker_class": getattr(import_module(module), name), "control_socket_disable": True,
+            "bind": f"127.0.0.1:{self.port}", "workers": self.processes, "threads": 1, "keepalive": 30,
+            "loglevel": "warning", "worker_class": getattr(import_module(module), name),
+            "control_socket_disable": True,
         }.items():
             self.cfg.set(option, value)
 
