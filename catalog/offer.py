@@ -82,6 +82,21 @@ def offer_of(
     return _cache.get(key) or _cache.put(key, _read(session, key))
 
 
+def earlier_offer(session: Session, offer: Offer, product_revision_id: int, price_list_revision_id: int) -> Offer:
+    """What was offered of a product under earlier revisions, of the same price list. Raises NotOffered."""
+    lists = {
+        row.price_list_id
+        for key in (offer.price_list_revision_id, price_list_revision_id)
+        if (row := session.get(PriceListRevision, key)) is not None and row.company_id == offer.company_id
+    }
+    found = offer_of(
+        session, offer.company_id, product_revision_id, price_list_revision_id, offer.manufacturing_revision_id
+    )
+    if len(lists) != 1:  # another one may be meant for somebody else
+        raise NotOffered(offer.product.code, "such revision of its price list")
+    return found
+
+
 @cache
 def _newest() -> Select[int, int, int]:
     """The newest revisions of a `product` of a `company`, `today`; put together once, for every click asks it."""

@@ -19,6 +19,7 @@ STEPS_AHEAD = "steps-ahead"
 REVISED_QUOTE = "quote-id"
 CART_ITEM = "cart-item"
 COMPARED = "compare-with"
+AS_OFFERED = "as-offered"
 _APART = "|"  # between two configurations that are compared, and between two steps
 MOST_BESIDE = 3  # configurations that are kept beside the present one
 MOST_STEPS = 12  # that can be undone exactly, or made again
@@ -38,6 +39,7 @@ class Address:
     ahead: the steps that were undone, the last one first
     cart_item: the item of the cart that is being changed
     beside: other configurations that were kept to compare, each as `compact` writes it
+    offered: the revisions that it was made under, as `offered_as` writes them
     """
 
     product: str
@@ -49,6 +51,7 @@ class Address:
     quote_id: str = ""
     cart_item: str = ""
     beside: tuple[str, ...] = ()
+    offered: str = ""
 
     def choose(self, group: str, option: str) -> Address:
         """The address after this option was chosen in a group of exactly one."""
@@ -161,6 +164,8 @@ class Address:
             pairs.append((STEPS_BACK, steps_of(self.behind)))
         if self.ahead:
             pairs.append((STEPS_AHEAD, steps_of(self.ahead)))
+        if self.offered:
+            pairs.append((AS_OFFERED, self.offered))
         return pairs
 
     @property
@@ -177,13 +182,29 @@ class Address:
 
 def link_to_choices(
     product: str, decisions: tuple[Decision, ...], country: str, *, token: str = "", quote_id: int | None = None,
-    cart_item: int | None = None,
+    cart_item: int | None = None, offered: str = "",
 ) -> str:
-    """The configuring page with these decisions, and with the texts of a row's token."""
+    """The configuring page with these decisions, and with the texts of a row's token.
+
+    `offered`: as of `Address`.
+    """
     address = Address(
-        product, query_of(decisions), country, token, quote_id=str(quote_id or ""), cart_item=str(cart_item or "")
+        product, query_of(decisions), country, token, quote_id=str(quote_id or ""), cart_item=str(cart_item or ""),
+        offered=offered,
     )
     return f"/products/{product}?{address.query()}"
+
+
+def offered_as(product_revision_id: int, price_list_revision_id: int) -> str:
+    """The revisions that an address is made under, as one value of it."""
+    return f"{product_revision_id}-{price_list_revision_id}"
+
+
+def _offered_before(text: str, now: str) -> tuple[int, int] | None:
+    """The revisions that `offered_as` wrote, if they are others."""
+    product, _dash, prices = text.partition("-")
+    found = _digits(product), _digits(prices)
+    return (int(found[0]), int(found[1])) if text != now and all(found) else None
 
 
 def compact(choices: Mapping[str, str]) -> str:
@@ -216,13 +237,16 @@ class Reading:
     """What an address says under an offer.
 
     `gone`: names that this catalog does not have (any more). `mistyped`: parameter -> what was typed for it and is no
-    whole number; the address has the number of before then.
+    whole number; the address has the number of before then. `before`: the product and price list revisions that the
+    address was made under, if these are others than today's. `query`: as it spells its choices.
     """
 
     address: Address
     decisions: tuple[Decision, ...]
     gone: tuple[str, ...] = ()
     mistyped: Mapping[str, str] = field(default_factory=dict)
+    before: tuple[int, int] | None = None
+    query: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_address(offer: Offer, query: Mapping[str, str], *, countries: tuple[str, ...], country: str) -> Reading:
@@ -238,7 +262,7 @@ def read_address(offer: Offer, query: Mapping[str, str], *, countries: tuple[str
     selection, unknown = selection_from_query(offer, query, {})
     known = {str(group.id) for group in offer.problem.groups} | {str(p.id) for p in offer.problem.parameters}
     gone = [*unknown, *(name for name in query if name not in known and "-" not in name and name not in _NOT_CHOICES)]
-    wanted = query.get(SHIP_TO, "")
+    wanted, offered = query.get(SHIP_TO, ""), offered_as(offer.product_revision_id, offer.price_list_revision_id)
     address = Address(
         product=offer.product.code,
         choices=query_of(selection.decisions),
@@ -249,8 +273,12 @@ def read_address(offer: Offer, query: Mapping[str, str], *, countries: tuple[str
         quote_id=_digits(query.get(REVISED_QUOTE, "")),
         cart_item=_digits(query.get(CART_ITEM, "")),
         beside=read_compared(query.get(COMPARED, ""), MOST_BESIDE),
+        offered=offered,
     )
-    return Reading(address, selection.decisions, tuple(name[:60] for name in gone[:5]), mistyped)
+    return Reading(
+        address, selection.decisions, tuple(name[:60] for name in gone[:5]), mistyped,
+        _offered_before(query.get(AS_OFFERED, ""), offered), query,
+    )
 
 
 def _digits(text: str) -> str:

@@ -15,7 +15,7 @@ from configurator.i18n import language
 from configurator.sales.configurations import Selection, query_of
 from configurator.sales.uploads import TooManyFiles
 from configurator.storefront import drafts, service
-from configurator.storefront.address import MOST_BESIDE, Address, compact, link_to_choices
+from configurator.storefront.address import MOST_BESIDE, Address, compact, link_to_choices, offered_as
 from configurator.storefront.drafts import DraftView, Trouble
 from configurator.storefront.drawings import draw
 from configurator.storefront.forms import DraftForm, MailForm, PressForm
@@ -109,7 +109,10 @@ def show(token: str) -> ResponseReturnValue:
     if draft.trouble is Trouble.WITHDRAWN:
         flash(_("This product is no longer offered."), "warning")
         return redirect(url_for(".index"))
-    return redirect(link_to_choices(draft.product.code, draft.decisions, draft.country, token=draft.texts_token))
+    return redirect(link_to_choices(
+        draft.product.code, draft.decisions, draft.country, token=draft.texts_token,
+        offered=offered_as(*draft.made_under),
+    ))
 
 
 @bp.get("/drafts/compare")

@@ -71,6 +71,7 @@ class DraftView:
     texts_token: the row with the texts that were typed, "" if there are none
     files: the names of the files that were sent
     standing: what it would be today, with its price; None while there is trouble
+    made_under: the product and price list revisions of the day on which it was saved
     """
 
     token: str
@@ -84,6 +85,7 @@ class DraftView:
     trouble: Trouble | None
     standing: Variant | None
     price: Price | None
+    made_under: tuple[int, int]
 
     @property
     def product(self) -> ProductContent:
@@ -278,6 +280,7 @@ def _view(draft: Draft, configuration: Configuration, offer: Offer, withdrawn: b
         draft.token, draft.name, offer, decisions, configuration.token if configuration.texts else "",
         tuple(file.name for _content, file in files_among(offer.product, configuration.texts)), country,
         draft.changed_at, trouble, standing, price,
+        (configuration.product_revision_id, configuration.price_list_revision_id),
     )
 
 

@@ -32,6 +32,7 @@ from configurator.storefront.pictures import picture_address
 from configurator.storefront.service import (
     Click,
     Hints,
+    News,
     Refusal,
     RepairOffer,
     countries,
@@ -248,7 +249,7 @@ class Page:
     earlier_steps: str
     reset: Markup | None
     refusal: RefusalView | None
-    gone: tuple[str, ...]
+    news: tuple[str, ...]
     left_out: tuple[str, ...]
     query: str
     spoken: str
@@ -324,6 +325,7 @@ def page_of(
     path: str,
     *,
     gone: tuple[str, ...] = (),
+    news: News | None = None,
     typed: Mapping[str, str] | None = None,
     faults: Mapping[str, str] | None = None,
     mistyped: Mapping[str, str] | None = None,
@@ -335,6 +337,7 @@ def page_of(
     ----------
     address: of the answer itself: its choices hold together
     path: of the configuring page
+    gone: names in the address that the catalog does not have; those that `news` has words for it says itself
     typed, faults: texts as they were typed, and what is wrong with them, where a form comes back
     mistyped: what was typed for parameters and is no whole number
     dates_seconds: for the dates of the options; the others are marked as waiting
@@ -386,7 +389,7 @@ def page_of(
         earlier_steps=address.earlier_steps,
         reset=href(path, address.restarted()) if address.choices or address.token else None,
         refusal=_refusal(answered, address, path, lang),
-        gone=gone,
+        news=_news_words(gone, news, total, lang),
         left_out=tuple(said_as_one(offer, d, lang) for d in answered.left_out) if not answered.refusal else (),
         query=address.query(),
         spoken=spoken_of(total, arrives, left_words),
@@ -475,6 +478,20 @@ def date_difference(new: date, old: date) -> str:
     if days < 0:
         return ngettext("%(num)s day earlier", "%(num)s days earlier", -days)
     return _("same day")
+
+
+def _news_words(gone: tuple[str, ...], news: News | None, total: str, lang: str) -> tuple[str, ...]:
+    """What the catalog does not have any more, and what the configuration cost before: a sentence each."""
+    words = []
+    names = [said_as_one(news.offer, one, lang) for one in news.gone] if news is not None and news.gone else gone
+    if names:
+        words.append(_("No longer offered: %(names)s. The other choices are kept.", names=joined(names, lang)))
+    if news is not None and (before := news.price) is not None:
+        old = _money(before.gross, before.currency, before.exponent)
+        words.append(
+            _("Our catalog has changed meanwhile: this cost %(old)s before, now it costs %(new)s.", old=old, new=total)
+        )
+    return tuple(words)
 
 
 def said(offer: Offer, decision: Decision, lang: str) -> tuple[str, str]:

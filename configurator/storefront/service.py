@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from time import monotonic
@@ -11,7 +12,7 @@ from types import MappingProxyType
 from flask_babel import lazy_gettext as _l
 from sqlmodel import col, select
 
-from catalog.offer import NotOffered, Offer, current_offer
+from catalog.offer import NotOffered, Offer, current_offer, earlier_offer
 from catalog.price import Price, quote_price
 from catalog.products import Product, TextContent
 from catalog.reckon import Reckoning
@@ -28,6 +29,7 @@ from configurator.sales.configurations import (
     decisions_from_json,
     judged,
     save_configuration,
+    selection_from_query,
     texts_by_token,
     variant_from_json,
 )
@@ -130,6 +132,18 @@ class Hints:
     def waiting(self) -> frozenset[Pair]:
         """The options whose date is not known yet."""
         return frozenset(self.differences.keys() - self.dates.keys())
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a newer catalog makes of a configuration.
+
+    `gone`: choices that it does not have any more; `offer` has them. `price`: what it cost before, where that differs.
+    """
+
+    offer: Offer
+    gone: tuple[Decision, ...]
+    price: Price | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -430,6 +444,26 @@ def date_of(
         return forecast(offer, variant, to, not_before=not_before, now=now, books=books)
     except NoDate:
         return None
+
+
+def news_of(answered: Click, query: Mapping[str, str], before: tuple[int, int]) -> News | None:
+    """What has changed since an address with these choices was made, under these product and price list revisions."""
+    now, country = answered.offer, answered.country
+    try:
+        with db.reading() as session:
+            offer = earlier_offer(session, now, *before)
+    except NotOffered:
+        return None
+    chosen = selection_from_query(offer, query, {})[0].decisions
+    gone = tuple(one for one in chosen if one not in selection_from_query(now, query, {})[0].decisions)
+    price = None
+    if country in offer.prices.tax and answered.refusal is None:
+        with suppress(Conflicting):
+            standing = standing_completion(offer, chosen, answered.standing.texts)
+            price = quote_price(offer.prices, offer.problem, standing, country=country)
+    if price is not None and (price.gross, price.currency) == (answered.price.gross, answered.price.currency):
+        price = None
+    return News(offer, gone, price) if gone or price is not None else None
 
 
 def second_thought(answered: Click, *, stop: Callable[[], bool], now: datetime | None = None) -> Click:

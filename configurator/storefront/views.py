@@ -312,8 +312,9 @@ def _page(
         gone = tuple((name, value) for name, value in address.choices.items() if name not in kept)
         address = replace(address, choices=kept).with_last_step((*(address.behind[0] if address.behind else ()), *gone))
     path = url_for("storefront.configure", product=answered.offer.product.code)
+    news = service.news_of(answered, reading.query, reading.before) if reading.before is not None else None
     return page_of(
-        answered, address, path, gone=reading.gone, typed=typed, faults=faults, mistyped=reading.mistyped,
+        answered, address, path, gone=reading.gone, news=news, typed=typed, faults=faults, mistyped=reading.mistyped,
         dates_seconds=dates_seconds,
     )
 

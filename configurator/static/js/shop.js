@@ -113,8 +113,8 @@
     asked = null;
     highlight();
     openRefusal();
-    const wrong = document.querySelector('#configure [aria-invalid="true"]');
-    if (wrong) wrong.focus();
+    const telling = document.querySelector('#configure [aria-invalid="true"]') || document.getElementById("news");
+    if (telling) telling.focus();
   };
 
   const openRefusal = () => {

@@ -19,12 +19,14 @@ from sqlmodel import SQLModel
 from catalog.load import load_catalog
 from catalog.offer import Offer
 from catalog.pictures import store_picture
+from catalog.price import PriceList, PriceListRevision
 from catalog.rows import utc_now
 from configurator import db
 from configurator.aside import Busy
 from configurator.auth import Role
 from configurator.sales.models import SalesOrder
 from configurator.storefront import present, service, views
+from configurator.storefront.address import offered_as
 from tests.catalog.small import DOT, LAMP
 
 BOTH = pytest.mark.parametrize("database_kind", ["sqlite", "postgresql"], indirect=True)
@@ -48,6 +50,11 @@ def rows() -> dict[str, int]:
             name: session.execute(select(func.count()).select_from(table)).scalar_one()
             for name, table in SQLModel.metadata.tables.items()
         }
+
+
+def as_offered(offer: Offer) -> str:
+    """What an address of today's says of the revisions that it was made under."""
+    return offered_as(offer.product_revision_id, offer.price_list_revision_id)
 
 
 def hidden(text: str, name: str) -> str:
@@ -104,9 +111,55 @@ def test_the_configuring_page_shows_every_option_with_its_state(client: FlaskCli
 
 def test_a_click_answers_with_the_part_and_the_address_to_show(client: FlaskClient, bicycle: Offer) -> None:
     response = client.get("/products/bicycle/choose?colour=navy&ship-to=DE", headers={"HX-Request": "true"})
-    assert response.headers["HX-Push-Url"] == "/products/bicycle?colour=navy&ship-to=DE"
+    shown = f"/products/bicycle?colour=navy&ship-to=DE&as-offered={as_offered(bicycle)}"
+    assert response.headers["HX-Push-Url"] == shown
     assert response.text.lstrip().startswith('<div id="configure"')
     assert "<html" not in response.text
+
+
+def news(text: str) -> str:
+    """What a page says of a new catalog."""
+    found = re.search(r'id="news".*?</div></div>', text, re.DOTALL)
+    return re.sub(r"<[^>]+>", " ", html.unescape(found[0])) if found else ""
+
+
+def test_a_page_of_an_earlier_catalog_says_what_has_changed_since(client: FlaskClient, lamp: Offer) -> None:
+    then = as_offered(lamp)
+    address = "/products/lamp/choose?colour=red&shade=large&ship-to=CN"
+    assert news(page(client, f"{address}&as-offered={then}")) == ""
+    cost = re.search(r'id="total"[^>]*>([^<]+)<', page(client, address))
+    dearer = re.sub(r"\bred\b", "ruby", LAMP.replace("amount: 49.90", "amount: 59.90").replace("en: Red", "en: Ruby"))
+    with db.writing() as session:
+        load_catalog(session, lamp.company_id, dearer, loaded_at=utc_now() + timedelta(seconds=1))
+    told = page(client, f"{address}&as-offered={then}", headers={"Accept-Language": "en"})
+    now = re.search(r'id="total"[^>]*>([^<]+)<', told)
+    assert cost and now and cost[1] != now[1]
+    assert "Colour: Red" in news(told) and "colour=red" not in news(told), "in its own words, not in ids"
+    assert f"this cost {cost[1]} before, now it costs {now[1]}" in news(told)
+    assert then not in told, "it is told once"
+    without = page(client, address, headers={"Accept-Language": "en"})
+    assert "colour=red" in news(without) and "before" not in news(without), "nobody knows when this was made"
+    wild = page(client, f"{address}&as-offered=99999999-1", headers={"Accept-Language": "en"})
+    assert news(wild) == news(without)
+
+
+def test_what_something_costs_by_another_price_list_is_not_told(client: FlaskClient, lamp: Offer) -> None:
+    with db.writing() as session:
+        mine = session.get_one(PriceListRevision, lamp.price_list_revision_id)
+        own = session.get_one(PriceList, mine.price_list_id)
+        theirs = PriceList(company_id=lamp.company_id, product_id=own.product_id, code="friends")
+        session.add(theirs)
+        session.flush()
+        cheap = {**mine.content, "items": [{**item, "amount": "1"} for item in mine.content["items"]]}
+        secret = PriceListRevision(
+            company_id=lamp.company_id, price_list_id=theirs.id, number=1, content=cheap, status=mine.status,
+            sha256="0" * 64, published_at=mine.published_at,
+        )
+        session.add(secret)
+        session.flush()
+        asked = offered_as(lamp.product_revision_id, secret.id)
+    text = page(client, f"/products/lamp/choose?as-offered={asked}&ship-to=CN")
+    assert news(text) == ""
 
 
 def test_a_page_has_the_dates_of_its_options_and_a_click_asks_for_them_later(
@@ -435,7 +488,8 @@ def test_where_something_was_refused_can_be_opened_anew(client: FlaskClient, bic
     sent = client.post(f"/products/bicycle/{place}?colour=sun", data={"engraving": "x" * 99})
     assert sent.status_code == 422
     again = client.get(f"/products/bicycle/{place}?colour=sun&ship-to=DE")
-    assert (again.status_code, again.location) == (302, "/products/bicycle?colour=sun&ship-to=DE")
+    stands = f"/products/bicycle?colour=sun&ship-to=DE&as-offered={as_offered(bicycle)}"
+    assert (again.status_code, again.location) == (302, stands)
 
 
 @pytest.mark.parametrize(("typed", "value"), [("2500.5", "2500.5"), ("wide", "wide")])
