@@ -6,8 +6,8 @@ answer can be changed as long as every operation that it touches can.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -29,9 +29,21 @@ from configurator.planning.models import (
     OperationState,
     Transfer,
 )
-from solver.configuration.problem import GroupId, OptionGroup, OptionId, Variant
+from solver.configuration.check import answers, is_asked
+from solver.configuration.nearest import nearest_completions
+from solver.configuration.problem import (
+    Choose,
+    ConfigurationProblem,
+    Decision,
+    Enter,
+    GroupId,
+    OptionGroup,
+    OptionId,
+    Variant,
+)
 
 Words = Mapping[str, str]
+_SECONDS = 0.5  # to find the nearest variant with each option
 
 
 class Lock(StrEnum):
@@ -166,11 +178,33 @@ def _facts(session: Session, plants: Mapping[int, Plant], home: int) -> PlantFac
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """How long each question (group, parameter, text) and each option that is not chosen can be changed."""
+    """How long each question (group, parameter, text) and each option that is not chosen can be changed.
+
+    `questions`, `options`: by what asks them alone. `with_others`: the questions with all that has to change beside
+    them, as little as that is. `whole`: of the order, which can be cancelled as long as nothing of it has begun.
+    """
 
     questions: Mapping[str, Window]
     options: Mapping[tuple[GroupId, OptionId], Window]
-    whole: Window  # of the order: it can be cancelled as long as nothing of it has begun
+    whole: Window
+    with_others: Mapping[str, Window] = field(default_factory=dict)
+
+    def locked(self, problem: ConfigurationProblem, variant: Variant) -> Iterator[Decision]:
+        """Everything that can no longer be changed in an order that is made as `variant`, as decisions."""
+        there = answers(problem, variant)
+        for group in problem.groups:
+            if not is_asked(group.when, there):
+                continue
+            whole = not self.questions[group.id].open
+            for option in group.options:
+                chosen = option in variant.chosen[group.id]
+                window = self.options.get((group.id, option))
+                over = whole or (window is not None and not window.open)
+                if over and (chosen or not (whole and group.exactly_one)):
+                    yield Choose(group.id, option, chosen)
+        for parameter in problem.parameters:
+            if not self.questions[parameter.id].open and is_asked(parameter.when, there):
+                yield Enter(parameter.id, variant.numbers[parameter.id])
 
 
 def windows(now: Standing, offer: Offer, variant: Variant) -> Windows:
@@ -192,7 +226,20 @@ def windows(now: Standing, offer: Offer, variant: Variant) -> Windows:
         questions[group.id] = max(mine, key=_lasting) if mine else window_of(now, content, asked)
     for name in (*(p.id for p in offer.problem.parameters), *(text.id for text in offer.product.texts)):
         questions[name] = window_of(now, content, asking.get(name, frozenset()) or now.rows)
-    return Windows(questions, options, whole_window(now))
+    alone = Windows(questions, options, whole_window(now))
+    return replace(alone, with_others=_with_others(now, offer, variant, alone))
+
+
+def _with_others(now: Standing, offer: Offer, variant: Variant, alone: Windows) -> dict[str, Window]:
+    """The windows of the groups whose options cannot be changed by themselves: those of their nearest variants."""
+    found: dict[str, list[Window]] = {}
+    locked = tuple(alone.locked(offer.problem, variant))
+    for (group, _option), changes in nearest_completions(offer.compiled, locked, variant, seconds=_SECONDS).items():
+        if alone.questions[group].open:
+            touched = _differing(now, offer, variant, changes.of(variant)) or frozenset(now.rows)
+            found.setdefault(group, []).append(window_of(now, offer.manufacturing, touched))
+    longest = {group: max(mine, key=_lasting) for group, mine in found.items()}
+    return {group: window for group, window in longest.items() if window.open}
 
 
 def _lasting(window: Window) -> tuple[bool, float]:
@@ -206,6 +253,11 @@ def _touched(
     before = variant.chosen[group.id]
     chosen = frozenset((option,)) if group.single and option not in before else before ^ {option}
     other = Variant({**variant.chosen, group.id: chosen}, variant.numbers, variant.texts)
+    return _differing(now, offer, variant, other)
+
+
+def _differing(now: Standing, offer: Offer, variant: Variant, other: Variant) -> frozenset[str]:
+    """What would be done differently for another variant; nothing if that cannot be made."""
     try:
         return affected_operations(offer.manufacturing, offer.problem, variant, other, now.facts)
     except (NotMakeable, BadFormula, ArithmeticError, StopIteration):

@@ -47,7 +47,7 @@ from configurator.storefront.changing import (
     Refused,
     changed,
     keep_texts,
-    window_of_question,
+    shown_window,
 )
 from configurator.storefront.drawings import draw
 from configurator.storefront.forms import ChangeForm, ExchangeForm, WayForm
@@ -322,7 +322,7 @@ def _steps(
     now = {c.id: c.answer_in(lang) for c in readable_choices(asked.offer.product, answer.variant)}
 
     def with_window(question: AnyQuestion) -> AskedQuestion:
-        window = window_of_question(asked, question.id)
+        window = shown_window(asked, question.id)
         return AskedQuestion(
             question, window, window_words(window, asked.zone), ordered.get(question.id, ""),
             ordered.get(question.id, "") != now.get(question.id, ""),

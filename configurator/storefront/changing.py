@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from configurator import db
@@ -23,7 +23,6 @@ from configurator.storefront.service import (
     usable_files,
     usable_texts,
 )
-from solver.configuration.check import answers, is_asked
 from solver.configuration.complete import decisions_of
 from solver.configuration.explain import Conflict, Repair
 from solver.configuration.problem import Choose, Decision, Enter, Variant
@@ -128,26 +127,16 @@ def window_of_question(asked: Changeable, question: str) -> Window:
     return asked.windows.questions[question]
 
 
+def shown_window(asked: Changeable, question: str) -> Window:
+    """How long a question's answer can be changed, with what has to change beside it."""
+    if asked.state != OrderState.CONFIRMED:
+        return asked.windows.whole
+    return asked.windows.with_others.get(question, asked.windows.questions[question])
+
+
 def locked_decisions(asked: Changeable) -> tuple[Decision, ...]:
     """Everything that can no longer be changed, as decisions."""
-    return tuple(_locked(asked))
-
-
-def _locked(asked: Changeable) -> Iterable[Decision]:
-    problem, variant = asked.offer.problem, asked.variant
-    there = answers(problem, variant)
-    for group in problem.groups:
-        if not is_asked(group.when, there):
-            continue
-        whole = not asked.windows.questions[group.id].open
-        for option in group.options:
-            chosen = option in variant.chosen[group.id]
-            window = asked.windows.options.get((group.id, option))
-            if (whole or (window is not None and not window.open)) and (chosen or not (whole and group.exactly_one)):
-                yield Choose(group.id, option, chosen)
-    for parameter in problem.parameters:
-        if not asked.windows.questions[parameter.id].open and is_asked(parameter.when, there):
-            yield Enter(parameter.id, variant.numbers[parameter.id])
+    return tuple(asked.windows.locked(asked.offer.problem, asked.variant))
 
 
 def _refused(asked: Changeable, decision: Decision, conflict: Conflict, locked: tuple[Decision, ...]) -> Refused:

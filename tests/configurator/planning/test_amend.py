@@ -101,6 +101,19 @@ def test_each_question_is_open_until_the_first_operation_that_it_touches(shop, p
     assert found.whole.until == min(row.starts_at for row in rows.values())
 
 
+def test_what_has_to_change_beside_a_question_decides_how_long_it_is_open(shop, plain) -> None:
+    """A belt alone is put on at the assembly; it needs a hub, which is laced into the wheel."""
+    variant, order_id = plain
+    rows = rows_of(order_id)
+    found = windows_of(shop, order_id, variant)
+    assert found.questions["drive"].until == rows["assemble"].starts_at
+    assert found.with_others["drive"].until == rows["wheel_rear"].starts_at < rows["assemble"].starts_at
+    assert found.with_others["tyres"] == found.questions["tyres"]
+    begin(shop, order_id, "wheel_rear")
+    found = windows_of(shop, order_id, variant, now=rows["wheel_rear"].starts_at)
+    assert "drive" not in found.with_others, "the other one is left to no change any more"
+
+
 def test_the_frozen_horizon_comes_off(shop, plain) -> None:
     variant, order_id = plain
     before = windows_of(shop, order_id, variant).questions["colour"].until
