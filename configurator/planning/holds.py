@@ -233,7 +233,7 @@ def let_go(session: Session, company_id: int, key: str, *, pegging_keys: Iterabl
     for plant_id in sorted({plant_id for _, plant_id in places}):
         _release(session, plant_id, [order_id for order_id, where in places if where == plant_id])
     if wanted is None:
-        session.delete(row)
+        _end(session, row)
     session.flush()
 
 
@@ -295,7 +295,7 @@ def end_waiting(session: Session, company_id: int, key: str) -> None:
     session.execute(delete(HeldOrder).where(
         col(HeldOrder.company_id) == company_id, col(HeldOrder.hold_id) == db.id_of(row)
     ))
-    session.delete(row)
+    _end(session, row)
     session.flush()
 
 
@@ -355,6 +355,11 @@ def _locked(session: Session, company_id: int, key: str) -> Hold | None:
     """The hold's row, read fresh and locked: nobody takes, renews or ends it meanwhile."""
     row = _row(session, company_id, key)
     return None if row is None else db.lock_row(session, Hold, db.id_of(row))
+
+
+def _end(session: Session, row: Hold) -> None:
+    """Delete a hold; somebody who did not lock it may have done so already."""
+    session.execute(delete(Hold).where(col(Hold.company_id) == row.company_id, col(Hold.id) == row.id))
 
 
 def _units(session: Session, row: Hold) -> list[HeldUnit]:

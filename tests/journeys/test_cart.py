@@ -15,8 +15,8 @@ from configurator.planning.holds import sweep
 from configurator.planning.models import Hold
 from configurator.planning.options import configure
 from configurator.sales.models import Cart, SalesOrderItem
-from tests.journeys.test_buyer import fill_address
-from tests.journeys.test_buyer import fits as bar_fits
+from tests.journeys.conftest import fits
+from tests.journeys.test_buyer import bar_fits, fill_address
 
 pytestmark = [
     pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True),
@@ -24,10 +24,6 @@ pytestmark = [
 ]
 Visit = Callable[..., Page]
 Barriers = Callable[..., list[str]]
-
-
-def fits(page: Page) -> bool:
-    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
 
 
 @pytest.mark.parametrize("scripts", [True, False])
