@@ -535,6 +535,23 @@ class CartItem(CompanyRow, table=True):
     quantity: int = 1
 
 
+class TakenOutItem(CompanyRow, table=True):
+    """What was last taken out of a cart and can be put back; `arrives_on`: the last of its days, if all were held."""
+
+    __tablename__ = "taken_out_item"
+    __table_args__ = company_keys(
+        CheckConstraint("quantity >= 1", name="taken_out_quantity_positive"),
+        unique_in_company("cart_id"),
+        cart_id="cart",
+        configuration_id="configuration",
+    )
+
+    cart_id: int
+    configuration_id: int
+    quantity: int
+    arrives_on: date | None = None
+
+
 class Draft(CompanyRow, table=True):
     """A configuration that somebody keeps under a name: an account's, or that of the browser which has `holder`.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
@@ -21,7 +22,7 @@ from configurator.i18n import day, language
 from configurator.planning.holds import HoldOver
 from configurator.planning.promise import zone_of
 from configurator.sales import carts
-from configurator.sales.carts import CartLine, CartView, Trust, place_cart
+from configurator.sales.carts import Added, CartLine, CartView, TooManyToHold, Trust, place_cart
 from configurator.sales.delivery import NotDelivered, ShipTo, cheapest_and_soonest
 from configurator.sales.documents import WITHDRAWAL
 from configurator.sales.models import Deliveries
@@ -91,8 +92,7 @@ def add(product: str) -> ResponseReturnValue:
     )
     _say_refused(added.refused)
     forecast = answered.date.arrives_on if answered.date is not None else None
-    if added.refused is None and added.arrives_on and forecast and added.arrives_on > forecast:
-        days = {"held": day(added.arrives_on), "forecast": day(forecast)}
+    if days := _later(added, forecast):
         flash(
             _("It is made once its deposit is here, so it arrives on %(held)s and not on %(forecast)s.", **days)
             if added.waits is Assurance.DEPOSIT else
@@ -108,6 +108,30 @@ def add(product: str) -> ResponseReturnValue:
     return response
 
 
+def _later(added: Added, forecast: date | None) -> dict[str, str]:
+    """The day that is held and the one that was shown before it, where that was earlier."""
+    if added.refused is not None or not added.arrives_on or not forecast or added.arrives_on <= forecast:
+        return {}
+    return {"held": day(added.arrives_on), "forecast": day(forecast)}
+
+
+@bp.post("/cart/put-back")
+@public
+def put_back() -> ResponseReturnValue:
+    """What was taken out is in the cart again, with a date of today."""
+    try:
+        added = carts.put_back(company_id(), cart_token(), trust=_trust())
+    except NotFound:
+        flash(_("There is nothing to put back any more: the cart was changed meanwhile."), "warning")
+        return redirect(url_for(".show"), 303)
+    _say_refused(added.refused)
+    if days := _later(added, added.was):
+        flash(_("It is back in your cart. It arrives on %(held)s now and not on %(forecast)s.", **days), "info")
+    elif added.refused is None:
+        flash(_("It is back in your cart."), "success")
+    return redirect(url_for(".show"), 303)
+
+
 @bp.post("/cart/items/<int:item_id>")
 @public
 def change(item_id: int) -> ResponseReturnValue:
@@ -117,8 +141,11 @@ def change(item_id: int) -> ResponseReturnValue:
         return _cart_page(_view(), wrong=(item_id, form)), 422
     try:
         return _changed(lambda: carts.set_quantity(
-            company_id(), cart_token(), item_id, form.quantity.data or 0, trust=_trust()
+            company_id(), cart_token(), item_id, form.quantity.data or 0, trust=_trust(),
+            without_hold=form.without_hold.data,
         ))
+    except TooManyToHold as error:
+        return _cart_page(_view(), wrong=(item_id, form), too_many=error), error.status
     except NotFound as error:
         if (view := _view()) is None:
             raise
@@ -192,15 +219,17 @@ def _view(to: ShipTo | None = None, assurance: Assurance | None = None) -> CartV
 
 
 def _cart_page(
-    view: CartView | None, *, wrong: tuple[int, QuantityForm] | None = None, country: CountryForm | None = None
+    view: CartView | None, *, wrong: tuple[int, QuantityForm] | None = None, country: CountryForm | None = None,
+    too_many: TooManyToHold | None = None,
 ) -> str:
     lang = language()
     if view is None or not view.lines:
-        return render_template("storefront/cart.html", cart=None, lang=lang)
+        taken_out = view.taken_out if view is not None else None
+        return render_template("storefront/cart.html", cart=None, taken_out=taken_out, lang=lang)
     return render_template(
         "storefront/cart.html", cart=view, lang=lang, drawing=_drawing, edit=_edit, wrong=wrong, press=PressForm(),
         country=country or _country_form(view), now=utc_now(), zone=zone_of(view.country), most=carts.MOST_UNITS,
-        apart=view.deliveries is Deliveries.APART,
+        apart=view.deliveries is Deliveries.APART, taken_out=view.taken_out, too_many=too_many,
     )
 
 

@@ -93,6 +93,7 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "cart.show": PUBLIC,
     "cart.add": PUBLIC,
     "cart.change": PUBLIC,
+    "cart.put_back": PUBLIC,
     "cart.country": PUBLIC,
     "cart.deliveries": PUBLIC,
     "cart.hold": PUBLIC,
