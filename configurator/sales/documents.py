@@ -262,14 +262,14 @@ def payment_words(view: OrderView, words: Words | None = None) -> str:
         return ""
     number, percent, days = view.payment.number, view.payment.percent, view.payment.days
     if view.deposit is None:
-        return _("On invoice, no deposit (terms of payment, version %(number)s)", number=number)
+        return _("On invoice, no deposit (version %(number)s)", number=number)
     if "transfer" not in view.payment.providers:
         return _(
-            "%(percent)s %% as a deposit, paid online; the rest on invoice (terms of payment, version %(number)s)",
+            "%(percent)s %% as a deposit, paid online; the rest on invoice (version %(number)s)",
             percent=percent, number=number,
         )
     return _(
-        "%(percent)s %% as a deposit within %(days)s days; the rest on invoice (terms of payment, version %(number)s)",
+        "%(percent)s %% as a deposit within %(days)s days; the rest on invoice (version %(number)s)",
         percent=percent, days=days, number=number,
     )
 
