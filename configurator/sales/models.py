@@ -225,11 +225,14 @@ class QuoteRevision(CompanyRow, PriceColumns, PromiseColumns, DeliveryColumns, t
         ),
         *_price_checks("quote_revision"),
         *_delivery_checks("quote_revision"),
-        # At most one revision of a quote can still be sent or accepted, or has been.
+        # At most one revision of a quote can still be accepted, or has been; and at most one can still be sent.
         Index(
             "uq_quote_revision_open", "company_id", "quote_id", unique=True,
-            sqlite_where=text("state in ('draft', 'sent', 'accepted')"),
-            postgresql_where=text("state in ('draft', 'sent', 'accepted')"),
+            sqlite_where=text("state in ('sent', 'accepted')"), postgresql_where=text("state in ('sent', 'accepted')"),
+        ),
+        Index(
+            "uq_quote_revision_draft", "company_id", "quote_id", unique=True,
+            sqlite_where=text("state = 'draft'"), postgresql_where=text("state = 'draft'"),
         ),
         Index("ix_quote_revision_state_until", "state", "valid_until"),
         quote_id="quote",

@@ -85,6 +85,8 @@ def test_a_quote_that_was_declined_is_revised_and_the_old_link_says_so(
     expect(desk.get_by_text("Is there a lighter one?")).to_be_visible()
     desk.get_by_role("button", name="Revise with today's price and date").click()
     expect(desk.get_by_text("2 of 2")).to_be_visible()
+    desk.get_by_role("button", name="Send to the customer").click()
+    expect(desk.get_by_text(re.compile("is on its way"))).to_be_visible()
     customer.goto(link)
     expect(customer.get_by_text("A newer quote has replaced this one.")).to_be_visible()
     expect(customer.get_by_role("link", name="Accept and order")).to_have_count(0)

@@ -145,6 +145,7 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "sales.quote": frozenset({Role.SALES}),
     "sales.quote_document": frozenset({Role.SALES}),
     "sales.revise": frozenset({Role.SALES}),
+    "sales.discard": frozenset({Role.SALES}),
     "sales.send": frozenset({Role.SALES}),
     "sales.public_quote": PUBLIC,
     "sales.public_document": PUBLIC,
