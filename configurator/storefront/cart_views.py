@@ -15,7 +15,7 @@ from flask_login import current_user
 from sqlalchemy.exc import SQLAlchemyError
 
 from catalog.rows import utc_now
-from configurator.app import forget_secret, keep_secret, settings
+from configurator.app import forget_secret, keep_secret, kept_secret, settings
 from configurator.auth import actor_id, company_id, public
 from configurator.errors import DateLost, DomainError, NotFound, NotValid, Outdated, PriceChanged
 from configurator.i18n import day, language
@@ -26,7 +26,7 @@ from configurator.sales.carts import Added, CartLine, CartView, TooManyToHold, T
 from configurator.sales.delivery import NotDelivered, ShipTo, cheapest_and_soonest
 from configurator.sales.documents import WITHDRAWAL
 from configurator.sales.models import Deliveries
-from configurator.sales.orders import earlier_order
+from configurator.sales.orders import OrderView, earlier_order, order_by_token
 from configurator.sales.payment_terms import Assurance
 from configurator.storefront import service
 from configurator.storefront.address import link_to_choices
@@ -42,7 +42,7 @@ from configurator.storefront.views import (
     ship_to,
     way_choices,
 )
-from configurator.storefront.visiting import CART, STAFF, cart_token
+from configurator.storefront.visiting import CART, ORDERED, ORDERED_FOR, STAFF, cart_token
 
 bp = Blueprint("cart", __name__)
 
@@ -62,6 +62,17 @@ def _units_in_cart() -> int:
         return carts.units_in(company_id(), token)
     except SQLAlchemyError:
         return 0
+
+
+@bp.errorhandler(NotFound)
+def _gone(error: NotFound) -> ResponseReturnValue:
+    """Another window may have ordered or emptied what this one still shows."""
+    view = _view()
+    flash(
+        _("This item is not in your cart any more.") if view is not None and view.lines else
+        _("What you saw is not in your cart any more: it was ordered or taken out in another window."), "warning",
+    )
+    return _cart_page(view), error.status
 
 
 def _trust() -> Trust:
@@ -146,11 +157,6 @@ def change(item_id: int) -> ResponseReturnValue:
         ))
     except TooManyToHold as error:
         return _cart_page(_view(), wrong=(item_id, form), too_many=error), error.status
-    except NotFound as error:
-        if (view := _view()) is None:
-            raise
-        flash(_("This item is not in your cart any more."), "warning")
-        return _cart_page(view), error.status
 
 
 @bp.post("/cart/country")
@@ -225,12 +231,22 @@ def _cart_page(
     lang = language()
     if view is None or not view.lines:
         taken_out = view.taken_out if view is not None else None
-        return render_template("storefront/cart.html", cart=None, taken_out=taken_out, lang=lang)
+        return render_template(
+            "storefront/cart.html", cart=None, taken_out=taken_out, lang=lang, ordered=_last_order()
+        )
     return render_template(
         "storefront/cart.html", cart=view, lang=lang, drawing=_drawing, edit=_edit, wrong=wrong, press=PressForm(),
         country=country or _country_form(view), now=utc_now(), zone=zone_of(view.country), most=carts.MOST_UNITS,
         apart=view.deliveries is Deliveries.APART, taken_out=view.taken_out, too_many=too_many,
     )
+
+
+def _last_order() -> OrderView | None:
+    """What this browser's last cart became, a short time ago."""
+    try:
+        return order_by_token(company_id(), kept_secret(ORDERED)) if kept_secret(ORDERED) else None
+    except NotFound:
+        return None
 
 
 def _drawing(line: CartLine) -> Any:
@@ -328,6 +344,7 @@ def place() -> ResponseReturnValue:
 def _ordered(token: str) -> Response:
     response = redirect(url_for("storefront.track", token=token), 303)
     forget_secret(response, CART)
+    keep_secret(response, ORDERED, token, ORDERED_FOR)
     return response  # type: ignore[return-value]
 
 
