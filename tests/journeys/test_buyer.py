@@ -96,11 +96,15 @@ def test_undo_and_the_browser_s_back_restore_what_was_there(visit: Visit) -> Non
     before = page.inner_text("#total")
     page.click("#o-colour-copper")
     expect(page.locator("#total")).not_to_have_text(before)
-    page.click("#undo")
+    page.locator("#undo").press("Enter")
     expect(page.locator("#o-colour-coral")).to_have_class(re.compile("chosen"))
     expect(page.locator("#total")).to_have_text(before)
-    page.go_back()
+    page.locator("#redo").press("Enter")
     expect(page.locator("#o-colour-copper")).to_have_class(re.compile("chosen"))
+    expect(page.locator("#undo")).to_be_focused()  # there is nothing to redo any more
+    page.go_back()
+    expect(page.locator("#o-colour-coral")).to_have_class(re.compile("chosen"))
+    expect(page.locator("#total")).to_have_text(before)
 
 
 def test_quick_clicks_are_all_kept(visit: Visit) -> None:
@@ -215,7 +219,11 @@ def bar_fits(page: Page) -> bool:
 @pytest.mark.parametrize("lang", ["en", "zh"])
 @pytest.mark.parametrize("query", ["", "?size=l&colour=copper&drive=belt"])
 def test_the_whole_bar_is_on_a_phones_screen(visit: Visit, lang: str, query: str) -> None:
-    assert bar_fits(visit(f"/products/bicycle{query}", width=390, lang=lang))
+    page = visit(f"/products/bicycle{query}", width=390, lang=lang)
+    assert bar_fits(page)
+    for option in page.locator("#q-colour .option").all():  # WCAG 2.4.11
+        option.focus()
+        assert option.evaluate("at => at.getBoundingClientRect().bottom") <= page.locator(".bar").bounding_box()["y"]
 
 
 @pytest.mark.parametrize("width", [1280, 390])
