@@ -38,6 +38,8 @@ def test_an_account_is_made_and_used(
     page.locator("#password").press_sequentially("a long password")
     page.locator("#password").press("Enter")
     expect(page.locator("main")).to_contain_text(placed.number)
+    expect(page.locator("#street")).not_to_have_value("")  # of the order
+    page.locator("#street").press("ControlOrMeta+a")
     page.locator("#street").press_sequentially("Weg 1")
     page.locator("#country").select_option("DE")
     page.locator("#details summary").press("Enter")
