@@ -430,7 +430,7 @@ def test_what_is_fetched_says_where_and_what_comes_in_parts_says_when(
         assert item is not None
         item.arrives_on = shown.arrives_on - timedelta(days=1)
     page = client.get(f"/orders/{placed.token}?lang=en").text
-    assert "To be fetched at" in page and "Goes to" not in page and "In 2 deliveries:" in page
+    assert "To be fetched at" in page and "Goes to" not in page and "In 2 parts:" in page
     order = order_by_token(shop.company_id, placed.token)
     with db.reading() as session:
         mail = session.exec(select(OutboxMail).where(OutboxMail.template == "order_confirmation")).one()
