@@ -142,7 +142,7 @@ def _way(
 
 
 _WAYS = (
-    _way(DeliveryKind.CARRIER, "标准快递", "Standard parcel", "CN", 3, ["0", "90"], ["3000", "0"]),
+    _way(DeliveryKind.CARRIER, "标准配送", "Standard delivery", "CN", 3, ["0", "90"], ["3000", "0"]),
     _way(DeliveryKind.CARRIER, "特快专递", "Express", "CN", 1, ["0", "260"], days=[*_WEEK, "sat"]),
     _way(DeliveryKind.OWN, "自有货车送货上门", "Our own truck, carried in", "CN", 2, ["0", "180"], ["8000", "90"],
          prefixes="20 21 22 23 30 31 32 33", cutoff="14:00"),

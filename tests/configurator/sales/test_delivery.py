@@ -391,6 +391,24 @@ def test_checkout_offers_what_leads_to_the_address_and_orders_what_was_chosen(
 
 
 @ON_ONE
+@pytest.mark.parametrize("deliveries", ["apart", "together"])
+def test_a_way_says_the_days_of_all_parts_where_each_comes_by_itself(
+    client: FlaskClient, shop: Shop, ways: dict[str, str], deliveries: str
+) -> None:
+    for colour in ("navy", "sky"):
+        client.post(f"/products/bicycle/cart?colour={colour}&ship-to=CN")
+    with db.writing() as session:
+        order = session.exec(select(ManufacturingOrder)).first()
+        assert order is not None
+        for name in ("promise_at", "dispatch_at", "arrives_on"):
+            setattr(order, name, getattr(order, name) + timedelta(days=7))
+    client.post("/cart/deliveries", data={"deliveries": deliveries})
+    page = client.get("/cart/checkout?lang=en").text
+    said = re.findall(r"ready for you on ([^<]*)", page)
+    assert len(said) == 1 and (" to " in said[0]) is (deliveries == "apart")
+
+
+@ON_ONE
 def test_where_no_way_leads_the_page_says_so_and_what_to_do(client: FlaskClient, shop: Shop) -> None:
     state_way(shop.company_id, TRUCK, by=None)
     client.post("/products/bicycle/cart?lang=en")
