@@ -179,6 +179,7 @@ class PartnerContent(Content):
 class PlantContent(Content):
     """One plant with its lines, materials and carriers. `frozen_minutes`: what starts sooner is not moved by itself.
 
+    `pickup`: where and when buyers fetch what they ordered: address and opening hours.
     `partner`: it is a partner's. What it has in stock is then part of what it posts.
     """
 
@@ -192,6 +193,7 @@ class PlantContent(Content):
     materials: dict[Code, StockContent] = {}
     carriers: tuple[CarrierContent, ...] = ()
     partner: Annotated[PartnerContent | None, Later] = None
+    pickup: Annotated[Text | None, Later] = None
 
     @model_validator(mode="after")
     def _stock_is_posted(self) -> "PlantContent":
@@ -240,6 +242,7 @@ class Plant(CompanyRow, table=True):
     accepts_automatic_moves: bool = True
     frozen_minutes: int = 0
     capacity_hours: int | None = None
+    pickup: dict[str, Any] | None = Field(default=None, sa_type=JSON(none_as_null=True))
 
     @property
     def is_partners(self) -> bool:

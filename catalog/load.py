@@ -463,6 +463,7 @@ def _publish_factory(session: Session, company_id: int, content: FactoryContent,
             accepts_automatic_moves=plant.accepts_automatic_moves and plant.partner is None,
             frozen_minutes=plant.frozen_minutes,
             capacity_hours=plant.partner.capacity_hours if plant.partner else None,
+            pickup=plant.pickup.canonical() if plant.pickup else None,
         )
         _keep_lines(session, row, plant, calendars, matrices)
         _keep_carriers(session, row, plant)

@@ -43,6 +43,7 @@ from configurator.planning.promise import best_each, manufacturing_order, operat
 from configurator.planning.quoting import ASKED, NOBODYS, exploded
 from configurator.planning.records import instant, renamed, renamed_placements, second
 from configurator.planning.transfers import part_number
+from configurator.sales.buyers import Invoicing, keep_bill_to
 from configurator.sales.configurations import Configuration, decisions_to_json, judged, variant_to_json
 from configurator.sales.models import DeliveryKind, DeliveryWay, SalesOrder, SalesOrderItem
 from configurator.sales.parties import Party
@@ -112,6 +113,16 @@ GERMAN_CITIES = (
     ("Freiburg", "Wiehrestraße", "79100"), ("Münster", "Hammer Straße", "48153"),
     ("Leipzig", "Karl-Heine-Straße", "04229"), ("Bremen", "Humboldtstraße", "28203"),
 )
+INVOICED = {  # the newest order of each country is a company's
+    "CN": Invoicing(
+        company="无锡湖畔建设有限公司", tax_number="91350100M000100Y43", purchase_order="HP-2026-0117",
+        name="财务部",
+    ),
+    "DE": Invoicing(
+        company="Wolf & Richter Bau GmbH", tax_number="DE 123456789", purchase_order="4500-1182",
+        name="Buchhaltung", street="Am Speicher 4", postal_code="28195", city="Bremen", country="DE",
+    ),
+}
 ENGRAVINGS = (
     "风驰", "Greta", "骑着去看海", "LUNA 2026", "周末见", "Emil & Ida", "小满", "No. 7", "慢慢来，比较快", "Rosinante",
     "平安", "追光", "Lena", "山高水长", "Feierabend", "子涵的车",
@@ -131,7 +142,7 @@ def _way(
 
 
 _WAYS = (
-    _way(DeliveryKind.CARRIER, "标准快递", "Standard parcel", "CN", 3, ["0", "90"], ["3000", "0"]),
+    _way(DeliveryKind.CARRIER, "标准配送", "Standard delivery", "CN", 3, ["0", "90"], ["3000", "0"]),
     _way(DeliveryKind.CARRIER, "特快专递", "Express", "CN", 1, ["0", "260"], days=[*_WEEK, "sat"]),
     _way(DeliveryKind.OWN, "自有货车送货上门", "Our own truck, carried in", "CN", 2, ["0", "180"], ["8000", "90"],
          prefixes="20 21 22 23 30 31 32 33", cutoff="14:00"),
@@ -483,6 +494,7 @@ def _store_sales(
         for one, party, price in zip(drawn, parties, prices, strict=True)
     ]
     _add(session, orders)
+    _invoice_companies(session, drawn, orders)
     _add(session, [
         SalesOrderItem(
             company_id=company_id, sales_order_id=db.id_of(order), configuration_id=db.id_of(configuration),
@@ -491,6 +503,15 @@ def _store_sales(
         )
         for order, configuration, price, row in zip(orders, configurations, prices, made, strict=True)
     ])
+
+
+def _invoice_companies(session: Session, drawn: Sequence[Drawn], orders: Sequence[SalesOrder]) -> None:
+    for country, invoice in INVOICED.items():
+        there = [order for one, order in zip(drawn, orders, strict=True) if one.wanted.customer.country == country]
+        if there:
+            newest = max(there, key=lambda order: (order.placed_at, order.number))
+            newest.bill_to_id = keep_bill_to(session, newest.company_id, invoice)
+            newest.purchase_order = invoice.purchase_order
 
 
 def _add(session: Session, rows: Sequence[Any]) -> None:

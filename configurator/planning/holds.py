@@ -58,13 +58,20 @@ log = structlog.get_logger()
 
 
 class HoldsFull(DomainError):
-    """People who did not log in hold as much of a line's week as they may together."""
+    """People who did not log in hold as much of a line's week as they may together.
+
+    `room`: how many of the units that were wanted could have been held, in their order.
+    """
 
     code, status = "holds_full", 409
     words = _l(
         "We cannot hold every date in your cart: visitors together can hold only a small part of the factory's week. "
         "You can order at once, though."
     )
+
+    def __init__(self, room: int = 0) -> None:
+        super().__init__(room=room)
+        self.room = room
 
 
 class HoldOver(DomainError):
@@ -176,7 +183,7 @@ def hold(
     """Give the units their slots under the hold of this key, a new one if it has none; when that one ends.
 
     In the caller's writing transaction, all of them or none. Nothing of them starts before the hold ends, nor before
-    `not_before`. Raises NoDate, DateLost (later than forecast), HoldsFull.
+    `not_before`. Raises NoDate, DateLost (later than forecast), HoldsFull (and for how many there would be room).
     """
     at = now or utc_now()
     row = _locked(session, company_id, key)
@@ -189,7 +196,7 @@ def hold(
         session.add(row)
         session.flush()
     year = at.astimezone(ZoneInfo(session.get_one(Company, company_id).zone)).year
-    for wish in wishes:
+    for count, wish in enumerate(wishes):
         reserved = reserve(
             session, wish.offer, wish.variant, wish.forecast, pegging_key=wish.pegging_key,
             number=draw_number(session, company_id, "HO", year),
@@ -201,7 +208,8 @@ def hold(
         )
         session.flush()
         for made in reserved.forecast.both if row.anonymous else ():
-            _refuse_too_much(session, plants[made.plant_id], made.placements)
+            if _is_too_much(session, plants[made.plant_id], made.placements):
+                raise HoldsFull(count)
     return row.expires_at
 
 
@@ -233,7 +241,7 @@ def let_go(session: Session, company_id: int, key: str, *, pegging_keys: Iterabl
     for plant_id in sorted({plant_id for _, plant_id in places}):
         _release(session, plant_id, [order_id for order_id, where in places if where == plant_id])
     if wanted is None:
-        session.delete(row)
+        _end(session, row)
     session.flush()
 
 
@@ -295,7 +303,7 @@ def end_waiting(session: Session, company_id: int, key: str) -> None:
     session.execute(delete(HeldOrder).where(
         col(HeldOrder.company_id) == company_id, col(HeldOrder.hold_id) == db.id_of(row)
     ))
-    session.delete(row)
+    _end(session, row)
     session.flush()
 
 
@@ -355,6 +363,11 @@ def _locked(session: Session, company_id: int, key: str) -> Hold | None:
     """The hold's row, read fresh and locked: nobody takes, renews or ends it meanwhile."""
     row = _row(session, company_id, key)
     return None if row is None else db.lock_row(session, Hold, db.id_of(row))
+
+
+def _end(session: Session, row: Hold) -> None:
+    """Delete a hold; somebody who did not lock it may have done so already."""
+    session.execute(delete(Hold).where(col(Hold.company_id) == row.company_id, col(Hold.id) == row.id))
 
 
 def _units(session: Session, row: Hold) -> list[HeldUnit]:
@@ -548,8 +561,8 @@ def _placements(session: Session, order: ManufacturingOrder, plant: PlantBook) -
 # --- how much may be held ---------------------------------------------------------------------------------------------
 
 
-def _refuse_too_much(session: Session, plant: Plant, placements: Sequence[Placement]) -> None:
-    """Raise HoldsFull if anonymous holds take more than their share of a week of a line that these stand on.
+def _is_too_much(session: Session, plant: Plant, placements: Sequence[Placement]) -> bool:
+    """Whether anonymous holds take more than their share of a week of a line that these stand on.
 
     One order that is more than that by itself may be held on a line where none other is, within the same share of the
     whole plant's week: something large could never be held at all.
@@ -569,7 +582,8 @@ def _refuse_too_much(session: Session, plant: Plant, placements: Sequence[Placem
         in_plant = sum(taken for (_, when), taken in held.items() if when == week)
         allowed = share * sum(_work(clock, week, zone) for clock in clocks.values())
         if held[line, week] > seconds or 100 * in_plant > allowed:
-            raise HoldsFull
+            return True
+    return False
 
 
 def _by_week(

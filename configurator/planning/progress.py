@@ -48,7 +48,8 @@ class Progress:
     """The four dates, never mixed. `forecast_…` by the present schedule; `actual_at` once it is made.
 
     `lateness`: completion minus due, signed. `keeps_promise`: it arrives, or by the present schedule will arrive,
-    on the promised date or before. `held_until`: it only keeps its slots until then, and nothing of it is started.
+    on the promised date or before. `pickup`: where and when one fetches it.
+    `held_until`: it only keeps its slots until then, and nothing of it is started.
     `grace_until`: its buyer is left time to change it until then, which is not over. `part`: what another plant makes
     for it, with the operations of that (`part_operations`) and how far its transport is (`part_way`); `goes_to`: the
     order that goes on with what this one makes.
@@ -60,6 +61,7 @@ class Progress:
     product_name: Words
     plant: Words
     plant_zone: str
+    pickup: Words | None
     state: OrderState
     operations: tuple[OperationProgress, ...]
     release_at: datetime
@@ -108,7 +110,8 @@ def progress(session: Session, company_id: int, manufacturing_order_id: int) -> 
     part = transfers_to(session, company_id, [manufacturing_order_id]).get(manufacturing_order_id)
     return Progress(
         manufacturing_order_id=manufacturing_order_id, number=order.number, pegging_key=order.pegging_key,
-        product_name=order.product_name, plant=plant.name, plant_zone=plant.zone, state=OrderState(order.state),
+        product_name=order.product_name, plant=plant.name, plant_zone=plant.zone,
+        pickup=plant.pickup, state=OrderState(order.state),
         operations=_operations(session, order, plant), release_at=order.release_at, due_at=order.due_at,
         promise_at=order.promise_at, dispatch_at=order.dispatch_at, arrives_on=order.arrives_on,
         forecast_at=completes_at,

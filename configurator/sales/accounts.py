@@ -24,7 +24,7 @@ from configurator.auth import Role, TooManyTries, add_user, end_sessions, give_p
 from configurator.errors import DomainError, NotFound
 from configurator.sales.address_checks import fingerprint
 from configurator.sales.buyers import Buyer, Invoicing, buyer_of, erase_bill_to, invoicing_of, keep_bill_to
-from configurator.sales.models import Draft
+from configurator.sales.models import Draft, SalesOrder
 from configurator.sales.parties import Party
 from configurator.throttle import MINUTES, TooManyMails, count_try, subject
 
@@ -173,6 +173,8 @@ def make_account(
 ) -> User:
     """A customer's account for the address that a link was sent to; the drafts of the browser (`holder`) are its own.
 
+    It begins with where the last order from that address goes and whom that is invoiced to.
+
     Raises AccountLinkWrong, AccountLinkOver, AccountThere.
     """
     with db.writing() as session:
@@ -180,9 +182,26 @@ def make_account(
         mail = _opened(session, company_id, link, secret).mail
         user = add_user(session, company_id, mail, password, name, {Role.BUYER}, locale=locale)
         session.get_one(Party, user.party_id).mail = mail
+        _begin_with_last_order(session, company_id, user, mail)
         _take_drafts(session, company_id, db.id_of(user), holder)
         audit.record(session, company_id, "account.made", "user", user.id, actor_id=user.id)
         return user
+
+
+def _begin_with_last_order(session: Session, company_id: int, user: User, mail: str) -> None:
+    """Whoever opened the link may see the orders of the address, so nothing is told that they could not read."""
+    found = session.exec(
+        select(SalesOrder, Party).join(Party, col(Party.id) == SalesOrder.ship_to_id)
+        .where(SalesOrder.company_id == company_id, func.lower(Party.mail) == mail.lower())
+        .order_by(col(SalesOrder.id).desc()).limit(1)
+    ).one_or_none()
+    if found is None:
+        return
+    order, ship_to = found
+    own = session.get_one(Party, user.party_id)
+    for name in set(DETAILS) - {"name"}:
+        setattr(own, name, getattr(ship_to, name))
+    user.bill_to_id = keep_bill_to(session, company_id, invoicing_of(session, order.bill_to_id))
 
 
 def _take_drafts(session: Session, company_id: int, user_id: int, holder: str) -> None:

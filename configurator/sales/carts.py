@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import delete, or_
 from sqlmodel import Session, col, select
 
@@ -24,6 +25,7 @@ from configurator.planning.books import PlantBook
 from configurator.planning.holds import (
     HeldUnit,
     HoldOver,
+    HoldsFull,
     HoldView,
     Wish,
     books_without,
@@ -55,7 +57,7 @@ from configurator.sales.delivery import (
     must_lead_there,
     ways_in,
 )
-from configurator.sales.models import Cart, CartItem, Deliveries
+from configurator.sales.models import Cart, CartItem, Deliveries, TakenOutItem
 from configurator.sales.orders import PlacedOrder, Unit, Wanted, asked_with, write_order
 from configurator.sales.payment_terms import (
     Asked,
@@ -91,6 +93,23 @@ class CartFull(DomainError):
 
     def message(self) -> str:
         return _("A cart takes up to %(number)s pieces. For more, ask us for a quote.", number=MOST_UNITS)
+
+
+class TooManyToHold(DomainError):
+    """More units of an item than can be held together; nothing was changed.
+
+    Attributes
+    ----------
+    number, last: how many can be held, and the last of their days
+    asked, all_last: how many were wanted, and the last day of all of them by today's forecast
+    """
+
+    code, status = "too_many_to_hold", 409
+    words = _l("We can hold %(number)s of these %(asked)s for you.")
+
+    def __init__(self, number: int, last: date, asked: int, all_last: date) -> None:
+        super().__init__(field="quantity", number=number, asked=asked)
+        self.number, self.last, self.asked, self.all_last = number, last, asked, all_last
 
 
 class Trouble(StrEnum):
@@ -137,6 +156,14 @@ class CartLine:
 
 
 @dataclass(frozen=True, slots=True)
+class TakenOut:
+    """What was last taken out of a cart."""
+
+    product: ProductContent
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
 class CartView:
     """Everything that the cart's page shows.
 
@@ -150,6 +177,7 @@ class CartView:
     asked: what is asked for before it is made; None: nothing
     assurances: where there is a choice of that, each with its date
     expired: its last hold is over, and nothing is held instead
+    taken_out: what can be put back
     """
 
     token: str
@@ -165,6 +193,7 @@ class CartView:
     ways: tuple[WayOffer, ...]
     way: WayOffer | None
     delivered: bool  # some way leads there, or there is nothing to choose
+    taken_out: TakenOut | None
 
     @property
     def units(self) -> int:
@@ -240,9 +269,13 @@ def units_in(company_id: int, token: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """An item as it is judged: `offer` is the one of its revisions while it is held, else today's."""
+    """An item as it is judged: `offer` is the one of its revisions while it is held, else today's.
+
+    `quantity`: its row's, or the one that is to be its row's.
+    """
 
     row: CartItem
+    quantity: int
     configuration: Configuration
     own: Offer
     offer: Offer
@@ -252,7 +285,7 @@ class _Item:
 
     @property
     def unit_keys(self) -> list[str]:
-        return _unit_keys(self.row)
+        return _unit_keys(self.row, self.quantity)
 
     @property
     def selection(self) -> Selection:
@@ -268,10 +301,11 @@ class _Read:
     guest: bool
     ways: Ways
     payment: PaymentTerms
+    taken_out: TakenOut | None
 
     def goods(self, country: str) -> Price | None:
         """Of all units; None while an item is in trouble or they cannot be ordered together."""
-        prices = [_priced(item, country)[0] for item in self.items for _unit in range(item.row.quantity)]
+        prices = [_priced(item, country)[0] for item in self.items for _unit in range(item.quantity)]
         known = [price for price in prices if price is not None]
         try:
             return sum_of(known) if known and len(known) == len(prices) else None
@@ -283,7 +317,7 @@ class _Read:
         goods = self.goods(to.country if to is not None else self.cart.country)
         if goods is None:
             return ()
-        weight = kilograms_of((item.offer, item.variant) for item in self.items for _unit in range(item.row.quantity))
+        weight = kilograms_of((item.offer, item.variant) for item in self.items for _unit in range(item.quantity))
         if to is None:
             return self.ways.anywhere_in(self.cart.country, goods, weight)
         return self.ways.leading_to(to.country, to.postal_code, goods, weight)
@@ -317,11 +351,15 @@ def _hold_key(cart: Cart) -> str:
     return f"cart-{cart.id}"
 
 
-def _unit_keys(item: CartItem) -> list[str]:
-    return [f"cart-{item.cart_id}/{item.id}/{count}" for count in range(1, item.quantity + 1)]
+def _unit_keys(item: CartItem, quantity: int) -> list[str]:
+    return [f"cart-{item.cart_id}/{item.id}/{count}" for count in range(1, quantity + 1)]
 
 
-def _read(company_id: int, token: str, now: datetime | None = None, *, guest: bool = True) -> _Read | None:
+def _read(
+    company_id: int, token: str, now: datetime | None = None, *, guest: bool = True,
+    as_if: Mapping[int, int] | None = None,
+) -> _Read | None:
+    """`as_if`: item -> how many units it is to have."""
     with db.reading() as session:
         cart = _cart(session, company_id, token)
         if cart is None:
@@ -333,8 +371,24 @@ def _read(company_id: int, token: str, now: datetime | None = None, *, guest: bo
             .where(CartItem.company_id == company_id, CartItem.cart_id == cart.id)
             .order_by(col(CartItem.id))
         ).all()
-        items = tuple(_item(session, row, configuration, held) for row, configuration in rows)
-        return _Read(cart, items, held, guest, ways_in(session, company_id), terms_in(session, company_id))
+        items = tuple(
+            _item(session, row, (as_if or {}).get(db.id_of(row), row.quantity), configuration, held)
+            for row, configuration in rows
+        )
+        return _Read(
+            cart, items, held, guest, ways_in(session, company_id), terms_in(session, company_id),
+            _taken_out(session, cart),
+        )
+
+
+def _taken_out(session: Session, cart: Cart) -> TakenOut | None:
+    row = session.exec(
+        select(TakenOutItem).where(TakenOutItem.company_id == cart.company_id, TakenOutItem.cart_id == cart.id)
+    ).one_or_none()
+    if row is None:
+        return None
+    offer = offer_of_configuration(session, session.get_one(Configuration, row.configuration_id))
+    return TakenOut(offer.product, row.quantity)
 
 
 def _cart(session: Session, company_id: int, token: str) -> Cart | None:
@@ -343,20 +397,22 @@ def _cart(session: Session, company_id: int, token: str) -> Cart | None:
     return session.exec(select(Cart).where(Cart.company_id == company_id, Cart.token == token)).one_or_none()
 
 
-def _item(session: Session, row: CartItem, configuration: Configuration, held: HoldView | None) -> _Item:
+def _item(
+    session: Session, row: CartItem, quantity: int, configuration: Configuration, held: HoldView | None
+) -> _Item:
     own = offer_of_configuration(session, configuration)
     variant = variant_from_json(configuration.variant or {})
-    kept = tuple(key for key in _unit_keys(row) if held is not None and key in held.units)
-    if len(kept) == row.quantity:
-        return _Item(row, configuration, own, own, variant, None, kept)
+    kept = tuple(key for key in _unit_keys(row, quantity) if held is not None and key in held.units)
+    if len(kept) == quantity:
+        return _Item(row, quantity, configuration, own, own, variant, None, kept)
     try:
         offer = current_offer(session, row.company_id, configuration.product_code)
         judged(offer, variant)
     except NotOffered:
-        return _Item(row, configuration, own, own, variant, Trouble.WITHDRAWN, kept)
+        return _Item(row, quantity, configuration, own, own, variant, Trouble.WITHDRAWN, kept)
     except NotValid:
-        return _Item(row, configuration, own, own, variant, Trouble.CHANGED, kept)
-    return _Item(row, configuration, own, offer, variant, None, kept)
+        return _Item(row, quantity, configuration, own, own, variant, Trouble.CHANGED, kept)
+    return _Item(row, quantity, configuration, own, offer, variant, None, kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -422,7 +478,7 @@ def _view(read: _Read, to: ShipTo | None, assurance: Assurance | None, now: date
         CartLine(
             id=item.row.id or 0, offer=item.offer, selection=item.selection, variant=item.variant,
             choices=readable_choices(item.offer.product, item.variant),
-            texts_token=item.configuration.token if item.configuration.texts else "", quantity=item.row.quantity,
+            texts_token=item.configuration.token if item.configuration.texts else "", quantity=item.quantity,
             price=price, earlier_gross=earlier, dates=_days([units]),
             held=sum(key in kept for key in item.held), trouble=trouble,
         )
@@ -435,7 +491,7 @@ def _view(read: _Read, to: ShipTo | None, assurance: Assurance | None, now: date
         renewed=held is not None and held.renewed,
         expired=read.cart.held_until is not None and read.cart.held_until <= at, asked=terms.asked,
         assurances=_assurances(read, country, terms, now), ways=terms.ways, way=terms.way,
-        delivered=terms.way is not None or not read.ways.stated,
+        delivered=terms.way is not None or not read.ways.stated, taken_out=read.taken_out,
     )
 
 
@@ -474,13 +530,17 @@ def _dates(
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """A cart after something was put in. `refused`: why its date is not held; `waits`: for what, None: for nothing."""
+    """A cart after something was put in.
+
+    `refused`: why its date is not held; `waits`: for what, None: for nothing; `was`: its day when it was taken out.
+    """
 
     token: str
     item_id: int
     arrives_on: date | None
     refused: DomainError | None
     waits: Assurance | None
+    was: date | None = None
 
 
 def add_item(
@@ -507,10 +567,36 @@ def add_item(
             session.add(item)
         else:
             item = _own_item(session, cart, replacing)
-            let_go(session, company_id, _hold_key(cart), pegging_keys=_unit_keys(item))
+            let_go(session, company_id, _hold_key(cart), pegging_keys=_unit_keys(item, item.quantity))
             item.configuration_id = configuration_id
+        _forget_taken_out(session, cart)
         session.flush()
         token, item_id = cart.token, db.id_of(item)
+    return _added(company_id, token, item_id, trust, now)
+
+
+def put_back(company_id: int, token: str, *, trust: Trust, now: datetime | None = None) -> Added:
+    """Put into a cart what was last taken out of it, and hold its date anew. Raises NotFound if there is nothing."""
+    with db.writing() as session:
+        cart = _locked_cart(session, company_id, token)
+        row = session.exec(
+            select(TakenOutItem).where(TakenOutItem.company_id == company_id, TakenOutItem.cart_id == cart.id)
+        ).one_or_none()
+        if row is None:
+            raise NotFound(field="item")
+        item = CartItem(
+            company_id=company_id, cart_id=row.cart_id, configuration_id=row.configuration_id, quantity=row.quantity
+        )
+        session.add(item)
+        was = row.arrives_on
+        _forget_taken_out(session, cart)
+        session.flush()
+        item_id = db.id_of(item)
+    return replace(_added(company_id, token, item_id, trust, now), was=was)
+
+
+def _added(company_id: int, token: str, item_id: int, trust: Trust, now: datetime | None) -> Added:
+    """Hold what was put in."""
     refused = hold_cart(company_id, token, trust=trust, now=now)
     view = cart_of(company_id, token, guest=trust is Trust.STRANGER, now=now)
     days = [day for line in view.lines if line.id == item_id for day in line.dates if day] if view else []
@@ -576,32 +662,63 @@ def release_cart(company_id: int, token: str) -> None:
 
 def _delete(session: Session, cart: Cart) -> None:
     let_go(session, cart.company_id, _hold_key(cart))
-    session.execute(
-        delete(CartItem).where(col(CartItem.company_id) == cart.company_id, col(CartItem.cart_id) == cart.id)
-    )
-    session.delete(cart)
+    _delete_rows(session, [db.id_of(cart)])
+
+
+def _delete_rows(session: Session, cart_ids: Sequence[int | None]) -> None:
+    for table, column in (
+        (CartItem, CartItem.cart_id), (TakenOutItem, TakenOutItem.cart_id), (Cart, Cart.id),
+    ):
+        session.execute(delete(table).where(col(column).in_(cart_ids)))
 
 
 def set_quantity(
-    company_id: int, token: str, item_id: int, quantity: int, *, trust: Trust, now: datetime | None = None
+    company_id: int, token: str, item_id: int, quantity: int, *, trust: Trust, without_hold: bool = False,
+    now: datetime | None = None,
 ) -> DomainError | None:
     """Change how many units of an item there are, 0 takes it out; why what is new is not held, if it is not.
 
-    Raises NotFound, CartFull.
+    `without_hold`: also where only some of them can be held. Raises NotFound, CartFull, TooManyToHold.
     """
     with db.writing() as session:
         cart = _locked_cart(session, company_id, token)
         item = _own_item(session, cart, item_id)
         _refuse_too_many(session, cart, quantity - item.quantity)
-        gone = _unit_keys(item)[quantity:]
-        if gone:
-            let_go(session, company_id, _hold_key(cart), pegging_keys=gone)
-        if quantity:
-            item.quantity = quantity
-        else:
-            session.delete(item)
-        more = quantity and not gone
-    return hold_cart(company_id, token, trust=trust, now=now) if more else None
+        if quantity < item.quantity:
+            _lessen(session, cart, item, quantity)
+            return None
+    if not without_hold:
+        refused = _hold_item(company_id, token, item_id, trust, False, now, quantity=quantity)
+        if isinstance(refused, TooManyToHold):
+            raise refused
+    with db.writing() as session:
+        cart = _locked_cart(session, company_id, token)
+        _own_item(session, cart, item_id).quantity = quantity
+        _forget_taken_out(session, cart)
+    return hold_cart(company_id, token, trust=trust, now=now)
+
+
+def _lessen(session: Session, cart: Cart, item: CartItem, quantity: int) -> None:
+    """Fewer units of an item, or none: then it can be put back."""
+    key, units = _hold_key(cart), _unit_keys(item, item.quantity)
+    _forget_taken_out(session, cart)
+    if not quantity:
+        held = hold_of(session, cart.company_id, key)
+        days = [held.units[unit].arrives_on for unit in units if unit in held.units] if held is not None else []
+        session.add(TakenOutItem(
+            company_id=cart.company_id, cart_id=item.cart_id, configuration_id=item.configuration_id,
+            quantity=item.quantity, arrives_on=max(days) if len(days) == len(units) else None,
+        ))
+        session.delete(item)
+    else:
+        item.quantity = quantity
+    let_go(session, cart.company_id, key, pegging_keys=units[quantity:])
+
+
+def _forget_taken_out(session: Session, cart: Cart) -> None:
+    session.execute(delete(TakenOutItem).where(
+        col(TakenOutItem.company_id) == cart.company_id, col(TakenOutItem.cart_id) == cart.id
+    ))
 
 
 def set_country(
@@ -661,13 +778,16 @@ def books_beside(company_id: int, token: str, item_id: int) -> tuple[PlantBook, 
         item = session.get(CartItem, item_id)
         if cart is None or item is None or (item.company_id, item.cart_id) != (company_id, cart.id):
             return None
-    return books_without(company_id, _hold_key(cart), _unit_keys(item)) if cart.held_until else None
+        units = _unit_keys(item, item.quantity)
+    return books_without(company_id, _hold_key(cart), units) if cart.held_until else None
 
 
 def hold_cart(
     company_id: int, token: str, *, trust: Trust, accept: bool = False, now: datetime | None = None
 ) -> DomainError | None:
     """Hold the date of every unit that is not held yet; None, or why that cannot be for one of them. Raises NotFound.
+
+    Of an item of which not all units can be held, as many are as can be.
 
     What was put in at another price or can no longer be built is left alone, the former not if the buyer `accept`s
     today's price.
@@ -682,16 +802,22 @@ def hold_cart(
 
 
 def _hold_item(
-    company_id: int, token: str, item_id: int, trust: Trust, accept: bool, now: datetime | None
+    company_id: int, token: str, item_id: int, trust: Trust, accept: bool, now: datetime | None, *,
+    quantity: int | None = None,
 ) -> DomainError | None:
+    """`quantity`: as many units as it is to have: it has them then, all of them held, or nothing is changed."""
+    refused, most = None, MOST_UNITS
     for last in (False,) * (TRIES - 1) + (True,):
-        read = _read(company_id, token, now, guest=trust is Trust.STRANGER)
+        read = _read(
+            company_id, token, now, guest=trust is Trust.STRANGER,
+            as_if={item_id: quantity} if quantity is not None else None,
+        )
         item = next((one for one in read.items if one.row.id == item_id), None) if read is not None else None
         if read is None or item is None or not _may_be_held(item, read.cart.country, accept):
             return None
         asked = read.asked(read.usual_total(), None, now)
         kept = read.kept(read.cart.country, asked)
-        wanted = [key for key in item.unit_keys if key not in kept or _is_stale(item)]
+        wanted = [key for key in item.unit_keys if key not in kept or _is_stale(item)][:most]
         found = forecast_all(
             [(item.offer, item.variant) for _unit in wanted], read.ways.standard(read.cart.country), now=now,
             not_before=_begins(read, asked, now),
@@ -706,10 +832,27 @@ def _hold_item(
             if last:
                 return error
             continue
+        except HoldsFull as error:
+            most, refused = error.room, error
+            if quantity is not None:
+                return _too_many(item, kept, wanted, forecasts, most) or error
+            if not most or last:
+                return error
+            continue
         except DomainError as error:
             return error
-        return None
+        return refused
     raise AssertionError("unreachable")
+
+
+def _too_many(
+    item: _Item, kept: Mapping[str, HeldUnit], wanted: Sequence[str], forecasts: Sequence[Forecast], room: int
+) -> TooManyToHold | None:
+    """How many of an item can be held, beside what is held of it already; None: none at all."""
+    held = [kept[key].arrives_on for key in item.unit_keys if key not in wanted]
+    days = held + [one.arrives_on for one in forecasts]
+    number = len(held) + room
+    return TooManyToHold(number, max(days[:number]), item.quantity, max(days)) if number else None
 
 
 def _begins(read: _Read, asked: Asked | None, now: datetime | None) -> datetime:
@@ -744,8 +887,10 @@ def _hold_units(
         if set(item.held) != (set(item.unit_keys) & held.units.keys() if held is not None else set()):
             raise Outdated(field="cart")  # a twin of this click was faster: it is not held twice
         let_go(session, company_id, key, pegging_keys=wanted.keys() & set(item.held))
+        row = _own_item(session, cart, db.id_of(item.row))
+        row.quantity = item.quantity
         if _is_stale(item):
-            _own_item(session, cart, db.id_of(item.row)).configuration_id = db.id_of(
+            row.configuration_id = db.id_of(
                 write_configuration(session, company_id, item.offer, item.selection, item.variant)
             )
         wishes = [Wish(unit, item.offer, item.variant, one) for unit, one in wanted.items()]
@@ -799,8 +944,7 @@ def forget_old(*, now: datetime | None = None) -> int:
                 Cart.created_at <= old, or_(col(Cart.held_until).is_(None), col(Cart.held_until) <= old)
             )
         ).all())
-        session.execute(delete(CartItem).where(col(CartItem.cart_id).in_(ids)))
-        session.execute(delete(Cart).where(col(Cart.id).in_(ids)))
+        _delete_rows(session, ids)
     return len(ids)
 
 
@@ -846,7 +990,7 @@ def _units(read: _Read, buyer: Buyer, shown: ShownCart, way: str) -> tuple[list[
     if any(trouble is not None for _price, _earlier, trouble in priced):
         raise NotValid(field="cart")
     prices = [price for item, (price, _earlier, _no) in zip(read.items, priced, strict=True) if price is not None
-              for _unit in range(item.row.quantity)]
+              for _unit in range(item.quantity)]
     sum_of(prices)  # or they cannot be ordered together
     terms = _terms(read, ShipTo(buyer.country, buyer.postal_code, way), shown.assurance, [True] * len(read.items), None)
     must_lead_there(read.ways, terms.way, way)

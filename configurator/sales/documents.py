@@ -21,10 +21,10 @@ from catalog.problems import N_
 from configurator.config import Settings
 from configurator.sales.buyers import Invoicing
 from configurator.sales.choices import ReadableChoice
-from configurator.sales.models import DeliveryKind, DepositState, OrderState
+from configurator.sales.models import DepositState, OrderState
 from configurator.sales.orders import OrderView
 from configurator.sales.quotes import QuoteView
-from configurator.sales.terms import DeliveryView
+from configurator.sales.terms import DeliveryView, is_collected
 from configurator.words import Words, country_name
 
 FOLDER = Path(__file__).parent
@@ -196,6 +196,10 @@ def order_data(view: OrderView, settings: Settings, language: str) -> dict[str, 
         facts.append((_("Terms of payment"), payment_words(view, words)))
     if view.delivery:
         facts.append((_("Way of delivery"), words.text(view.delivery.name)))
+    for plant, where in view.fetched_at:
+        facts.append((_("To be fetched at"), ", ".join(words.text(one) for one in (plant, where) if one)))
+    if len(view.days) > 1:
+        facts.append((_("Delivered in parts"), ", ".join(words.day(day) for day in view.days)))
     if view.state == OrderState.AWAITING_ADDRESS and view.address:
         facts.append((_("Waits for your confirmed address until"), words.moment(view.address.due_at, view.zone)))
     if view.state == OrderState.CANCELLED:
@@ -241,7 +245,7 @@ def order_data(view: OrderView, settings: Settings, language: str) -> dict[str, 
         "qr": qr_svg(link),
         "words": {
             "kind": _("Order confirmation"),
-            "ships_to": _("Delivery to"),
+            "ships_to": _("Customer") if is_collected(view.delivery) else _("Delivery to"),
             "invoice_to": _("Invoice to"),
             "deposit": _("Deposit"),
             **_price_words(price, words),
@@ -262,21 +266,16 @@ def payment_words(view: OrderView, words: Words | None = None) -> str:
         return ""
     number, percent, days = view.payment.number, view.payment.percent, view.payment.days
     if view.deposit is None:
-        return _("On invoice, no deposit (terms of payment, version %(number)s)", number=number)
+        return _("On invoice, no deposit (version %(number)s)", number=number)
     if "transfer" not in view.payment.providers:
         return _(
-            "%(percent)s %% as a deposit, paid online; the rest on invoice (terms of payment, version %(number)s)",
+            "%(percent)s %% as a deposit, paid online; the rest on invoice (version %(number)s)",
             percent=percent, number=number,
         )
     return _(
-        "%(percent)s %% as a deposit within %(days)s days; the rest on invoice (terms of payment, version %(number)s)",
+        "%(percent)s %% as a deposit within %(days)s days; the rest on invoice (version %(number)s)",
         percent=percent, days=days, number=number,
     )
-
-
-def is_collected(delivery: DeliveryView | None) -> bool:
-    """The buyer fetches it at the plant."""
-    return delivery is not None and delivery.kind is DeliveryKind.PICKUP
 
 
 def _basis(price: Price) -> int:

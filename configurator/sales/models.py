@@ -225,11 +225,14 @@ class QuoteRevision(CompanyRow, PriceColumns, PromiseColumns, DeliveryColumns, t
         ),
         *_price_checks("quote_revision"),
         *_delivery_checks("quote_revision"),
-        # At most one revision of a quote can still be sent or accepted, or has been.
+        # At most one revision of a quote can still be accepted, or has been; and at most one can still be sent.
         Index(
             "uq_quote_revision_open", "company_id", "quote_id", unique=True,
-            sqlite_where=text("state in ('draft', 'sent', 'accepted')"),
-            postgresql_where=text("state in ('draft', 'sent', 'accepted')"),
+            sqlite_where=text("state in ('sent', 'accepted')"), postgresql_where=text("state in ('sent', 'accepted')"),
+        ),
+        Index(
+            "uq_quote_revision_draft", "company_id", "quote_id", unique=True,
+            sqlite_where=text("state = 'draft'"), postgresql_where=text("state = 'draft'"),
         ),
         Index("ix_quote_revision_state_until", "state", "valid_until"),
         quote_id="quote",
@@ -533,6 +536,23 @@ class CartItem(CompanyRow, table=True):
     cart_id: int
     configuration_id: int
     quantity: int = 1
+
+
+class TakenOutItem(CompanyRow, table=True):
+    """What was last taken out of a cart and can be put back; `arrives_on`: the last of its days, if all were held."""
+
+    __tablename__ = "taken_out_item"
+    __table_args__ = company_keys(
+        CheckConstraint("quantity >= 1", name="taken_out_quantity_positive"),
+        unique_in_company("cart_id"),
+        cart_id="cart",
+        configuration_id="configuration",
+    )
+
+    cart_id: int
+    configuration_id: int
+    quantity: int
+    arrives_on: date | None = None
 
 
 class Draft(CompanyRow, table=True):

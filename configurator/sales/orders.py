@@ -70,6 +70,7 @@ from configurator.sales.terms import (
     delivery_columns,
     delivery_view,
     exchange_rate,
+    is_collected,
     price_columns,
     price_for,
     price_items,
@@ -178,6 +179,19 @@ class OrderView:
     def unit(self, number: int) -> OrderedUnit:
         """The unit of a number that it has."""
         return next(unit for unit in self.units if unit.number == number)
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        """The promised days of its deliveries, the first one first."""
+        return tuple(sorted({unit.arrives_on for unit in self.units}))
+
+    @property
+    def fetched_at(self) -> tuple[tuple[Mapping[str, str], Mapping[str, str] | None], ...]:
+        """The plants at which its buyer fetches it, with address and hours where these are stated; none: it is sent."""
+        if not is_collected(self.delivery):
+            return ()
+        known = [unit.progress for unit in self.units if unit.progress is not None]
+        return tuple({str(one.plant): (one.plant, one.pickup) for one in known}.values())
 
     @property
     def product(self) -> ProductContent:

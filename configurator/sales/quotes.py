@@ -115,7 +115,11 @@ class RevisionView:
 
 @dataclass(frozen=True, slots=True)
 class QuoteView:
-    """A quote with one of its revisions. `zone`: the house's own, in which validity ends."""
+    """A quote with one of its revisions.
+
+    `house_zone`: in which validity ends. `offered`: number and token of the revision that its customer can accept, or
+    did; None if there is none.
+    """
 
     id: int
     number: str | None
@@ -125,6 +129,7 @@ class QuoteView:
     house_zone: str
     revision: RevisionView
     newest: int
+    offered: tuple[int, str] | None
     order_number: str | None
     order_token: str | None
     order_id: int | None
@@ -212,7 +217,7 @@ def revise_quote(
     company_id: int, quote_id: int, offer: Offer, selection: Selection, variant: Variant, *,
     validity_days: int | None = None, way: str | None = None, by: int,
 ) -> int:
-    """A new draft revision in place of the newest one, which is superseded; its number.
+    """A new draft revision; its number. What was sent before can be accepted until the draft is sent.
 
     A draft that was never sent is replaced. `way`: the code of the way of delivery ("": its buyer is to choose), None
     for that of the newest revision. Raises StateRefused once the quote was accepted, NotDelivered.
@@ -228,8 +233,9 @@ def revise_quote(
         if newest.state == QuoteState.DRAFT:
             session.delete(newest)
             number = newest.number
+        elif newest.state == QuoteState.ACCEPTED:
+            raise StateRefused(field="state")
         else:
-            move_quote(newest, QuoteState.SUPERSEDED)
             number = newest.number + 1
         session.flush()
         if validity_days is not None:
@@ -237,6 +243,35 @@ def revise_quote(
         _add_revision(session, quote, number, offer, selection, variant, terms)
         audit.record(session, company_id, "quote.revised", "quote", quote_id, actor_id=by, revision=number)
         return number
+
+
+def discard_draft(company_id: int, quote_id: int, *, by: int) -> bool:
+    """Delete the draft revision, and a quote that has no other; whether the quote is still there.
+
+    Raises StateRefused if there is no draft.
+    """
+    with db.writing() as session:
+        quote = _lock(session, company_id, quote_id)
+        draft = _newest(session, quote)
+        if draft.state != QuoteState.DRAFT:
+            raise StateRefused(field="state")
+        _delete_draft(session, draft, by=by)
+        if draft.number > 1:
+            return True
+        parties = [session.get(Party, party_id) for party_id in (quote.customer_id, quote.bill_to_id) if party_id]
+        session.delete(quote)
+        session.flush()
+        for party in filter(None, parties):
+            session.delete(party)
+        return False
+
+
+def _delete_draft(session: Session, draft: QuoteRevision, *, by: int | None) -> None:
+    session.delete(draft)
+    session.flush()
+    audit.record(
+        session, draft.company_id, "quote.discarded", "quote", draft.quote_id, actor_id=by, revision=draft.number
+    )
 
 
 def copy_revision(company_id: int, quote_id: int, *, by: int) -> int:
@@ -257,7 +292,7 @@ def copy_revision(company_id: int, quote_id: int, *, by: int) -> int:
 def send_quote(company_id: int, quote_id: int, *, by: int) -> str:
     """Send the draft revision: number (first time), a fresh date, validity, PDF and link by mail; the quote's number.
 
-    Raises StateRefused if there is no draft, NoDate if the factory has no capacity.
+    What was sent before is superseded. Raises StateRefused if there is no draft, NoDate if the factory has no capacity.
     """
     with db.reading() as session:
         quote = _quote(session, company_id, quote_id)
@@ -277,6 +312,8 @@ def send_quote(company_id: int, quote_id: int, *, by: int) -> str:
             raise StateRefused(field="state")
         now = utc_now()
         zone = ZoneInfo(session.get_one(Company, company_id).zone)
+        if revision.number > 1:
+            _supersede_before(session, revision)
         move_quote(revision, QuoteState.SENT)
         for column, value in promise_columns(found).items():
             setattr(revision, column, value)
@@ -292,6 +329,18 @@ def send_quote(company_id: int, quote_id: int, *, by: int) -> str:
         )
     log.info("quote.sent", number=quote.number, revision=revision.number)
     return quote.number
+
+
+def _supersede_before(session: Session, revision: QuoteRevision) -> None:
+    before = session.exec(
+        select(QuoteRevision).where(
+            QuoteRevision.company_id == revision.company_id, QuoteRevision.quote_id == revision.quote_id,
+            QuoteRevision.number < revision.number, QuoteRevision.state != QuoteState.SUPERSEDED,
+        )
+    ).all()
+    for one in before:
+        move_quote(one, QuoteState.SUPERSEDED)
+    session.flush()
 
 
 def end_of_validity(sent_at: datetime, days: int, zone: ZoneInfo) -> datetime:
@@ -353,13 +402,18 @@ def _agreed(session: Session, revision: QuoteRevision) -> Ways | None:
 
 
 def accept_in(session: Session, company_id: int, quote: AcceptableQuote, now: datetime) -> None:
-    """Mark it accepted in the order's own transaction, under the quote's lock; raises QuoteNotOpen."""
-    _lock(session, company_id, quote.quote_id)
+    """Mark it accepted in the order's own transaction, under the quote's lock; raises QuoteNotOpen.
+
+    A draft that was to follow it is of no use any more.
+    """
+    row = _lock(session, company_id, quote.quote_id)
     revision = db.lock_row(session, QuoteRevision, quote.revision_id)
     if revision is None:
         raise QuoteNotOpen(field="quote")
     _must_be_open(revision, now)
     move_quote(revision, QuoteState.ACCEPTED)
+    if (draft := _newest(session, row)).state == QuoteState.DRAFT:
+        _delete_draft(session, draft, by=None)
 
 
 # --- by time ----------------------------------------------------------------------------------------------------------
@@ -562,6 +616,16 @@ def _newest(session: Session, quote: Quote) -> QuoteRevision:
     ).one()
 
 
+def _offered(session: Session, quote: Quote) -> tuple[int, str] | None:
+    row = session.exec(
+        select(QuoteRevision.number, QuoteRevision.token).where(
+            QuoteRevision.company_id == quote.company_id, QuoteRevision.quote_id == quote.id,
+            col(QuoteRevision.state).in_((QuoteState.SENT, QuoteState.ACCEPTED)),
+        )
+    ).one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
 def _by_token(session: Session, company_id: int, token: str) -> QuoteRevision:
     revision = session.exec(
         select(QuoteRevision).where(QuoteRevision.company_id == company_id, QuoteRevision.token == token)
@@ -617,6 +681,7 @@ def _view(session: Session, revision: QuoteRevision) -> QuoteView:
             comment=revision.comment,
         ),
         newest=_newest(session, quote).number,
+        offered=_offered(session, quote),
         order_number=order.number if order else None,
         order_token=order.token if order else None,
         order_id=order.id if order else None,

@@ -90,6 +90,11 @@ class DeliveryView:
     price: Price
 
 
+def is_collected(delivery: DeliveryView | None) -> bool:
+    """The buyer fetches it at the plant."""
+    return delivery is not None and delivery.kind is DeliveryKind.PICKUP
+
+
 def delivery_view(document: SalesOrder | QuoteRevision) -> DeliveryView | None:
     """The way of delivery of an order or a quote; None if no way was chosen."""
     price = delivery_price(document)

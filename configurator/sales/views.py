@@ -298,6 +298,14 @@ def revise(quote_id: int) -> ResponseReturnValue:
     return redirect(url_for(".quote", quote_id=quote_id))
 
 
+@bp.post("/sales/quotes/<int:quote_id>/discard")
+@requires(Role.SALES)
+def discard(quote_id: int) -> ResponseReturnValue:
+    is_there = quotes.discard_draft(company_id(), quote_id, by=current_user.id)
+    flash(_("The draft is discarded."), "success")
+    return redirect(url_for(".quote", quote_id=quote_id) if is_there else url_for(".index"))
+
+
 @bp.get("/sales/quotes/<int:quote_id>/pdf")
 @requires(Role.SALES)
 def quote_document(quote_id: int) -> ResponseReturnValue:
@@ -415,6 +423,10 @@ def sentence(deed: Deed) -> str:
             return _("%(who)s saved revision %(number)s.", who=who, number=number)
         case "quote.revised":
             return _("%(who)s made revision %(number)s.", who=who, number=number)
+        case "quote.discarded":
+            return _("%(who)s discarded the draft of revision %(number)s.", who=who, number=number) if who else _(
+                "The draft of revision %(number)s was discarded: the customer had accepted.", number=number
+            )
         case "quote.sent":
             return _("%(who)s sent revision %(number)s.", who=who, number=number)
         case "quote.accepted":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
@@ -14,18 +15,18 @@ from flask_login import current_user
 from sqlalchemy.exc import SQLAlchemyError
 
 from catalog.rows import utc_now
-from configurator.app import forget_secret, keep_secret, settings
+from configurator.app import forget_secret, keep_secret, kept_secret, settings
 from configurator.auth import actor_id, company_id, public
 from configurator.errors import DateLost, DomainError, NotFound, NotValid, Outdated, PriceChanged
 from configurator.i18n import day, language
 from configurator.planning.holds import HoldOver
 from configurator.planning.promise import zone_of
 from configurator.sales import carts
-from configurator.sales.carts import CartLine, CartView, Trust, place_cart
+from configurator.sales.carts import Added, CartLine, CartView, TooManyToHold, Trust, place_cart
 from configurator.sales.delivery import NotDelivered, ShipTo, cheapest_and_soonest
 from configurator.sales.documents import WITHDRAWAL
 from configurator.sales.models import Deliveries
-from configurator.sales.orders import earlier_order
+from configurator.sales.orders import OrderView, earlier_order, order_by_token
 from configurator.sales.payment_terms import Assurance
 from configurator.storefront import service
 from configurator.storefront.address import link_to_choices
@@ -41,7 +42,7 @@ from configurator.storefront.views import (
     ship_to,
     way_choices,
 )
-from configurator.storefront.visiting import CART, STAFF, cart_token
+from configurator.storefront.visiting import CART, ORDERED, ORDERED_FOR, STAFF, cart_token
 
 bp = Blueprint("cart", __name__)
 
@@ -61,6 +62,17 @@ def _units_in_cart() -> int:
         return carts.units_in(company_id(), token)
     except SQLAlchemyError:
         return 0
+
+
+@bp.errorhandler(NotFound)
+def _gone(error: NotFound) -> ResponseReturnValue:
+    """Another window may have ordered or emptied what this one still shows."""
+    view = _view()
+    flash(
+        _("This item is not in your cart any more.") if view is not None and view.lines else
+        _("What you saw is not in your cart any more: it was ordered or taken out in another window."), "warning",
+    )
+    return _cart_page(view), error.status
 
 
 def _trust() -> Trust:
@@ -91,8 +103,7 @@ def add(product: str) -> ResponseReturnValue:
     )
     _say_refused(added.refused)
     forecast = answered.date.arrives_on if answered.date is not None else None
-    if added.refused is None and added.arrives_on and forecast and added.arrives_on > forecast:
-        days = {"held": day(added.arrives_on), "forecast": day(forecast)}
+    if days := _later(added, forecast):
         flash(
             _("It is made once its deposit is here, so it arrives on %(held)s and not on %(forecast)s.", **days)
             if added.waits is Assurance.DEPOSIT else
@@ -108,6 +119,30 @@ def add(product: str) -> ResponseReturnValue:
     return response
 
 
+def _later(added: Added, forecast: date | None) -> dict[str, str]:
+    """The day that is held and the one that was shown before it, where that was earlier."""
+    if added.refused is not None or not added.arrives_on or not forecast or added.arrives_on <= forecast:
+        return {}
+    return {"held": day(added.arrives_on), "forecast": day(forecast)}
+
+
+@bp.post("/cart/put-back")
+@public
+def put_back() -> ResponseReturnValue:
+    """What was taken out is in the cart again, with a date of today."""
+    try:
+        added = carts.put_back(company_id(), cart_token(), trust=_trust())
+    except NotFound:
+        flash(_("There is nothing to put back any more: the cart was changed meanwhile."), "warning")
+        return redirect(url_for(".show"), 303)
+    _say_refused(added.refused)
+    if days := _later(added, added.was):
+        flash(_("It is back in your cart. It arrives on %(held)s now and not on %(forecast)s.", **days), "info")
+    elif added.refused is None:
+        flash(_("It is back in your cart."), "success")
+    return redirect(url_for(".show"), 303)
+
+
 @bp.post("/cart/items/<int:item_id>")
 @public
 def change(item_id: int) -> ResponseReturnValue:
@@ -117,13 +152,11 @@ def change(item_id: int) -> ResponseReturnValue:
         return _cart_page(_view(), wrong=(item_id, form)), 422
     try:
         return _changed(lambda: carts.set_quantity(
-            company_id(), cart_token(), item_id, form.quantity.data or 0, trust=_trust()
+            company_id(), cart_token(), item_id, form.quantity.data or 0, trust=_trust(),
+            without_hold=form.without_hold.data,
         ))
-    except NotFound as error:
-        if (view := _view()) is None:
-            raise
-        flash(_("This item is not in your cart any more."), "warning")
-        return _cart_page(view), error.status
+    except TooManyToHold as error:
+        return _cart_page(_view(), wrong=(item_id, form), too_many=error), error.status
 
 
 @bp.post("/cart/country")
@@ -192,16 +225,28 @@ def _view(to: ShipTo | None = None, assurance: Assurance | None = None) -> CartV
 
 
 def _cart_page(
-    view: CartView | None, *, wrong: tuple[int, QuantityForm] | None = None, country: CountryForm | None = None
+    view: CartView | None, *, wrong: tuple[int, QuantityForm] | None = None, country: CountryForm | None = None,
+    too_many: TooManyToHold | None = None,
 ) -> str:
     lang = language()
     if view is None or not view.lines:
-        return render_template("storefront/cart.html", cart=None, lang=lang)
+        taken_out = view.taken_out if view is not None else None
+        return render_template(
+            "storefront/cart.html", cart=None, taken_out=taken_out, lang=lang, ordered=_last_order()
+        )
     return render_template(
         "storefront/cart.html", cart=view, lang=lang, drawing=_drawing, edit=_edit, wrong=wrong, press=PressForm(),
         country=country or _country_form(view), now=utc_now(), zone=zone_of(view.country), most=carts.MOST_UNITS,
-        apart=view.deliveries is Deliveries.APART,
+        apart=view.deliveries is Deliveries.APART, taken_out=view.taken_out, too_many=too_many,
     )
+
+
+def _last_order() -> OrderView | None:
+    """What this browser's last cart became, a short time ago."""
+    try:
+        return order_by_token(company_id(), kept_secret(ORDERED)) if kept_secret(ORDERED) else None
+    except NotFound:
+        return None
 
 
 def _drawing(line: CartLine) -> Any:
@@ -299,6 +344,7 @@ def place() -> ResponseReturnValue:
 def _ordered(token: str) -> Response:
     response = redirect(url_for("storefront.track", token=token), 303)
     forget_secret(response, CART)
+    keep_secret(response, ORDERED, token, ORDERED_FOR)
     return response  # type: ignore[return-value]
 
 

@@ -278,6 +278,7 @@ class QuantityForm(FlaskForm):
         _l("Quantity"),
         [InputRequired(NEEDED), NumberRange(0, MOST_UNITS, _l("Choose from %(min)s to %(max)s."))],
     )
+    without_hold = BooleanField(_l("Also where not all of them can be held"))
 
 
 class CountryForm(FlaskForm):

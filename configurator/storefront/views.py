@@ -376,6 +376,16 @@ def terms(token: str) -> ResponseReturnValue:
     return render_template("storefront/_terms.html", asked=asked, form=_form(asked), price=asked.price)
 
 
+@bp.errorhandler(QuoteNotOpen)
+def _quote_closed(error: QuoteNotOpen) -> ResponseReturnValue:
+    """What became of the quote, and what to do now, stands on its own page."""
+    there = url_for("sales.public_quote", token=request.args.get("quote", ""), proof=request.args.get("proof"))
+    flash(error.message(), "warning")
+    if request.headers.get("HX-Request"):
+        return "", 204, {"HX-Redirect": there}
+    return redirect(there, 303)
+
+
 @bp.post("/checkout/<token>")
 @public
 def place(token: str) -> ResponseReturnValue:

@@ -13,6 +13,8 @@ from configurator.sales.visitors import Visitor
 
 COOKIE = "configurator_visitor"
 CART = "configurator_cart"
+ORDERED = "configurator_ordered"  # what the last cart became
+ORDERED_FOR = timedelta(hours=2)  # in which another window may still show that cart
 KEPT_FOR = timedelta(days=180)  # the cookie, in the browser
 STAFF = (Role.SALES, Role.PLANNER, Role.OPERATOR, Role.ADMINISTRATOR)
 

@@ -16,8 +16,10 @@ from configurator.planning import board
 from configurator.planning.books import read_rows
 from configurator.planning.clock import roll
 from configurator.planning.models import ManufacturingOperation, ManufacturingOrder
+from configurator.sales.buyers import invoicing_of
 from configurator.sales.configurations import Configuration, variant_from_json
 from configurator.sales.models import SalesOrder, SalesOrderItem
+from configurator.sales.parties import Party
 from solver.configuration.check import violations as faults
 from solver.scheduling.check import violations
 from solver.scheduling.schedule import Schedule
@@ -46,6 +48,17 @@ def test_each_sales_order_is_pegged_to_one_manufacturing_order_with_the_same_pro
             assert (made.arrives_on, made.dispatch_at, made.promise_at) == (
                 order.arrives_on, order.dispatch_at, order.promise_at)
             assert order.gross_minor > 100_000
+
+
+def test_an_order_of_each_country_is_invoiced_to_a_company_that_could_be(house):
+    with db.reading() as session:
+        orders = session.exec(select(SalesOrder).where(SalesOrder.bill_to_id.is_not(None))).all()
+        found = {
+            session.get_one(Party, order.ship_to_id).country:
+                invoicing_of(session, order.bill_to_id, order.purchase_order) for order in orders
+        }
+    assert found == demo.INVOICED
+    assert [invoice.faults(country) for country, invoice in found.items()] == [{}, {}]
 
 
 def test_the_factory_is_at_work_and_a_person_of_each_role_can_log_in(house):

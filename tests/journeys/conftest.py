@@ -89,6 +89,12 @@ def visit(browser: Browser, address: str, login: Callable[..., FlaskClient]) -> 
     assert faults == []
 
 
+def fits(page: Page) -> bool:
+    """Whether the page is no wider than its window. Waits for a document, but not for the one that a click opens:
+    expect something of that page first."""
+    return bool(page.locator("html").evaluate("html => html.scrollWidth <= html.clientWidth"))
+
+
 @pytest.fixture(scope="session")
 def barriers() -> Callable[..., list[str]]:
     """`barriers(page)`: what axe finds against WCAG 2.2 AA, one line a rule with the first element."""
@@ -100,6 +106,7 @@ def barriers() -> Callable[..., list[str]]:
             "resultTypes": ["violations"],  # each part that passes a rule would be written down and sent, too
             "rules": {rule: {"enabled": False} for rule in without},
         }
+        page.wait_for_load_state()  # half a page has no barrier either
         violations = axe.run(page, options=options).response["violations"]
         return [f"{v['id']}: {v['nodes'][0]['html'][:160]} ({len(v['nodes'])})" for v in violations]
 

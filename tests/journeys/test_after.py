@@ -15,6 +15,7 @@ from configurator.planning.reports import start_operation
 from configurator.sales.models import OrderState, SalesOrder
 from configurator.sales.orders import PlacedOrder
 from tests.configurator.security.house import buyer, order_for
+from tests.journeys.conftest import fits
 
 pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 Visit = Callable[..., Page]
@@ -73,7 +74,7 @@ def test_no_page_after_the_order_has_a_barrier(
         for fold in page.locator("details").all():
             fold.evaluate("fold => { fold.open = true }")
         assert barriers(page) == [], address
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, address
+        assert fits(page), address
 
     look(order)
     look(f"{order}/items/1/change")

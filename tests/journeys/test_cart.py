@@ -15,8 +15,8 @@ from configurator.planning.holds import sweep
 from configurator.planning.models import Hold
 from configurator.planning.options import configure
 from configurator.sales.models import Cart, SalesOrderItem
-from tests.journeys.test_buyer import fill_address
-from tests.journeys.test_buyer import fits as bar_fits
+from tests.journeys.conftest import fits
+from tests.journeys.test_buyer import bar_fits, fill_address
 
 pytestmark = [
     pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True),
@@ -24,10 +24,6 @@ pytestmark = [
 ]
 Visit = Callable[..., Page]
 Barriers = Callable[..., list[str]]
-
-
-def fits(page: Page) -> bool:
-    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
 
 
 @pytest.mark.parametrize("scripts", [True, False])
@@ -78,8 +74,15 @@ def test_a_hold_that_ends_while_one_looks_is_told_by_itself(visit: Visit) -> Non
 def test_what_is_left_is_said_aloud(visit: Visit) -> None:
     configure(Settings(hold_minutes=4))
     page = visit("/products/bicycle?ship-to=CN")
+    page.clock.install()
     page.get_by_role("button", name="Add to cart").click()
     expect(page.locator("#live")).to_have_text(re.compile(r"held for [45] more minutes"))
+    page.goto("/cart/checkout")
+    page.fill("#name", "Dora")
+    page.clock.fast_forward("06:00")
+    expect(page.locator("#live")).to_contain_text("is over. You can still order")
+    expect(page.locator(".page-head")).not_to_contain_text("held until")
+    expect(page.locator("#name")).to_have_value("Dora")
 
 
 @pytest.mark.parametrize(("width", "lang"), [(1280, "en"), (390, "zh")])

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.journeys.test_buyer import fits, settled
+from tests.journeys.test_buyer import bar_fits, settled
 
 pytestmark = [
     pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True),
@@ -37,6 +37,7 @@ def test_the_wardrobe_is_drawn_as_it_is_chosen(visit: Visit, scripts: bool) -> N
     before = page.locator("svg.drawing").inner_html()
     page.click("#o-doors-sliding")
     expect(page.locator("#o-doors-sliding")).to_have_class(re.compile("chosen"))
+    settled(page)
     assert page.locator("svg.drawing").inner_html() != before
 
 
@@ -45,6 +46,7 @@ def test_a_no_of_the_wardrobe_is_said_and_repaired(visit: Visit) -> None:
     page.click("#o-module_1_front-mirror")
     expect(page.locator("#refusal")).to_contain_text("Mirrors need soft-close.")
     page.click("#repair-1")
+    expect(page.locator("#o-module_1_front-mirror")).to_have_class(re.compile("chosen"))
     expect(page.locator("#refusal")).to_have_count(0)
 
 
@@ -78,4 +80,4 @@ def test_no_page_of_theirs_has_a_barrier(visit: Visit, barriers: Barriers, width
         page.goto(path)
         settled(page)
         assert barriers(page) == [], path
-        assert fits(page), path
+        assert bar_fits(page), path

@@ -7,6 +7,7 @@ from itertools import chain
 import pytest
 
 from tests.configurator.security.audience import AUDIENCE
+from tests.journeys.conftest import fits
 
 PAGES = {  # by who looks at them
     (): ("/login", "/no/such/page"),
@@ -29,7 +30,7 @@ def test_the_office_has_no_barrier(house, visit, barriers, width: int, lang: str
         for path in paths:
             page.goto(path)
             found[path] = barriers(page)
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+            assert fits(page), path
     assert found == {path: [] for path in chain(*PAGES.values())}
 
 

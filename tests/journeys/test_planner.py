@@ -14,6 +14,7 @@ from sqlmodel import col, select
 from configurator import db
 from configurator.jobs import Job, run_job
 from configurator.planning.models import ManufacturingOperation, ManufacturingOrder
+from tests.journeys.conftest import fits
 
 # A short operation is a narrow bar; the table on the same page has the same link in full size (WCAG 2.5.8, equivalent).
 BARS = ("target-size",)
@@ -47,21 +48,15 @@ def worker(app: APIFlask) -> Iterator[None]:
     thread.join(timeout=30)
 
 
-def fits(page: Page) -> bool:
-    """Whether the page scrolls down only."""
-    return bool(page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
-
-
 @pytest.mark.parametrize(("width", "lang"), [(1280, "en"), (390, "zh")])
 def test_the_board_shows_the_lines_and_an_orders_path(
     house: int, visit: Visit, barriers: Barriers, width: int, lang: str
 ) -> None:
     page = visit("/planning/?span=three", width=width, lang=lang, roles=("planner",))
     bars = page.locator(".timeline .bar")
-    expect(bars.first).to_be_attached()
-    assert bars.count() > 30
+    expect(bars.nth(30)).to_be_attached()
+    expect(page.locator(".timeline .ec-now-indicator")).to_have_count(1)
     assert page.locator(".timeline .ec-draggable").count() == 0  # read-only
-    assert page.locator(".timeline .ec-now-indicator").count() == 1
     assert fits(page)
     with db.reading() as session:
         row = session.exec(
@@ -80,7 +75,7 @@ def test_the_board_shows_the_lines_and_an_orders_path(
     expect(panel.get_by_role("heading", name=row.number)).to_be_visible()
     expect(panel.locator(".path li")).to_have_count(len(steps))
     expect(panel.locator(".dates dt")).to_have_count(4)
-    assert page.locator(".timeline .bar.chosen").count() >= 2  # the path lights up across the lines
+    expect(page.locator(".timeline .bar.chosen").nth(1)).to_be_attached()  # the path lights up across the lines
     page.locator("details.as-table summary").click()
     expect(page.locator("#operations")).to_be_visible()
     assert barriers(page, without=BARS) == []
@@ -139,6 +134,7 @@ def test_an_operator_starts_and_finishes_at_a_line(
     page = visit("/floor/", width=width, lang=lang, roles=("operator",))
     assert barriers(page) == [] and fits(page)
     page.locator(f'a[href="/floor/lines/{row.line_id}"]').click()
+    expect(page.locator(".task.ready").first).to_be_visible()
     assert barriers(page) == [] and fits(page)
     page.locator(".task.ready button").first.click()
     expect(page.locator(".task.running")).to_be_visible()

@@ -8,6 +8,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.journeys.conftest import fits
+
 
 @pytest.fixture
 def database_kind() -> str:
@@ -39,7 +41,7 @@ def test_a_quote_from_the_configurator_to_the_order(
     phone = visit(link, width=390)
     total = phone.locator(".big-facts dd").first.inner_text()
     assert barriers(phone) == []
-    assert phone.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    assert fits(phone)
     phone.get_by_role("link", name="Accept and order").click()
     expect(phone.get_by_label("Name", exact=True)).to_have_value("韩梅梅 (Sunrise Couriers)")
     phone.get_by_label("Street and number", exact=True).fill("中山路 1")
@@ -52,6 +54,7 @@ def test_a_quote_from_the_configurator_to_the_order(
     desk.reload()
     expect(desk.get_by_text(re.compile("The customer accepted revision 1: order SO-"))).to_be_visible()
     desk.get_by_role("link", name=re.compile("^Open order")).click()
+    expect(desk.get_by_role("heading", name=re.compile("^SO-"))).to_be_visible()
     expect(desk.get_by_text(total).first).to_be_visible()
     assert barriers(desk) == []
     desk.goto("/sales/orders")
@@ -67,6 +70,7 @@ def test_a_quote_that_was_declined_is_revised_and_the_old_link_says_so(
     desk.get_by_label("Email address").fill("zoe@example.com")
     desk.get_by_role("button", name="Save quote").click()
     desk.get_by_role("button", name="Send to the customer").click()
+    expect(desk.get_by_text(re.compile("is on its way"))).to_be_visible()
     link = desk.locator("a.token").get_attribute("href")
 
     customer = visit(link)
@@ -81,6 +85,8 @@ def test_a_quote_that_was_declined_is_revised_and_the_old_link_says_so(
     expect(desk.get_by_text("Is there a lighter one?")).to_be_visible()
     desk.get_by_role("button", name="Revise with today's price and date").click()
     expect(desk.get_by_text("2 of 2")).to_be_visible()
+    desk.get_by_role("button", name="Send to the customer").click()
+    expect(desk.get_by_text(re.compile("is on its way"))).to_be_visible()
     customer.goto(link)
     expect(customer.get_by_text("A newer quote has replaced this one.")).to_be_visible()
     expect(customer.get_by_role("link", name="Accept and order")).to_have_count(0)

@@ -133,6 +133,7 @@ def desk(album: Album) -> None:
     with album.visitor("en", height=1040, role="planner") as page:
         page.goto("/planning/?lang=en")
         page.wait_for_selector("article.bar")
+        page.wait_for_load_state("networkidle")
         page.mouse.click(*page.evaluate(A_WIDE_BAR))
         page.wait_for_selector("article.bar.chosen")
         album.take(page, "board")

@@ -9,14 +9,18 @@
   const end = Number(place.dataset.heldUntil) * 1000;
   const left = place.querySelector(".held-left");
 
+  const say = (words) => {
+    document.getElementById("live").textContent = words;
+  };
+
   let said = Infinity;
   const tick = () => {
     const seconds = Math.ceil((end - Date.now() - ahead) / 1000);
     if (seconds <= 0) {
       clearInterval(timer);
       // What is typed into a form stays; the server decides when it is sent.
-      if (document.querySelector("form.checkout")) left.textContent = "";
-      else location.reload();
+      if (!document.querySelector("form.checkout")) location.reload();
+      else say(place.parentElement.textContent = place.dataset.overWords);
       return;
     }
     const clock = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
@@ -25,7 +29,7 @@
     const due = MINUTES_SAID.find((mark) => minutes <= mark && said > mark);
     if (due !== undefined) {
       said = due;
-      document.getElementById("live").textContent = place.dataset.soonWords.replace("{minutes}", minutes);
+      say(minutes === 1 ? place.dataset.lastWords : place.dataset.soonWords.replace("{minutes}", minutes));
     }
   };
   const timer = setInterval(tick, 1000);

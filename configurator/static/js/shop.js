@@ -11,6 +11,7 @@
     const url = new URL(ctx.request.action, location.href);
     for (const [name, value] of ctx.request.body) url.searchParams.set(name, value);
     for (const name of [...ctx.request.body.keys()]) ctx.request.body.delete(name);
+    stepped = STEPS.includes(ctx.sourceElement.id);
     const [kind, group] = ctx.sourceElement.id.split("-");
     if (asked && kind === "o") {
       const wanted = url.searchParams.get(group);
@@ -26,6 +27,15 @@
     if (!url.pathname.endsWith("/choose")) url.pathname += "/choose";
     ctx.request.action = url.pathname + url.search;
   });
+
+  // Undo, redo and starting over take their own button away when nothing is left to do; its neighbour gets the focus.
+  const STEPS = ["undo", "redo", "reset"];
+  let stepped = false;
+  const keepFocus = () => {
+    if (!stepped || document.activeElement !== document.body) return;
+    const next = [...STEPS, "order"].map((id) => document.getElementById(id)).find(Boolean);
+    if (next) next.focus({ preventScroll: true });
+  };
 
   const shown = new Map();
   const remember = () => {
@@ -115,6 +125,7 @@
     openRefusal();
     const telling = document.querySelector('#configure [aria-invalid="true"]') || document.getElementById("news");
     if (telling) telling.focus();
+    keepFocus();
   };
 
   const openRefusal = () => {

@@ -175,6 +175,17 @@ def a_proposal(company_id):
         return proposal.id
 
 
+def test_what_moves_by_seconds_is_not_said_to_move_by_0_minutes(house, login):
+    proposal_id = a_proposal(house)
+    with db.writing() as session:
+        proposal = session.get_one(Proposal, proposal_id)
+        ((key, _there),) = proposal.placements.items()
+        now = snapshot(session, proposal.plant_id).rows.placements[key]
+        proposal.placements = {key: [now.line, now.start + 20, now.end + 20]}
+    text = login("planner").get(f"/planning/proposals/{proposal_id}?lang=en").text
+    assert "1 operation would move" in text and "0 min" not in text and "other line" not in text
+
+
 def test_nothing_is_proposed_that_is_not_better(house):
     with db.reading() as session:
         base = snapshot(session, some(Plant).id)

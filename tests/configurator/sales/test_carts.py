@@ -22,10 +22,10 @@ from configurator.planning.models import HeldOrder, Hold, ManufacturingOperation
 from configurator.planning.options import configure
 from configurator.planning.promise import Destination, forecast
 from configurator.sales import carts
-from configurator.sales.carts import CartFull, CartView, ShownCart, Trouble, Trust, cart_of, place_cart
+from configurator.sales.carts import CartFull, CartView, ShownCart, TooManyToHold, Trouble, Trust, cart_of, place_cart
 from configurator.sales.configurations import Configuration, Selection
 from configurator.sales.delivery import ShipTo
-from configurator.sales.models import Cart, CartItem, Deliveries, SalesOrder, SalesOrderItem
+from configurator.sales.models import Cart, CartItem, Deliveries, SalesOrder, SalesOrderItem, TakenOutItem
 from configurator.sales.orders import PlacedOrder, order_by_token, orders_page
 from tests.configurator.sales.conftest import BUYER, Shop
 
@@ -51,8 +51,8 @@ class Visitor:
         assert view is not None
         return view
 
-    def quantity(self, item: int, number: int) -> None:
-        self.refused = carts.set_quantity(self.shop.company_id, self.token, item, number, trust=self.trust)
+    def quantity(self, item: int, number: int, **how: bool) -> None:
+        self.refused = carts.set_quantity(self.shop.company_id, self.token, item, number, trust=self.trust, **how)
 
     def order(self, shown: CartView | None = None, key: str = "key-1", **changes) -> PlacedOrder:
         view = shown or self.view()
@@ -273,6 +273,56 @@ def test_where_too_much_is_held_it_is_put_in_without_a_hold_and_can_be_ordered(v
     view = visitor.view()
     assert view.held_until is None and not view.expired and view.can_be_ordered
     assert order_by_token(visitor.shop.company_id, visitor.order().token).arrives_on == view.last
+
+
+def test_more_than_can_be_held_changes_nothing_and_says_how_many_can_be(visitor):
+    visitor.trust = Trust.STRANGER
+    item = visitor.add()
+    before, slots = visitor.view(), count(ManufacturingOperation)
+    configure(Settings(hold_share=2.0))
+    with pytest.raises(TooManyToHold) as refused:
+        visitor.quantity(item, 9)
+    error = refused.value
+    assert 1 < error.number < 9 == error.asked and error.last <= error.all_last
+    assert visitor.view() == before and count(ManufacturingOperation) == slots, "what was held is held"
+    visitor.quantity(item, error.number)
+    assert visitor.refused is None and visitor.view().all_held
+    assert visitor.view().last == error.last
+    visitor.quantity(item, 9, without_hold=True)
+    (line,) = visitor.view().lines
+    assert (line.quantity, line.held) == (9, error.number) and isinstance(visitor.refused, HoldsFull)
+    assert visitor.view().last == error.all_last and visitor.view().can_be_ordered
+
+
+def test_what_was_taken_out_is_put_back_with_its_texts_and_number_and_held_anew(visitor):
+    visitor.add(colour="navy")
+    item = visitor.add(engraving="DORA")
+    visitor.quantity(item, 2)
+    before = visitor.view()
+    visitor.quantity(item, 0)
+    with db.reading() as session:
+        assert session.exec(select(TakenOutItem.arrives_on)).one() == max(before.lines[1].dates)
+    after = visitor.view()
+    assert (len(after.lines), after.taken_out.quantity) == (1, 2)
+    added = carts.put_back(visitor.shop.company_id, visitor.token, trust=visitor.trust)
+    view = visitor.view()
+    assert added.was == added.arrives_on and view.all_held and view.taken_out is None
+    assert [(line.variant, line.selection, line.quantity, line.dates) for line in view.lines] == [
+        (line.variant, line.selection, line.quantity, line.dates) for line in before.lines
+    ]
+    with pytest.raises(NotFound):  # pressed twice, it is put back once
+        carts.put_back(visitor.shop.company_id, visitor.token, trust=visitor.trust)
+
+
+@pytest.mark.parametrize("then", [
+    lambda visitor, item: visitor.add(),
+    lambda visitor, item: visitor.quantity(item, 2),
+])
+def test_nothing_is_put_back_after_the_next_change_of_the_cart(visitor, then):
+    item = visitor.add()
+    visitor.quantity(visitor.add(colour="navy"), 0)
+    then(visitor, item)
+    assert visitor.view().taken_out is None
 
 
 def test_what_is_held_for_an_item_does_not_stand_in_its_way_while_it_is_changed(visitor):

@@ -16,6 +16,7 @@ from catalog.content import Text
 from catalog.factory import Plant
 from catalog.price import Basis, Price, TaxReason
 from configurator import db
+from configurator.config import Settings
 from configurator.errors import DateLost, NoDate, NotFound, PriceChanged
 from configurator.outbox import OutboxMail
 from configurator.planning.books import book_under_lock, read_rows
@@ -43,7 +44,9 @@ from configurator.sales.delivery import (
     retire_way,
     state_way,
 )
-from configurator.sales.models import DeliveryKind, PriceBy, SalesOrder
+from configurator.sales.documents import order_data
+from configurator.sales.mails import message_of
+from configurator.sales.models import DeliveryKind, PriceBy, SalesOrder, SalesOrderItem
 from configurator.sales.orders import PlacedOrder, Shown, order_by_token
 from configurator.sales.redelivery import change_way, other_ways
 from configurator.sales.terms import price_for
@@ -388,6 +391,24 @@ def test_checkout_offers_what_leads_to_the_address_and_orders_what_was_chosen(
 
 
 @ON_ONE
+@pytest.mark.parametrize("deliveries", ["apart", "together"])
+def test_a_way_says_the_days_of_all_parts_where_each_comes_by_itself(
+    client: FlaskClient, shop: Shop, ways: dict[str, str], deliveries: str
+) -> None:
+    for colour in ("navy", "sky"):
+        client.post(f"/products/bicycle/cart?colour={colour}&ship-to=CN")
+    with db.writing() as session:
+        order = session.exec(select(ManufacturingOrder)).first()
+        assert order is not None
+        for name in ("promise_at", "dispatch_at", "arrives_on"):
+            setattr(order, name, getattr(order, name) + timedelta(days=7))
+    client.post("/cart/deliveries", data={"deliveries": deliveries})
+    page = client.get("/cart/checkout?lang=en").text
+    said = re.findall(r"ready for you on ([^<]*)", page)
+    assert len(said) == 1 and (" to " in said[0]) is (deliveries == "apart")
+
+
+@ON_ONE
 def test_where_no_way_leads_the_page_says_so_and_what_to_do(client: FlaskClient, shop: Shop) -> None:
     state_way(shop.company_id, TRUCK, by=None)
     client.post("/products/bicycle/cart?lang=en")
@@ -414,6 +435,32 @@ def test_the_page_of_an_order_changes_its_way(
     assert client.post(address, data={"way": ways["Express"], "shown": shown}).status_code == 303
     assert order_by_token(shop.company_id, placed.token).delivery.name.en == "Express"  # type: ignore[union-attr]
     assert client.get(f"/orders/{'x' * 22}/delivery").status_code == 404
+
+
+@ON_ONE
+def test_what_is_fetched_says_where_and_what_comes_in_parts_says_when(
+    client: FlaskClient, shop: Shop, ways: dict[str, str], placed: PlacedOrder, settings: Settings
+) -> None:
+    way, shown = _other(shop, placed, ways["Pick-up"])
+    change_way(shop.company_id, placed.token, way.code, shown)
+    with db.writing() as session:
+        item = session.exec(select(SalesOrderItem)).first()
+        assert item is not None
+        item.arrives_on = shown.arrives_on - timedelta(days=1)
+    page = client.get(f"/orders/{placed.token}?lang=en").text
+    assert "To be fetched at" in page and "Goes to" not in page and "In 2 parts:" in page
+    order = order_by_token(shop.company_id, placed.token)
+    with db.reading() as session:
+        mail = session.exec(select(OutboxMail).where(OutboxMail.template == "order_confirmation")).one()
+    message = message_of(mail, settings)
+    assert message is not None
+    body = message.get_body()
+    assert body is not None
+    facts = {fact["label"]: fact["value"] for fact in order_data(order, settings, "zh")["facts"]}
+    for plant, where in order.fetched_at:
+        assert where is not None and where["en"] in page
+        assert where["zh"] in body.get_content() and f"{plant['zh']}, {where['zh']}" == facts["提货地点"]
+    assert "分 2 批交付" in body.get_content() and "您的地址" in body.get_content() and len(order.fetched_at) == 1
 
 
 STATED = {

@@ -166,6 +166,6 @@ def test_the_order_pages_say_the_terms(client, login, shop):
     payment_terms.configure(settings())
     variant = shop.variant()
     order = order_by_token(shop.company_id, shop.order(variant, shown=dated(shop, variant)).token)
-    sentence = "30 % as a deposit within 5 days; the rest on invoice (terms of payment, version 1)"
+    sentence = "30 % as a deposit within 5 days; the rest on invoice (version 1)"
     assert sentence in client.get(f"/orders/{order.token}?lang=en").text
     assert sentence in login("sales").get(f"/sales/orders/{order.id}?lang=en").text

@@ -17,7 +17,8 @@ from configurator.errors import InvalidInput, NotFound, NotValid, QuoteNotOpen, 
 from configurator.outbox import OutboxMail
 from configurator.sales import quotes
 from configurator.sales.configurations import Selection
-from configurator.sales.models import QUOTE_TRANSITIONS, QuoteRevision, QuoteState, SalesOrder, move_quote
+from configurator.sales.models import QUOTE_TRANSITIONS, Quote, QuoteRevision, QuoteState, SalesOrder, move_quote
+from configurator.sales.parties import Party
 from configurator.sales.quotes import Customer
 
 CUSTOMER = Customer("韩梅梅", "han@example.com", "CN", "zh")
@@ -149,17 +150,46 @@ def test_an_expired_quote_closes_by_itself_and_a_valid_one_does_not(shop, stand)
     assert quotes.quote_by_id(shop.company_id, quote_id).revision.state == QuoteState.EXPIRED
 
 
-def test_a_revision_supersedes_the_one_before_which_can_no_longer_be_accepted(shop, seller, stand) -> None:
+def test_a_revision_that_is_sent_supersedes_the_one_before_which_can_no_longer_be_accepted(shop, seller, stand) -> None:
     quote_id = stand("sent")
     old = quotes.quote_by_id(shop.company_id, quote_id)
     assert quotes.copy_revision(shop.company_id, quote_id, by=seller) == 2
+    assert quotes.quote_by_token(shop.company_id, old.revision.token).open, "its customer knows of nothing newer"
+    quotes.send_quote(shop.company_id, quote_id, by=seller)
     with pytest.raises(QuoteNotOpen):
         accept(shop, old.revision.token)
-    quotes.send_quote(shop.company_id, quote_id, by=seller)
     new = quotes.quote_by_id(shop.company_id, quote_id)
     assert (new.number, new.revision.number, new.revision.variant) == (old.number, 2, old.revision.variant)
     assert quotes.quote_by_token(shop.company_id, old.revision.token).revision.state == QuoteState.SUPERSEDED
     accept(shop, new.revision.token)
+
+
+def test_what_was_sent_can_be_accepted_while_a_newer_draft_is_made_which_ends_it(shop, seller, stand) -> None:
+    quote_id = stand("sent")
+    old = quotes.quote_by_id(shop.company_id, quote_id)
+    quotes.copy_revision(shop.company_id, quote_id, by=seller)
+    assert quotes.quote_by_id(shop.company_id, quote_id).offered == (1, old.revision.token)
+    placed = accept(shop, old.revision.token)
+    view = quotes.quote_by_id(shop.company_id, quote_id)
+    assert (view.newest, view.revision.state, view.order_number) == (1, QuoteState.ACCEPTED, placed.number)
+    with pytest.raises(StateRefused):
+        quotes.send_quote(shop.company_id, quote_id, by=seller)
+
+
+@pytest.mark.parametrize("state", ["draft", "sent", "declined"])
+def test_a_draft_is_discarded_and_what_was_before_it_stands(shop, seller, stand, state: str) -> None:
+    quote_id = stand(state)
+    before = _rows(quote_id)[:1] if state != "draft" else []
+    if state != "draft":
+        quotes.copy_revision(shop.company_id, quote_id, by=seller)
+    assert quotes.discard_draft(shop.company_id, quote_id, by=seller) is (state != "draft")
+    with db.reading() as session:
+        rows = session.exec(select(QuoteRevision)).all()
+        assert [repr(row.model_dump()) for row in rows] == before
+        people = session.exec(select(Party).where(Party.mail == CUSTOMER.mail)).all()
+        assert len(session.exec(select(Quote)).all()) == len(people) == len(before)
+    with pytest.raises(StateRefused if before else NotFound):
+        quotes.discard_draft(shop.company_id, quote_id, by=seller)
 
 
 def test_revising_a_draft_replaces_it(shop, seller, draft) -> None:

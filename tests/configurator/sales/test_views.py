@@ -109,7 +109,36 @@ def test_a_changed_configuration_becomes_the_next_revision_of_the_same_quote(sho
     assert (view.revision.number, view.revision.state, view.validity_days) == (2, QuoteState.DRAFT, 7)
     assert view.revision.variant.chosen["colour"] == {"navy"}
     assert view.revision.variant.texts == {"engraving": "<b>梅梅</b>"}
-    assert "A newer quote has replaced this one" in client.get(f"/quotes/{sent.revision.token}").text
+    assert "Accept and order" in client.get(f"/quotes/{sent.revision.token}").text, "until the newer one is sent"
+
+
+def test_who_orders_from_a_quote_that_was_replaced_meanwhile_is_led_to_the_newer_one(client, login, sent, seller):
+    checkout = re.search(r'href="(/checkout/[^"]*)"', client.get(f"/quotes/{sent.revision.token}").text)[1]
+    checkout, desk = checkout.replace("&amp;", "&"), login("sales")
+    page = desk.post(f"/sales/quotes/{sent.id}/revise?lang=en", follow_redirects=True).text
+    assert "The customer can still accept revision 1 until you send this one." in page and "Discard the draft" in page
+    assert client.get(checkout).status_code == 200
+    quotes.send_quote(sent_by(sent), sent.id, by=seller)
+    answer = client.post(f"{checkout}&lang=en", data={"name": "Dora"})
+    assert (answer.status_code, answer.location.partition("?")[0]) == (303, f"/quotes/{sent.revision.token}")
+    page = client.get(f"/quotes/{sent.revision.token}?lang=en").text
+    newer = quotes.quote_by_id(sent_by(sent), sent.id).revision.token
+    assert "A newer quote has replaced this one." in page and f'href="/quotes/{newer}"' in page
+    assert "Accept and order" in client.get(f"/quotes/{newer}?lang=en").text
+
+
+def test_a_draft_that_is_discarded_leaves_what_was_sent(login, sent):
+    client = login("sales")
+    client.post(f"/sales/quotes/{sent.id}/revise")
+    page = client.post(f"/sales/quotes/{sent.id}/discard?lang=en", follow_redirects=True).text
+    assert "The draft is discarded." in page and "1 of 1" in page and "discarded the draft of revision 2" in page
+    client.post(f"/sales/quotes/{sent.id}/discard")
+    assert quotes.quote_by_id(sent_by(sent), sent.id).open
+
+
+def sent_by(view: quotes.QuoteView) -> int:
+    with db.reading() as session:
+        return session.get_one(Quote, view.id).company_id
 
 
 def test_an_impossible_step_is_refused_in_words(login, sent) -> None:

@@ -188,7 +188,8 @@ def test_every_form_of_the_house_is_tried_or_takes_no_input(app: APIFlask, docum
         "upload.send", "upload.remove",  # a file, judged by its content: tests/catalog/test_uploads.py
         "modelling.cancel", "modelling.publish", "modelling.discard",  # nothing of the body is stored
         "delivery.retire", "delivery.resume", "sales.refund_paid", "sales.refund_ask",  # nothing of the body is stored
-        "cart.hold", "cart.renew", "sales.deposit", "storefront.pay",  # nothing of the body is stored
+        "sales.discard",  # nothing of the body is stored
+        "cart.hold", "cart.renew", "cart.put_back", "sales.deposit", "storefront.pay",  # nothing of the body is stored
         "sales.address", "address.agree",  # nothing of the body is stored
         "account.password", "account.close",  # a password: tests/configurator/storefront/test_accounts.py
         "sales.start_at_once", "draft.delete", "draft.take", "storefront.earlier",  # nothing of the body is stored

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -14,9 +15,11 @@ from configurator.admin.services import set_password
 from configurator.auth import COOKIE, Role, add_user
 from configurator.outbox import OutboxMail
 from configurator.sales import accounts
+from configurator.sales.buyers import Invoicing
 from configurator.sales.mails import forget_addresses, message_of, send_due_mails
 from configurator.sales.models import SalesOrder
 from configurator.sales.parties import Party
+from tests.configurator.security.house import buyer, order_for
 from tests.configurator.storefront.test_drafts import save
 
 pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
@@ -35,8 +38,8 @@ def letters(app):
         seen.update(row.id for row in fresh)
         messages = [(row.template, message_of(row, app.config["SETTINGS"])) for row in fresh]
         return [
-            (template, found[1] if (found := re.search(r"/account/open/(\S+)\?lang", said.get_content())) else "")
-            for template, said in messages if said is not None
+            (template, found[1] if (found := re.search(r"/account/open/(\S+)\?lang", body)) else "")
+            for template, body in ((name, said.get_body().get_content()) for name, said in messages if said is not None)
         ]
 
     return of
@@ -193,6 +196,20 @@ def test_an_order_begins_with_the_address_of_the_account(app, client, lamp, lett
         assert f'value="{value}"' in page, value
     guest = app.test_client().get(kept.location).text  # the control
     assert "Weg 1" not in guest
+
+
+def test_an_account_begins_with_the_address_and_the_invoice_of_the_last_order(client, factory, letters):
+    invoice = Invoicing(company="Delta Water", tax_number="DE123456789", purchase_order="PO-7")
+    for street, key in (("Old Road 1", "one"), ("Ring 5", "two")):
+        placed = order_for(factory, replace(buyer("Dora", MAIL, country="DE"), street=street, invoice=invoice), key)
+    order_for(factory, replace(buyer("Eve", "eve@example.com", country="DE"), street="Elsewhere 9"), "three")
+    assert 'href="/account/link"' in client.get(f"/orders/{placed.token}").text
+    assert len(letters(MAIL)) == 2  # its orders'
+    make(client, letters)
+    found = accounts.profile(factory, 1).buyer
+    assert (found.name, found.street, found.country) == ("Li Na", "Ring 5", "DE")
+    assert (found.invoice.company, found.invoice.purchase_order) == ("Delta Water", "")
+    assert 'href="/account/link"' not in client.get(f"/orders/{placed.token}").text
 
 
 def test_the_owner_changes_the_password_and_closes_the_account(app, client, letters):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from sqlmodel import select
@@ -12,9 +12,11 @@ from sqlmodel import select
 from catalog.rows import utc_now
 from configurator import db
 from configurator.app import create_app
+from configurator.config import Settings
 from configurator.planning.models import Hold
+from configurator.planning.options import configure
 from configurator.sales.carts import MOST_UNITS
-from configurator.sales.models import Cart, CartItem, SalesOrder, SalesOrderItem
+from configurator.sales.models import Cart, CartItem, SalesOrder, SalesOrderItem, TakenOutItem
 from tests.conftest import FormClient
 
 pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
@@ -64,6 +66,20 @@ def test_an_item_that_another_tab_took_out_is_told_in_the_cart(client, factory):
     assert late.status_code == 404 and "Navy" in late.text and "This item is not in your cart any more." in late.text
 
 
+@pytest.mark.parametrize("late", [
+    lambda client, item: client.post(f"/cart/items/{item}?lang=en", data={"quantity": "2"}),
+    lambda client, item: client.post("/cart/checkout?lang=en", data=ADDRESS),
+    lambda client, item: client.post("/cart/country?lang=en", data={"country": "DE"}),
+])
+def test_a_window_that_still_shows_an_ordered_cart_leads_to_the_order(client, factory, late):
+    item = put_in(client)
+    sent = hidden(client.get("/cart/checkout").text)
+    order = client.post("/cart/checkout", data=ADDRESS | sent).location
+    answer = late(client, item)
+    assert answer.status_code == 404 and "ordered or taken out in another window" in answer.text
+    assert f'href="{order}"' in answer.text and "You ordered your last cart: SO-" in answer.text
+
+
 def test_what_is_put_in_is_shown_with_its_drawing_choices_price_and_held_date(client, factory):
     put_in(client)
     cookie = client.get_cookie("configurator_cart")
@@ -103,6 +119,46 @@ def test_a_quantity_that_cannot_be_says_what_can_and_keeps_what_was_typed(client
     assert f'value="{typed}"' in answer.text and f"quantity-{item}-error" in answer.text
     if typed.lstrip("-").isdigit():
         assert f"Choose from 0 to {MOST_UNITS}." in answer.text
+
+
+def test_more_than_can_be_held_is_said_with_days_and_both_ways_on(client, factory):
+    item = put_in(client)
+    configure(Settings(hold_share=2.0))
+    answer = client.post(f"/cart/items/{item}?lang=en", data={"quantity": "9"})
+    assert answer.status_code == 409 and 'value="9" aria-invalid="true"' in answer.text
+    number = int(re.search(r"We can hold (\d+) of these 9 for you", answer.text)[1])
+    assert f"Take {number}, all held" in answer.text and "held until" in answer.text
+    assert f"Take all 9, {9 - number} of them without a hold" in answer.text
+    assert 'name="without_hold" value="1"' in answer.text
+    client.post(f"/cart/items/{item}", data={"quantity": "9", "without_hold": "1"})
+    assert f"{number} of 9 pieces:" in cart(client) and f"{number} of 9 held" in cart(client)
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_what_was_taken_out_can_be_put_back_also_into_an_empty_cart(client, factory, others):
+    for _other in range(others):
+        put_in(client, "colour=navy")
+    item = put_in(client)
+    client.post(f"/cart/items/{item}", data={"quantity": "2"})
+    client.post(f"/cart/items/{item}", data={"quantity": "0"})
+    for page in (cart(client), cart(client)):  # a reload, too
+        assert "Taken out of the cart: 2 × Commuter bicycle." in page
+        assert ("Your cart is empty" in page) is (not others)
+    client.post("/cart/put-back?lang=en")
+    page = cart(client)
+    assert "It is back in your cart." in page and "Sky blue" in page and 'name="quantity" value="0"' in page
+    assert "Taken out of the cart" not in page
+    client.post("/cart/put-back?lang=en")
+    assert "There is nothing to put back any more" in cart(client)
+
+
+def test_what_is_put_back_later_than_before_says_so(client, factory):
+    item = put_in(client)
+    client.post(f"/cart/items/{item}", data={"quantity": "0"})
+    with db.writing() as session:
+        session.exec(select(TakenOutItem)).one().arrives_on = date(2026, 1, 2)
+    client.post("/cart/put-back?lang=en")
+    assert re.search(r"It arrives on [^.]* now and not on [^.]*2 Jan 2026\.", cart(client))
 
 
 def test_an_expired_hold_is_told_and_offered_again(client, factory):
