@@ -9,6 +9,7 @@ from time import monotonic
 from typing import Any
 
 from sqlalchemy import and_, insert
+from sqlalchemy.orm import load_only
 from sqlmodel import Session, col, select
 
 from catalog.factory import Plant
@@ -376,6 +377,13 @@ def leave(session: Session, plant: Plant, numbers: Sequence[str], actor_id: int 
     remember(session, base, change)
 
 
+_PLACES = load_only(
+    *(ManufacturingOperation.operation, ManufacturingOperation.line_id),  # type: ignore[arg-type]
+    *(ManufacturingOperation.starts_at, ManufacturingOperation.ends_at),  # type: ignore[arg-type]
+)
+_COMPLETION = load_only(ManufacturingOrder.number, ManufacturingOrder.completes_at)  # type: ignore[arg-type]
+
+
 def move_others(session: Session, plant: PlantBook, moved: Sequence[Placement]) -> None:
     """Write where operations of other orders go, and when these orders are then complete."""
     numbers = sorted({placement.operation.partition("/")[0] for placement in moved})
@@ -390,6 +398,7 @@ def move_others(session: Session, plant: PlantBook, moved: Sequence[Placement]) 
             ))
             .where(ManufacturingOrder.plant_id == plant.plant_id)
             .where(col(ManufacturingOrder.number).in_(numbers[first : first + 500]))
+            .options(_PLACES, _COMPLETION)  # what is made, and how, is much more than what moves
             .execution_options(populate_existing=True)
         )
         for row, order in session.exec(query).all():
