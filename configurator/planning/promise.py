@@ -8,9 +8,9 @@ from datetime import datetime
 from time import monotonic
 from typing import Any
 
-from sqlalchemy import and_, insert
-from sqlalchemy.orm import load_only
-from sqlmodel import Session, col, select
+from sqlalchemy import and_, insert, update
+from sqlalchemy.orm.util import identity_key
+from sqlmodel import Session, SQLModel, col, select
 
 from catalog.factory import Plant
 from catalog.memo import Memo
@@ -24,7 +24,6 @@ from configurator.planning.books import (
     PlantBook,
     Release,
     Reservation,
-    apply_placements,
     book_under_lock,
     current_books,
     engine_now,
@@ -377,34 +376,49 @@ def leave(session: Session, plant: Plant, numbers: Sequence[str], actor_id: int 
     remember(session, base, change)
 
 
-_PLACES = load_only(
-    *(ManufacturingOperation.operation, ManufacturingOperation.line_id),  # type: ignore[arg-type]
-    *(ManufacturingOperation.starts_at, ManufacturingOperation.ends_at),  # type: ignore[arg-type]
-)
-_COMPLETION = load_only(ManufacturingOrder.number, ManufacturingOrder.completes_at)  # type: ignore[arg-type]
-
-
 def move_others(session: Session, plant: PlantBook, moved: Sequence[Placement]) -> None:
     """Write where operations of other orders go, and when these orders are then complete."""
-    numbers = sorted({placement.operation.partition("/")[0] for placement in moved})
-    operations: dict[OperationId, ManufacturingOperation] = {}
-    orders: dict[str, ManufacturingOrder] = {}
+    places = {placement.operation: placement for placement in moved}
+    numbers = sorted({operation.partition("/")[0] for operation in places})
+    operations: list[dict[str, Any]] = []
+    completes: dict[int, datetime] = {}
     for first in range(0, len(numbers), 500):
         query = (
-            select(ManufacturingOperation, ManufacturingOrder)
+            select(  # type: ignore[call-overload]  # of five columns
+                ManufacturingOperation.id, ManufacturingOperation.operation, ManufacturingOperation.ends_at,
+                ManufacturingOperation.order_id, ManufacturingOrder.number,
+            )
             .join(ManufacturingOrder, and_(
                 col(ManufacturingOrder.id) == ManufacturingOperation.order_id,
                 col(ManufacturingOrder.company_id) == plant.company_id,
             ))
             .where(ManufacturingOrder.plant_id == plant.plant_id)
             .where(col(ManufacturingOrder.number).in_(numbers[first : first + 500]))
-            .options(_PLACES, _COMPLETION)  # what is made, and how, is much more than what moves
-            .execution_options(populate_existing=True)
         )
-        for row, order in session.exec(query).all():
-            operations[OperationId(f"{order.number}/{row.operation}")] = row
-            orders[order.number] = order
-    apply_placements(operations, orders, plant.line_ids, {placement.operation: placement for placement in moved})
+        for operation_id, code, ends_at, order_id, number in session.execute(query):
+            if (place := places.pop(OperationId(f"{number}/{code}"), None)) is not None:
+                ends_at = instant(place.end)
+                operations.append({
+                    "id": operation_id, "line_id": plant.line_ids[place.line], "starts_at": instant(place.start),
+                    "ends_at": ends_at,
+                })
+            completes[order_id] = max(ends_at, completes.get(order_id, ends_at))
+    if places:
+        raise KeyError(*places)
+    _update_rows(session, ManufacturingOperation, operations)
+    _update_rows(
+        session, ManufacturingOrder, [{"id": key, "completes_at": at} for key, at in completes.items()]
+    )
+
+
+def _update_rows(session: Session, table: type[SQLModel], rows: Sequence[dict[str, Any]]) -> None:
+    """Write into many rows at once; those that the session knows are read anew when they are next looked at."""
+    if not rows:
+        return
+    session.execute(update(table), rows)
+    for row in rows:
+        if (known := session.identity_map.get(identity_key(table, row["id"]))) is not None:
+            session.expire(known)
 
 
 def manufacturing_order(offer: Offer, order: WorkOrder, found: Forecast, pegging_key: str) -> ManufacturingOrder:
