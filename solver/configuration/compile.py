@@ -164,12 +164,9 @@ class CompiledProblem:
                 raise ValueError("The problem is void.")
             none = np.zeros(0, dtype=np.uint8)
             valid = np.concatenate([none, *(answer.valid for answer in answers)])
-            base = Base(
-                answers,
-                valid,
-                np.concatenate([none, *(answer.open for answer in answers)]),
-                self.layout.spread(valid, core=STRICT | RELEASED),
-            )
+            spread = self.layout.spread(valid, core=STRICT | RELEASED)
+            spread.setflags(write=False)  # all sessions begin with it
+            base = Base(answers, valid, np.concatenate([none, *(answer.open for answer in answers)]), spread)
             if not any(answer.open_numbers for answer in answers) and not base.open.any():
                 self.clicks.make_ready()
                 self._base = base
