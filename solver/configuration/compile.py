@@ -145,6 +145,7 @@ class CompiledProblem:
         self.parts_with_numbers = tuple(part for part in parts if part.network.numbers)
         self.at_once = tuple(answers_at_once(part) for part in parts)
         self.clicks = Clicks(self.layout, self.parts)
+        self.warm = not all(self.at_once)  # whether sessions need not be played before one counts
         self._base: Base | None = None
         self._network = network
         self._fallbacks: dict[int, Fallback] = {}

@@ -33,6 +33,7 @@ from solver.configuration.question import RELEASED, STRICT, Answer, Clock, Flags
 from solver.configuration.translate import is_one_variable
 
 _EXPLAINING: Final = 2.0  # seconds for a conflict and its repairs
+_PLAYED: Final = 24  # decisions that make a problem warm
 
 
 class OptionState(StrEnum):
@@ -263,6 +264,8 @@ class Session:
 
     def domains(self) -> ValidDomains:
         """The valid domains. Raises Conflicting if the decisions conflict."""
+        if not self._compiled.warm:
+            _make_warm(self._compiled)
         found = self._moved(self._decisions)
         if found is None:
             raise Conflicting(explain(self._compiled, self._decisions, (), seconds=_EXPLAINING))
@@ -336,6 +339,24 @@ class Session:
             steps = [self._compiled.layout.step(decision) for decision in after]
             self._met = {thing for step in steps for thing in (step.about, step.variable)}
         return found
+
+
+def _make_warm(compiled: CompiledProblem) -> None:
+    """Play sessions that nobody reads, so that no first decision of a buyer takes several times as long as the others.
+
+    Python rewrites code while it runs it for the first few times, and what is read for the first time is in no cache.
+    """
+    compiled.warm = True
+    whole = compiled.find((), Clock.of(1.0))
+    assert whole is not None  # a problem without any variant is not compiled
+    decisions = [Choose(group, option) for group, some in compiled.variant(whole).chosen.items() for option in some]
+    made = 0
+    while decisions and made < _PLAYED:
+        session = Session(compiled)
+        session.domains()
+        for decision in decisions[:_PLAYED]:  # all of one variant: they do not conflict
+            session.decide(decision)
+        made += len(decisions)
 
 
 def open_session(
