@@ -249,7 +249,7 @@ class _Product:
                 Priced(before, compiled, old), Priced(product, after, new), found,
                 seconds=self._seconds("prices"), stop=self.stop,
             )  # fmt: skip
-        return prices_data(changes, sampled, (old, new), words)
+        return prices_data(changes, sampled, (old, new), (Wording(written_out(before)), words))
 
     def _effects(self, compiled: CompiledProblem, words: Wording) -> Report | None:
         self._tell("documents", 0.6)

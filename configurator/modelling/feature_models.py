@@ -14,7 +14,7 @@ from typing import Any, Final
 from flask_babel import lazy_gettext as _l
 
 from catalog.feature_file import read_feature_data
-from catalog.feature_model import Fault, LeftOut, ModelSyntaxError, Note, NotSupported
+from catalog.feature_model import Fault, LeftOut, ModelSyntaxError, NotSupported
 from catalog.feature_problem import FeatureProblem, problem_of
 from catalog.uvl import NoSuchFile
 from catalog.uvl_files import NotReadable
@@ -130,7 +130,7 @@ def _report(data: bytes, name: str, main: str | None, seconds: float) -> Report 
     }
 
 
-def _places(found: Iterable[Fault | LeftOut | Note], name: str) -> tuple[tuple[str, str], ...]:
+def _places(found: Iterable[Fault | LeftOut], name: str) -> tuple[tuple[str, str], ...]:
     """Where, as `file:line`, and what is said of it."""
     return tuple(
         (

@@ -240,9 +240,15 @@ def _example(example: Example, rules: Wording, names: Wording) -> dict[str, Any]
 
 
 def prices_data(
-    changes: PriceChanges, sampled: Totals | None, lists: tuple[PriceListContent, PriceListContent], words: Wording
+    changes: PriceChanges,
+    sampled: Totals | None,
+    lists: tuple[PriceListContent, PriceListContent],
+    words: tuple[Wording, Wording],
 ) -> dict[str, Any]:
-    """What is charged otherwise, and what that makes of a sample; of that the largest changes first."""
+    """What is charged otherwise, and what that makes of a sample; of that the largest changes first.
+
+    `lists`, `words`: the prices and names until now and from now on.
+    """
     old, new = lists
     return {
         "code": new.code,
@@ -252,8 +258,8 @@ def prices_data(
         "changed": listed(
             {
                 "id": one.id, "zh": one.name.zh, "en": one.name.en,
-                "old": None if one.old is None else _terms_data(one.old, words),
-                "new": None if one.new is None else _terms_data(one.new, words),
+                "old": None if one.old is None else _terms_data(one.old, words[0]),
+                "new": None if one.new is None else _terms_data(one.new, words[1]),
             }
             for one in changes.items
         ),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from itertools import islice
 from typing import Final
 
@@ -15,7 +16,7 @@ from catalog.products import ProductContent
 from catalog.state import default_decisions, preset_decisions
 from configurator.modelling.effects import Document, everything, has
 from solver.configuration.compile import CompiledProblem
-from solver.configuration.complete import complete
+from solver.configuration.complete import CostsByOption, complete
 from solver.configuration.explain import Conflicting
 from solver.configuration.problem import Choose, ConfigurationProblem, Decision, Variant
 from solver.configuration.question import Clock, OutOfTime
@@ -33,13 +34,18 @@ class TotalKind(StrEnum):
     SAVED = "saved"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Priced:
     """One of the two revisions: product, what it compiles to, and its prices."""
 
     product: ProductContent
     compiled: CompiledProblem
     prices: PriceListContent
+
+    @cached_property
+    def costs(self) -> CostsByOption:
+        """What options and numbers add to the price by themselves."""
+        return additive_costs(self.prices, self.compiled.problem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,5 +142,5 @@ def _left(problem: ConfigurationProblem, variant: Variant) -> Iterator[Decision]
 
 
 def _completed(priced: Priced, decisions: Sequence[Decision]) -> Variant:
-    costs = additive_costs(priced.prices, priced.compiled.problem)
-    return complete(priced.compiled, decisions, prefer=default_decisions(priced.product), costs=costs, seconds=_ONE)
+    wished = default_decisions(priced.product)
+    return complete(priced.compiled, decisions, prefer=wished, costs=priced.costs, seconds=_ONE)
