@@ -61,6 +61,20 @@ class Folder:
             raise NoSuchFile(f"{path} cannot be read: {error.strerror}") from None
 
 
+@dataclass(frozen=True, slots=True)
+class OneFile:
+    """A file that came by itself: what it imports is not there."""
+
+    name: str
+    data: bytes
+
+    def text(self, path: str) -> str:
+        """What the file says; raises NoSuchFile, or UvlSyntaxError if it is no text."""
+        if path != self.name:
+            raise NoSuchFile(f"there is no file {path}: send them together, in a zip")
+        return _text(path, BytesIO(self.data))
+
+
 class Archive:
     """A zip. Raises NotReadable if it is none, or too large."""
 

@@ -55,6 +55,7 @@ MAX_BODY_BYTES = 2 * 1024 * 1024
 # By endpoint: what is too large is said beside its question.
 LARGER_BODIES = {
     "upload.send": 32 * 1024 * 1024, "api.upload": 32 * 1024 * 1024, "api.post_free_capacity": 8 * 1024 * 1024,
+    "api.analyse_feature_model": 8 * 1024 * 1024,
 }
 
 

@@ -29,12 +29,14 @@ class Busy(Exception):
     """This process computes something aside already."""
 
 
-def aside(work: Callable[[], Value], *, seconds: float, stop: Callable[[], bool] = lambda: False) -> Value | None:
+def aside(
+    work: Callable[[], Value], *, seconds: float, stop: Callable[[], bool] = lambda: False, one: Lock = _one
+) -> Value | None:
     """What `work` returns; None if it fails, takes more than a second longer than `seconds`, or `stop` says so.
 
-    One at a time in each process; raises Busy, at once, while another one runs.
+    One at a time in each process, or of those with this lock; raises Busy, at once, while another one runs.
     """
-    if not _one.acquire(blocking=False):
+    if not one.acquire(blocking=False):
         raise Busy
     try:
         reading, writing = os.pipe()
@@ -50,7 +52,7 @@ def aside(work: Callable[[], Value], *, seconds: float, stop: Callable[[], bool]
             os.waitpid(child, 0)
         return None if found is None else pickle.loads(found)  # noqa: S301 - our own child's
     finally:
-        _one.release()
+        one.release()
 
 
 def _read(reading: int, end: float, stop: Callable[[], bool]) -> bytes | None:

@@ -118,6 +118,9 @@ _SENT = {
     "422": "Something is missing or wrong; every field is named.",
 }
 _ALSO = {  # by operation
+    "analyseFeatureModel": {
+        "429": "Too many failed logins; try again later. Or (`busy`) another model is being analysed; try again soon.",
+    },
     "confirmAddress": {"410": "It was not opened in time, or the order was cancelled before."},
     "sendFile": {"429": "More files are being sent than are taken in an hour."},
     "sendLinkAgain": {"429": "It was sent just now, or as often as it is sent at most."},

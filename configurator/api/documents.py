@@ -24,12 +24,14 @@ from configurator.api.outputs import (
     DecisionAnswer,
     DomainsAnswer,
     EntryAnswer,
+    FeatureModelAnswer,
     GroupAnswer,
     HeldItemAnswer,
     HoldAnswer,
     InstanceAnswer,
     InsteadAnswer,
     InvoiceAnswer,
+    LeftOutRule,
     MakingAnswer,
     OperationAnswer,
     OptionAnswer,
@@ -53,6 +55,7 @@ from configurator.api.outputs import (
     ReservedOrder,
     Revisions,
     RuleAnswer,
+    RulesAnswer,
     StepAnswer,
     TextAnswer,
     TrackedDates,
@@ -63,10 +66,13 @@ from configurator.api.outputs import (
     VariantAnswer,
     WayAnswer,
     Words,
+    WrittenOut,
 )
 from configurator.api.service import Decided, Promised
 from configurator.auth import actor_id
+from configurator.modelling.feature_models import Report
 from configurator.modelling.report import sentence_from, translated
+from configurator.modelling.services import RulesView
 from configurator.modelling.submissions import SubmissionView
 from configurator.planning.partners import Received, Reservation, Reservations, Stated
 from configurator.planning.progress import Progress
@@ -465,6 +471,20 @@ def analysis_answer(found: SubmissionView) -> AnalysisAnswer:
         token=found.token, filename=found.filename, analysis=found.job_state.value, step=found.step,
         share=found.share, stopping=found.stopping, decision=found.state.value,
         report=None if found.report is None else _worded(found.report),
+    )
+
+
+def feature_model_answer(found: Report) -> FeatureModelAnswer:
+    """What a feature model holds, and its analysis."""
+    return FeatureModelAnswer(**found)
+
+
+def rules_answer(found: RulesView) -> RulesAnswer:
+    """A product's options and rules as UVL."""
+    return RulesAnswer(
+        product=found.code, revision=found.number, uvl=found.export.text,
+        left_out=[LeftOutRule(rule=rule, why=why) for rule, why in found.export.left_out],
+        written_out=[WrittenOut(component=component, why=why) for component, why in found.export.written_out],
     )
 
 

@@ -28,6 +28,8 @@ from solver.scheduling.capacity import FreeCapacity, Instant
 LIMIT = 10**9  # numbers of a configuration, as the solver takes them
 MINOR_LIMIT = 10**15  # money in minor units
 MOST_ENCODED = 4 * 20_000_000 // 3 + 4  # characters of a file of 20 MB, as large as any product asks for
+MOST_MODEL = 4 * 5_000_000 // 3 + 4  # and of a feature model of 5 MB
+BASE64 = r"^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 NAME = r"^[a-z][a-z0-9_]{0,39}$"
 PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"  # no control characters, as JSON Schema can say it
 VISIBLE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*[^\s\x00-\x1f\x7f-\x9f\u2028\u2029][^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
@@ -150,8 +152,7 @@ class UploadBody(Body):
     question: Name
     name: _line(200, 1)  # type: ignore[valid-type]
     data: Annotated[str, Field(
-        max_length=MOST_ENCODED, pattern=r"^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
-        description="Its content in Base64",
+        max_length=MOST_ENCODED, pattern=BASE64, description="Its content in Base64",
     )]
     key: UploadKey = ""
 
@@ -200,6 +201,31 @@ class AnalysisBody(Body):
 
     filename: _line(200, 1) = "catalog.yaml"  # type: ignore[valid-type]
     text: Annotated[str, Field(min_length=1, description="at most 2 MiB, as the whole request")]
+
+
+class FeatureModelBody(Body):
+    """A feature model: UVL, several UVL files in a zip, or FeatureIDE's XML; which it is, its content says.
+
+    `main`: of a zip the file that imports the others, if that is not clear.
+    """
+
+    filename: _line(200, 1) = "model.uvl"  # type: ignore[valid-type]
+    data: Annotated[str, Field(
+        min_length=1, max_length=MOST_MODEL, pattern=BASE64, description="Its content in Base64",
+    )]
+    main: _line(200) = ""  # type: ignore[valid-type]
+
+    def content(self) -> bytes:
+        """The file itself."""
+        return b64decode(self.data)
+
+
+class RulesQuery(BaseModel):
+    """Which revision of a product; without it the newest that is published."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    revision: Annotated[int | None, Field(ge=1, le=10**9)] = None
 
 
 class NothingBody(Body):

@@ -591,6 +591,52 @@ class AnalysisAnswer(Answer):
     report: dict[str, Any] | None
 
 
+class LeftOutRule(Answer):
+    """A rule that UVL cannot say."""
+
+    rule: str
+    why: str
+
+
+class WrittenOut(Answer):
+    """A component that is no feature with a cardinality: a feature stands for each answer of each of its instances."""
+
+    component: str
+    why: str
+
+
+class RulesAnswer(Answer):
+    """A product's options and rules as UVL: a model that is equivalent, but for the rules that are left out."""
+
+    product: str
+    revision: int
+    uvl: str
+    left_out: list[LeftOutRule]
+    written_out: list[WrittenOut]
+
+
+class ModelNote(Answer):
+    """What had to be assumed of a line (0: of the file as a whole)."""
+
+    file: str
+    line: int
+    message: str
+
+
+class FeatureModelAnswer(Answer):
+    """What a feature model holds, and the analysis of it, which is that of a product in a catalog file's report.
+
+    `facts`: what compiling found; null if nothing is valid. Options are called as the features that they stand for.
+    """
+
+    features: int
+    groups: int
+    constraints: int
+    notes: list[ModelNote]
+    facts: dict[str, Any] | None
+    analysis: dict[str, Any]
+
+
 # --- partners ---------------------------------------------------------------------------------------------------------
 
 

@@ -26,6 +26,7 @@ from configurator.api.documents import (
     conflict_answer,
     decided_answer,
     decisions_of,
+    feature_model_answer,
     hold_answer,
     order_answer,
     placed_answer,
@@ -33,6 +34,7 @@ from configurator.api.documents import (
     products_answer,
     promise_answer,
     reservations_answer,
+    rules_answer,
     shown_of,
     stated_of,
     variant_of,
@@ -44,6 +46,7 @@ from configurator.api.inputs import (
     CapacityBody,
     DecideBody,
     ExchangeBody,
+    FeatureModelBody,
     HeldOrderBody,
     HoldBody,
     HoldQuery,
@@ -55,25 +58,28 @@ from configurator.api.inputs import (
     OrderBody,
     OrderHeaders,
     PromiseBody,
+    RulesQuery,
     UploadBody,
 )
 from configurator.api.outputs import (
     AnalysisAnswer,
     CapacityAnswer,
     DecideAnswer,
+    FeatureModelAnswer,
     HoldAnswer,
     OrderAnswer,
     ProductAnswer,
     ProductsAnswer,
     PromiseAnswer,
     ReservationsAnswer,
+    RulesAnswer,
     TrackedOrderAnswer,
     UploadAnswer,
 )
 from configurator.app import problem, settings
 from configurator.auth import Role, actor_id, bearer, bears, company_id, public, requires
 from configurator.errors import DomainError, InvalidInput, NotFound, NotValid
-from configurator.modelling import submissions
+from configurator.modelling import feature_models, services, submissions
 from configurator.planning import partners
 from configurator.planning.books import capacity_shown
 from configurator.sales import address_checks
@@ -448,6 +454,32 @@ def cancel_analysis(token: str, json_data: NothingBody) -> AnalysisAnswer:
 
 def _submission(token: str) -> submissions.SubmissionView:
     return submissions.submission_by_token(company_id(), _token(token))
+
+
+@bp.get("/products/<code>/rules")
+@bp.input(RulesQuery, location="query")
+@bp.output(RulesAnswer)
+@bp.doc(operation_id="showRules", security=document.MODELLER)
+@requires(Role.MODELLER)
+def rules(code: str, query_data: RulesQuery) -> RulesAnswer:
+    """The options and rules of a published revision as UVL, which other tools read."""
+    return rules_answer(services.rules(company_id(), _name(code), query_data.revision))
+
+
+@bp.post("/feature-models")
+@bp.input(FeatureModelBody)
+@bp.output(FeatureModelAnswer)
+@bp.doc(operation_id="analyseFeatureModel", security=document.MODELLER)
+@requires(Role.MODELLER)
+def analyse_feature_model(json_data: FeatureModelBody) -> FeatureModelAnswer:
+    """Analyse a feature model of another tool, within 20 seconds. Nothing of it is stored.
+
+    A file that cannot be read or taken whole is refused (409): every fault by its file and line.
+    """
+    found = feature_models.analysed_model(
+        json_data.content(), json_data.filename, json_data.main or None, seconds=settings().analysis_seconds
+    )
+    return feature_model_answer(found)
 
 
 # --- partners ---------------------------------------------------------------------------------------------------------

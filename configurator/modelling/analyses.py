@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from catalog.compare import compare
 from catalog.components import written_out
 from catalog.file import SECTIONS, Around, CatalogFile
 from catalog.load import read_file, surroundings
+from catalog.price import PriceListContent
+from catalog.price_changes import price_changes
 from catalog.problems import Refused
 from catalog.products import ProductContent
 from catalog.review import review
@@ -26,11 +28,13 @@ from configurator.modelling.report import (
     change_data,
     difference_data,
     listed,
+    prices_data,
     problem_data,
     review_data,
 )
+from configurator.modelling.totals import Priced, totals
 from solver.configuration.analyse import Progress, analyse, analyse_void
-from solver.configuration.compile import CompiledProblem, VoidProblem, compile_problem
+from solver.configuration.compile import Cancelled, CompiledProblem, VoidProblem, compile_problem
 from solver.configuration.problem import InvalidProblem
 from solver.configuration.question import OutOfTime
 
@@ -43,7 +47,7 @@ Told = Callable[[str, float], None]  # the step, and the share of the whole that
 _COMPILED = 0.05  # share of the whole at which the product is compiled
 
 # What of the time each step may take; what is left over is not used.
-_SHARE = {"analyse": 0.55, "review": 0.2, "compare": 0.15, "documents": 0.1}
+_SHARE = {"analyse": 0.5, "review": 0.2, "compare": 0.15, "documents": 0.1, "prices": 0.05}
 
 
 def analysed(
@@ -134,7 +138,7 @@ def _shape(text: bytes) -> ProductContent | None:
     return found if isinstance(found, ProductContent) else None
 
 
-@dataclass(slots=True)
+@dataclass
 class _Product:
     """One product that the file touches, while it is analysed. `start`, `part`: its place in the whole."""
 
@@ -156,7 +160,7 @@ class _Product:
         words = Wording(written_out(product))
         found: Report = {
             "code": self.code, "name": product.name.canonical(), "analysis": None, "facts": None, "review": None,
-            "difference": None, "effects": None,
+            "difference": None, "effects": None, "prices": None,
         }  # fmt: skip
         if mine:
             compiled = self.file.compiled
@@ -168,6 +172,7 @@ class _Product:
             found["analysis"] = analysis_data(analysis, words)
             found["difference"] = self._difference(compiled, words, analysis.variants)
             found["effects"] = self._effects(compiled, words)
+        found["prices"] = self._prices(product, words)
         self._tell("review", 0.7)
         found["review"] = self._review(product, words)
         self._tell("done", 1.0)
@@ -183,9 +188,8 @@ class _Product:
         self._tell(str(progress.step), _COMPILED + 0.4 * progress.share)
 
     def _review(self, product: ProductContent, words: Wording) -> Report:
-        own_prices = self.file.prices if self.file.prices and self.file.prices.product == self.code else None
         published = self.around.prices.get(self.code, ())
-        prices = own_prices or (published[0] if published else None)
+        prices = self._own_prices or (published[0] if published else None)
         made = self.file.manufacturing
         own_made = made if made and made.product == self.code else None
         in_force = [one for one in self.around.manufacturing.get(self.code, ()) if one.valid_from <= self.around.today]
@@ -203,15 +207,49 @@ class _Product:
 
     def _difference(self, compiled: CompiledProblem, words: Wording, counted: Any) -> Report | None:
         self._tell("compare", 0.5)
-        before = self.around.products.get(self.code)
-        if before is None or self.stop():
-            return None
-        try:
-            old = compile_problem(state(before))
-        except (OutOfTime, VoidProblem):
+        before, old = self.around.products.get(self.code), self._compiled_before
+        if before is None or old is None or self.stop():
             return None
         found = compare(old, compiled, seconds=self._seconds("compare"), new_count=counted, stop=self.stop)
         return difference_data(found, Wording(written_out(before)), words)
+
+    @property
+    def _own_prices(self) -> PriceListContent | None:
+        """The prices in the file, if they are this product's."""
+        prices = self.file.prices
+        return prices if prices is not None and prices.product == self.code else None
+
+    @cached_property
+    def _compiled_before(self) -> CompiledProblem | None:
+        """What is published until now, compiled; None if nothing is, or that takes too long."""
+        before = self.around.products.get(self.code)
+        try:
+            return None if before is None else compile_problem(state(before), seconds=COMPILING, stop=self.stop)
+        except (OutOfTime, VoidProblem, Cancelled):
+            return None
+
+    def _prices(self, product: ProductContent, words: Wording) -> Report | None:
+        """What is charged otherwise; None if that cannot be said, or nothing could be charged otherwise."""
+        published = self.around.prices.get(self.code, ())
+        new = self._own_prices or (published[0] if published else None)
+        old = next((one for one in published if new is not None and one.code == new.code), None)
+        before = self.around.products.get(self.code)
+        mine = product is self.file.product
+        if new is None or old is None or before is None or self.stop() or not (mine or self._own_prices):
+            return None
+        self._tell("prices", 0.7)
+        changes, compiled = price_changes(old, new), self._compiled_before
+        sampled = None
+        if compiled is not None and (mine or changes.any):
+            with db.reading() as session:
+                found = documents(session, self.company_id, self.code)
+            after = self.file.compiled if mine else compiled
+            assert after is not None  # a file that is read has its product compiled
+            sampled = totals(
+                Priced(before, compiled, old), Priced(product, after, new), found,
+                seconds=self._seconds("prices"), stop=self.stop,
+            )  # fmt: skip
+        return prices_data(changes, sampled, (old, new), (Wording(written_out(before)), words))
 
     def _effects(self, compiled: CompiledProblem, words: Wording) -> Report | None:
         self._tell("documents", 0.6)

@@ -31,13 +31,17 @@ class DocumentKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A configuration that somebody may still want as it is. `number`: of a quote that was sent."""
+    """A configuration that somebody may still want as it is. `number`: of a quote that was sent.
+
+    `decisions`: everything of a complete configuration, which is the `variant`; else what was decided.
+    """
 
     kind: DocumentKind
     number: str | None
     revision: int | None
     created_at: datetime
     decisions: tuple[Decision, ...]
+    variant: Variant | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ def _quotes(session: Session, company_id: int, product_code: str) -> Iterator[Do
         .limit(MOST)
     )
     for revision, number, row in session.exec(query).all():
-        yield Document(DocumentKind.QUOTE, number, revision.number, revision.created_at, _decisions(row))
+        yield _document(DocumentKind.QUOTE, number, revision.number, revision.created_at, row)
 
 
 def _saved(session: Session, company_id: int, product_code: str) -> Iterator[Document]:
@@ -94,15 +98,19 @@ def _saved(session: Session, company_id: int, product_code: str) -> Iterator[Doc
     for some in used:
         query = query.where(col(Configuration.id).not_in(some))
     for row in session.exec(query).all():
-        yield Document(DocumentKind.SAVED, None, None, row.created_at, _decisions(row))
+        yield _document(DocumentKind.SAVED, None, None, row.created_at, row)
 
 
-def _decisions(row: Configuration) -> tuple[Decision, ...]:
-    """Everything of a complete configuration; else what was decided."""
-    return _of_variant(variant_from_json(row.variant)) if row.variant else decisions_from_json(row.decisions)
+def _document(
+    kind: DocumentKind, number: str | None, revision: int | None, created_at: datetime, row: Configuration
+) -> Document:
+    variant = variant_from_json(row.variant) if row.variant else None
+    decisions = decisions_from_json(row.decisions) if variant is None else everything(variant)
+    return Document(kind, number, revision, created_at, decisions, variant)
 
 
-def _of_variant(variant: Variant) -> tuple[Decision, ...]:
+def everything(variant: Variant) -> tuple[Decision, ...]:
+    """What a variant has, as decisions."""
     chosen = (Choose(group, option) for group, options in variant.chosen.items() for option in sorted(options))
     return (*chosen, *(Enter(name, number) for name, number in variant.numbers.items()))
 
@@ -140,7 +148,7 @@ def effects(
 
 def _broken(compiled: CompiledProblem, document: Document, seconds: float) -> Broken | None:
     problem = compiled.problem
-    kept = tuple(decision for decision in document.decisions if _has(problem, decision))
+    kept = tuple(decision for decision in document.decisions if has(problem, decision))
     gone = tuple(decision for decision in document.decisions if decision not in kept)
     if compiled.find(kept, Clock.of(seconds)) is not None:
         return Broken(document, gone, (), (), ()) if gone else None
@@ -149,7 +157,8 @@ def _broken(compiled: CompiledProblem, document: Document, seconds: float) -> Br
     return Broken(document, gone, conflict.decisions, conflict.rules, changes)
 
 
-def _has(problem: ConfigurationProblem, decision: Decision) -> bool:
+def has(problem: ConfigurationProblem, decision: Decision) -> bool:
+    """Whether the problem has what the decision names."""
     if isinstance(decision, Enter):
         return decision.parameter in problem.parameter_by_id
     group = problem.group_by_id.get(GroupId(decision.group))

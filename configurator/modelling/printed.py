@@ -29,6 +29,8 @@ def lines_of(report: Data, filename: str) -> Iterator[str]:
             yield from _difference(product["difference"])
         if product["effects"] is not None:
             yield from _effects(product["effects"])
+        if product["prices"] is not None:
+            yield from _prices(product["prices"])
 
 
 def _facts(facts: Data) -> str:
@@ -136,3 +138,47 @@ def _effects(effects: Data) -> Iterator[str]:
     yield from _more(effects["broken"])
     if effects["unsettled"]:
         yield f"    not settled: {effects['unsettled']}"
+
+
+def _prices(prices: Data) -> Iterator[str]:
+    """What is charged otherwise, and the totals that change."""
+    totals, (old, new) = prices["totals"], prices["currencies"]
+    other = prices["changed"]["total"] or prices["tax"] or old != new or prices["bases"][0] != prices["bases"][1]
+    yield f"  prices {prices['code']}: {'changed' if other else 'no item is charged otherwise'}"
+    if old != new:
+        yield f"    currency: {old} -> {new}"
+    if prices["bases"][0] != prices["bases"][1]:
+        yield f"    amounts are: {prices['bases'][0]} -> {prices['bases'][1]}"
+    for row in prices["tax"]:
+        yield f"    tax {row['country']}: {row['old'] or 'not served'} -> {row['new'] or 'not served'}"
+    for row in prices["changed"]["rows"]:
+        yield f"    {row['id']}: {_terms(row['old'], old)} -> {_terms(row['new'], new)}"
+    yield from _more(prices["changed"])
+    if totals is None:
+        return
+    yield (
+        f"    of {totals['seen']} presets, open quotes and saved configurations (gross, {totals['country']}): "
+        f"{totals['other']['total']} change, {totals['same']} stay, {totals['without']} have no price in both, "
+        f"{totals['unsettled']} not settled"
+    )
+    for row in totals["other"]["rows"]:
+        name = row["name"]["en"] if row["name"] else row["number"] or row["created_at"]
+        percent = "" if row["percent"] is None else f" ({row['percent']:+.1f} %)"
+        before, after = (
+            f"{minor / 10**exponent:.{exponent}f} {currency}"
+            for minor, exponent, currency in zip(
+                (row["old"], row["new"]), prices["exponents"], (old, new), strict=True
+            )
+        )
+        yield f"    {row['kind']} {name}: {before} -> {after}{percent}"
+    yield from _more(totals["other"])
+
+
+def _terms(terms: Data | None, currency: str) -> str:
+    """What an item charges, on what condition."""
+    if terms is None:
+        return "nothing"
+    option = f" for {terms['option']['id']}" if terms["option"] else ""
+    when = f" when {terms['when']}" if terms["when"] else ""
+    cost = f", cost {terms['cost']}" if terms["cost"] else ""
+    return f"{terms['amount']} {currency}{option}{when}{cost}"

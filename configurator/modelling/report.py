@@ -14,9 +14,12 @@ from catalog.compare import Difference, Example
 from catalog.components import AskedContent
 from catalog.content import Text
 from catalog.document import Document
+from catalog.price import PriceListContent
+from catalog.price_changes import ItemTerms, PriceChanges
 from catalog.problems import Problem, Sentence
 from catalog.review import Review
 from catalog.shape import field_of
+from configurator.modelling.totals import Totals
 from solver.configuration.analyse import Analysis, Proof
 from solver.configuration.count import Counted
 from solver.configuration.problem import Decision, Enter, Variant
@@ -231,6 +234,65 @@ def difference_data(found: Difference, old: Wording, new: Wording) -> dict[str, 
 
 def _example(example: Example, rules: Wording, names: Wording) -> dict[str, Any]:
     return {"rule": rules.rule(example.rule), "variant": names.variant(example.variant)}
+
+
+# --- what it costs ----------------------------------------------------------------------------------------------------
+
+
+def prices_data(
+    changes: PriceChanges,
+    sampled: Totals | None,
+    lists: tuple[PriceListContent, PriceListContent],
+    words: tuple[Wording, Wording],
+) -> dict[str, Any]:
+    """What is charged otherwise, and what that makes of a sample; of that the largest changes first.
+
+    `lists`, `words`: the prices and names until now and from now on.
+    """
+    old, new = lists
+    return {
+        "code": new.code,
+        "currencies": list(changes.currencies),
+        "exponents": [old.exponent, new.exponent],
+        "bases": [str(basis) for basis in changes.bases],
+        "changed": listed(
+            {
+                "id": one.id, "zh": one.name.zh, "en": one.name.en,
+                "old": None if one.old is None else _terms_data(one.old, words[0]),
+                "new": None if one.new is None else _terms_data(one.new, words[1]),
+            }
+            for one in changes.items
+        ),
+        "tax": [{"country": one.country, "old": one.old, "new": one.new} for one in changes.tax],
+        "totals": None if sampled is None else _totals_data(sampled, same_money=old.currency == new.currency),
+    }  # fmt: skip
+
+
+def _terms_data(terms: ItemTerms, words: Wording) -> dict[str, Any]:
+    option = None if terms.chosen is None else words.option(*terms.chosen)
+    return {"amount": terms.amount, "cost": terms.cost, "when": terms.when, "option": option}
+
+
+def _totals_data(sampled: Totals, *, same_money: bool) -> dict[str, Any]:
+    other = [one for one in sampled.totals if one.old != one.new or not same_money]
+    return {
+        "country": sampled.country,
+        "seen": len(sampled.totals) + sampled.without + sampled.unsettled,
+        "same": len(sampled.totals) - len(other),
+        "dearer": sum(one.new > one.old for one in other) if same_money else None,
+        "cheaper": sum(one.new < one.old for one in other) if same_money else None,
+        "without": sampled.without,
+        "unsettled": sampled.unsettled,
+        "other": listed(
+            {
+                "kind": str(one.kind), "old": one.old, "new": one.new, "number": one.number, "revision": one.revision,
+                "name": None if one.name is None else {"zh": one.name.zh, "en": one.name.en},
+                "created_at": None if one.created_at is None else one.created_at.isoformat(),
+                "percent": round(100 * (one.new - one.old) / one.old, 1) if same_money and one.old else None,
+            }
+            for one in sorted(other, key=lambda one: -abs(one.new - one.old))
+        ),
+    }  # fmt: skip
 
 
 def change_data(old: Decision, new: Decision | None, before: Wording, after: Wording) -> dict[str, Any]:

@@ -15,12 +15,13 @@ from catalog.factory import Carrier, FactoryLoad, Line, Material, Plant
 from catalog.load import Loaded, catalog_stamp, publish, read_file, surroundings
 from catalog.manufacturing import ManufacturingRevision
 from catalog.price import PriceList, PriceListRevision
-from catalog.products import Product, ProductRevision, RevisionStatus
+from catalog.products import Product, ProductContent, ProductRevision, RevisionStatus
 from catalog.rows import Company, utc_now
 from catalog.transport import Transport
+from catalog.uvl_export import UvlExport, export_uvl
 from configurator import db
 from configurator.audit import record
-from configurator.errors import Outdated
+from configurator.errors import NotFound, Outdated
 
 TRIES = 3  # while others publish at the same moment
 SHOWN = 10  # revisions a kind
@@ -136,6 +137,36 @@ def _audit(session: Session, company_id: int, loaded: Loaded, actor_id: int | No
     new = {name: {"code": part.code, "number": part.number} for name, part in parts.items() if part and part.published}
     if new:
         record(session, company_id, "catalog.loaded", "catalog", None, actor_id=actor_id, **new)
+
+
+@dataclass(frozen=True, slots=True)
+class RulesView:
+    """The options and rules of a revision of a product as UVL."""
+
+    code: str
+    number: int
+    export: UvlExport
+
+
+def rules(company_id: int, code: str, number: int | None = None) -> RulesView:
+    """Those of a revision that was published, the newest without a number. Raises NotFound."""
+    query = (
+        select(ProductRevision)
+        .join(Product, col(Product.id) == ProductRevision.product_id)
+        .where(Product.company_id == company_id, Product.code == code)
+        .order_by(col(ProductRevision.number).desc())
+        .limit(1)
+    )
+    if number is None:
+        query = query.where(ProductRevision.status == RevisionStatus.PUBLISHED)
+    else:
+        query = query.where(ProductRevision.number == number, ProductRevision.status != RevisionStatus.DRAFT)
+    with db.reading() as session:
+        row = session.exec(query).one_or_none()
+        if row is None:
+            raise NotFound(field="product" if number is None else "revision")
+        found, content = row.number, row.content
+    return RulesView(code, found, export_uvl(ProductContent.from_data(content)))
 
 
 # --- what is published ------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from flask_login import current_user
 
 from catalog.file import SECTIONS
 from catalog.load import Loaded, LoadedPart
+from catalog.price import Basis
 from catalog.problems import Problem, Refused
 from configurator.app import settings
 from configurator.auth import Role, company_id, requires
@@ -58,6 +59,7 @@ STEP_WORDS = {
     "count": _l("Counting the variants …"),
     "compare": _l("Comparing with what is published …"),
     "documents": _l("Looking at open quotes and saved configurations …"),
+    "prices": _l("Comparing prices …"),
     "review": _l("Looking for variants that cannot be priced or made …"),
     "done": _l("Almost done …"),
 }
@@ -68,6 +70,7 @@ UNSETTLED_WORDS = {
     "rows": _l("Rows of tables"),
     "count": _l("The number of variants"),
 }
+BASIS_WORDS = {Basis.NET: _l("before tax"), Basis.GROSS: _l("with tax")}
 SUBMISSION_WORDS = {
     SubmissionState.OPEN: ("info", _l("Not decided")),
     SubmissionState.PUBLISHED: ("success", _l("Published")),
@@ -218,7 +221,7 @@ def _submission_page(found: submissions.SubmissionView, *, problems: tuple[Probl
         "modelling/submission.html", one=found, report=report, problems=rows, steps=STEP_WORDS,
         states=SUBMISSION_WORDS, said=lambda data: translated(sentence_from(data)),
         sections={name: str(words) for name, words in SECTION_WORDS.items()}, unsettled_words=UNSETTLED_WORDS,
-        big=_big, instant=datetime.fromisoformat,
+        big=_big, instant=datetime.fromisoformat, bases=BASIS_WORDS,
     )
 
 

@@ -23,6 +23,7 @@ from solver.configuration.question import RELEASED, STRICT, Flags
 AT_ONCE: Final = 1_000  # edges of a diagram that is asked again rather than remembered
 _MOST: Final = 100_000  # decisions that are kept
 _READY: Final = 2_000  # of which so many are made before anybody asks
+_FEW: Final = 16  # places that are written to quicker one by one than as a slice
 _NOWHERE: Final = slice(0, 0)
 _NOTHING: Final = np.zeros(0, dtype=np.uint8)
 
@@ -71,14 +72,13 @@ class Click:
     about: object
     variable: int
     part: int
-    cut: Cut
     at: slice | NDArray[np.int64] = field(default_factory=lambda: _NOWHERE)
     to: Flags = field(default_factory=lambda: _NOTHING)
     flat: Flat | None = None
     choice: int = 0
 
 
-NEW: Final = Click(None, -1, -1, Cut(-1))  # stands for what has not been made
+NEW: Final = Click(None, -1, -1)  # stands for what has not been made
 
 
 def key_of(decision: Decision) -> Hashable:
@@ -126,7 +126,7 @@ class Clicks:
         engine = self._parts[cut.part].engine
         if isinstance(engine, Diagram):
             choice = 2 * engine.by_level_of(cut.literal) + cut.chosen
-            return Click(step.about, step.variable, cut.part, cut, flat=self._flat_of(cut.part, engine), choice=choice)
+            return Click(step.about, step.variable, cut.part, flat=self._flat_of(cut.part, engine), choice=choice)
         literals = range(cut.first, cut.stop)
         if len(literals) < 2:
             return None  # without its only value nothing is left
@@ -135,7 +135,8 @@ class Clicks:
         start = self._parts[cut.part].start
         pairs = [(place, after[literal]) for literal in literals for place in self._layout.literals_at(start + literal)]
         at, to = zip(*sorted(pairs), strict=True)
-        return Click(step.about, step.variable, cut.part, cut, run(np.array(at)), np.array(to, dtype=np.uint8))
+        where = np.array(at) if len(at) <= _FEW else run(np.array(at))
+        return Click(step.about, step.variable, cut.part, where, np.array(to, dtype=np.uint8))
 
     def _flat_of(self, part: int, diagram: Diagram) -> Flat:
         found = self._flat.get(part)

@@ -145,6 +145,7 @@ class CompiledProblem:
         self.parts_with_numbers = tuple(part for part in parts if part.network.numbers)
         self.at_once = tuple(answers_at_once(part) for part in parts)
         self.clicks = Clicks(self.layout, self.parts)
+        self.warm = not all(self.at_once)  # whether sessions need not be played before one counts
         self._base: Base | None = None
         self._network = network
         self._fallbacks: dict[int, Fallback] = {}
@@ -164,12 +165,9 @@ class CompiledProblem:
                 raise ValueError("The problem is void.")
             none = np.zeros(0, dtype=np.uint8)
             valid = np.concatenate([none, *(answer.valid for answer in answers)])
-            base = Base(
-                answers,
-                valid,
-                np.concatenate([none, *(answer.open for answer in answers)]),
-                self.layout.spread(valid, core=STRICT | RELEASED),
-            )
+            spread = self.layout.spread(valid, core=STRICT | RELEASED)
+            spread.setflags(write=False)  # all sessions begin with it
+            base = Base(answers, valid, np.concatenate([none, *(answer.open for answer in answers)]), spread)
             if not any(answer.open_numbers for answer in answers) and not base.open.any():
                 self.clicks.make_ready()
                 self._base = base

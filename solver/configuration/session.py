@@ -33,6 +33,7 @@ from solver.configuration.question import RELEASED, STRICT, Answer, Clock, Flags
 from solver.configuration.translate import is_one_variable
 
 _EXPLAINING: Final = 2.0  # seconds for a conflict and its repairs
+_PLAYED: Final = 24  # decisions that make a problem warm
 
 
 class OptionState(StrEnum):
@@ -45,10 +46,7 @@ class OptionState(StrEnum):
     EXCLUDED = "excluded"  # choosing it would be a conflict: proved
 
 
-# The cuts of a part that decisions touch; its answer, if it does not answer at once; what its diagram was asked last.
-# A plain tuple: anything else takes as long to make as a click takes in compiled code.
-_Touched = tuple[tuple[Cut, ...], Answer | None, State | None]
-_UNTOUCHED: Final[_Touched] = ((), None, None)
+Cuts = Mapping[int, tuple[Cut, ...]]  # what decisions do to the parts that they touch
 
 
 class ValidDomains:
@@ -64,15 +62,27 @@ class ValidDomains:
         compiled: CompiledProblem,
         decisions: Sequence[Decision],
         base: Base,
-        touched: dict[int, _Touched],
+        answers: Mapping[int, Answer],
         valid: Flags,
+        states: dict[int, State],
+        cuts: Cuts | None = None,
     ) -> None:
         self._compiled = compiled
-        self.base = base
-        self.touched = touched
         self._decisions = decisions
+        self._cuts = cuts
+        self.base = base
+        self.answers = answers  # of the parts that decisions touch and that do not answer at once
+        self.states = states  # of diagrams that were clicked since all parts were asked
         # Bits STRICT and RELEASED of every literal of the network: what some variant has. Only to be read.
         self.valid: Final = valid
+
+    @property
+    def cuts(self) -> Cuts:
+        """What the decisions do to each part that they touch."""
+        if self._cuts is None:
+            self._cuts = self._compiled.layout.gather(self._decisions)
+            assert self._cuts is not None  # something is valid with them
+        return self._cuts
 
     @cached_property
     def _own(self) -> dict[tuple[GroupId, OptionId], bool]:
@@ -100,18 +110,16 @@ class ValidDomains:
     @property
     def settled(self) -> bool:
         """Whether time left nothing open."""
-        others = [answer for _, answer, _ in self.touched.values() if answer is not None]
-        answers = [*self.base.answers, *others]
+        answers = [*self.base.answers, *self.answers.values()]
         return not any(answer.open_numbers or answer.open.any() for answer in answers)
 
     @cached_property
     def open(self) -> Flags:
         """The bits of `valid` of what time did not settle."""
         flags = self.base.open.copy()
-        for part, (_, answer, _) in self.touched.items():
-            if answer is not None:
-                place = self._compiled.parts[part]
-                flags[place.start : place.stop] = answer.open
+        for part, answer in self.answers.items():
+            place = self._compiled.parts[part]
+            flags[place.start : place.stop] = answer.open
         return self._compiled.layout.spread(flags, core=0)
 
     # --- in the problem's words ---
@@ -203,8 +211,7 @@ class ValidDomains:
     def _large(self) -> dict[ParameterId, tuple[tuple[Interval, ...], bool]]:
         found: dict[ParameterId, tuple[tuple[Interval, ...], bool]] = {}
         for part in self._compiled.parts_with_numbers:
-            _, anew, _ = self.touched.get(part.position, _UNTOUCHED)
-            answer = self.base.answers[part.position] if anew is None else anew
+            answer = self.answers.get(part.position, self.base.answers[part.position])
             for place, number in enumerate(part.network.numbers):
                 found[number.id] = (answer.numbers[place], place in answer.open_numbers)
         return found
@@ -247,8 +254,8 @@ class Session:
         self._seconds = seconds
         self._decisions = decided(compiled.problem, (), *decisions)
         self._at: ValidDomains | None = None  # of these decisions, if they have been asked for and are settled
-        self._about: set[object] = set()  # what they are about, and the variables: see Step
-        self._variables: set[int] = set()
+        self._met: set[object] = set()  # what they are about, and the variables: see Step
+        self._cuts: Cuts = {}  # of the decisions when all parts were asked; clicks have come since
 
     @property
     def decisions(self) -> tuple[Decision, ...]:
@@ -257,6 +264,8 @@ class Session:
 
     def domains(self) -> ValidDomains:
         """The valid domains. Raises Conflicting if the decisions conflict."""
+        if not self._compiled.warm:
+            _make_warm(self._compiled)
         found = self._moved(self._decisions)
         if found is None:
             raise Conflicting(explain(self._compiled, self._decisions, (), seconds=_EXPLAINING))
@@ -293,43 +302,61 @@ class Session:
 
         None if it is not such a one, or a conflict: nothing has changed then.
         """
-        compiled = self._compiled
+        compiled, met = self._compiled, self._met
         click = compiled.clicks.known.get(key_of(decision), NEW)
         if click is NEW:
             require_known(compiled.problem, (decision,))
             click = compiled.clicks.of(decision)
-        if click is None or click.about in self._about or click.variable in self._variables:
+        if click is None or click.about in met or click.variable in met:
             return None
-        part, flat = click.part, click.flat
-        cuts, _, asked = before.touched.get(part, _UNTOUCHED)
+        flat, states = click.flat, before.states
         valid = before.valid.copy()
         if flat is None:
             valid[click.at] = click.to
-            state = None
         else:
+            part = click.part
+            asked = states.get(part)
             if asked is None:
-                asked = flat.untouched if not cuts else flat.asked(compiled.layout, part, cuts)
+                cuts = self._cuts.get(part)
+                asked = flat.asked(compiled.layout, part, cuts) if cuts else flat.untouched
             state = np.empty(flat.size, dtype=np.int32)
             if not passes.click(flat.words, asked, state, valid, click.choice):
                 return None
-        touched = before.touched | {part: ((*cuts, click.cut), None, state)}
+            states = {**states, part: state}
         self._decisions = after = (*self._decisions, decision)
-        self._about.add(click.about)
-        self._variables.add(click.variable)
-        self._at = found = ValidDomains(compiled, after, before.base, touched, valid)
+        met.add(click.about)
+        met.add(click.variable)
+        self._at = found = ValidDomains(compiled, after, before.base, before.answers, valid, states)
         return found
 
     def _moved(self, after: tuple[Decision, ...]) -> ValidDomains | None:
         """The session with these decisions; None if they conflict: nothing has changed then."""
         found = valid_domains(self._compiled, after, seconds=self._seconds, before=self._at)
         if found is not None:
-            layout = self._compiled.layout
             self._decisions = after
             self._at = found if found.settled else None
-            steps = [layout.step(decision) for decision in after]
-            self._about = {step.about for step in steps}
-            self._variables = {step.variable for step in steps}
+            self._cuts = found.cuts
+            steps = [self._compiled.layout.step(decision) for decision in after]
+            self._met = {thing for step in steps for thing in (step.about, step.variable)}
         return found
+
+
+def _make_warm(compiled: CompiledProblem) -> None:
+    """Play sessions that nobody reads, so that no first decision of a buyer takes several times as long as the others.
+
+    Python rewrites code while it runs it for the first few times, and what is read for the first time is in no cache.
+    """
+    compiled.warm = True
+    whole = compiled.find((), Clock.of(1.0))
+    assert whole is not None  # a problem without any variant is not compiled
+    decisions = [Choose(group, option) for group, some in compiled.variant(whole).chosen.items() for option in some]
+    made = 0
+    while decisions and made < _PLAYED:
+        session = Session(compiled)
+        session.domains()
+        for decision in decisions[:_PLAYED]:  # all of one variant: they do not conflict
+            session.decide(decision)
+        made += len(decisions)
 
 
 def open_session(
@@ -357,31 +384,30 @@ def valid_domains(
     gathered = compiled.layout.gather(decisions)
     if gathered is None:
         return None
-    clock = Clock.of(seconds)
-    old = {} if before is None else before.touched
-    touched: dict[int, _Touched] = {}
+    clock, layout = Clock.of(seconds), compiled.layout
+    old = {} if before is None else before.cuts
+    moved = [part for part in {**old, **gathered} if old.get(part) != gathered.get(part)]
     anew: dict[int, Answer] = {}
-    for part, cuts in gathered.items():
-        known = old.get(part)
-        if known is not None and known[0] == cuts:
-            touched[part] = known
-            continue
-        found = compiled.answer(part, cuts, clock)
-        if found is None:
-            return None
-        touched[part] = (cuts, found, None)
-        anew[part] = found
+    for part in moved:
+        if part in gathered:
+            found = compiled.answer(part, gathered[part], clock)
+            if found is None:
+                return None
+            anew[part] = found
     base = compiled.base(clock) if before is None else before.base
-    valid = (base.spread if before is None else before.valid).copy()
-    layout = compiled.layout
-    for part, found in anew.items():
+    valid = base.spread if before is None else before.valid
+    answers = {} if before is None else dict(before.answers)
+    states = {} if before is None else dict(before.states)
+    if moved:
+        valid = valid.copy()
+    for part in moved:
         spots = layout.spots(part)
-        valid[spots.at] = found.valid[spots.literal]
-    for part in old:
-        if part not in touched:
-            spots = layout.spots(part)
-            valid[spots.at] = base.answers[part].valid[spots.literal]
-    return ValidDomains(compiled, decisions, base, touched, valid)
+        valid[spots.at] = anew.get(part, base.answers[part]).valid[spots.literal]
+        answers.pop(part, None)
+        states.pop(part, None)
+        if part in anew and not compiled.at_once[part]:
+            answers[part] = anew[part]
+    return ValidDomains(compiled, decisions, base, answers, valid, states, gathered)
 
 
 def _intervals(parameter: IntegerParameter, values: Sequence[int]) -> tuple[Interval, ...]:

@@ -24,6 +24,7 @@ SUITE = "domains"
 LENGTH = 10  # decisions of a session
 KERNELS_SECONDS = 1200.0  # until the kernels are compiled, which happens once on a machine
 CLICK_SECONDS = 5.0  # that our engine may take for one answer
+WARM = 4  # sessions that come first and are not counted: Python rewrites code while it runs it for the first few times
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +133,7 @@ def _measure(source: Source, files: Path, settings: Settings) -> Iterator[Row]:
         with Apart("tests.benchmarks.ours") as process:
             read(process, source, files, settings.ready)
             asked(process, "load", 60, path=stored)
-            _sessions(process, sessions[:1], settings.ours)  # not counted: a warm process
-            cut = _ours(process, settings, sessions[1:], steps, ours)
+            cut = _ours(process, settings, sessions, steps, ours)
     except (Ended, Overdue) as error:
         yield Row(SUITE, name, "ours", "p50_ms", float("nan"), "ms", f"not measured: {error}")
         return
@@ -159,10 +159,10 @@ def _measure(source: Source, files: Path, settings: Settings) -> Iterator[Row]:
 
 
 def _drawn(process: Apart, settings: Settings) -> list[list[Any]]:
-    """Random sessions, one more than are counted, or as many as the time suffices for."""
+    """Random sessions, `WARM` more than are counted, or as many as the time suffices for."""
     found: list[list[Any]] = []
     spent = 0.0
-    while len(found) <= settings.sessions and (len(found) < 2 or spent <= settings.ours):
+    while len(found) < WARM + settings.sessions and (len(found) <= WARM or spent <= settings.ours):
         limit = 60 + LENGTH * 3 * CLICK_SECONDS
         drawn = asked(process, "draw", limit, seed=len(found), length=LENGTH)
         found.append(drawn["decisions"])
@@ -174,7 +174,10 @@ def _ours(
     process: Apart, settings: Settings, sessions: Sequence[list[Any]], steps: list[dict[str, Any]], ours: Answers
 ) -> list[str]:
     """The sessions until the time is over; what has to be said of that."""
-    played = _sessions(process, sessions, settings.ours)
+    limit = 60 + 2 * settings.ours + LENGTH * 3 * CLICK_SECONDS
+    played = asked(
+        process, "sessions", limit, several=sessions, warm=WARM, seconds=CLICK_SECONDS, budget=settings.ours
+    )
     ours.memory_mb = max(ours.memory_mb, played["memory_mb"])
     for more in played["sessions"]:
         steps.extend(more)
@@ -183,11 +186,6 @@ def _ours(
             ours.undecided += step["can"].count("2") + step["cannot"].count("2") + step["open_numbers"]
     done = len(played["sessions"])
     return [f"stopped at its limit after {done} of {settings.sessions} sessions"] if done < settings.sessions else []
-
-
-def _sessions(process: Apart, several: Sequence[list[Any]], budget: float) -> dict[str, Any]:
-    limit = 60 + budget + LENGTH * 3 * CLICK_SECONDS
-    return asked(process, "sessions", limit, several=several, seconds=CLICK_SECONDS, budget=budget)
 
 
 def _peer(

@@ -76,19 +76,18 @@ class Ours:
         self._decide(random, session, length)
         return {"decisions": [_written(one) for one in session.decisions], "seconds": time.perf_counter() - start}
 
-    def session(self, decisions: Sequence[Sequence[Any]], seconds: float) -> Message:
-        """A session that was drawn before: after each decision, everything that is still possible."""
-        return {"steps": self._steps(*self._played(decisions, seconds)), "memory_mb": memory_mb()}
+    def sessions(
+        self, several: Sequence[Sequence[Sequence[Any]]], warm: int, seconds: float, budget: float
+    ) -> Message:
+        """Sessions drawn before: after each decision, everything that is still possible.
 
-    def sessions(self, several: Sequence[Sequence[Sequence[Any]]], seconds: float, budget: float) -> Message:
-        """`session` of each, one right after the other as long as the budget lasts, as a server has them.
-
-        As a peer gets them: the decisions are known, and what is answered is looked at when all of them are made.
+        One right after the other, as a server has them, as long as the budget lasts; it has had the first `warm`, which
+        are not counted. As a peer gets them: the decisions are known, and answers are looked at when all are made.
         """
-        gc.freeze()  # as the web process does
-        gc.set_threshold(10_000, 20, 500)
+        for decisions in several[:warm]:
+            self._played(decisions, seconds)
         played, spent = [], 0.0
-        for decisions in several:
+        for decisions in several[warm:]:
             played.append(self._played(decisions, seconds))
             spent += sum(played[-1][3])
             if spent > budget:
@@ -397,12 +396,18 @@ def _letters(flags: NDArray[np.uint8]) -> str:
 def main() -> None:
     """Answer until the questions end; a fault is an answer too."""
     ours = Ours()
+
+    def sessions(**asked: Any) -> Message:
+        gc.freeze()  # as the web process does
+        gc.set_threshold(10_000, 20, 500)
+        return ours.sessions(**asked)
+
     asked: dict[str, Callable[..., Message]] = {
         "ready": dict,  # that it has started, and its kernels with it
         "read": ours.read,
         "publish": ours.publish,
         "draw": ours.draw,
-        "sessions": ours.sessions,
+        "sessions": sessions,
         "conflicts": ours.conflicts,
         "store": ours.store,
         "load": ours.load,

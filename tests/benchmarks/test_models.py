@@ -74,7 +74,7 @@ def test_a_session_asks_what_is_open_and_is_the_same_in_every_run(tmp_path: Path
     ours.publish(20.0)
     one, other = ours.draw(3, 8)["decisions"], ours.draw(3, 8)["decisions"]
     assert one == other
-    steps = ours.session(one, 5.0)["steps"]
+    [steps] = ours.sessions([ours.draw(1, 5)["decisions"], one], 1, 5.0, 5.0)["sessions"]
     assert len(steps) == 8
     for before, step in pairwise(steps):
         assert len(step["fixed"]) == len(before["fixed"]) + 1
@@ -100,8 +100,8 @@ def test_what_one_process_stores_another_loads(tmp_path: Path) -> None:
     theirs.read(source, str(tmp_path))
     theirs.load(str(tmp_path / "compiled"))
     decisions = ours.draw(1, 5)["decisions"]
-    one, other = ours.session(decisions, 5.0), theirs.session(decisions, 5.0)
-    assert [step["can"] for step in one["steps"]] == [step["can"] for step in other["steps"]]
+    one, other = (engine.sessions([decisions], 0, 5.0, 5.0)["sessions"] for engine in (ours, theirs))
+    assert [step["can"] for step in one[0]] == [step["can"] for step in other[0]]
 
 
 def test_what_is_more_than_its_file_is_no_peers_to_read(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ OPERATIONS = {
     "POST /api/v1/held-orders", "GET /api/v1/plants/{plant}/free-capacity",
     "POST /api/v1/plants/{plant}/free-capacity", "GET /api/v1/plants/{plant}/reservations",
     "POST /api/v1/uploads", "POST /api/v1/confirmations", "POST /api/v1/confirmation-mails",
-    "POST /api/v1/assurances",
+    "POST /api/v1/assurances", "GET /api/v1/products/{code}/rules", "POST /api/v1/feature-models",
 }
 # What nobody can guess: the token stands on a page for modellers only, in a mail, or partners have it; passwords stand
 # nowhere, and no order here waits for its address.
@@ -33,7 +33,7 @@ HIDDEN = {
     "GET /api/v1/analyses/{token}", "POST /api/v1/analyses", "POST /api/v1/analyses/{token}/cancel",
     "GET /api/v1/plants/{plant}/free-capacity", "POST /api/v1/plants/{plant}/free-capacity",
     "GET /api/v1/plants/{plant}/reservations", "POST /api/v1/confirmations", "POST /api/v1/confirmation-mails",
-    "POST /api/v1/assurances",
+    "POST /api/v1/assurances", "GET /api/v1/products/{code}/rules", "POST /api/v1/feature-models",
 }
 
 

@@ -27,6 +27,8 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "api.analysis": PUBLIC,  # behind an unguessable token
     "api.analyse": frozenset({Role.MODELLER}),  # by login and password: no cookie is read there
     "api.cancel_analysis": frozenset({Role.MODELLER}),
+    "api.rules": frozenset({Role.MODELLER}),
+    "api.analyse_feature_model": frozenset({Role.MODELLER}),
     "api.free_capacity": PUBLIC,  # for partners, with a token: its own test
     "api.reservations": PUBLIC,  # with the key of the plant: its own test
     "api.post_free_capacity": PUBLIC,

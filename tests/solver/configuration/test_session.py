@@ -130,6 +130,24 @@ def test_a_session_that_decides_and_undoes_says_what_asking_anew_says(
             assert after_undo == valid_domains(compiled, session.decisions, seconds=20)
 
 
+def test_what_is_compiled_is_played_once_before_its_first_decision_and_answers_as_before() -> None:
+    one, other = GroupId("one"), GroupId("other")
+    options = (OptionId("a"), OptionId("b"), OptionId("c"))
+    rule = ExpressionRule(RuleId("together"), parse("one.a => other.b"))
+    groups = OptionGroup(one, options), OptionGroup(other, options)
+    compiled = compile_problem(ConfigurationProblem(groups, (), (rule,)))
+    assert not compiled.warm
+    session = Session(compiled)
+    first = session.domains()
+    assert compiled.warm and session.decisions == ()
+    assert first == valid_domains(compiled, ()) and len(first.open_questions) == 2
+    with pytest.raises(ValueError, match="read-only"):  # all sessions begin with it
+        first.valid[0] = 0
+    found = session.decide(Choose(one, options[0]))
+    assert isinstance(found, ValidDomains) and found.state(other, options[1]) is OptionState.IMPLIED
+    assert Session(compiled).domains() == first
+
+
 def test_domains_stay_what_they_were_when_the_session_goes_on(bicycle: CompiledProblem) -> None:
     session = Session(bicycle)
     first = session.domains()
