@@ -272,7 +272,8 @@ def log_in(company_id: int, login: str, password: str, address: str, *, secret: 
     with db.writing() as session:
         mine = count_try(session, subjects, TooManyTries(field="login", minutes=MINUTES))
     with db.reading() as session:
-        user = session.exec(select(User).where(User.company_id == company_id, User.login == name)).one_or_none()
+        asked = select(User).where(User.company_id == company_id, User.login == name)
+        user = session.exec(asked).one_or_none() if name.isprintable() else None  # a NUL is in no database
     good = same_password(user.password_hash if user else _dummy_hash(), password)
     if user is None or not good or not user.is_active:
         raise LoginRefused(field="password")

@@ -23,7 +23,10 @@ COOKIE = "configurator_language"
 
 
 def choose_locale() -> str:
-    """`?lang=`, else the cookie, else the person's own, else what the browser prefers, else English."""
+    """`?lang=`, else the cookie, else the person's own, else what the browser prefers, else English.
+
+    A program says its language with each request: the person whose login it uses may read another one.
+    """
     asked = request.args.get("lang", "")
     if asked in LANGUAGES:
         g.keep_language = asked
@@ -31,9 +34,12 @@ def choose_locale() -> str:
     kept = request.cookies.get(COOKIE, "")
     if kept in LANGUAGES:
         return LANGUAGES[kept]
+    preferred = request.accept_languages.best_match(list(LANGUAGES))
+    if preferred and request.path.startswith("/api/"):
+        return LANGUAGES[preferred]
     if current_user and getattr(current_user, "locale", None) in LANGUAGES:
         return LANGUAGES[current_user.locale]
-    return LANGUAGES[request.accept_languages.best_match(list(LANGUAGES)) or "en"]
+    return LANGUAGES[preferred or "en"]
 
 
 def language() -> str:

@@ -434,10 +434,10 @@ def analyse(json_data: AnalysisBody) -> tuple[AnalysisAnswer, int, dict[str, str
 
 @bp.get("/analyses/<token>")
 @bp.output(AnalysisAnswer)
-@bp.doc(operation_id="showAnalysis")
-@public
+@bp.doc(operation_id="showAnalysis", security=document.MODELLER)
+@requires(Role.MODELLER)
 def analysis(token: str) -> AnalysisAnswer:
-    """How far the analysis of a catalog file is, then what it says. The token is all that is needed."""
+    """How far the analysis of a catalog file is, then what it says, costs and margins too."""
     return analysis_answer(_submission(token))
 
 

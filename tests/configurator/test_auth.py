@@ -288,6 +288,11 @@ def test_one_address_cannot_try_many_accounts_nor_many_addresses_one_account(
     assert tries(50, "ann", "198.51.100.{}") == 10  # twenty times
 
 
+def test_a_name_that_no_database_can_hold_is_nobodys(company_id: int, person: int) -> None:
+    with pytest.raises(LoginRefused):
+        log_in(company_id, "ann\0", PASSWORD, "203.0.113.1", secret="s", attempts=5)
+
+
 @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 def test_the_pause_ends_and_a_good_login_clears_the_count(company_id: int, person: int) -> None:
     def attempt(password: str) -> None:

@@ -17,46 +17,59 @@ from tests.catalog.small import LAMP, broken
 pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 
 
-def test_it_is_followed_from_waiting_to_the_report(program: FlaskClient, company_id: int) -> None:
+@pytest.fixture
+def password(login: Callable[..., FlaskClient]) -> tuple[str, str]:
+    """A modeller's name and password."""
+    return login("modeller").password  # type: ignore[attr-defined, no-any-return]
+
+
+def test_it_is_followed_from_waiting_to_the_report(
+    program: FlaskClient, company_id: int, password: tuple[str, str]
+) -> None:
     found = submissions.submit(company_id, "lamp.yaml", LAMP.encode(), actor_id=None, seconds=30)
     address = f"/api/v1/analyses/{found.token}"
-    waiting = program.get(address).get_json()
+    waiting = program.get(address, auth=password).get_json()
     assert (waiting["analysis"], waiting["decision"], waiting["report"]) == ("queued", "open", None)
     run_job(found.job_id or 0)
-    done = program.get(address).get_json()
+    done = program.get(address, auth=password).get_json()
     assert done["analysis"] == "done" and done["report"]["products"][0]["code"] == "lamp"
     assert int(done["report"]["products"][0]["analysis"]["variants"]["exact"]) > 10
 
 
-def test_sentences_are_in_the_language_of_the_request(program: FlaskClient, company_id: int) -> None:
+def test_sentences_are_in_the_language_of_the_request(
+    program: FlaskClient, company_id: int, password: tuple[str, str]
+) -> None:
     text = broken("amount: 0.125 * height", "amount: 0.125 * heigth")
     found = submissions.submit(company_id, "lamp.yaml", text.encode(), actor_id=None, seconds=30)
     run_job(found.job_id or 0)
     address = f"/api/v1/analyses/{found.token}"
-    (english,) = program.get(address, headers={"Accept-Language": "en"}).get_json()["report"]["refused"]
-    (chinese,) = program.get(address, headers={"Accept-Language": "zh"}).get_json()["report"]["refused"]
+    english, chinese = (
+        program.get(address, headers={"Accept-Language": lang}, auth=password).get_json()["report"]["refused"][0]
+        for lang in ("en", "zh")
+    )
     assert english["what"] == "heigth does not exist" and english["field"] == "prices.items[tall].amount"
     assert chinese["what"] != english["what"] and "heigth" in chinese["what"]
 
 
-def test_a_token_that_is_not_right_opens_nothing(program: FlaskClient, company_id: int) -> None:
+def test_a_token_that_is_not_right_opens_nothing(
+    program: FlaskClient, company_id: int, password: tuple[str, str]
+) -> None:
     found = submissions.submit(company_id, "lamp.yaml", LAMP.encode(), actor_id=None)
     last = "_" if found.token[-1] != "_" else "-"
     for wrong in (found.token[:-1] + last, found.token[::-1], "1", str(found.id), "x" * 22):
-        assert program.get(f"/api/v1/analyses/{wrong}").status_code == 404
+        assert program.get(f"/api/v1/analyses/{wrong}", auth=password).status_code == 404
 
 
 def test_a_program_hands_in_a_file_follows_it_and_stops_another(
-    program: FlaskClient, login: Callable[..., FlaskClient]
+    program: FlaskClient, password: tuple[str, str]
 ) -> None:
-    password = login("modeller").password  # type: ignore[attr-defined]
     sent = program.post("/api/v1/analyses", json={"filename": "lamp.yaml", "text": LAMP}, auth=password)
     assert sent.status_code == 202 and sent.get_json()["analysis"] == "queued"
     with db.reading() as session:
         row = session.exec(select(Submission)).one()
         assert (row.filename, row.data.decode()) == ("lamp.yaml", LAMP)
     run_job(row.job_id or 0)
-    done = program.get(sent.headers["Location"]).get_json()
+    done = program.get(sent.headers["Location"], auth=password).get_json()
     assert (done["analysis"], done["decision"]) == ("done", "open")
     assert [one["code"] for one in done["report"]["products"]] == ["lamp"]
 
@@ -67,7 +80,7 @@ def test_a_program_hands_in_a_file_follows_it_and_stops_another(
     assert (again.status_code, again.get_json()["error"]["code"]) == (409, "state_refused")
 
 
-def test_only_a_modeller_hands_in_a_file_or_stops_its_analysis(
+def test_only_a_modeller_hands_in_a_file_reads_its_analysis_or_stops_it(
     program: FlaskClient, login: Callable[..., FlaskClient], company_id: int
 ) -> None:
     modeller, planner = login("modeller"), login("planner")
@@ -83,6 +96,9 @@ def test_only_a_modeller_hands_in_a_file_or_stops_its_analysis(
             answer = program.post(address, json=body, auth=auth)
             assert (answer.status_code, answer.get_json()["error"]["code"]) == (status, code), (address, auth)
         assert modeller.post(address, json=body).status_code == 401  # a cookie is not read: another site could send it
+    report = f"/api/v1/analyses/{found.token}"
+    assert program.get(report).status_code == 401
+    assert program.get(report, auth=planner.password).status_code == 403  # type: ignore[attr-defined]
     assert submissions.submission(company_id, found.id).job_state == JobState.QUEUED
     assert len(submissions.newest(company_id)) == 1
 

@@ -24,7 +24,7 @@ AUDIENCE: dict[str, frozenset[Role]] = {
     "api.show_hold": PUBLIC,
     "api.give_up_hold": PUBLIC,
     "api.order_hold": PUBLIC,
-    "api.analysis": PUBLIC,  # behind an unguessable token
+    "api.analysis": frozenset({Role.MODELLER}),  # its report says costs
     "api.analyse": frozenset({Role.MODELLER}),  # by login and password: no cookie is read there
     "api.cancel_analysis": frozenset({Role.MODELLER}),
     "api.rules": frozenset({Role.MODELLER}),
