@@ -385,10 +385,14 @@ def _read(
         )
 
 
-def _taken_out(session: Session, cart: Cart) -> TakenOut | None:
-    row = session.exec(
+def _taken_out_row(session: Session, cart: Cart) -> TakenOutItem | None:
+    return session.exec(
         select(TakenOutItem).where(TakenOutItem.company_id == cart.company_id, TakenOutItem.cart_id == cart.id)
     ).one_or_none()
+
+
+def _taken_out(session: Session, cart: Cart) -> TakenOut | None:
+    row = _taken_out_row(session, cart)
     if row is None:
         return None
     offer = offer_of_configuration(session, session.get_one(Configuration, row.configuration_id))
@@ -583,9 +587,7 @@ def put_back(company_id: int, token: str, *, trust: Trust, now: datetime | None 
     """Put into a cart what was last taken out of it, and hold its date anew. Raises NotInCart if there is nothing."""
     with db.writing() as session:
         cart = _locked_cart(session, company_id, token)
-        row = session.exec(
-            select(TakenOutItem).where(TakenOutItem.company_id == company_id, TakenOutItem.cart_id == cart.id)
-        ).one_or_none()
+        row = _taken_out_row(session, cart)
         if row is None:
             raise NotInCart(field="item")
         item = CartItem(
@@ -793,10 +795,8 @@ def hold_cart(
 ) -> DomainError | None:
     """Hold the date of every unit that is not held yet; None, or why that cannot be for one of them. Raises NotInCart.
 
-    Of an item of which not all units can be held, as many are as can be.
-
-    What was put in at another price or can no longer be built is left alone, the former not if the buyer `accept`s
-    today's price.
+    Of an item of which not all units can be held, as many are as can be. What was put in at another price or can no
+    longer be built is left alone, the former not if the buyer `accept`s today's price.
     """
     read = _read(company_id, token, now, guest=trust is Trust.STRANGER)
     if read is None:
