@@ -254,7 +254,7 @@ def wants_json() -> bool:
 
 def problem(status: int, code: str, message: str, field: str | None = None, **more: Any) -> Response:
     """The API's answer to anything that went wrong: a stable code, a sentence, the field."""
-    body: dict[str, Any] = {"error": {"code": code, "message": message, "field": field, **more}}
+    body: dict[str, Any] = {"error": {"code": code, "message": message, "field": field, "fields": [], **more}}
     response = jsonify(body)
     response.status_code = status
     return response
@@ -305,7 +305,7 @@ def _init_errors(app: Flask) -> None:
             return error
         title, message = (str(words) for words in HTTP_WORDS.get(status, SOMETHING))
         if wants_json():
-            response = problem(status, CODES.get(status, "refused"), title)
+            response = problem(status, CODES.get(status, "refused"), str(PROGRAM_WORDS.get(status, title)))
         else:
             response = app.make_response(_page(status, title, message))
         if error.get_response().headers.get("Allow"):
@@ -328,6 +328,10 @@ CODES = {400: "bad_request", 401: "login_required", 403: "forbidden", 404: "not_
 
 
 SOMETHING = (_l("That did not work"), _l("Please go back and try again."))
+PROGRAM_WORDS = {  # a program has opened no page and sees no buttons
+    404: _l("There is nothing at this address, or it is not yours to see."),
+    405: _l("This address does not take this method."),
+}
 HTTP_WORDS = {  # by status; said in the request's language
     400: (_l("We could not read that request"), _l("Please go back and try again.")),
     403: (_l("This page is not for your role"), _l("Log in as somebody who may see it, or go back.")),

@@ -76,6 +76,7 @@ from configurator.api.outputs import (
     TrackedOrderAnswer,
     UploadAnswer,
 )
+from configurator.api.refusals import broken_words, faults_of_buyer, sentence
 from configurator.app import problem, settings
 from configurator.auth import Role, actor_id, bearer, bears, company_id, public, requires
 from configurator.errors import DomainError, InvalidInput, NotFound, NotValid
@@ -599,11 +600,12 @@ def _not_json(error: BadRequest) -> Response:
 def _refused_input(error: HTTPError) -> Response:
     """Every field that the input models refuse, by its path."""
     fields = [
-        {"field": document.field_name(location, path), "message": message}
+        {"field": document.field_name(location, path), "message": sentence(message)}
         for location, paths in error.detail.items()
         for path, messages in paths.items()
         for message in messages
     ]
+    fields += faults_of_buyer(request.get_json(silent=True), [one["field"] for one in fields])
     if request.endpoint in KEYED and "headers" not in error.detail:  # the body was looked at first
         fields += document.header_faults(request.headers.get("Idempotency-Key"))
     return problem(error.status_code, "invalid_input", _("Some input is missing or wrong."), fields[0]["field"],
@@ -615,6 +617,7 @@ def _refused(error: DomainError) -> Response:
     """A body that is well formed and cannot be done now is a conflict with what is true now."""
     status = 409 if isinstance(error, (NotValid, InvalidInput, CartFull)) else error.status
     fields = [{"field": field, "message": message} for field, message in getattr(error, "faults", ())]
+    fields = fields or broken_words(error.data.get("broken", ()))
     if not fields and error.field is not None:
         fields = [{"field": error.field, "message": error.message()}]
     now = {

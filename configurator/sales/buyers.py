@@ -140,6 +140,8 @@ def buyer_faults(buyer: Buyer) -> dict[str, str]:
     """What is wrong with a buyer, in a sentence by field; those of the invoice begin with `invoice.`."""
     needed = ("name", "mail", "street", "city", "country")
     found = {name: _("Please fill this in.") for name in needed if not getattr(buyer, name).strip()}
+    if buyer.country and not is_country(buyer.country):
+        found["country"] = _("There is no such country.")
     return found | address_faults(buyer.country, buyer.postal_code, buyer.invoice)
 
 

@@ -95,6 +95,10 @@ class CartFull(DomainError):
         return _("A cart takes up to %(number)s pieces. For more, ask us for a quote.", number=MOST_UNITS)
 
 
+class NotInCart(NotFound):
+    """There is no such cart (any more), or nothing of the kind in it."""
+
+
 class TooManyToHold(DomainError):
     """More units of an item than can be held together; nothing was changed.
 
@@ -381,10 +385,14 @@ def _read(
         )
 
 
-def _taken_out(session: Session, cart: Cart) -> TakenOut | None:
-    row = session.exec(
+def _taken_out_row(session: Session, cart: Cart) -> TakenOutItem | None:
+    return session.exec(
         select(TakenOutItem).where(TakenOutItem.company_id == cart.company_id, TakenOutItem.cart_id == cart.id)
     ).one_or_none()
+
+
+def _taken_out(session: Session, cart: Cart) -> TakenOut | None:
+    row = _taken_out_row(session, cart)
     if row is None:
         return None
     offer = offer_of_configuration(session, session.get_one(Configuration, row.configuration_id))
@@ -549,7 +557,7 @@ def add_item(
 ) -> Added:
     """Put a variant into the cart of a token (a new cart if there is none) and hold its date.
 
-    `replacing`: the item that it takes the place of, which keeps its quantity. Raises NotValid, CartFull, and NotFound
+    `replacing`: the item that it takes the place of, which keeps its quantity. Raises NotValid, CartFull, and NotInCart
     for an item that is not in this cart.
     """
     judged(offer, variant)
@@ -576,14 +584,12 @@ def add_item(
 
 
 def put_back(company_id: int, token: str, *, trust: Trust, now: datetime | None = None) -> Added:
-    """Put into a cart what was last taken out of it, and hold its date anew. Raises NotFound if there is nothing."""
+    """Put into a cart what was last taken out of it, and hold its date anew. Raises NotInCart if there is nothing."""
     with db.writing() as session:
         cart = _locked_cart(session, company_id, token)
-        row = session.exec(
-            select(TakenOutItem).where(TakenOutItem.company_id == company_id, TakenOutItem.cart_id == cart.id)
-        ).one_or_none()
+        row = _taken_out_row(session, cart)
         if row is None:
-            raise NotFound(field="item")
+            raise NotInCart(field="item")
         item = CartItem(
             company_id=company_id, cart_id=row.cart_id, configuration_id=row.configuration_id, quantity=row.quantity
         )
@@ -649,13 +655,13 @@ def _write_cart(session: Session, company_id: int, wanted: Sequence[Wanted], cou
 
 
 def give_up(company_id: int, token: str) -> None:
-    """Delete a cart, and what it holds. Raises NotFound."""
+    """Delete a cart, and what it holds. Raises NotInCart."""
     with db.writing() as session:
         _delete(session, _locked_cart(session, company_id, token))
 
 
 def release_cart(company_id: int, token: str) -> None:
-    """Give back what a cart holds; the cart stays. Raises NotFound."""
+    """Give back what a cart holds; the cart stays. Raises NotInCart."""
     with db.writing() as session:
         let_go(session, company_id, _hold_key(_locked_cart(session, company_id, token)))
 
@@ -678,14 +684,15 @@ def set_quantity(
 ) -> DomainError | None:
     """Change how many units of an item there are, 0 takes it out; why what is new is not held, if it is not.
 
-    `without_hold`: also where only some of them can be held. Raises NotFound, CartFull, TooManyToHold.
+    `without_hold`: also where only some of them can be held, which is no refusal then. Raises NotInCart, CartFull,
+    TooManyToHold.
     """
     with db.writing() as session:
         cart = _locked_cart(session, company_id, token)
         item = _own_item(session, cart, item_id)
         _refuse_too_many(session, cart, quantity - item.quantity)
         if quantity < item.quantity:
-            _lessen(session, cart, item, quantity)
+            _lessen(session, cart, item, quantity, now)
             return None
     if not without_hold:
         refused = _hold_item(company_id, token, item_id, trust, False, now, quantity=quantity)
@@ -695,15 +702,16 @@ def set_quantity(
         cart = _locked_cart(session, company_id, token)
         _own_item(session, cart, item_id).quantity = quantity
         _forget_taken_out(session, cart)
-    return hold_cart(company_id, token, trust=trust, now=now)
+    refused = hold_cart(company_id, token, trust=trust, now=now)
+    return None if without_hold and isinstance(refused, HoldsFull) else refused
 
 
-def _lessen(session: Session, cart: Cart, item: CartItem, quantity: int) -> None:
+def _lessen(session: Session, cart: Cart, item: CartItem, quantity: int, now: datetime | None) -> None:
     """Fewer units of an item, or none: then it can be put back."""
     key, units = _hold_key(cart), _unit_keys(item, item.quantity)
     _forget_taken_out(session, cart)
     if not quantity:
-        held = hold_of(session, cart.company_id, key)
+        held = hold_of(session, cart.company_id, key, now=now)
         days = [held.units[unit].arrives_on for unit in units if unit in held.units] if held is not None else []
         session.add(TakenOutItem(
             company_id=cart.company_id, cart_id=item.cart_id, configuration_id=item.configuration_id,
@@ -724,7 +732,7 @@ def _forget_taken_out(session: Session, cart: Cart) -> None:
 def set_country(
     company_id: int, token: str, country: str, *, trust: Trust, now: datetime | None = None
 ) -> DomainError | None:
-    """Let it go to another country; what is held is held anew, no longer than before. Raises NotFound."""
+    """Let it go to another country; what is held is held anew, no longer than before. Raises NotInCart."""
     with db.writing() as session:
         cart = _locked_cart(session, company_id, token)
         if cart.country == country:
@@ -738,7 +746,7 @@ def set_country(
 
 
 def set_deliveries(company_id: int, token: str, deliveries: Deliveries) -> None:
-    """One delivery or several. Raises NotFound."""
+    """One delivery or several. Raises NotInCart."""
     with db.writing() as session:
         _locked_cart(session, company_id, token).deliveries = deliveries
 
@@ -746,11 +754,11 @@ def set_deliveries(company_id: int, token: str, deliveries: Deliveries) -> None:
 def renew_cart(company_id: int, token: str, *, trust: Trust, now: datetime | None = None) -> datetime:
     """Hold the cart's dates once more as long; when that ends. What would begin before moves, and may arrive later.
 
-    Raises NotFound, HoldOver, HoldRenewed, HoldsFull, NoDate, DateLost, Outdated.
+    Raises NotInCart, HoldOver, HoldRenewed, HoldsFull, NoDate, DateLost, Outdated.
     """
     read, until = _read(company_id, token, now, guest=trust is Trust.STRANGER), expiry(now)
     if read is None:
-        raise NotFound(field="cart")
+        raise NotInCart(field="cart")
     if read.hold is None:
         raise HoldOver
     early = [(item, key) for item in read.items for key in item.held if read.hold.units[key].starts_at < until]
@@ -785,16 +793,14 @@ def books_beside(company_id: int, token: str, item_id: int) -> tuple[PlantBook, 
 def hold_cart(
     company_id: int, token: str, *, trust: Trust, accept: bool = False, now: datetime | None = None
 ) -> DomainError | None:
-    """Hold the date of every unit that is not held yet; None, or why that cannot be for one of them. Raises NotFound.
+    """Hold the date of every unit that is not held yet; None, or why that cannot be for one of them. Raises NotInCart.
 
-    Of an item of which not all units can be held, as many are as can be.
-
-    What was put in at another price or can no longer be built is left alone, the former not if the buyer `accept`s
-    today's price.
+    Of an item of which not all units can be held, as many are as can be. What was put in at another price or can no
+    longer be built is left alone, the former not if the buyer `accept`s today's price.
     """
     read = _read(company_id, token, now, guest=trust is Trust.STRANGER)
     if read is None:
-        raise NotFound(field="cart")
+        raise NotInCart(field="cart")
     refused = None
     for item in read.items:  # each by itself, so that one that cannot be held does not keep the others from it
         refused = _hold_item(company_id, token, db.id_of(item.row), trust, accept, now) or refused
@@ -916,14 +922,14 @@ def _locked_cart(session: Session, company_id: int, token: str) -> Cart:
     cart = _cart(session, company_id, token)
     locked = db.lock_row(session, Cart, db.id_of(cart)) if cart is not None else None
     if locked is None:
-        raise NotFound(field="cart")
+        raise NotInCart(field="cart")
     return locked
 
 
 def _own_item(session: Session, cart: Cart, item_id: int) -> CartItem:
     item = session.get(CartItem, item_id, populate_existing=True)
     if item is None or (item.company_id, item.cart_id) != (cart.company_id, cart.id):
-        raise NotFound(field="item")
+        raise NotInCart(field="item")
     return item
 
 
@@ -959,14 +965,14 @@ def place_cart(
 
     What is held is taken as it is held, if it goes to the country that it is held for; the rest gets slots in the same
     transaction. `way`: the code of the way of delivery, "" for the usual one. Raises PriceChanged, DateLost, NoDate,
-    NotValid, NotDelivered, Outdated (it was changed meanwhile), NotFound, KeyReused, NotTogether, InvalidInput.
+    NotValid, NotDelivered, Outdated (it was changed meanwhile), NotInCart, KeyReused, NotTogether, InvalidInput.
     """
     check_buyer(buyer)
 
     def prepare() -> Callable[[Session], PlacedOrder]:
         read = _read(company_id, token, guest=actor_id is None)
         if read is None or not read.items:
-            raise NotFound(field="cart")
+            raise NotInCart(field="cart")
         units, terms = _units(read, buyer, shown, way)
         payment = kept_terms(company_id, read.payment)
         return lambda session: _place_in(

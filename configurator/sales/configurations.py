@@ -1,7 +1,7 @@
 """What somebody chose: as decisions in an address, as a row with a token, as a complete and judged variant."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ from sqlalchemy import JSON
 from sqlmodel import Field, Session, select
 
 from catalog.offer import Offer, offer_of
+from catalog.products import ProductContent
 from catalog.rows import CompanyRow, UtcDateTime, company_keys, unique_in_company, utc_now
 from catalog.state import text_limits, text_usable, upload_asked
 from catalog.uploads import sent_file
@@ -167,9 +168,17 @@ def judged(offer: Offer, variant: Variant) -> Variant:
     """The variant, after the judge has found nothing against it under the offer's revision; raises NotValid."""
     found = violations(offer.problem, variant)
     if found:
-        raise NotValid(field=str(found[0].id))
+        raise NotValid(field=str(found[0].id), broken=_in_words(offer.product, [one.id for one in found]))
     _judge_texts(offer, variant)
     return variant
+
+
+def _in_words(product: ProductContent, ids: Iterable[str]) -> tuple[tuple[str, Mapping[str, str], bool], ...]:
+    """The rules and the questions among these ids: id, text, and whether it is a rule."""
+    known = {group.id: (group.name.canonical(), False) for group in product.groups}
+    known |= {parameter.id: (parameter.name.canonical(), False) for parameter in product.parameters}
+    known |= {rule.id: (rule.text.canonical(), True) for rule in product.rules}
+    return tuple((one, *known[one]) for one in dict.fromkeys(ids) if one in known)
 
 
 def _judge_texts(offer: Offer, variant: Variant) -> None:

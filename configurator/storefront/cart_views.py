@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
@@ -22,7 +23,7 @@ from configurator.i18n import day, language
 from configurator.planning.holds import HoldOver
 from configurator.planning.promise import zone_of
 from configurator.sales import carts
-from configurator.sales.carts import Added, CartLine, CartView, TooManyToHold, Trust, place_cart
+from configurator.sales.carts import Added, CartLine, CartView, NotInCart, TooManyToHold, Trust, place_cart
 from configurator.sales.delivery import NotDelivered, ShipTo, cheapest_and_soonest
 from configurator.sales.documents import WITHDRAWAL
 from configurator.sales.models import Deliveries
@@ -64,8 +65,8 @@ def _units_in_cart() -> int:
         return 0
 
 
-@bp.errorhandler(NotFound)
-def _gone(error: NotFound) -> ResponseReturnValue:
+@bp.errorhandler(NotInCart)
+def _gone(error: NotInCart) -> ResponseReturnValue:
     """Another window may have ordered or emptied what this one still shows."""
     view = _view()
     flash(
@@ -97,10 +98,15 @@ def add(product: str) -> ResponseReturnValue:
     answered = answer_to(offer, reading)
     if answered.refusal is not None:
         return redirect(f"{url_for('storefront.configure', product=product)}?{reading.address.query()}", 303)
-    added = carts.add_item(
-        company_id(), cart_token(), offer, answered.selection, answered.standing, answered.country,
-        trust=_trust(), replacing=int(reading.address.cart_item) if reading.address.cart_item else None,
+    put_in = partial(
+        carts.add_item, company_id(), cart_token(), offer, answered.selection, answered.standing, answered.country,
+        trust=_trust(),
     )
+    try:
+        added = put_in(replacing=int(reading.address.cart_item) if reading.address.cart_item else None)
+    except NotInCart:  # it was ordered or taken out in another window; what was chosen is not lost
+        added = put_in()
+        flash(_("The item that you changed is not in your cart any more, so this is a new one."), "warning")
     _say_refused(added.refused)
     forecast = answered.date.arrives_on if answered.date is not None else None
     if days := _later(added, forecast):
@@ -165,7 +171,7 @@ def country() -> ResponseReturnValue:
     """Deliver the cart to another country."""
     view = _view()
     if view is None:
-        raise NotFound(field="cart")
+        raise NotInCart(field="cart")
     form = _country_form(view)
     if not form.validate_on_submit():
         return _cart_page(view, country=form), 422
@@ -352,7 +358,7 @@ def _wanted(sent: Mapping[str, str]) -> CartView:
     """The cart, as if it went where the form says, if it can go there; raises NotFound."""
     view, to = _view(), ship_to(sent)
     if view is None or not view.lines:
-        raise NotFound(field="cart")
+        raise NotInCart(field="cart")
     country = to.country if to.country in dict(_countries(view)) else view.country
     view = _view(replace(to, country=country), chosen_assurance(sent))
     assert view is not None

@@ -158,6 +158,48 @@ def test_every_fault_of_body_and_header_is_named_at_once(program: FlaskClient, f
 
 
 @sqlite_only
+def test_every_fault_of_the_buyer_is_named_at_once_in_sentences(order_body: OrderBody, place: Place) -> None:
+    body = order_body()
+    invoice = {"tax_number": "7", "city": "Berlin"}
+    body["buyer"] |= {"mail": "nobody", "country": "XX", "name": " ", "invoice": invoice}
+    error = place(body).get_json()["error"]
+    words = {fault["field"]: fault["message"] for fault in error["fields"]}
+    assert words.keys() == {
+        "buyer.name", "buyer.mail", "buyer.country", "buyer.invoice.company", "buyer.invoice.tax_number",
+        "buyer.invoice.street", "buyer.invoice.postal_code",
+    }
+    assert "lina@example.com" in words["buyer.mail"] and "no such country" in words["buyer.country"]
+    body["buyer"] |= {"mail": "a@example.com", "name": "Dora"}
+    refused = place(body)
+    again = {fault["field"] for fault in refused.get_json()["error"]["fields"]}
+    assert (refused.status_code, again) == (409, words.keys() - {"buyer.name", "buyer.mail"})
+
+
+@sqlite_only
+@pytest.mark.parametrize(("chosen", "field", "words"), [
+    ({"drive": ["belt"], "gears": ["derailleur_9"]}, "belt_needs_hub", "A belt drive needs a hub gear."),
+    ({"size": []}, "size", "cannot be answered like this: Frame size"),
+])
+def test_a_variant_that_cannot_be_is_refused_by_its_rule_or_question(
+    order_body: OrderBody, place: Place, chosen: dict[str, Any], field: str, words: str
+) -> None:
+    body = order_body()
+    body["variant"]["chosen"] |= chosen
+    error = place(body).get_json()["error"]
+    assert error["code"] == "configuration_invalid" and error["field"] == field
+    assert words in {fault["field"]: fault["message"] for fault in error["fields"]}[field]
+
+
+@sqlite_only
+def test_no_word_of_our_program_is_in_an_answer(program: FlaskClient, factory: int) -> None:
+    error = program.post("/api/v1/products/bicycle/decide", json={"decisions": {"drive": "belt"}}).get_json()["error"]
+    assert [fault["message"] for fault in error["fields"]] == ["Send an array."]
+    for answer in (program.get("/api/v1/nothing"), program.put("/api/v1/products")):
+        error = answer.get_json()["error"]
+        assert answer.status_code in (404, 405) and error["fields"] == [] and "page" not in error["message"]
+
+
+@sqlite_only
 @pytest.mark.parametrize(("variant", "code"), [
     ({"chosen": {"drive": ["belt"]}}, "configuration_invalid"),  # not complete
     ({"chosen": {"wings": ["large"]}}, "unknown_name"),

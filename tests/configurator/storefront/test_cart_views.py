@@ -80,6 +80,16 @@ def test_a_window_that_still_shows_an_ordered_cart_leads_to_the_order(client, fa
     assert f'href="{order}"' in answer.text and "You ordered your last cart: SO-" in answer.text
 
 
+def test_what_was_changed_of_an_ordered_item_is_a_new_item_and_an_unknown_product_is_none(client, factory):
+    put_in(client)
+    edit = re.search(r'href="(/products/bicycle\?[^"]*cart-item=[^"]*)"', cart(client))[1].replace("&amp;", "&")
+    client.post("/cart/checkout", data=ADDRESS | hidden(client.get("/cart/checkout").text))
+    changed = client.post(edit.replace("bicycle?", "bicycle/cart?").replace("=sky", "=navy"), follow_redirects=True)
+    assert changed.status_code == 200 and "Navy" in changed.text and "so this is a new one" in changed.text
+    unknown = client.post("/products/no_such/cart?lang=en")
+    assert unknown.status_code == 404 and "another window" not in unknown.text
+
+
 def test_what_is_put_in_is_shown_with_its_drawing_choices_price_and_held_date(client, factory):
     put_in(client)
     cookie = client.get_cookie("configurator_cart")
