@@ -37,7 +37,7 @@ from solver.scheduling.arrays import (
     TRANSPORT,
 )
 from solver.scheduling.chance import below
-from solver.scheduling.guide import FAR, GAIN, LATEST, SLOPE, W_SETUP, left_by, order_cost
+from solver.scheduling.guide import FAR, GAIN, LATEST, SLOPE, W_FOCUS, W_SETUP, left_by, order_cost
 from solver.scheduling.moves import (
     DEAREST,
     GIVEN_UP,
@@ -74,7 +74,7 @@ MOST = 8  # operations of one order that are taken out together
 LIFTED = 4  # words for each of them: operation, mode and place before, place now
 SETUPS = LIFTED * MOST  # behind them: the change of setup seconds
 SIZE = SETUPS + 1
-NEAR = 24  # so much is timed anew before the next one is placed
+NEAR, NEAR_BESIDE = 24, 12  # so much is timed anew before the next one is placed; where that takes longer
 PLACES = 12  # so many places from where it is ready are tried on each line
 
 
@@ -283,8 +283,9 @@ def move_order(s: Any, w: Any, g: Any, r: Any, out: Any, op: int, limit: int, he
         last = min(last, first + MOST)
     count = _lift(s, w, out, first, last)
     roof, linked, same, delta = _roof(s, w, out, count, first, last), 0, 1, w[W_SETUP] * out[SETUPS]
+    near = NEAR_BESIDE if s[BESIDE] and not w[W_FOCUS] else NEAR
     while linked < count and delta < DEAREST:
-        delta = propagate(s, w, delta, DEAREST, NEVER, NEAR)
+        delta = propagate(s, w, delta, DEAREST, NEVER, near)
         if delta >= DEAREST:
             break
         at = LIFTED * linked

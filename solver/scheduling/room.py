@@ -149,9 +149,9 @@ def _latest_ready(s: Any, line: int, running: int, duration: int, limit: int) ->
 def latest_ready(s: Any, line: int, running: int, duration: int, limit: int) -> int:
     """The latest instant from which it is done by `limit`; -1 if there is none."""
     window, high = s[s[WINDOW_AT] + line], limit - duration
-    if window + 1 == s[s[WINDOW_UNTIL] + line] and high >= s[s[WINDOW_OPENS] + window]:
-        if limit <= s[s[WINDOW_CLOSES] + window] and limit < NEVER:
-            return high  # most often: it is open all the time
+    alone = window + 1 == s[s[WINDOW_UNTIL] + line] and limit < NEVER
+    if alone and s[s[WINDOW_OPENS] + window] <= high and limit <= s[s[WINDOW_CLOSES] + window]:
+        return high  # most often: it is open all the time
     return int(_latest_ready(s, line, running, duration, limit))
 
 
