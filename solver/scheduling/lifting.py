@@ -74,7 +74,7 @@ MOST = 8  # operations of one order that are taken out together
 LIFTED = 4  # words for each of them: operation, mode and place before, place now
 SETUPS = LIFTED * MOST  # behind them: the change of setup seconds
 SIZE = SETUPS + 1
-NEAR, NEAR_FOCUSED = 12, 24  # so much is timed anew before the next one is placed, and if few orders are looked at
+NEAR, NEAR_BESIDE = 24, 12  # so much is timed anew before the next one is placed; where that takes longer
 PLACES = 12  # so many places from where it is ready are tried on each line
 
 
@@ -282,8 +282,8 @@ def move_order(s: Any, w: Any, g: Any, r: Any, out: Any, op: int, limit: int, he
         first = max(first, op - below(r, MOST))
         last = min(last, first + MOST)
     count = _lift(s, w, out, first, last)
-    roof, linked, same = _roof(s, w, out, count, first, last), 0, 1
-    delta, near = w[W_SETUP] * out[SETUPS], NEAR_FOCUSED if w[W_FOCUS] else NEAR
+    roof, linked, same, delta = _roof(s, w, out, count, first, last), 0, 1, w[W_SETUP] * out[SETUPS]
+    near = NEAR_BESIDE if s[BESIDE] and not w[W_FOCUS] else NEAR
     while linked < count and delta < DEAREST:
         delta = propagate(s, w, delta, DEAREST, NEVER, near)
         if delta >= DEAREST:

@@ -21,7 +21,9 @@ from solver.scheduling.arrays import (
     LINES,
     SETUPS,
     WINDOW_AT,
+    WINDOW_CLOSES,
     WINDOW_OPENS,
+    WINDOW_UNTIL,
 )
 from solver.scheduling.book_words import (
     AFTER,
@@ -122,8 +124,7 @@ def order_ready(s: Any, b: Any, op: int, plant: int) -> int:
 
 
 @kernel("int64(int64[::1], int64, int64, int64, int64)")
-def latest_ready(s: Any, line: int, running: int, duration: int, limit: int) -> int:
-    """The latest instant from which it is done by `limit`; -1 if there is none."""
+def _latest_ready(s: Any, line: int, running: int, duration: int, limit: int) -> int:
     if limit >= NEVER:
         return NEVER
     high = limit - duration
@@ -144,9 +145,18 @@ def latest_ready(s: Any, line: int, running: int, duration: int, limit: int) -> 
     return int(low)
 
 
+@kernel("int64(int64[::1], int64, int64, int64, int64)", into_callers=True)
+def latest_ready(s: Any, line: int, running: int, duration: int, limit: int) -> int:
+    """The latest instant from which it is done by `limit`; -1 if there is none."""
+    window, high = s[s[WINDOW_AT] + line], limit - duration
+    alone = window + 1 == s[s[WINDOW_UNTIL] + line] and limit < NEVER
+    if alone and s[s[WINDOW_OPENS] + window] <= high and limit <= s[s[WINDOW_CLOSES] + window]:
+        return high  # most often: it is open all the time
+    return int(_latest_ready(s, line, running, duration, limit))
+
+
 @kernel("int64(int64[::1], int64, int64, int64)")
-def latest_end(s: Any, line: int, setup: int, limit: int) -> int:
-    """The latest end after which so many seconds of setup are done by `limit`; -1 if there is none."""
+def _latest_end(s: Any, line: int, setup: int, limit: int) -> int:
     high = limit - setup
     if setup == 0 or limit >= NEVER or high < 0 or after_setup(s, line, high, setup) <= limit:
         return high if high >= 0 else -1
@@ -163,10 +173,17 @@ def latest_end(s: Any, line: int, setup: int, limit: int) -> int:
     return int(low)
 
 
+@kernel("int64(int64[::1], int64, int64, int64)", into_callers=True)
+def latest_end(s: Any, line: int, setup: int, limit: int) -> int:
+    """The latest end after which so many seconds of setup are done by `limit`; -1 if there is none."""
+    if setup == 0 or s[s[LINE_ANY_TIME] + line]:
+        return int(max(-1, limit - setup))
+    return int(_latest_end(s, line, setup, limit))
+
+
 @kernel("int64(int64[::1], int64, int64, int64)")
-def latest_leave(s: Any, origin: int, destination: int, limit: int) -> int:
-    """The latest instant to be ready in one plant and in another one by `limit`; -1 if there is none."""
-    if origin == destination or limit >= NEVER:
+def _latest_leave(s: Any, origin: int, destination: int, limit: int) -> int:
+    if limit >= NEVER:
         return limit
     if arrival(s, origin, destination, limit) <= limit:
         return limit
@@ -181,6 +198,14 @@ def latest_leave(s: Any, origin: int, destination: int, limit: int) -> int:
         else:
             high = middle
     return int(low)
+
+
+@kernel("int64(int64[::1], int64, int64, int64)", into_callers=True)
+def latest_leave(s: Any, origin: int, destination: int, limit: int) -> int:
+    """The latest instant to be ready in one plant and in another one by `limit`; -1 if there is none."""
+    if origin == destination:
+        return limit
+    return int(_latest_leave(s, origin, destination, limit))
 
 
 @kernel("int64(int64[::1], int64[::1], int64, int64)")

@@ -133,8 +133,10 @@ def after_setup(s: Any, line: int, end: int, setup: int) -> int:
     """The first instant at which so many seconds of setup after `end` are done."""
     if setup == 0 or s[s[LINE_ANY_TIME] + line]:
         return end + setup
-    i = window_at(s, line, end)
-    if i == s[s[WINDOW_UNTIL] + line]:
+    i, beyond = s[s[WINDOW_AT] + line], s[s[WINDOW_UNTIL] + line]
+    if i + 1 < beyond or end >= s[s[WINDOW_CLOSES] + i]:
+        i = window_at(s, line, end)
+    if i == beyond:
         return NEVER
     start = max(end, s[s[WINDOW_OPENS] + i])
     if start + setup <= s[s[WINDOW_CLOSES] + i]:

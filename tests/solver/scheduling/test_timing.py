@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from solver.scheduling.anneal import state_of, weights_of
-from solver.scheduling.arrays import BREAKS, WINDOW_CLOSES, WINDOW_UNTIL, arrays_of
+from solver.scheduling.arrays import BREAKS, PAUSES, WHOLE, WINDOW_CLOSES, WINDOW_UNTIL, arrays_of
 from solver.scheduling.guide import LATEST
 from solver.scheduling.problem import (
     NEVER,
@@ -25,9 +28,10 @@ from solver.scheduling.problem import (
     WorkOrder,
     WorkOrderId,
 )
+from solver.scheduling.room import latest_end, latest_ready
 from solver.scheduling.schedule import Part
 from solver.scheduling.state import WAYS
-from solver.scheduling.timing import arrival, fit, ready_by, window_at
+from solver.scheduling.timing import after_setup, arrival, fit, ready_by, window_at
 
 HERE, THERE = PlantId("here"), PlantId("there")
 INSTANTS = st.sets(st.one_of(st.integers(0, 60), st.integers(0, 100_000)), min_size=2, max_size=60).map(sorted)
@@ -66,6 +70,26 @@ def test_lines_with_one_calendar_share_it_and_another_break_is_another_calendar(
     assert [window_at(s, number, 50) for number in range(3)] == [0, 0, 3]
     assert fit(s, 1, BREAKS, 120, 0) == (NEVER, NEVER)
     assert fit(s, 2, BREAKS, 120, 0) == (0, 130)
+
+
+@pytest.mark.parametrize("any_time", [False, True])
+@pytest.mark.parametrize("bounds", [[20, 60], [20, 45, 50, 60]])  # what is open once is not looked up
+def test_how_late_is_known_as_the_calendar_says_it(bounds: list[int], any_time: bool) -> None:
+    made = replace(line("a", bounds), setup_any_time=any_time)
+    s = arrays_of(SchedulingProblem((made,), ())).words
+    working = [t for a, b in zip(bounds[::2], bounds[1::2], strict=True) for t in range(a, b)]
+    instants = range(80)
+    for end in instants:
+        left = [t for t in working if t >= end]
+        done = end + 9 if any_time else left[8] + 1 if len(left) >= 9 else NEVER
+        assert after_setup(s, 0, end, 9) == done
+    for limit in instants:
+        for running in (WHOLE, PAUSES):
+            ready = [t for t in instants if fit(s, 0, running, 12, t)[1] <= limit]
+            assert latest_ready(s, 0, running, 12, limit) == max(ready, default=-1)
+        for setup in (0, 9):
+            ends = [t for t in instants if after_setup(s, 0, t, setup) <= limit]
+            assert latest_end(s, 0, setup, limit) == max(ends, default=-1)
 
 
 @given(trucks=INSTANTS, instants=st.lists(st.integers(0, 120_000), max_size=30))
