@@ -67,8 +67,13 @@ class Shop:
 
 @pytest.fixture(autouse=True)
 def _defaults() -> Iterator[None]:
-    """Planning's options and the terms of payment as shipped, whatever a test did to them."""
+    """Planning's options and the terms of payment as shipped, whatever this test or one elsewhere did to them."""
+    _as_shipped()
     yield
+    _as_shipped()
+
+
+def _as_shipped() -> None:
     configure_planning(Settings())
     configure_payments(Settings())
 
