@@ -72,8 +72,11 @@ class Reckoning(VariantAnswers):
         """The value of one of the problem's own, times its denominator. Raises DividedByZero."""
         known = self._counts.get(made)
         if known is None:
-            if self.nearby is not None and self.changed.isdisjoint(made.asked):
-                known = self.nearby.count(made)
+            near = self.nearby
+            if near is not None and self.changed.isdisjoint(made.asked):
+                known = near._counts.get(made)
+                if known is None:
+                    known = near.count(made)
             elif made.operands:
                 known = self._total(made)
             else:

@@ -249,6 +249,8 @@ class _Bundle:
             counts = {name: pick(need.get(name, 0) for need in needs) for name in names}
             materials = tuple(MaterialNeed(name, count) for name, count in counts.items() if count)
             first = replace(first, modes=modes, materials=materials, family=None if _is_mixed(some) else first.family)
+        elif pick is max:
+            return first
         preceding = self._preceding(some, pick)
         return first if preceding == first.predecessors else replace(first, predecessors=preceding)
 

@@ -274,9 +274,10 @@ def differences(
     reckoned = Reckoning(offer.problem, standing)
     found: dict[Pair, Difference] = {}
     priced: dict[int, int] = {}
+    beyond = Beyond(index)
     for pair, changes in nearest.items():
         beside = reckoned.beside(changes.of(standing), changes.questions)
-        more = more_of(index, beside)
+        more = beyond.more(beside)
         if more not in priced:
             priced[more] = gross_of(offer.prices, total + more, country=country) - gross
         also = ((group, option) for group, chosen in changes.chosen.items() for option in sorted(chosen))
@@ -290,12 +291,23 @@ def _said(variant: Variant) -> tuple[object, ...]:
     return tuple(variant.chosen.items()), tuple(variant.numbers.items()), tuple(variant.texts.items())
 
 
-def more_of(index: RuleIndex, asked: Reckoning) -> int:
-    """What the items of a variant come to beyond those of the one nearby, in minor units."""
-    prices, before = index.offer.prices, asked.nearby
-    assert before is not None
-    touched = {position for name in asked.changed for position in index.items_of.get(name, ())}
-    return sum(amount_of_item(prices, k, asked) - amount_of_item(prices, k, before) for k in touched)
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """What variants beside one and the same cost more than that one, by the items that differ."""
+
+    index: RuleIndex
+    stands: dict[int, int] = field(default_factory=dict)  # that one's amounts by the positions of their items
+
+    def more(self, asked: Reckoning) -> int:
+        """In minor units, before tax is counted."""
+        prices, one = self.index.offer.prices, asked.nearby
+        assert one is not None
+        more = 0
+        for k in {position for name in asked.changed for position in self.index.items_of.get(name, ())}:
+            if (stood := self.stands.get(k)) is None:
+                stood = self.stands[k] = amount_of_item(prices, k, one)
+            more += amount_of_item(prices, k, asked) - stood
+        return more
 
 
 # --- kept in the process ----------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from configurator.planning.promise import Destination, Forecast, forecast_each
 from configurator.sales.delivery import standard_to
 from configurator.sales.payment_terms import Asking, asking
 from configurator.sales.popular import take_counts
-from configurator.storefront.hints import Pair, index_of, more_of
+from configurator.storefront.hints import Beyond, Pair, index_of
 from configurator.storefront.service import TooManyQuestions, date_of, decided_by, standing_completion
 from solver.configuration.check import answers
 from solver.configuration.complete import complete
@@ -290,8 +290,8 @@ class _Search:
             if not better and hopeful is not None:
                 hopeful = None
                 continue
-            index, base = index_of(self.offer), self._reckoned(best)
-            leaner = (one for one in self._leaner(best) if more_of(index, base.beside(one)) < 0)
+            beyond, base = Beyond(index_of(self.offer)), self._reckoned(best)
+            leaner = (one for one in self._leaner(best) if beyond.more(base.beside(one)) < 0)
             found = better[0][2].variant if better else next(leaner, None)
             step = best if found is None else self.column(found)
             if _price(step) >= _price(best):
@@ -335,12 +335,12 @@ class _Search:
             self.offer.compiled, self.wanted.decisions, best.variant, costs=index_of(self.offer).costs, wanted=wanted,
             seconds=min(0.5, max(0.0, self.end - monotonic())),
         )
-        index, base, found = index_of(self.offer), self._reckoned(best), list[_Neighbour]()
+        beyond, base, found = Beyond(index_of(self.offer)), self._reckoned(best), list[_Neighbour]()
         for pair, change in near.items():
             variant = change.of(best.variant)
             if self.meets(variant, best.variant) and all(variant != other.variant for _, _, other in found):
                 reckoned = base.beside(variant, change.questions)
-                found.append((more_of(index, reckoned), pair, reckoned))
+                found.append((beyond.more(reckoned), pair, reckoned))
         if wanted is None:
             self._known.append((best.variant, found))
         return found
