@@ -89,12 +89,11 @@ def earlier_offer(session: Session, offer: Offer, product_revision_id: int, pric
         for key in (offer.price_list_revision_id, price_list_revision_id)
         if (row := session.get(PriceListRevision, key)) is not None and row.company_id == offer.company_id
     }
-    found = offer_of(
-        session, offer.company_id, product_revision_id, price_list_revision_id, offer.manufacturing_revision_id
-    )
     if len(lists) != 1:  # another one may be meant for somebody else
         raise NotOffered(offer.product.code, "such revision of its price list")
-    return found
+    return offer_of(
+        session, offer.company_id, product_revision_id, price_list_revision_id, offer.manufacturing_revision_id
+    )
 
 
 @cache

@@ -454,11 +454,11 @@ def news_of(answered: Click, query: Mapping[str, str], before: tuple[int, int]) 
             offer = earlier_offer(session, now, *before)
     except NotOffered:
         return None
-    chosen = selection_from_query(offer, query, {})[0].decisions
-    gone = tuple(one for one in chosen if one not in selection_from_query(now, query, {})[0].decisions)
+    chosen, known = (selection_from_query(one, query, {})[0].decisions for one in (offer, now))
+    gone = tuple(one for one in chosen if one not in known)
     price = None
     if country in offer.prices.tax and answered.refusal is None:
-        with suppress(Conflicting):
+        with suppress(Conflicting, TooManyQuestions):  # then nobody knows: no reason to refuse the page
             standing = standing_completion(offer, chosen, answered.standing.texts)
             price = quote_price(offer.prices, offer.problem, standing, country=country)
     if price is not None and (price.gross, price.currency) == (answered.price.gross, answered.price.currency):
